@@ -1,0 +1,135 @@
+/* pixelgauge: image metrics. C ABI.
+ *
+ * Every function returns a pg_status and throws nothing; on failure the message of the calling thread is at
+ * pg_last_error(). Nothing of the caller's is kept or freed. Results do not depend on the number of threads.
+ */
+#ifndef PIXELGAUGE_H
+#define PIXELGAUGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32) && defined(PIXELGAUGE_SHARED)
+#define PG_API __declspec(dllexport)
+#elif defined(__GNUC__)
+#define PG_API __attribute__((visibility("default")))
+#else
+#define PG_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum pg_status {
+    PG_OK = 0,
+    PG_INVALID_ARGUMENT = 1, /* the message names the argument, the value seen and what to do */
+    PG_OUT_OF_MEMORY = 2,
+    PG_UNSUPPORTED = 3, /* this CPU or build cannot do what was asked */
+    PG_INTERNAL = 4
+} pg_status;
+
+/* The message of the calling thread's last failure; never NULL. */
+PG_API const char* pg_last_error(void);
+PG_API const char* pg_version(void);
+
+/* ---- instruction set and threads ---- */
+
+/* The instruction set in use: "baseline", "avx2" or "avx512". The first call of any function chooses the best one the
+ * CPU has, or the one that PIXELGAUGE_ISA names. */
+PG_API pg_status pg_isa(const char** name);
+/* Forces one by name; PG_UNSUPPORTED if this CPU or build does not have it. Not for use beside running calls. */
+PG_API pg_status pg_set_isa(const char* name);
+/* 1 if this CPU and build can run it. */
+PG_API int pg_has_isa(const char* name);
+
+/* Threads that one call may use. Default: PIXELGAUGE_NUM_THREADS, else the cores the process may run on. */
+PG_API pg_status pg_set_num_threads(int n);
+PG_API pg_status pg_get_num_threads(int* n);
+
+/* ---- images ---- */
+
+typedef enum pg_dtype { PG_UINT8 = 0, PG_UINT16 = 1, PG_FLOAT32 = 2, PG_FLOAT64 = 3 } pg_dtype;
+
+/* A batch of images where they lie: any strides (in bytes, negative too), read only. */
+typedef struct pg_images {
+    const void* data;
+    pg_dtype dtype;
+    int64_t count, height, width, channels;
+    int64_t count_stride, row_stride, column_stride, channel_stride;
+} pg_images;
+
+/* Smallest and largest value over a whole batch; PG_INVALID_ARGUMENT if it holds NaN or infinities. */
+PG_API pg_status pg_value_range(const pg_images* images, double* low, double* high);
+
+/* ---- mean squared error ---- */
+
+/* mse[count]: mean over all pixels and channels of each pair, summed in float64. */
+PG_API pg_status pg_mse(const pg_images* x, const pg_images* y, double* mse);
+
+/* ---- structural similarity ---- */
+
+typedef enum pg_window { PG_WINDOW_GAUSSIAN = 0, PG_WINDOW_UNIFORM = 1 } pg_window;
+typedef enum pg_border {
+    PG_BORDER_VALID = 0,   /* only windows inside the image */
+    PG_BORDER_REFLECT = 1, /* every pixel; mirrored about the edge pixel (numpy's and PyTorch's "reflect") */
+    PG_BORDER_CROP = 2     /* map of every pixel, edge pixel repeated; score of the windows inside the image */
+} pg_border;
+typedef enum pg_covariance { PG_COVARIANCE_POPULATION = 0, PG_COVARIANCE_SAMPLE = 1 } pg_covariance;
+typedef enum pg_downsample {
+    PG_DOWNSAMPLE_NONE = 0,
+    PG_DOWNSAMPLE_MATLAB = 1, /* mean filter and decimate by max(1, round(min(H, W) / 256)), symmetric padding */
+    PG_DOWNSAMPLE_POOL = 2    /* average pool by the same factor, remainder dropped */
+} pg_downsample;
+
+typedef struct pg_ssim_options {
+    double data_range; /* L > 0 */
+    double k1, k2;     /* > 0 */
+    double sigma;      /* of the Gaussian window, pixels */
+    int window_size;   /* odd, >= 3 */
+    pg_window window;
+    pg_border border;
+    pg_covariance covariance;
+    pg_downsample downsample;
+    double exponents[3]; /* of luminance, contrast, structure */
+} pg_ssim_options;
+
+/* Wang et al. 2004: Gaussian 11 taps, sigma 1.5, K = (0.01, 0.03), valid region. */
+PG_API void pg_ssim_defaults(pg_ssim_options* options, double data_range);
+
+/* Extra results; leave NULL what is not wanted. A map is (count, height, width, channels) of the size that
+ * pg_ssim_map_size tells, float64 when the input is, else float32. */
+typedef struct pg_ssim_outputs {
+    void* map;
+    double* luminance; /* count means each */
+    double* contrast;
+    double* structure;
+} pg_ssim_outputs;
+
+PG_API pg_status pg_ssim_map_size(const pg_images* x, const pg_ssim_options* options, int64_t* height, int64_t* width);
+
+/* scores[count]: per channel, then the mean over channels. */
+PG_API pg_status pg_ssim(const pg_images* x, const pg_images* y, const pg_ssim_options* options, double* scores,
+                         const pg_ssim_outputs* outputs);
+
+typedef enum pg_pyramid {
+    PG_PYRAMID_WANG = 0, /* mean of the 2x2 block that starts at the sample, symmetric padding, every second sample */
+    PG_PYRAMID_POOL = 1  /* average pool by 2 with odd sizes zero-padded on both sides, as pytorch-msssim */
+} pg_pyramid;
+typedef enum pg_combine { PG_COMBINE_PRODUCT = 0, PG_COMBINE_SUM = 1 } pg_combine;
+
+typedef struct pg_ms_ssim_options {
+    pg_ssim_options ssim;  /* border PG_BORDER_VALID, no downsampling, exponents 1 */
+    const double* weights; /* one a scale, finest first */
+    int scales;
+    pg_pyramid pyramid;
+    pg_combine combine;
+    int clamp_negative; /* terms below zero count as zero (pytorch-msssim); else their product is NaN */
+} pg_ms_ssim_options;
+
+PG_API pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg_ms_ssim_options* options, double* scores);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

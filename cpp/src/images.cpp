@@ -1,0 +1,143 @@
+#include "images.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "kernels/table.h"
+#include "status.h"
+#include "threads.h"
+
+namespace pixelgauge {
+
+int64_t element_bytes(pg_dtype dtype) {
+    constexpr int64_t bytes[] = {1, 2, 4, 8};
+    return bytes[dtype];
+}
+
+void require_images(const pg_images* images, const char* name) {
+    require(images != nullptr, std::string(name) + " is NULL");
+    require(images->dtype >= PG_UINT8 && images->dtype <= PG_FLOAT64,
+            std::string(name) + ".dtype=" + std::to_string(images->dtype) + ": use PG_UINT8, PG_UINT16, PG_FLOAT32 or PG_FLOAT64");
+    require(images->count >= 0 && images->height > 0 && images->width > 0 && images->channels > 0,
+            std::string(name) + " is empty: count, height, width, channels = " + std::to_string(images->count) + ", " +
+                std::to_string(images->height) + ", " + std::to_string(images->width) + ", " + std::to_string(images->channels));
+    require(images->data != nullptr || images->count == 0, std::string(name) + ".data is NULL");
+}
+
+void require_pair(const pg_images* x, const pg_images* y) {
+    require_images(x, "x");
+    require_images(y, "y");
+    require(x->dtype == y->dtype, "x and y differ in dtype: convert one of them");
+    require(x->count == y->count && x->height == y->height && x->width == y->width && x->channels == y->channels,
+            "x and y differ in shape");
+}
+
+View::View(const pg_images& images, int64_t index, int64_t channel, int64_t channel_count)
+    : data(static_cast<const char*>(images.data) + index * images.count_stride + channel * images.channel_stride),
+      dtype(images.dtype),
+      height(images.height),
+      width(images.width),
+      channels(channel_count),
+      row_stride(images.row_stride),
+      column_stride(images.column_stride),
+      channel_stride(images.channel_stride),
+      begin(data),
+      end(data + element_bytes(dtype)) {
+    const int64_t reach[] = {(height - 1) * row_stride, (width - 1) * column_stride, (channels - 1) * channel_stride};
+    for (const int64_t r : reach) (r < 0 ? begin : end) += r;
+}
+
+int64_t inside(int64_t i, int64_t n, Border border) {
+    if (border == Border::Mirror) {
+        if (n == 1) return 0;
+        while (i < 0 || i >= n) i = i < 0 ? -i : 2 * (n - 1) - i;
+    } else if (border == Border::Repeat) {
+        while (i < 0 || i >= n) i = i < 0 ? -1 - i : 2 * n - 1 - i;
+    }
+    return i;
+}
+
+RowReader::RowReader(const View& view, int64_t first, int64_t count, int64_t slack, Border border)
+    : view_(view), first_(first), count_(count), border_(border) {
+    const int64_t item = element_bytes(view.dtype);
+    slack_bytes_ = slack * item;
+    bytes_ = count * view.channels * item;
+    packed_ = view.column_stride == view.channels * item && (view.channels == 1 || view.channel_stride == item) && first >= 0 &&
+              first + count <= view.width;
+}
+
+const void* RowReader::row(int64_t r) {
+    const char* const source = view_.data + inside(r, view_.height, border_) * view_.row_stride;
+    if (packed_) {
+        const char* const at = source + first_ * view_.column_stride;
+        if (at + bytes_ + slack_bytes_ <= view_.end) return at;
+    }
+    if (buffer_.empty()) buffer_.resize(static_cast<size_t>(bytes_ + slack_bytes_));
+    char* to = buffer_.data();
+    if (packed_) {
+        std::memcpy(to, source + first_ * view_.column_stride, static_cast<size_t>(bytes_));
+        return to;
+    }
+    const auto copy = [&](auto zero) {
+        using Element = decltype(zero);
+        Element* out = reinterpret_cast<Element*>(to);
+        const int64_t left = first_ < 0 ? -first_ < count_ ? -first_ : count_ : 0;
+        int64_t interior = view_.width - (first_ + left);
+        interior = interior < 0 ? 0 : interior < count_ - left ? interior : count_ - left;
+        const auto pixel = [&](int64_t p) {
+            const char* from = source + inside(first_ + p, view_.width, border_) * view_.column_stride;
+            for (int64_t c = 0; c < view_.channels; ++c) std::memcpy(out + p * view_.channels + c, from + c * view_.channel_stride, sizeof(Element));
+        };
+        int64_t p = 0;
+        for (; p < left; ++p) pixel(p);
+        const char* from = source + (first_ + left) * view_.column_stride;
+        if (view_.channels == 1) {
+            for (; p < left + interior; ++p, from += view_.column_stride) std::memcpy(out + p, from, sizeof(Element));
+        } else {
+            for (; p < left + interior; ++p, from += view_.column_stride)
+                for (int64_t c = 0; c < view_.channels; ++c)
+                    std::memcpy(out + p * view_.channels + c, from + c * view_.channel_stride, sizeof(Element));
+        }
+        for (; p < count_; ++p) pixel(p);
+    };
+    switch (view_.dtype) {
+        case PG_UINT8: copy(uint8_t{}); break;
+        case PG_UINT16: copy(uint16_t{}); break;
+        case PG_FLOAT32: copy(float{}); break;
+        case PG_FLOAT64: copy(double{}); break;
+    }
+    return to;
+}
+
+}  // namespace pixelgauge
+
+extern "C" pg_status pg_value_range(const pg_images* images, double* low, double* high) {
+    using namespace pixelgauge;
+    return guarded([&] {
+        require_images(images, "images");
+        require(images->count > 0, "images is empty: count = 0");
+        require(low && high, "low or high is NULL");
+        const auto range = kernels().value_range[images->dtype];
+        constexpr int64_t kBand = 128;
+        const int64_t bands = (images->height + kBand - 1) / kBand, tiles = images->count * bands;
+        std::vector<double> lows(static_cast<size_t>(tiles)), highs(static_cast<size_t>(tiles));
+        parallel_for(tiles, [&](int64_t t) {
+            const View view(*images, t / bands, 0, images->channels);
+            RowReader reader(view, 0, view.width, 0, Border::None);
+            const int64_t top = t % bands * kBand, bottom = top + kBand < view.height ? top + kBand : view.height;
+            for (int64_t r = top; r < bottom; ++r) {
+                double lo, hi;
+                range(reader.row(r), view.width * view.channels, &lo, &hi);
+                if (!(lo == lo)) throw InvalidArgument("NaN or infinity in image " + std::to_string(t / bands) + ", row " + std::to_string(r));
+                double& l = lows[static_cast<size_t>(t)];
+                double& h = highs[static_cast<size_t>(t)];
+                l = r == top || lo < l ? lo : l;
+                h = r == top || hi > h ? hi : h;
+            }
+        });
+        *low = lows[0];
+        *high = highs[0];
+        for (const double l : lows) *low = l < *low ? l : *low;
+        for (const double h : highs) *high = h > *high ? h : *high;
+    });
+}

@@ -1,0 +1,48 @@
+// Reading images where they lie: validation of a pg_images, and rows of it as contiguous elements.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pixelgauge/pixelgauge.h"
+
+namespace pixelgauge {
+
+int64_t element_bytes(pg_dtype dtype);
+
+void require_images(const pg_images* images, const char* name);
+void require_pair(const pg_images* x, const pg_images* y);
+
+// Channels [channel, channel + channels) of one image of a batch.
+struct View {
+    const char* data;
+    pg_dtype dtype;
+    int64_t height, width, channels;
+    int64_t row_stride, column_stride, channel_stride;
+    const char* begin;  // lowest byte of the image
+    const char* end;    // one past its highest
+
+    View(const pg_images& images, int64_t index, int64_t channel, int64_t channel_count);
+};
+
+// How a position outside [0, n) is brought back in. None: it never is outside.
+enum class Border { None, Mirror, Repeat };
+int64_t inside(int64_t i, int64_t n, Border border);
+
+// Rows of a view as contiguous interleaved elements, in place where the layout allows, else copied into a buffer.
+class RowReader {
+  public:
+    // Pixels [first, first + count) of a row, readable `slack` elements beyond.
+    RowReader(const View& view, int64_t first, int64_t count, int64_t slack, Border border);
+    const void* row(int64_t r);
+
+  private:
+    const View& view_;
+    int64_t first_, count_, slack_bytes_, bytes_;
+    Border border_;
+    bool packed_;
+    std::vector<char> buffer_;
+};
+
+}  // namespace pixelgauge

@@ -1,0 +1,24 @@
+// Every kernel and the table that lists them: an ISA unit includes this inside its own namespace.
+#include "vec.h"
+#include "ssim.inl"
+#include "mse.inl"
+#include "range.inl"
+
+template <class T>
+constexpr SsimKernels<T> ssim_kernels() {
+    return {kSsimRows,
+            Vec<T>::lanes,
+            {ssim_stage<T, uint8_t>, ssim_stage<T, uint16_t>, ssim_stage<T, float>, ssim_stage<T, double>},
+            {ssim_block<T, 11, false>, ssim_block<T, 11, true>},
+            {ssim_block<T, 7, false>, ssim_block<T, 7, true>},
+            {ssim_block_any<T, false>, ssim_block_any<T, true>},
+            ssim_moments<T>};
+}
+
+constexpr Kernels table(const char* name) {
+    return {name,
+            ssim_kernels<float>(),
+            ssim_kernels<double>(),
+            {squared_error<uint8_t>, squared_error<uint16_t>, squared_error<float>, squared_error<double>},
+            {value_range<uint8_t>, value_range<uint16_t>, value_range<float>, value_range<double>}};
+}

@@ -1,0 +1,57 @@
+// What the drivers ask of an instruction set: plain structs and one table of function pointers per ISA.
+// Included by common code and by the ISA units, so it holds declarations and data layouts only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace pixelgauge {
+
+// One block of output rows of windowed SSIM over a strip of interleaved elements.
+template <class T>
+struct SsimBlock {
+    const T* const* s_rows;  // taps_count + rows_per_block - 1 staged rows: x + y - 2 shift
+    const T* const* d_rows;  // x - y
+    const T* taps;           // rows_per_block zeros, the symmetric taps with sum 1, as many zeros
+    int64_t taps_count;
+    int64_t tap_step;  // channels interleaved in a row
+    int64_t width;     // output elements
+    int rows;          // output rows that count, <= rows_per_block
+    T* scratch;        // 4 * rows_per_block rows of scratch_stride
+    int64_t scratch_stride;
+    T c1, c2;       // 2 C1, 2 C2
+    T norm;         // n / (n - 1) for the sample covariance, else 1
+    T origin;       // 2 shift
+    double* sums;   // width, padded to a register: the index is added, summed over rows
+    T* const* map;  // rows_per_block rows to write the index to (padded to a register), or null
+};
+
+template <class T>
+struct SsimKernels {
+    using Stage = void (*)(const void* x, const void* y, int64_t n, double shift, T* s, T* d);
+    using Block = void (*)(const SsimBlock<T>*);
+    int rows_per_block;
+    int lanes;
+    Stage stage[4];           // by pg_dtype; n is rounded up to a register, which must be readable
+    Block block11[2];         // 11 taps: [without luminance, with]
+    Block block7[2];          // 7 taps
+    Block block_any[2];       // any number of taps
+    void (*moments)(const SsimBlock<T>*, T* const* out);  // the means of s, d, s^2, d^2, s d of one output row
+};
+
+struct Kernels {
+    const char* name;
+    SsimKernels<float> ssim_f32;
+    SsimKernels<double> ssim_f64;
+    double (*squared_error[4])(const void* x, const void* y, int64_t n);         // by pg_dtype
+    void (*value_range[4])(const void* x, int64_t n, double* low, double* high);  // NaN and infinities show in the bounds
+};
+
+extern const Kernels kBaseline;
+extern const Kernels kAvx2;
+extern const Kernels kAvx512;
+
+// The table in use; throws if PIXELGAUGE_ISA names one that cannot run.
+const Kernels& kernels();
+
+}  // namespace pixelgauge

@@ -1,0 +1,259 @@
+// Vec<T>: one register of lanes of T at the width of the instruction set being compiled, and the few operations
+// the kernels are written in. Included by the ISA units inside their own namespace; everything here is forced
+// inline, so that no symbol compiled for a higher instruction set can be shared with common code.
+//
+// x86 and aarch64 use GCC/Clang vector extensions; fused multiply-add, square root and widening are written out
+// because the units are built with -ffp-contract=off. Other compilers (MSVC) get arrays of lanes.
+
+#if defined(__GNUC__) || defined(__clang__)
+#define PG_INLINE inline __attribute__((always_inline))
+#define PG_RESTRICT __restrict__
+#define PG_LAMBDA_INLINE __attribute__((always_inline))
+#define PG_VECTOR_EXTENSIONS 1
+#else
+#define PG_INLINE __forceinline
+#define PG_RESTRICT __restrict
+#define PG_LAMBDA_INLINE
+#define PG_VECTOR_EXTENSIONS 0
+#endif
+
+#if defined(__AVX512F__)
+constexpr int kVecBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kVecBytes = 32;
+#else
+constexpr int kVecBytes = 16;
+#endif
+
+// Architectural vector registers: decides how many accumulators a kernel keeps.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kVecRegisters = 32;
+#else
+constexpr int kVecRegisters = 16;
+#endif
+
+template <class T>
+struct Vec;
+
+#if PG_VECTOR_EXTENSIONS
+
+template <class T, int Bytes>
+struct Native {
+    typedef T type __attribute__((vector_size(Bytes)));
+    typedef T unaligned __attribute__((vector_size(Bytes), aligned(1), may_alias));
+};
+
+template <class T>
+struct Vec {
+    static constexpr int lanes = kVecBytes / static_cast<int>(sizeof(T));
+    using native = typename Native<T, kVecBytes>::type;
+    native v;
+
+    static PG_INLINE Vec load(const T* p) {
+        return {*reinterpret_cast<const typename Native<T, kVecBytes>::unaligned*>(p)};
+    }
+    PG_INLINE void store(T* p) const { *reinterpret_cast<typename Native<T, kVecBytes>::unaligned*>(p) = v; }
+    static PG_INLINE Vec set1(T x) { return {x - native{}}; }
+    PG_INLINE T lane(int i) const { return v[i]; }
+    friend PG_INLINE Vec operator+(Vec a, Vec b) { return {a.v + b.v}; }
+    friend PG_INLINE Vec operator-(Vec a, Vec b) { return {a.v - b.v}; }
+    friend PG_INLINE Vec operator*(Vec a, Vec b) { return {a.v * b.v}; }
+    friend PG_INLINE Vec operator/(Vec a, Vec b) { return {a.v / b.v}; }
+};
+
+#if defined(__AVX512F__)
+PG_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return {(Vec<float>::native)_mm512_fmadd_ps((__m512)a.v, (__m512)b.v, (__m512)c.v)}; }
+PG_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return {(Vec<double>::native)_mm512_fmadd_pd((__m512d)a.v, (__m512d)b.v, (__m512d)c.v)}; }
+PG_INLINE Vec<float> sqrt(Vec<float> a) { return {(Vec<float>::native)_mm512_sqrt_ps((__m512)a.v)}; }
+PG_INLINE Vec<double> sqrt(Vec<double> a) { return {(Vec<double>::native)_mm512_sqrt_pd((__m512d)a.v)}; }
+PG_INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return {(Vec<float>::native)_mm512_max_ps((__m512)a.v, (__m512)b.v)}; }
+PG_INLINE Vec<double> max(Vec<double> a, Vec<double> b) { return {(Vec<double>::native)_mm512_max_pd((__m512d)a.v, (__m512d)b.v)}; }
+PG_INLINE Vec<float> min(Vec<float> a, Vec<float> b) { return {(Vec<float>::native)_mm512_min_ps((__m512)a.v, (__m512)b.v)}; }
+PG_INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return {(Vec<double>::native)_mm512_min_pd((__m512d)a.v, (__m512d)b.v)}; }
+#elif defined(__AVX2__)
+PG_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return {(Vec<float>::native)_mm256_fmadd_ps((__m256)a.v, (__m256)b.v, (__m256)c.v)}; }
+PG_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return {(Vec<double>::native)_mm256_fmadd_pd((__m256d)a.v, (__m256d)b.v, (__m256d)c.v)}; }
+PG_INLINE Vec<float> sqrt(Vec<float> a) { return {(Vec<float>::native)_mm256_sqrt_ps((__m256)a.v)}; }
+PG_INLINE Vec<double> sqrt(Vec<double> a) { return {(Vec<double>::native)_mm256_sqrt_pd((__m256d)a.v)}; }
+PG_INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return {(Vec<float>::native)_mm256_max_ps((__m256)a.v, (__m256)b.v)}; }
+PG_INLINE Vec<double> max(Vec<double> a, Vec<double> b) { return {(Vec<double>::native)_mm256_max_pd((__m256d)a.v, (__m256d)b.v)}; }
+PG_INLINE Vec<float> min(Vec<float> a, Vec<float> b) { return {(Vec<float>::native)_mm256_min_ps((__m256)a.v, (__m256)b.v)}; }
+PG_INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return {(Vec<double>::native)_mm256_min_pd((__m256d)a.v, (__m256d)b.v)}; }
+#elif defined(__aarch64__)
+PG_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return {(Vec<float>::native)vfmaq_f32((float32x4_t)c.v, (float32x4_t)a.v, (float32x4_t)b.v)}; }
+PG_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return {(Vec<double>::native)vfmaq_f64((float64x2_t)c.v, (float64x2_t)a.v, (float64x2_t)b.v)}; }
+PG_INLINE Vec<float> sqrt(Vec<float> a) { return {(Vec<float>::native)vsqrtq_f32((float32x4_t)a.v)}; }
+PG_INLINE Vec<double> sqrt(Vec<double> a) { return {(Vec<double>::native)vsqrtq_f64((float64x2_t)a.v)}; }
+PG_INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return {(Vec<float>::native)vmaxq_f32((float32x4_t)a.v, (float32x4_t)b.v)}; }
+PG_INLINE Vec<double> max(Vec<double> a, Vec<double> b) { return {(Vec<double>::native)vmaxq_f64((float64x2_t)a.v, (float64x2_t)b.v)}; }
+PG_INLINE Vec<float> min(Vec<float> a, Vec<float> b) { return {(Vec<float>::native)vminq_f32((float32x4_t)a.v, (float32x4_t)b.v)}; }
+PG_INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return {(Vec<double>::native)vminq_f64((float64x2_t)a.v, (float64x2_t)b.v)}; }
+#elif defined(__SSE2__)
+// The x86-64 baseline has no FMA: two roundings, and the tests' tolerance between ISAs covers it.
+PG_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return a * b + c; }
+PG_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return a * b + c; }
+PG_INLINE Vec<float> sqrt(Vec<float> a) { return {(Vec<float>::native)_mm_sqrt_ps((__m128)a.v)}; }
+PG_INLINE Vec<double> sqrt(Vec<double> a) { return {(Vec<double>::native)_mm_sqrt_pd((__m128d)a.v)}; }
+PG_INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return {(Vec<float>::native)_mm_max_ps((__m128)a.v, (__m128)b.v)}; }
+PG_INLINE Vec<double> max(Vec<double> a, Vec<double> b) { return {(Vec<double>::native)_mm_max_pd((__m128d)a.v, (__m128d)b.v)}; }
+PG_INLINE Vec<float> min(Vec<float> a, Vec<float> b) { return {(Vec<float>::native)_mm_min_ps((__m128)a.v, (__m128)b.v)}; }
+PG_INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return {(Vec<double>::native)_mm_min_pd((__m128d)a.v, (__m128d)b.v)}; }
+#else
+PG_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return a * b + c; }
+PG_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return a * b + c; }
+template <class T>
+PG_INLINE Vec<T> sqrt(Vec<T> a) {
+    for (int i = 0; i < Vec<T>::lanes; ++i) a.v[i] = sizeof(T) == 4 ? __builtin_sqrtf(a.v[i]) : __builtin_sqrt(a.v[i]);
+    return a;
+}
+template <class T>
+PG_INLINE Vec<T> max(Vec<T> a, Vec<T> b) {
+    return {a.v > b.v ? a.v : b.v};
+}
+template <class T>
+PG_INLINE Vec<T> min(Vec<T> a, Vec<T> b) {
+    return {a.v < b.v ? a.v : b.v};
+}
+#endif
+
+// Loads as many elements of From as Vec<To> has lanes and converts each: unsigned integers widen to int32 first,
+// the only widening that every ISA here does in one instruction.
+template <class To, class From>
+struct LoadAs {
+    static constexpr int lanes = Vec<To>::lanes;
+    typedef From source __attribute__((vector_size(lanes * sizeof(From)), aligned(1), may_alias));
+    static PG_INLINE Vec<To> load(const From* p) {
+        return {__builtin_convertvector(*reinterpret_cast<const source*>(p), typename Vec<To>::native)};
+    }
+};
+template <class T>
+struct LoadAs<T, T> {
+    static PG_INLINE Vec<T> load(const T* p) { return Vec<T>::load(p); }
+};
+
+// The integers of a Vec<To>'s worth of unsigned elements, for exact sums and differences before the conversion.
+template <class To>
+struct Ints {
+    typedef int32_t native __attribute__((vector_size(Vec<To>::lanes * 4)));
+    native v;
+    template <class From>
+    static PG_INLINE Ints load(const From* p) {
+        typedef From source __attribute__((vector_size(Vec<To>::lanes * sizeof(From)), aligned(1), may_alias));
+        return {__builtin_convertvector(*reinterpret_cast<const source*>(p), native)};
+    }
+    static PG_INLINE Ints set1(int32_t x) { return {x - native{}}; }
+    PG_INLINE Vec<To> convert() const { return {__builtin_convertvector(v, typename Vec<To>::native)}; }
+    friend PG_INLINE Ints operator+(Ints a, Ints b) { return {a.v + b.v}; }
+    friend PG_INLINE Ints operator-(Ints a, Ints b) { return {a.v - b.v}; }
+};
+#if defined(__AVX512F__)
+template <>
+template <>
+PG_INLINE Ints<float> Ints<float>::load(const uint8_t* p) {
+    return {(native)_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+template <>
+template <>
+PG_INLINE Ints<float> Ints<float>::load(const uint16_t* p) {
+    return {(native)_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+#elif defined(__AVX2__)
+template <>
+template <>
+PG_INLINE Ints<float> Ints<float>::load(const uint8_t* p) {
+    return {(native)_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)))};
+}
+template <>
+template <>
+PG_INLINE Ints<float> Ints<float>::load(const uint16_t* p) {
+    return {(native)_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+#endif
+
+#else  // no vector extensions: arrays of lanes that the compiler may vectorise
+
+template <class T>
+struct Vec {
+    static constexpr int lanes = kVecBytes / static_cast<int>(sizeof(T));
+    T v[lanes];
+
+    static PG_INLINE Vec load(const T* p) {
+        Vec r;
+        for (int i = 0; i < lanes; ++i) r.v[i] = p[i];
+        return r;
+    }
+    PG_INLINE void store(T* p) const {
+        for (int i = 0; i < lanes; ++i) p[i] = v[i];
+    }
+    static PG_INLINE Vec set1(T x) {
+        Vec r;
+        for (int i = 0; i < lanes; ++i) r.v[i] = x;
+        return r;
+    }
+    PG_INLINE T lane(int i) const { return v[i]; }
+    template <class F>
+    static PG_INLINE Vec zip(const Vec& a, const Vec& b, F f) {
+        Vec r;
+        for (int i = 0; i < lanes; ++i) r.v[i] = f(a.v[i], b.v[i]);
+        return r;
+    }
+    friend PG_INLINE Vec operator+(Vec a, Vec b) { return zip(a, b, [](T p, T q) { return static_cast<T>(p + q); }); }
+    friend PG_INLINE Vec operator-(Vec a, Vec b) { return zip(a, b, [](T p, T q) { return static_cast<T>(p - q); }); }
+    friend PG_INLINE Vec operator*(Vec a, Vec b) { return zip(a, b, [](T p, T q) { return static_cast<T>(p * q); }); }
+    friend PG_INLINE Vec operator/(Vec a, Vec b) { return zip(a, b, [](T p, T q) { return static_cast<T>(p / q); }); }
+};
+template <class T>
+PG_INLINE Vec<T> max(Vec<T> a, Vec<T> b) {
+    return Vec<T>::zip(a, b, [](T p, T q) { return p > q ? p : q; });
+}
+template <class T>
+PG_INLINE Vec<T> min(Vec<T> a, Vec<T> b) {
+    return Vec<T>::zip(a, b, [](T p, T q) { return p < q ? p : q; });
+}
+template <class T>
+PG_INLINE Vec<T> fma(Vec<T> a, Vec<T> b, Vec<T> c) {
+    return a * b + c;
+}
+template <class T>
+PG_INLINE Vec<T> sqrt(Vec<T> a) {
+    for (int i = 0; i < Vec<T>::lanes; ++i) a.v[i] = static_cast<T>(::sqrt(static_cast<double>(a.v[i])));
+    return a;
+}
+template <class To, class From>
+struct LoadAs {
+    static PG_INLINE Vec<To> load(const From* p) {
+        Vec<To> r;
+        for (int i = 0; i < Vec<To>::lanes; ++i) r.v[i] = static_cast<To>(p[i]);
+        return r;
+    }
+};
+template <class To>
+struct Ints {
+    int32_t v[Vec<To>::lanes];
+    template <class From>
+    static PG_INLINE Ints load(const From* p) {
+        Ints r;
+        for (int i = 0; i < Vec<To>::lanes; ++i) r.v[i] = p[i];
+        return r;
+    }
+    static PG_INLINE Ints set1(int32_t x) {
+        Ints r;
+        for (int i = 0; i < Vec<To>::lanes; ++i) r.v[i] = x;
+        return r;
+    }
+    PG_INLINE Vec<To> convert() const {
+        Vec<To> r;
+        for (int i = 0; i < Vec<To>::lanes; ++i) r.v[i] = static_cast<To>(v[i]);
+        return r;
+    }
+    friend PG_INLINE Ints operator+(Ints a, Ints b) {
+        for (int i = 0; i < Vec<To>::lanes; ++i) a.v[i] += b.v[i];
+        return a;
+    }
+    friend PG_INLINE Ints operator-(Ints a, Ints b) {
+        for (int i = 0; i < Vec<To>::lanes; ++i) a.v[i] -= b.v[i];
+        return a;
+    }
+};
+
+#endif

@@ -1,0 +1,101 @@
+// Multi-scale SSIM: contrast-structure at every scale but the last, the full index there, combined per channel.
+#include <cmath>
+#include <string>
+
+#include "images.h"
+#include "reduce.h"
+#include "status.h"
+#include "windows.h"
+
+namespace pixelgauge {
+
+namespace {
+
+Axis halving(pg_pyramid pyramid, int64_t n) {
+    // pytorch-msssim pads an odd size with a zero on both sides; Wang's block begins at the sample.
+    return {2, pyramid == PG_PYRAMID_POOL ? -(n % 2) : 0, (n + 1) / 2};
+}
+
+double combine(const double* terms, const pg_ms_ssim_options& o) {
+    double total = 0;
+    for (int s = 0; s < o.scales; ++s) total += o.weights[s];
+    double sum = 0, product = 1;
+    for (int s = 0; s < o.scales; ++s) {
+        const double term = o.clamp_negative && terms[s] < 0 ? 0 : terms[s];
+        sum += o.weights[s] / total * term;
+        product *= std::pow(term, o.weights[s]);
+    }
+    return o.combine == PG_COMBINE_SUM ? sum : product;
+}
+
+// All terms of one image and one channel, or of all channels together at the finest scale.
+void scale_terms(const pg_images& x, const pg_images& y, pg_ssim_options o, const pg_ms_ssim_options& ms, double* terms) {
+    const size_t channels = static_cast<size_t>(x.channels), scales = static_cast<size_t>(ms.scales);
+    std::vector<double> means(channels);
+    window_means(x, y, o, ms.scales == 1, pair_precision(x, y, o), means.data());
+    for (size_t c = 0; c < channels; ++c) terms[c * scales] = means[c];
+    for (size_t c = 0; c < channels && scales > 1; ++c) {  // a channel at a time: a third of the memory
+        pg_images plane_x = x, plane_y = y;
+        plane_x.channels = plane_y.channels = 1;
+        plane_x.data = static_cast<const char*>(x.data) + static_cast<int64_t>(c) * x.channel_stride;
+        plane_y.data = static_cast<const char*>(y.data) + static_cast<int64_t>(c) * y.channel_stride;
+        Reduced level_x, level_y;
+        pg_ssim_options level = o;
+        for (int s = 1; s < ms.scales; ++s) {
+            const Axis rows = halving(ms.pyramid, plane_x.height), columns = halving(ms.pyramid, plane_x.width);
+            level_x = Reduced(plane_x, rows, columns, ms.pyramid == PG_PYRAMID_POOL ? Outside::Zero : Outside::Repeat);
+            level_y = Reduced(plane_y, rows, columns, ms.pyramid == PG_PYRAMID_POOL ? Outside::Zero : Outside::Repeat);
+            plane_x = level_x.images();
+            plane_y = level_y.images();
+            level.data_range *= level_x.scale();
+            window_means(plane_x, plane_y, level, s == ms.scales - 1, pair_precision(plane_x, plane_y, level), &terms[c * scales + static_cast<size_t>(s)]);
+        }
+    }
+}
+
+}  // namespace
+
+}  // namespace pixelgauge
+
+using namespace pixelgauge;
+
+extern "C" pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg_ms_ssim_options* options, double* scores) {
+    return guarded([&] {
+        require_pair(x, y);
+        require(options != nullptr, "options is NULL");
+        const pg_ms_ssim_options& o = *options;
+        require(scores != nullptr || x->count == 0, "scores is NULL");
+        require(o.scales >= 1 && o.scales <= 16, "scales=" + std::to_string(o.scales) + " must be 1 to 16");
+        require(o.weights != nullptr, "weights is NULL");
+        double total = 0;
+        for (int s = 0; s < o.scales; ++s) {
+            require(o.weights[s] >= 0 && std::isfinite(o.weights[s]), "weights must be finite and not negative");
+            total += o.weights[s];
+        }
+        require(total > 0, "weights are all zero");
+        require(o.ssim.border == PG_BORDER_VALID && o.ssim.downsample == PG_DOWNSAMPLE_NONE && o.ssim.exponents[0] == 1 &&
+                    o.ssim.exponents[1] == 1 && o.ssim.exponents[2] == 1,
+                "ssim: MS-SSIM takes border PG_BORDER_VALID, no downsampling and exponents of 1");
+        int64_t height = x->height, width = x->width;
+        for (int s = 1; s < o.scales; ++s) {
+            height = (height + 1) / 2;
+            width = (width + 1) / 2;
+        }
+        require_ssim_options(&o.ssim, x->height, x->width);
+        const int64_t least = height < width ? height : width, needed = (int64_t{o.ssim.window_size} - 1) << (o.scales - 1);
+        require(least >= o.ssim.window_size, "images of " + std::to_string(x->height) + " x " + std::to_string(x->width) + " are too small for " +
+                                                 std::to_string(o.scales) + " scales of a window of " + std::to_string(o.ssim.window_size) +
+                                                 ": both sides must exceed " + std::to_string(needed) + "; use fewer weights or larger images");
+        std::vector<double> terms(static_cast<size_t>(x->channels * o.scales));
+        for (int64_t i = 0; i < x->count; ++i) {
+            pg_images one_x = *x, one_y = *y;
+            one_x.count = one_y.count = 1;
+            one_x.data = static_cast<const char*>(x->data) + i * x->count_stride;
+            one_y.data = static_cast<const char*>(y->data) + i * y->count_stride;
+            scale_terms(one_x, one_y, o.ssim, o, terms.data());
+            scores[i] = 0;
+            for (int64_t c = 0; c < x->channels; ++c) scores[i] += combine(&terms[static_cast<size_t>(c * o.scales)], o);
+            scores[i] /= static_cast<double>(x->channels);
+        }
+    });
+}

@@ -1,0 +1,35 @@
+// Reduced images: means of blocks of pixels, for the pyramids of MS-SSIM and the downsampling that precedes SSIM in
+// MATLAB's and piq's programs. uint8 blocks stay exact sums in uint16, half the memory; the data range is scaled instead.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "pixelgauge/pixelgauge.h"
+
+namespace pixelgauge {
+
+enum class Outside { Repeat, Zero };  // pixels beyond the edge: mirrored with the edge pixel repeated, or zero
+
+// One axis of a reduction: output i is the sum of inputs i * factor + offset + [0, factor).
+struct Axis {
+    int64_t factor, offset, outputs;
+};
+
+class Reduced {
+  public:
+    Reduced() = default;
+    // Every channel of every image, kept as planes.
+    Reduced(const pg_images& images, Axis rows, Axis columns, Outside outside);
+
+    const pg_images& images() const { return images_; }
+    // How much larger the values are than means of blocks would be.
+    double scale() const { return scale_; }
+
+  private:
+    std::vector<char> pixels_;
+    pg_images images_{};
+    double scale_ = 1;
+};
+
+}  // namespace pixelgauge

@@ -1,0 +1,103 @@
+// Single-scale SSIM: reduction, windows, components, as the options say.
+#include <cmath>
+#include <cstdlib>
+
+#include "images.h"
+#include "reduce.h"
+#include "status.h"
+#include "windows.h"
+
+namespace pixelgauge {
+
+namespace {
+
+int64_t downsample_factor(const pg_ssim_options& o, int64_t height, int64_t width) {
+    const double least = static_cast<double>(height < width ? height : width) / 256;
+    // MATLAB rounds halves away from zero, piq (Python) to even.
+    const double rounded = o.downsample == PG_DOWNSAMPLE_NONE     ? 1
+                           : o.downsample == PG_DOWNSAMPLE_MATLAB ? std::floor(least + 0.5)
+                                                                  : std::nearbyint(least);
+    return rounded < 1 ? 1 : static_cast<int64_t>(rounded);
+}
+
+Axis downsample_axis(const pg_ssim_options& o, int64_t n, int64_t factor) {
+    if (o.downsample == PG_DOWNSAMPLE_POOL) return {factor, 0, n / factor};
+    // imfilter centres an even block on its left middle: it begins (factor - 1) / 2 before the sample.
+    return {factor, -((factor - 1) / 2), (n + factor - 1) / factor};
+}
+
+// The pair that the windows slide over, and the options they slide with.
+struct Prepared {
+    Reduced reduced_x, reduced_y;
+    pg_images x, y;
+    pg_ssim_options options;
+
+    Prepared(const pg_images& original_x, const pg_images& original_y, const pg_ssim_options& o) : x(original_x), y(original_y), options(o) {
+        const int64_t factor = downsample_factor(o, x.height, x.width);
+        if (factor == 1) return;
+        const Axis rows = downsample_axis(o, x.height, factor), columns = downsample_axis(o, x.width, factor);
+        reduced_x = Reduced(original_x, rows, columns, Outside::Repeat);
+        reduced_y = Reduced(original_y, rows, columns, Outside::Repeat);
+        x = reduced_x.images();
+        y = reduced_y.images();
+        options.data_range *= reduced_x.scale();
+    }
+};
+
+}  // namespace
+
+}  // namespace pixelgauge
+
+using namespace pixelgauge;
+
+extern "C" void pg_ssim_defaults(pg_ssim_options* options, double data_range) {
+    if (options)
+        *options = {data_range, 0.01, 0.03, 1.5, 11, PG_WINDOW_GAUSSIAN, PG_BORDER_VALID, PG_COVARIANCE_POPULATION, PG_DOWNSAMPLE_NONE, {1, 1, 1}};
+}
+
+extern "C" pg_status pg_ssim_map_size(const pg_images* x, const pg_ssim_options* options, int64_t* height, int64_t* width) {
+    return guarded([&] {
+        require_images(x, "x");
+        require(options != nullptr, "options is NULL");
+        require(height && width, "height or width is NULL");
+        const int64_t factor = downsample_factor(*options, x->height, x->width);
+        const int64_t h = factor == 1 ? x->height : downsample_axis(*options, x->height, factor).outputs;
+        const int64_t w = factor == 1 ? x->width : downsample_axis(*options, x->width, factor).outputs;
+        require_ssim_options(options, h, w);
+        window_map_size(*options, h, w, height, width);
+    });
+}
+
+extern "C" pg_status pg_ssim(const pg_images* x, const pg_images* y, const pg_ssim_options* options, double* scores, const pg_ssim_outputs* outputs) {
+    return guarded([&] {
+        require_pair(x, y);
+        require(options != nullptr, "options is NULL");
+        require(scores != nullptr || x->count == 0, "scores is NULL");
+        const Prepared p(*x, *y, *options);
+        require_ssim_options(&p.options, p.x.height, p.x.width);
+        if (x->count == 0) return;
+        const std::vector<PairPrecision> precision = pair_precision(p.x, p.y, p.options);
+        const size_t count = static_cast<size_t>(x->count), channels = static_cast<size_t>(x->channels);
+        const double* e = p.options.exponents;
+        const bool parts = outputs && (outputs->luminance || outputs->contrast || outputs->structure);
+        if (parts || e[0] != 1 || e[1] != 1 || e[2] != 1) {
+            std::vector<Components> means(count);
+            window_components(p.x, p.y, p.options, precision, means.data(), outputs ? outputs->map : nullptr);
+            for (size_t i = 0; i < count; ++i) {
+                scores[i] = means[i].score;
+                if (outputs && outputs->luminance) outputs->luminance[i] = means[i].luminance;
+                if (outputs && outputs->contrast) outputs->contrast[i] = means[i].contrast;
+                if (outputs && outputs->structure) outputs->structure[i] = means[i].structure;
+            }
+            return;
+        }
+        std::vector<double> means(count * channels);
+        window_means(p.x, p.y, p.options, true, precision, means.data());
+        for (size_t i = 0; i < count; ++i) {
+            scores[i] = 0;
+            for (size_t c = 0; c < channels; ++c) scores[i] += means[i * channels + c];
+            scores[i] /= static_cast<double>(channels);
+        }
+        if (outputs && outputs->map) window_map(p.x, p.y, p.options, precision, outputs->map);
+    });
+}

@@ -1,0 +1,26 @@
+#include "status.h"
+
+#include <cstring>
+
+namespace pixelgauge {
+
+namespace {
+constexpr size_t kMessageBytes = 512;
+thread_local char message_of_thread[kMessageBytes] = "";
+}  // namespace
+
+void require(bool condition, const std::string& message) {
+    if (!condition) throw InvalidArgument(message);
+}
+
+pg_status set_error(pg_status status, const char* message) noexcept {
+    std::strncpy(message_of_thread, message, kMessageBytes - 1);
+    message_of_thread[kMessageBytes - 1] = '\0';
+    return status;
+}
+
+}  // namespace pixelgauge
+
+extern "C" const char* pg_last_error(void) { return pixelgauge::message_of_thread; }
+
+extern "C" const char* pg_version(void) { return PIXELGAUGE_VERSION; }

@@ -1,0 +1,45 @@
+// Errors: inside the core exceptions, at the C ABI a status and a message kept per thread.
+#pragma once
+
+#include <exception>
+#include <new>
+#include <stdexcept>
+#include <string>
+
+#include "pixelgauge/pixelgauge.h"
+
+namespace pixelgauge {
+
+struct Unsupported : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+// Thrown for what a caller passed: the text names the argument, the value seen and what to do.
+struct InvalidArgument : std::invalid_argument {
+    using std::invalid_argument::invalid_argument;
+};
+
+void require(bool condition, const std::string& message);
+
+pg_status set_error(pg_status status, const char* message) noexcept;
+
+// Runs a body that may throw and turns what it throws into a status.
+template <class Body>
+pg_status guarded(Body body) noexcept {
+    try {
+        body();
+        return PG_OK;
+    } catch (const InvalidArgument& e) {
+        return set_error(PG_INVALID_ARGUMENT, e.what());
+    } catch (const Unsupported& e) {
+        return set_error(PG_UNSUPPORTED, e.what());
+    } catch (const std::bad_alloc&) {
+        return set_error(PG_OUT_OF_MEMORY, "out of memory");
+    } catch (const std::exception& e) {
+        return set_error(PG_INTERNAL, e.what());
+    } catch (...) {
+        return set_error(PG_INTERNAL, "unknown failure");
+    }
+}
+
+}  // namespace pixelgauge

@@ -1,0 +1,414 @@
+#include "windows.h"
+
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <type_traits>
+
+#include "images.h"
+#include "kernels/table.h"
+#include "status.h"
+#include "threads.h"
+
+namespace pixelgauge {
+
+namespace {
+
+// A tile is a band of output rows by a strip of output elements. The grid is fixed, so sums do not depend on threads.
+// Staged rows of a strip stay in the second-level cache; a band re-stages its halo (10 rows in 64: 16 % of the
+// conversion, which is a twentieth of the work).
+constexpr int64_t kBand = 64;
+constexpr int64_t kStrip = 1536;  // a multiple of 1, 2, 3 and 4 channels
+constexpr int64_t kScratchColumns = 256;
+constexpr int64_t kMaxGroup = 4;  // channels filtered together
+
+// Largest error of float32 variances against C2 that is accepted: epsilon max|x'|^2 / C2.
+constexpr double kFloat32Tolerance = 1e-4;
+
+int64_t padded(const pg_ssim_options& options) { return options.window_size / 2; }
+
+template <class T>
+const SsimKernels<T>& ssim_kernels() {
+    if constexpr (std::is_same_v<T, float>)
+        return kernels().ssim_f32;
+    else
+        return kernels().ssim_f64;
+}
+
+// rows_per_block zeros, the taps, rows_per_block zeros. Rounding to T is compensated in the middle tap: the sum is 1.
+template <class T>
+std::vector<T> window_taps(const pg_ssim_options& options, int rows_per_block) {
+    const int n = options.window_size, radius = n / 2;
+    std::vector<double> exact(static_cast<size_t>(n));
+    double sum = 0;
+    for (int i = 0; i < n; ++i) {
+        const double t = static_cast<double>(i - radius) / options.sigma;
+        exact[static_cast<size_t>(i)] = options.window == PG_WINDOW_UNIFORM ? 1 : std::exp(-t * t / 2);
+        sum += exact[static_cast<size_t>(i)];
+    }
+    std::vector<T> taps(static_cast<size_t>(n + 2 * rows_per_block));
+    double rest = 1;
+    for (int i = 0; i < n; ++i) {
+        const T tap = static_cast<T>(exact[static_cast<size_t>(i)] / sum);
+        taps[static_cast<size_t>(rows_per_block + i)] = tap;
+        if (i != radius) rest -= static_cast<double>(tap);
+    }
+    taps[static_cast<size_t>(rows_per_block + radius)] = static_cast<T>(rest);
+    return taps;
+}
+
+// Grows and is kept: one per thread and element type.
+template <class T>
+T* thread_buffer(size_t n) {
+    thread_local std::vector<T> buffer;
+    if (buffer.size() < n + 64 / sizeof(T)) buffer.assign(n + 64 / sizeof(T), T{});
+    const size_t misaligned = reinterpret_cast<uintptr_t>(buffer.data()) % 64;
+    return buffer.data() + (misaligned ? (64 - misaligned) / sizeof(T) : 0);
+}
+
+int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+// Row lengths are odd numbers of cache lines, so that rows do not fall on the same cache sets.
+template <class T>
+int64_t row_stride(int64_t elements) {
+    constexpr int64_t line = 64 / sizeof(T);
+    return (round_up(elements, line) / line | 1) * line;
+}
+
+// Output pixels of a pair, where window (0, 0) begins at (origin, origin) of the image.
+struct Region {
+    int64_t height, width, origin;
+    Border border;
+};
+
+Region score_region(const pg_ssim_options& o, int64_t height, int64_t width) {
+    if (o.border == PG_BORDER_REFLECT) return {height, width, -padded(o), Border::Mirror};
+    return {height - o.window_size + 1, width - o.window_size + 1, 0, Border::None};
+}
+
+Region map_region(const pg_ssim_options& o, int64_t height, int64_t width) {
+    if (o.border == PG_BORDER_CROP) return {height, width, -padded(o), Border::Repeat};
+    return score_region(o, height, width);
+}
+
+int64_t group_channels(const pg_images& x) {
+    const bool interleaved = x.channels == 1 || x.channel_stride == element_bytes(x.dtype);
+    return !interleaved ? 1 : x.channels < kMaxGroup ? x.channels : kMaxGroup;
+}
+
+struct Tile {
+    int64_t image, channel, channels;  // the group of channels filtered together
+    int64_t top, bottom;               // output rows
+    int64_t left, right;               // output pixels
+};
+
+std::vector<Tile> tiles_of(const pg_images& x, const Region& region, const std::vector<int64_t>& images) {
+    std::vector<Tile> tiles;
+    const int64_t group = group_channels(x);
+    const auto least = [](int64_t a, int64_t b) { return a < b ? a : b; };
+    for (const int64_t image : images)
+        for (int64_t c = 0; c < x.channels; c += group) {
+            const int64_t channels = least(group, x.channels - c);
+            for (int64_t top = 0; top < region.height; top += kBand)
+                for (int64_t left = 0; left < region.width; left += kStrip / channels)
+                    tiles.push_back({image, c, channels, top, least(top + kBand, region.height), left,
+                                     least(left + kStrip / channels, region.width)});
+        }
+    return tiles;
+}
+
+// Rows of a tile staged as s and d in a ring, in the order the output rows need them.
+template <class T>
+class StagedRows {
+  public:
+    StagedRows(const pg_images& x, const pg_images& y, const Tile& tile, const Region& region, int64_t taps, int64_t rows, double shift,
+               T* ring, int64_t stride)
+        : view_x_(x, tile.image, tile.channel, tile.channels),
+          view_y_(y, tile.image, tile.channel, tile.channels),
+          elements_((tile.right - tile.left + taps - 1) * tile.channels),
+          rounded_(round_up(elements_, ssim_kernels<T>().lanes)),
+          reader_x_(view_x_, tile.left + region.origin, tile.right - tile.left + taps - 1, rounded_ - elements_, region.border),
+          reader_y_(view_y_, tile.left + region.origin, tile.right - tile.left + taps - 1, rounded_ - elements_, region.border),
+          stage_(ssim_kernels<T>().stage[x.dtype]),
+          origin_(region.origin),
+          next_(tile.top),
+          last_(tile.bottom + taps - 1),
+          slots_(taps + rows - 1),
+          shift_(shift),
+          ring_(ring),
+          stride_(stride),
+          s_(static_cast<size_t>(slots_)),
+          d_(static_cast<size_t>(slots_)) {}
+
+    // Pointers to the rows of windows that begin at output row `top`; rows below the tile repeat its last.
+    void advance(int64_t top) {
+        for (; next_ < top + slots_ && next_ < last_; ++next_) {
+            T* slot = ring_ + 2 * stride_ * (next_ % slots_);
+            stage_(reader_x_.row(next_ + origin_), reader_y_.row(next_ + origin_), rounded_, shift_, slot, slot + stride_);
+        }
+        for (int64_t j = 0; j < slots_; ++j) {
+            const int64_t r = top + j < last_ ? top + j : last_ - 1;
+            s_[static_cast<size_t>(j)] = ring_ + 2 * stride_ * (r % slots_);
+            d_[static_cast<size_t>(j)] = s_[static_cast<size_t>(j)] + stride_;
+        }
+    }
+    const T* const* s() const { return s_.data(); }
+    const T* const* d() const { return d_.data(); }
+
+  private:
+    View view_x_, view_y_;
+    int64_t elements_, rounded_;
+    RowReader reader_x_, reader_y_;
+    typename SsimKernels<T>::Stage stage_;
+    int64_t origin_, next_, last_, slots_;
+    double shift_;
+    T* ring_;
+    int64_t stride_;
+    std::vector<const T*> s_, d_;
+};
+
+template <class T>
+void set_constants(SsimBlock<T>& block, const pg_ssim_options& o, double shift) {
+    const double c1 = o.k1 * o.data_range, c2 = o.k2 * o.data_range;
+    const double n = static_cast<double>(o.window_size) * o.window_size;
+    block.c1 = static_cast<T>(2 * c1 * c1);
+    block.c2 = static_cast<T>(2 * c2 * c2);
+    block.norm = static_cast<T>(o.covariance == PG_COVARIANCE_SAMPLE ? n / (n - 1) : 1);
+    block.origin = static_cast<T>(2 * shift);
+}
+
+// Copies a row of a tile into its place in a [height][width][channels] map.
+template <class From, class To>
+void place(const From* row, const Tile& tile, int64_t channels, To* map_row) {
+    for (int64_t p = tile.left; p < tile.right; ++p)
+        for (int64_t c = 0; c < tile.channels; ++c)
+            map_row[p * channels + tile.channel + c] = static_cast<To>(row[(p - tile.left) * tile.channels + c]);
+}
+
+template <class To>
+To* map_row(void* map, const pg_images& x, const Region& region, int64_t image, int64_t row) {
+    return static_cast<To*>(map) + (image * region.height + row) * region.width * x.channels;
+}
+
+template <class T>
+void run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, bool luminance, const Region& region,
+              const std::vector<T>& taps, double shift, const Tile& tile, double* sums, void* map) {
+    const SsimKernels<T>& k = ssim_kernels<T>();
+    const int64_t n = o.window_size, rows = k.rows_per_block, lanes = k.lanes;
+    const int64_t width = (tile.right - tile.left) * tile.channels, outputs = round_up(width, lanes);
+    const int64_t lag = round_up((n - 1) * tile.channels, lanes) + lanes;
+    const int64_t stride = row_stride<T>(outputs + lag + lanes);
+    const int64_t scratch_stride = row_stride<T>(lag + lanes + (outputs < kScratchColumns ? outputs : kScratchColumns));
+    const int64_t ring_size = 2 * stride * (n + rows - 1), scratch_size = 4 * rows * scratch_stride, map_stride = outputs;
+    T* const ring = thread_buffer<T>(static_cast<size_t>(ring_size + scratch_size + (map ? rows * map_stride : 0)));
+    StagedRows<T> staged(x, y, tile, region, n, rows, shift, ring, stride);
+    std::vector<double> columns(static_cast<size_t>(outputs));
+    std::vector<T*> map_rows;
+    for (int64_t r = 0; map && r < rows; ++r) map_rows.push_back(ring + ring_size + scratch_size + r * map_stride);
+
+    SsimBlock<T> block{};
+    block.taps = taps.data();
+    block.taps_count = n;
+    block.tap_step = tile.channels;
+    block.width = width;
+    block.scratch = ring + ring_size;
+    block.scratch_stride = scratch_stride;
+    set_constants(block, o, shift);
+    block.sums = columns.data();
+    block.map = map ? map_rows.data() : nullptr;
+    const auto filter = n == 11 ? k.block11[luminance] : n == 7 ? k.block7[luminance] : k.block_any[luminance];
+    for (int64_t r = tile.top; r < tile.bottom; r += rows) {
+        staged.advance(r);
+        block.s_rows = staged.s();
+        block.d_rows = staged.d();
+        block.rows = static_cast<int>(tile.bottom - r < rows ? tile.bottom - r : rows);
+        filter(&block);
+        for (int i = 0; map && i < block.rows; ++i) {
+            if (x.dtype == PG_FLOAT64)
+                place(map_rows[static_cast<size_t>(i)], tile, x.channels, map_row<double>(map, x, region, tile.image, r + i));
+            else
+                place(map_rows[static_cast<size_t>(i)], tile, x.channels, map_row<float>(map, x, region, tile.image, r + i));
+        }
+    }
+    for (int64_t e = 0; e < width; ++e) sums[e % tile.channels] += columns[static_cast<size_t>(e)];
+}
+
+void split_by_precision(const std::vector<PairPrecision>& precision, std::vector<int64_t> images[2]) {
+    for (size_t i = 0; i < precision.size(); ++i) images[precision[i].float64].push_back(static_cast<int64_t>(i));
+}
+
+template <class T>
+void run_windows(const pg_images& x, const pg_images& y, const pg_ssim_options& o, bool luminance, const Region& region,
+                 const std::vector<PairPrecision>& precision, const std::vector<int64_t>& images, double* means, void* map) {
+    if (images.empty()) return;
+    const std::vector<T> taps = window_taps<T>(o, ssim_kernels<T>().rows_per_block);
+    const std::vector<Tile> tiles = tiles_of(x, region, images);
+    std::vector<double> sums(tiles.size() * kMaxGroup);
+    parallel_for(static_cast<int64_t>(tiles.size()), [&](int64_t t) {
+        const Tile& tile = tiles[static_cast<size_t>(t)];
+        run_tile<T>(x, y, o, luminance, region, taps, precision[static_cast<size_t>(tile.image)].shift, tile,
+                    &sums[static_cast<size_t>(t * kMaxGroup)], map);
+    });
+    if (!means) return;
+    const double windows = static_cast<double>(region.height) * static_cast<double>(region.width);
+    for (const int64_t image : images)
+        for (int64_t c = 0; c < x.channels; ++c) means[image * x.channels + c] = 0;
+    for (size_t t = 0; t < tiles.size(); ++t)
+        for (int64_t c = 0; c < tiles[t].channels; ++c)
+            means[tiles[t].image * x.channels + tiles[t].channel + c] += sums[t * kMaxGroup + static_cast<size_t>(c)] / windows;
+}
+
+double power(double base, double exponent) { return exponent == 1 ? base : exponent == 0 ? 1 : std::pow(base, exponent); }
+
+}  // namespace
+
+void require_ssim_options(const pg_ssim_options* o, int64_t height, int64_t width) {
+    require(o != nullptr, "options is NULL");
+    require(o->data_range > 0 && std::isfinite(o->data_range),
+            "data_range=" + std::to_string(o->data_range) + " must be positive and finite");
+    require(o->k1 > 0 && std::isfinite(o->k1), "k1=" + std::to_string(o->k1) + " must be positive and finite");
+    require(o->k2 > 0 && std::isfinite(o->k2), "k2=" + std::to_string(o->k2) + " must be positive and finite");
+    require(o->window == PG_WINDOW_UNIFORM || (o->window == PG_WINDOW_GAUSSIAN && o->sigma > 0 && std::isfinite(o->sigma)),
+            "sigma=" + std::to_string(o->sigma) + " must be positive and finite");
+    require(o->window_size >= 3 && o->window_size % 2 == 1, "window_size=" + std::to_string(o->window_size) + " must be odd and at least 3");
+    require(o->border >= PG_BORDER_VALID && o->border <= PG_BORDER_CROP, "border=" + std::to_string(o->border) + " is not a pg_border");
+    require(o->downsample >= PG_DOWNSAMPLE_NONE && o->downsample <= PG_DOWNSAMPLE_POOL,
+            "downsample=" + std::to_string(o->downsample) + " is not a pg_downsample");
+    for (const double e : o->exponents) require(e >= 0 && std::isfinite(e), "exponents must be finite and not negative");
+    const int64_t needed = o->border == PG_BORDER_REFLECT ? o->window_size / 2 + 1 : o->window_size;
+    require(height >= needed && width >= needed,
+            "images of " + std::to_string(height) + " x " + std::to_string(width) + " are too small for a window of " +
+                std::to_string(o->window_size) + ": at least " + std::to_string(needed) + " x " + std::to_string(needed) +
+                " is needed; use larger images or a smaller window_size");
+}
+
+void window_map_size(const pg_ssim_options& o, int64_t height, int64_t width, int64_t* map_height, int64_t* map_width) {
+    const Region region = map_region(o, height, width);
+    *map_height = region.height;
+    *map_width = region.width;
+}
+
+std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y, const pg_ssim_options& o) {
+    const double c2 = o.k2 * o.data_range * o.k2 * o.data_range;
+    const auto holds = [&](double spread) { return 1.2e-7 / 2 * spread * spread / c2 <= kFloat32Tolerance; };
+    std::vector<PairPrecision> precision(static_cast<size_t>(x.count));
+    if (x.dtype == PG_UINT8 && holds(255)) {
+        for (PairPrecision& p : precision) p = {127.5, false};
+        return precision;
+    }
+    parallel_for(x.count, [&](int64_t i) {
+        double low[2], high[2];
+        const pg_images* pair[] = {&x, &y};
+        for (int k = 0; k < 2; ++k) {
+            pg_images one = *pair[k];
+            one.data = static_cast<const char*>(one.data) + i * one.count_stride;
+            one.count = 1;
+            if (pg_value_range(&one, &low[k], &high[k]) != PG_OK) {
+                std::string where = pg_last_error();
+                const std::string batch_position = "image 0, ";
+                if (const size_t at = where.find(batch_position); at != std::string::npos)
+                    where.replace(at, batch_position.size(), "image " + std::to_string(i) + ", ");
+                throw InvalidArgument((k == 0 ? "x: " : "y: ") + where + ": remove or mask such values first");
+            }
+        }
+        const double lo = low[0] < low[1] ? low[0] : low[1], hi = high[0] > high[1] ? high[0] : high[1];
+        // Integers keep an integer 2 shift, so that s stays exact.
+        const double twice = x.dtype <= PG_UINT16 ? std::floor(lo + hi) : lo + hi;
+        precision[static_cast<size_t>(i)] = {twice / 2, x.dtype == PG_FLOAT64 || !holds(hi - lo)};
+    });
+    return precision;
+}
+
+void window_means(const pg_images& x, const pg_images& y, const pg_ssim_options& o, bool luminance,
+                  const std::vector<PairPrecision>& precision, double* means) {
+    const Region region = score_region(o, x.height, x.width);
+    std::vector<int64_t> images[2];
+    split_by_precision(precision, images);
+    run_windows<float>(x, y, o, luminance, region, precision, images[0], means, nullptr);
+    run_windows<double>(x, y, o, luminance, region, precision, images[1], means, nullptr);
+}
+
+void window_map(const pg_images& x, const pg_images& y, const pg_ssim_options& o, const std::vector<PairPrecision>& precision, void* map) {
+    const Region region = map_region(o, x.height, x.width);
+    std::vector<int64_t> images[2];
+    split_by_precision(precision, images);
+    run_windows<float>(x, y, o, true, region, precision, images[0], nullptr, map);
+    run_windows<double>(x, y, o, true, region, precision, images[1], nullptr, map);
+}
+
+void window_components(const pg_images& x, const pg_images& y, const pg_ssim_options& o, const std::vector<PairPrecision>& precision,
+                       Components* means, void* map) {
+    // Always float64: the square roots of small variances would show float32's rounding.
+    const SsimKernels<double>& k = ssim_kernels<double>();
+    const Region scored = score_region(o, x.height, x.width), region = map ? map_region(o, x.height, x.width) : scored;
+    const int64_t inset = (region.height - scored.height) / 2;  // windows of the map outside the score, on each side
+    const std::vector<double> taps = window_taps<double>(o, k.rows_per_block);
+    std::vector<int64_t> images(static_cast<size_t>(x.count));
+    for (size_t i = 0; i < images.size(); ++i) images[i] = static_cast<int64_t>(i);
+    const std::vector<Tile> tiles = tiles_of(x, region, images);
+    std::vector<Components> sums(tiles.size(), Components{});
+    parallel_for(static_cast<int64_t>(tiles.size()), [&](int64_t t) {
+        const Tile& tile = tiles[static_cast<size_t>(t)];
+        const double shift = precision[static_cast<size_t>(tile.image)].shift;
+        const int64_t n = o.window_size, width = (tile.right - tile.left) * tile.channels, outputs = round_up(width, k.lanes);
+        const int64_t stride = row_stride<double>(outputs + (n - 1) * tile.channels + 2 * k.lanes);
+        double* const ring = thread_buffer<double>(static_cast<size_t>(stride * (2 * n + 5 + 5)));
+        StagedRows<double> staged(x, y, tile, region, n, 1, shift, ring, stride);
+        double* const scratch = ring + 2 * n * stride;
+        double* out[5];
+        for (int i = 0; i < 5; ++i) out[i] = scratch + (5 + i) * stride;
+        SsimBlock<double> block{};
+        block.taps = taps.data();
+        block.taps_count = n;
+        block.tap_step = tile.channels;
+        block.width = width;
+        block.scratch = scratch;
+        block.scratch_stride = stride;
+        set_constants(block, o, shift);
+        Components& sum = sums[static_cast<size_t>(t)];
+        for (int64_t r = tile.top; r < tile.bottom; ++r) {
+            staged.advance(r);
+            block.s_rows = staged.s();
+            block.d_rows = staged.d();
+            k.moments(&block, out);
+            const bool row_counts = r >= inset && r < inset + scored.height;
+            for (int64_t e = 0; e < width; ++e) {
+                const double s = out[0][e], d = out[1][e];
+                const double vs = std::fmax(out[2][e] - s * s, 0), vd = std::fmax(out[3][e] - d * d, 0), sd = out[4][e] - s * d;
+                // 4 var(x) = vs + vd + 2 cov(s, d), 4 var(y) = vs + vd - 2 cov(s, d), 4 cov(x, y) = vs - vd
+                const double norm = block.norm / 4, c1 = block.c1 / 2, c2 = block.c2 / 2, c3 = c2 / 2;
+                const double vx = std::fmax(vs + vd + 2 * sd, 0) * norm, vy = std::fmax(vs + vd - 2 * sd, 0) * norm;
+                const double deviations = std::sqrt(vx) * std::sqrt(vy);
+                const double mx = (s + d + block.origin) / 2, my = (s - d + block.origin) / 2;
+                const double luminance = (2 * mx * my + c1) / (mx * mx + my * my + c1);
+                const double contrast = (2 * deviations + c2) / (vx + vy + c2);
+                const double structure = ((vs - vd) * norm + c3) / (deviations + c3);
+                const double score = power(luminance, o.exponents[0]) * power(contrast, o.exponents[1]) * power(structure, o.exponents[2]);
+                const int64_t p = tile.left + e / tile.channels;
+                if (row_counts && p >= inset && p < inset + scored.width) {
+                    sum.score += score;
+                    sum.luminance += luminance;
+                    sum.contrast += contrast;
+                    sum.structure += structure;
+                }
+                out[0][e] = score;
+            }
+            if (!map) continue;
+            if (x.dtype == PG_FLOAT64)
+                place(out[0], tile, x.channels, map_row<double>(map, x, region, tile.image, r));
+            else
+                place(out[0], tile, x.channels, map_row<float>(map, x, region, tile.image, r));
+        }
+    });
+    const double n = static_cast<double>(scored.height) * static_cast<double>(scored.width) * static_cast<double>(x.channels);
+    for (int64_t i = 0; i < x.count; ++i) means[i] = Components{};
+    for (size_t t = 0; t < tiles.size(); ++t) {
+        Components& m = means[tiles[t].image];
+        m.score += sums[t].score / n;
+        m.luminance += sums[t].luminance / n;
+        m.contrast += sums[t].contrast / n;
+        m.structure += sums[t].structure / n;
+    }
+}
+
+}  // namespace pixelgauge

@@ -1,0 +1,37 @@
+// Windowed SSIM over a batch of pairs: the tiling, borders and precision that single- and multi-scale SSIM share.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "pixelgauge/pixelgauge.h"
+
+namespace pixelgauge {
+
+void require_ssim_options(const pg_ssim_options* options, int64_t height, int64_t width);
+
+// Size of the map of windows.
+void window_map_size(const pg_ssim_options& options, int64_t height, int64_t width, int64_t* map_height, int64_t* map_width);
+
+// How each pair of a batch is brought near zero, and whether float32 then holds its variances well enough.
+struct PairPrecision {
+    double shift;
+    bool float64;
+};
+std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y, const pg_ssim_options& options);
+
+// Means of the index, or of its contrast-structure part, over the windows of each pair and channel: [count][channels].
+// With `map`, writes the index of every window instead: [count][map height][map width][channels].
+void window_means(const pg_images& x, const pg_images& y, const pg_ssim_options& options, bool luminance,
+                  const std::vector<PairPrecision>& precision, double* means);
+void window_map(const pg_images& x, const pg_images& y, const pg_ssim_options& options,
+                const std::vector<PairPrecision>& precision, void* map);
+
+// The general form: means over windows of l^a c^b s^c, and of each factor; any output may be null.
+struct Components {
+    double score, luminance, contrast, structure;
+};
+void window_components(const pg_images& x, const pg_images& y, const pg_ssim_options& options,
+                       const std::vector<PairPrecision>& precision, Components* means, void* map);
+
+}  // namespace pixelgauge

@@ -1,0 +1,88 @@
+// mse, ssim and ms_ssim on (count, height, width, channels) arrays.
+#include <pybind11/stl.h>
+
+#include <array>
+
+#include <vector>
+
+#include "bindings.h"
+
+namespace {
+
+using Scores = py::array_t<double>;
+
+py::tuple value_range(const py::array& images) {
+    const pg_images view = images_of(images, "images");
+    double low = 0, high = 0;
+    released([&] { return pg_value_range(&view, &low, &high); });
+    return py::make_tuple(low, high);
+}
+
+Scores mse(const py::array& x, const py::array& y) {
+    const pg_images a = images_of(x, "x"), b = images_of(y, "y");
+    Scores result(a.count);
+    double* out = result.mutable_data();
+    released([&] { return pg_mse(&a, &b, out); });
+    return result;
+}
+
+py::tuple ssim(const py::array& x, const py::array& y, const pg_ssim_options& options, bool full, bool components) {
+    const pg_images a = images_of(x, "x"), b = images_of(y, "y");
+    Scores scores(a.count);
+    Scores parts(std::vector<py::ssize_t>{3, components ? a.count : 0});
+    py::object map = py::none();
+    pg_ssim_outputs outputs{};
+    if (full) {
+        int64_t height = 0, width = 0;
+        check(pg_ssim_map_size(&a, &options, &height, &width));
+        const std::vector<py::ssize_t> shape{a.count, height, width, a.channels};
+        py::array array = a.dtype == PG_FLOAT64 ? py::array(py::dtype::of<double>(), shape) : py::array(py::dtype::of<float>(), shape);
+        outputs.map = array.mutable_data();
+        map = array;
+    }
+    if (components) {
+        outputs.luminance = parts.mutable_data(0, 0);
+        outputs.contrast = outputs.luminance + a.count;
+        outputs.structure = outputs.contrast + a.count;
+    }
+    double* out = scores.mutable_data();
+    released([&] { return pg_ssim(&a, &b, &options, out, &outputs); });
+    return py::make_tuple(scores, map, parts);
+}
+
+Scores ms_ssim(const py::array& x, const py::array& y, const pg_ssim_options& ssim_options, const std::vector<double>& weights,
+               pg_pyramid pyramid, pg_combine combine, bool clamp_negative) {
+    const pg_images a = images_of(x, "x"), b = images_of(y, "y");
+    const pg_ms_ssim_options options{ssim_options, weights.data(), static_cast<int>(weights.size()), pyramid, combine, clamp_negative};
+    Scores scores(a.count);
+    double* out = scores.mutable_data();
+    released([&] { return pg_ms_ssim(&a, &b, &options, out); });
+    return scores;
+}
+
+}  // namespace
+
+void register_full_reference(py::module_& m) {
+    py::enum_<pg_window>(m, "Window").value("gaussian", PG_WINDOW_GAUSSIAN).value("uniform", PG_WINDOW_UNIFORM);
+    py::enum_<pg_border>(m, "Border").value("valid", PG_BORDER_VALID).value("reflect", PG_BORDER_REFLECT).value("crop", PG_BORDER_CROP);
+    py::enum_<pg_covariance>(m, "Covariance").value("population", PG_COVARIANCE_POPULATION).value("sample", PG_COVARIANCE_SAMPLE);
+    py::enum_<pg_downsample>(m, "Downsample")
+        .value("none", PG_DOWNSAMPLE_NONE)
+        .value("matlab", PG_DOWNSAMPLE_MATLAB)
+        .value("pool", PG_DOWNSAMPLE_POOL);
+    py::enum_<pg_pyramid>(m, "Pyramid").value("wang", PG_PYRAMID_WANG).value("pool", PG_PYRAMID_POOL);
+    py::enum_<pg_combine>(m, "Combine").value("product", PG_COMBINE_PRODUCT).value("sum", PG_COMBINE_SUM);
+    py::class_<pg_ssim_options>(m, "SsimOptions")
+        .def(py::init([](double data_range, double k1, double k2, double sigma, int window_size, pg_window window, pg_border border,
+                         pg_covariance covariance, pg_downsample downsample, std::array<double, 3> exponents) {
+                 return pg_ssim_options{data_range, k1,     k2,         sigma,      window_size,
+                                        window,     border, covariance, downsample, {exponents[0], exponents[1], exponents[2]}};
+             }),
+             py::kw_only(), py::arg("data_range"), py::arg("k1"), py::arg("k2"), py::arg("sigma"), py::arg("window_size"), py::arg("window"),
+             py::arg("border"), py::arg("covariance"), py::arg("downsample"), py::arg("exponents"));
+    m.def("value_range", &value_range, py::arg("images"));
+    m.def("mse", &mse, py::arg("x"), py::arg("y"));
+    m.def("ssim", &ssim, py::arg("x"), py::arg("y"), py::arg("options"), py::arg("full"), py::arg("components"));
+    m.def("ms_ssim", &ms_ssim, py::arg("x"), py::arg("y"), py::arg("options"), py::arg("weights"), py::arg("pyramid"), py::arg("combine"),
+          py::arg("clamp_negative"));
+}

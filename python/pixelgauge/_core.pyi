@@ -1,0 +1,72 @@
+import enum
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_Float64Array = npt.NDArray[np.float64]
+_Images = npt.NDArray[Any]
+
+class Window(enum.Enum):
+    gaussian: int
+    uniform: int
+
+class Border(enum.Enum):
+    valid: int
+    reflect: int
+    crop: int
+
+class Covariance(enum.Enum):
+    population: int
+    sample: int
+
+class Downsample(enum.Enum):
+    none: int
+    matlab: int
+    pool: int
+
+class Pyramid(enum.Enum):
+    wang: int
+    pool: int
+
+class Combine(enum.Enum):
+    product: int
+    sum: int
+
+class SsimOptions:
+    def __init__(
+        self,
+        *,
+        data_range: float,
+        k1: float,
+        k2: float,
+        sigma: float,
+        window_size: int,
+        window: Window,
+        border: Border,
+        covariance: Covariance,
+        downsample: Downsample,
+        exponents: Sequence[float],
+    ) -> None: ...
+
+def isa() -> str: ...
+def set_isa(name: str) -> None: ...
+def available_isas() -> list[str]: ...
+def set_num_threads(n: int) -> None: ...
+def get_num_threads() -> int: ...
+def build_info() -> dict[str, str]: ...
+def value_range(images: _Images) -> tuple[float, float]: ...
+def mse(x: _Images, y: _Images) -> _Float64Array: ...
+def ssim(
+    x: _Images, y: _Images, options: SsimOptions, full: bool, components: bool
+) -> tuple[_Float64Array, _Images | None, _Float64Array]: ...
+def ms_ssim(
+    x: _Images,
+    y: _Images,
+    options: SsimOptions,
+    weights: Sequence[float],
+    pyramid: Pyramid,
+    combine: Combine,
+    clamp_negative: bool,
+) -> _Float64Array: ...

@@ -1,0 +1,101 @@
+"""Every preset as data: one row for each program whose number pixelgauge reproduces, with its source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, TypeVar
+
+Window = Literal["gaussian", "uniform"]
+Border = Literal["valid", "reflect", "crop"]
+Covariance = Literal["population", "sample"]
+Downsample = Literal["none", "matlab", "pool"]
+
+
+@dataclass(frozen=True)
+class SSIMPreset:
+    """How one program computes SSIM; see :func:`pixelgauge.ssim` for what the fields mean."""
+
+    name: str
+    source: str
+    window: Window = "gaussian"
+    window_size: int = 11
+    sigma: float = 1.5
+    k1: float = 0.01
+    k2: float = 0.03
+    border: Border = "valid"
+    covariance: Covariance = "population"
+    downsample: Downsample = "none"
+    clips_to_range: bool = False
+    """The program clips its images to a (low, high) data range."""
+
+
+@dataclass(frozen=True)
+class MSSSIMPreset:
+    """How one program computes MS-SSIM; see :func:`pixelgauge.ms_ssim`."""
+
+    name: str
+    source: str
+    pyramid: Literal["wang", "pool"]
+    clamp_negative: bool
+    weights: tuple[float, ...] = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+
+
+_Row = TypeVar("_Row", SSIMPreset, MSSSIMPreset)
+
+
+def _table(*rows: _Row) -> Mapping[str, _Row]:
+    return MappingProxyType({row.name: row for row in rows})
+
+
+SSIM_PRESETS: Mapping[str, SSIMPreset] = _table(
+    SSIMPreset(
+        "wang2004",
+        "Wang, Bovik, Sheikh, Simoncelli: Image quality assessment: from error visibility to structural similarity, "
+        "IEEE TIP 13(4), 2004; ssim_index.m",
+    ),
+    SSIMPreset("pytorch-msssim", "pytorch-msssim 1.0, ssim()"),
+    SSIMPreset("tensorflow", "TensorFlow 2, tf.image.ssim()"),
+    SSIMPreset("matlab", "ssim.m by Wang, 2011: ssim_index.m after its suggested downsampling", downsample="matlab"),
+    SSIMPreset("piq", "piq 0.8, piq.ssim(downsample=True)", downsample="pool"),
+    SSIMPreset(
+        "skimage",
+        "scikit-image, structural_similarity() with its defaults",
+        window="uniform",
+        window_size=7,
+        border="crop",
+        covariance="sample",
+    ),
+    SSIMPreset(
+        "skimage-gaussian",
+        "scikit-image, structural_similarity(gaussian_weights=True)",
+        border="crop",
+        covariance="sample",
+    ),
+    SSIMPreset(
+        "torchmetrics",
+        "torchmetrics >= 1.5, structural_similarity_index_measure()",
+        border="reflect",
+        clips_to_range=True,
+    ),
+    SSIMPreset("opencv", "OpenCV contrib, quality.QualitySSIM", border="reflect"),
+)
+
+MS_SSIM_PRESETS: Mapping[str, MSSSIMPreset] = _table(
+    MSSSIMPreset(
+        "wang2003",
+        "Wang, Simoncelli, Bovik: Multi-scale structural similarity for image quality assessment, Asilomar 2003",
+        pyramid="wang",
+        clamp_negative=False,
+    ),
+    MSSSIMPreset("pytorch-msssim", "pytorch-msssim 1.0, ms_ssim()", pyramid="pool", clamp_negative=True),
+)
+
+
+def preset_row(table: Mapping[str, _Row], name: str, argument: str = "preset") -> _Row:
+    """Row of a table, or a ``ValueError`` that lists the names there are."""
+    row = table.get(name) if isinstance(name, str) else None
+    if row is None:
+        raise ValueError(f"{argument}={name!r} is not known: use one of {', '.join(map(repr, table))}")
+    return row
