@@ -1,0 +1,7 @@
+"""``python -m pixelgauge``."""
+
+import sys
+
+from pixelgauge.cli import main
+
+sys.exit(main())
