@@ -62,49 +62,49 @@ RowReader::RowReader(const View& view, int64_t first, int64_t count, int64_t sla
     const int64_t item = element_bytes(view.dtype);
     slack_bytes_ = slack * item;
     bytes_ = count * view.channels * item;
-    packed_ = view.column_stride == view.channels * item && (view.channels == 1 || view.channel_stride == item) && first >= 0 &&
-              first + count <= view.width;
+    packed_ = view.column_stride == view.channels * item && (view.channels == 1 || view.channel_stride == item);
+    left_ = first >= 0 ? 0 : -first < count ? -first : count;
+    const int64_t right = view.width - (first + left_);  // pixels inside from there on
+    interior_ = right < 0 ? 0 : right < count - left_ ? right : count - left_;
 }
 
 const void* RowReader::row(int64_t r) {
     const char* const source = view_.data + inside(r, view_.height, border_) * view_.row_stride;
-    if (packed_) {
-        const char* const at = source + first_ * view_.column_stride;
-        if (at + bytes_ + slack_bytes_ <= view_.end) return at;
-    }
+    const char* const from = source + (first_ + left_) * view_.column_stride;
+    if (packed_ && interior_ == count_ && from + bytes_ + slack_bytes_ <= view_.end) return from;
     if (buffer_.empty()) buffer_.resize(static_cast<size_t>(bytes_ + slack_bytes_));
-    char* to = buffer_.data();
-    if (packed_) {
-        std::memcpy(to, source + first_ * view_.column_stride, static_cast<size_t>(bytes_));
-        return to;
-    }
+    char* const to = buffer_.data();
     const auto copy = [&](auto zero) {
         using Element = decltype(zero);
         Element* out = reinterpret_cast<Element*>(to);
-        const int64_t left = first_ < 0 ? -first_ < count_ ? -first_ : count_ : 0;
-        int64_t interior = view_.width - (first_ + left);
-        interior = interior < 0 ? 0 : interior < count_ - left ? interior : count_ - left;
-        const auto pixel = [&](int64_t p) {
-            const char* from = source + inside(first_ + p, view_.width, border_) * view_.column_stride;
-            for (int64_t c = 0; c < view_.channels; ++c) std::memcpy(out + p * view_.channels + c, from + c * view_.channel_stride, sizeof(Element));
+        const auto pixel = [&](int64_t p, const char* at) {
+            for (int64_t c = 0; c < view_.channels; ++c)
+                std::memcpy(out + p * view_.channels + c, at + c * view_.channel_stride, sizeof(Element));
         };
-        int64_t p = 0;
-        for (; p < left; ++p) pixel(p);
-        const char* from = source + (first_ + left) * view_.column_stride;
-        if (view_.channels == 1) {
-            for (; p < left + interior; ++p, from += view_.column_stride) std::memcpy(out + p, from, sizeof(Element));
+        const auto outside = [&](int64_t p) { pixel(p, source + inside(first_ + p, view_.width, border_) * view_.column_stride); };
+        for (int64_t p = 0; p < left_; ++p) outside(p);
+        if (packed_) {
+            std::memcpy(out + left_ * view_.channels, from, static_cast<size_t>(interior_ * view_.column_stride));
+        } else if (view_.channels == 1) {
+            for (int64_t i = 0; i < interior_; ++i) std::memcpy(out + left_ + i, from + i * view_.column_stride, sizeof(Element));
         } else {
-            for (; p < left + interior; ++p, from += view_.column_stride)
-                for (int64_t c = 0; c < view_.channels; ++c)
-                    std::memcpy(out + p * view_.channels + c, from + c * view_.channel_stride, sizeof(Element));
+            for (int64_t i = 0; i < interior_; ++i) pixel(left_ + i, from + i * view_.column_stride);
         }
-        for (; p < count_; ++p) pixel(p);
+        for (int64_t p = left_ + interior_; p < count_; ++p) outside(p);
     };
     switch (view_.dtype) {
-        case PG_UINT8: copy(uint8_t{}); break;
-        case PG_UINT16: copy(uint16_t{}); break;
-        case PG_FLOAT32: copy(float{}); break;
-        case PG_FLOAT64: copy(double{}); break;
+        case PG_UINT8:
+            copy(uint8_t{});
+            break;
+        case PG_UINT16:
+            copy(uint16_t{});
+            break;
+        case PG_FLOAT32:
+            copy(float{});
+            break;
+        case PG_FLOAT64:
+            copy(double{});
+            break;
     }
     return to;
 }
@@ -128,7 +128,8 @@ extern "C" pg_status pg_value_range(const pg_images* images, double* low, double
             for (int64_t r = top; r < bottom; ++r) {
                 double lo, hi;
                 range(reader.row(r), view.width * view.channels, &lo, &hi);
-                if (!(lo == lo)) throw InvalidArgument("NaN or infinity in image " + std::to_string(t / bands) + ", row " + std::to_string(r));
+                if (!(lo == lo))
+                    throw InvalidArgument("NaN or infinity in image " + std::to_string(t / bands) + ", row " + std::to_string(r));
                 double& l = lows[static_cast<size_t>(t)];
                 double& h = highs[static_cast<size_t>(t)];
                 l = r == top || lo < l ? lo : l;

@@ -40,6 +40,7 @@ class RowReader {
   private:
     const View& view_;
     int64_t first_, count_, slack_bytes_, bytes_;
+    int64_t left_, interior_;  // pixels before the image, and inside it
     Border border_;
     bool packed_;
     std::vector<char> buffer_;

@@ -48,7 +48,8 @@ void scale_terms(const pg_images& x, const pg_images& y, pg_ssim_options o, cons
             plane_x = level_x.images();
             plane_y = level_y.images();
             level.data_range *= level_x.scale();
-            window_means(plane_x, plane_y, level, s == ms.scales - 1, pair_precision(plane_x, plane_y, level), &terms[c * scales + static_cast<size_t>(s)]);
+            window_means(plane_x, plane_y, level, s == ms.scales - 1, pair_precision(plane_x, plane_y, level),
+                         &terms[c * scales + static_cast<size_t>(s)]);
         }
     }
 }
@@ -83,9 +84,10 @@ extern "C" pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg
         }
         require_ssim_options(&o.ssim, x->height, x->width);
         const int64_t least = height < width ? height : width, needed = (int64_t{o.ssim.window_size} - 1) << (o.scales - 1);
-        require(least >= o.ssim.window_size, "images of " + std::to_string(x->height) + " x " + std::to_string(x->width) + " are too small for " +
-                                                 std::to_string(o.scales) + " scales of a window of " + std::to_string(o.ssim.window_size) +
-                                                 ": both sides must exceed " + std::to_string(needed) + "; use fewer weights or larger images");
+        require(least >= o.ssim.window_size, "images of " + std::to_string(x->height) + " x " + std::to_string(x->width) +
+                                                 " are too small for " + std::to_string(o.scales) + " scales of a window of " +
+                                                 std::to_string(o.ssim.window_size) + ": both sides must exceed " + std::to_string(needed) +
+                                                 "; use fewer weights or larger images");
         std::vector<double> terms(static_cast<size_t>(x->channels * o.scales));
         for (int64_t i = 0; i < x->count; ++i) {
             pg_images one_x = *x, one_y = *y;

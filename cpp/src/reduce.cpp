@@ -66,10 +66,18 @@ Reduced::Reduced(const pg_images& images, Axis rows, Axis columns, Outside outsi
                                          reinterpret_cast<decltype(to)*>(out + r * images_.row_stride));
         };
         switch (images.dtype) {
-            case PG_UINT8: as_integers ? run(uint8_t{}, uint32_t{}, uint16_t{}) : run(uint8_t{}, uint32_t{}, float{}); break;
-            case PG_UINT16: run(uint16_t{}, uint32_t{}, float{}); break;
-            case PG_FLOAT32: run(float{}, double{}, float{}); break;
-            case PG_FLOAT64: run(double{}, double{}, double{}); break;
+            case PG_UINT8:
+                as_integers ? run(uint8_t{}, uint32_t{}, uint16_t{}) : run(uint8_t{}, uint32_t{}, float{});
+                break;
+            case PG_UINT16:
+                run(uint16_t{}, uint32_t{}, float{});
+                break;
+            case PG_FLOAT32:
+                run(float{}, double{}, float{});
+                break;
+            case PG_FLOAT64:
+                run(double{}, double{}, double{});
+                break;
         }
     });
 }

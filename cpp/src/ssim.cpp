@@ -32,7 +32,8 @@ struct Prepared {
     pg_images x, y;
     pg_ssim_options options;
 
-    Prepared(const pg_images& original_x, const pg_images& original_y, const pg_ssim_options& o) : x(original_x), y(original_y), options(o) {
+    Prepared(const pg_images& original_x, const pg_images& original_y, const pg_ssim_options& o)
+        : x(original_x), y(original_y), options(o) {
         const int64_t factor = downsample_factor(o, x.height, x.width);
         if (factor == 1) return;
         const Axis rows = downsample_axis(o, x.height, factor), columns = downsample_axis(o, x.width, factor);
@@ -52,7 +53,8 @@ using namespace pixelgauge;
 
 extern "C" void pg_ssim_defaults(pg_ssim_options* options, double data_range) {
     if (options)
-        *options = {data_range, 0.01, 0.03, 1.5, 11, PG_WINDOW_GAUSSIAN, PG_BORDER_VALID, PG_COVARIANCE_POPULATION, PG_DOWNSAMPLE_NONE, {1, 1, 1}};
+        *options = {data_range,         0.01,     0.03, 1.5, 11, PG_WINDOW_GAUSSIAN, PG_BORDER_VALID, PG_COVARIANCE_POPULATION,
+                    PG_DOWNSAMPLE_NONE, {1, 1, 1}};
 }
 
 extern "C" pg_status pg_ssim_map_size(const pg_images* x, const pg_ssim_options* options, int64_t* height, int64_t* width) {
@@ -68,7 +70,8 @@ extern "C" pg_status pg_ssim_map_size(const pg_images* x, const pg_ssim_options*
     });
 }
 
-extern "C" pg_status pg_ssim(const pg_images* x, const pg_images* y, const pg_ssim_options* options, double* scores, const pg_ssim_outputs* outputs) {
+extern "C" pg_status pg_ssim(const pg_images* x, const pg_images* y, const pg_ssim_options* options, double* scores,
+                             const pg_ssim_outputs* outputs) {
     return guarded([&] {
         require_pair(x, y);
         require(options != nullptr, "options is NULL");
@@ -82,7 +85,8 @@ extern "C" pg_status pg_ssim(const pg_images* x, const pg_images* y, const pg_ss
         const bool parts = outputs && (outputs->luminance || outputs->contrast || outputs->structure);
         if (parts || e[0] != 1 || e[1] != 1 || e[2] != 1) {
             std::vector<Components> means(count);
-            window_components(p.x, p.y, p.options, precision, means.data(), outputs ? outputs->map : nullptr);
+            window_components(p.x, p.y, p.options, precision, means.data());
+            if (outputs && outputs->map) window_power_map(p.x, p.y, p.options, precision, outputs->map);
             for (size_t i = 0; i < count; ++i) {
                 scores[i] = means[i].score;
                 if (outputs && outputs->luminance) outputs->luminance[i] = means[i].luminance;

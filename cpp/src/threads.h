@@ -16,8 +16,8 @@ void parallel_for(int64_t n, Task task, void* context);
 template <class F>
 void parallel_for(int64_t n, F&& fn) {
     using Fn = std::remove_reference_t<F>;
-    parallel_for(n, [](void* context, int64_t index) { (*static_cast<Fn*>(context))(index); },
-                 const_cast<void*>(static_cast<const void*>(&fn)));
+    parallel_for(
+        n, [](void* context, int64_t index) { (*static_cast<Fn*>(context))(index); }, const_cast<void*>(static_cast<const void*>(&fn)));
 }
 
 }  // namespace pixelgauge

@@ -18,9 +18,9 @@ namespace {
 // Staged rows of a strip stay in the second-level cache; a band re-stages its halo (10 rows in 64: 16 % of the
 // conversion, which is a twentieth of the work).
 constexpr int64_t kBand = 64;
-constexpr int64_t kStrip = 1536;  // a multiple of 1, 2, 3 and 4 channels
-constexpr int64_t kScratchColumns = 256;
-constexpr int64_t kMaxGroup = 4;  // channels filtered together
+constexpr int64_t kStrip = 1536;          // a multiple of 1, 2, 3 and 4 channels
+constexpr int64_t kScratchColumns = 256;  // for windows of any size
+constexpr int64_t kMaxGroup = 4;          // channels filtered together
 
 // Largest error of float32 variances against C2 that is accepted: epsilon max|x'|^2 / C2.
 constexpr double kFloat32Tolerance = 1e-4;
@@ -111,8 +111,8 @@ std::vector<Tile> tiles_of(const pg_images& x, const Region& region, const std::
             const int64_t channels = least(group, x.channels - c);
             for (int64_t top = 0; top < region.height; top += kBand)
                 for (int64_t left = 0; left < region.width; left += kStrip / channels)
-                    tiles.push_back({image, c, channels, top, least(top + kBand, region.height), left,
-                                     least(left + kStrip / channels, region.width)});
+                    tiles.push_back(
+                        {image, c, channels, top, least(top + kBand, region.height), left, least(left + kStrip / channels, region.width)});
         }
     return tiles;
 }
@@ -196,13 +196,17 @@ void run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, 
     const SsimKernels<T>& k = ssim_kernels<T>();
     const int64_t n = o.window_size, rows = k.rows_per_block, lanes = k.lanes;
     const int64_t width = (tile.right - tile.left) * tile.channels, outputs = round_up(width, lanes);
-    const int64_t lag = round_up((n - 1) * tile.channels, lanes) + lanes;
+    const int64_t lag = round_up((n - 1) * tile.channels + lanes, lanes) + lanes;
     const int64_t stride = row_stride<T>(outputs + lag + lanes);
-    const int64_t scratch_stride = row_stride<T>(lag + lanes + (outputs < kScratchColumns ? outputs : kScratchColumns));
-    const int64_t ring_size = 2 * stride * (n + rows - 1), scratch_size = 4 * rows * scratch_stride, map_stride = outputs;
+    const bool known_size = n == 11 || n == 7;
+    const int64_t scratch_stride =
+        known_size ? k.scratch_stride : row_stride<T>(lag + lanes + (outputs < kScratchColumns ? outputs : kScratchColumns));
+    const int64_t ring_size = 2 * stride * (n + rows - 1);
+    const int64_t scratch_size = 4 * rows * scratch_stride, map_stride = outputs;
     T* const ring = thread_buffer<T>(static_cast<size_t>(ring_size + scratch_size + (map ? rows * map_stride : 0)));
     StagedRows<T> staged(x, y, tile, region, n, rows, shift, ring, stride);
     std::vector<double> columns(static_cast<size_t>(outputs));
+    std::vector<T> row_weights(static_cast<size_t>(rows));
     std::vector<T*> map_rows;
     for (int64_t r = 0; map && r < rows; ++r) map_rows.push_back(ring + ring_size + scratch_size + r * map_stride);
 
@@ -215,15 +219,17 @@ void run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, 
     block.scratch_stride = scratch_stride;
     set_constants(block, o, shift);
     block.sums = columns.data();
+    block.row_weights = row_weights.data();
     block.map = map ? map_rows.data() : nullptr;
     const auto filter = n == 11 ? k.block11[luminance] : n == 7 ? k.block7[luminance] : k.block_any[luminance];
     for (int64_t r = tile.top; r < tile.bottom; r += rows) {
         staged.advance(r);
         block.s_rows = staged.s();
         block.d_rows = staged.d();
-        block.rows = static_cast<int>(tile.bottom - r < rows ? tile.bottom - r : rows);
+        const int64_t counted = tile.bottom - r < rows ? tile.bottom - r : rows;
+        for (int64_t i = 0; i < rows; ++i) row_weights[static_cast<size_t>(i)] = static_cast<T>(i < counted);
         filter(&block);
-        for (int i = 0; map && i < block.rows; ++i) {
+        for (int64_t i = 0; map && i < counted; ++i) {
             if (x.dtype == PG_FLOAT64)
                 place(map_rows[static_cast<size_t>(i)], tile, x.channels, map_row<double>(map, x, region, tile.image, r + i));
             else
@@ -270,16 +276,17 @@ void require_ssim_options(const pg_ssim_options* o, int64_t height, int64_t widt
     require(o->k2 > 0 && std::isfinite(o->k2), "k2=" + std::to_string(o->k2) + " must be positive and finite");
     require(o->window == PG_WINDOW_UNIFORM || (o->window == PG_WINDOW_GAUSSIAN && o->sigma > 0 && std::isfinite(o->sigma)),
             "sigma=" + std::to_string(o->sigma) + " must be positive and finite");
-    require(o->window_size >= 3 && o->window_size % 2 == 1, "window_size=" + std::to_string(o->window_size) + " must be odd and at least 3");
+    require(o->window_size >= 3 && o->window_size % 2 == 1,
+            "window_size=" + std::to_string(o->window_size) + " must be odd and at least 3");
     require(o->border >= PG_BORDER_VALID && o->border <= PG_BORDER_CROP, "border=" + std::to_string(o->border) + " is not a pg_border");
     require(o->downsample >= PG_DOWNSAMPLE_NONE && o->downsample <= PG_DOWNSAMPLE_POOL,
             "downsample=" + std::to_string(o->downsample) + " is not a pg_downsample");
     for (const double e : o->exponents) require(e >= 0 && std::isfinite(e), "exponents must be finite and not negative");
     const int64_t needed = o->border == PG_BORDER_REFLECT ? o->window_size / 2 + 1 : o->window_size;
-    require(height >= needed && width >= needed,
-            "images of " + std::to_string(height) + " x " + std::to_string(width) + " are too small for a window of " +
-                std::to_string(o->window_size) + ": at least " + std::to_string(needed) + " x " + std::to_string(needed) +
-                " is needed; use larger images or a smaller window_size");
+    require(height >= needed && width >= needed, "images of " + std::to_string(height) + " x " + std::to_string(width) +
+                                                     " are too small for a window of " + std::to_string(o->window_size) + ": at least " +
+                                                     std::to_string(needed) + " x " + std::to_string(needed) +
+                                                     " is needed; use larger images or a smaller window_size");
 }
 
 void window_map_size(const pg_ssim_options& o, int64_t height, int64_t width, int64_t* map_height, int64_t* map_width) {
@@ -336,12 +343,12 @@ void window_map(const pg_images& x, const pg_images& y, const pg_ssim_options& o
     run_windows<double>(x, y, o, true, region, precision, images[1], nullptr, map);
 }
 
-void window_components(const pg_images& x, const pg_images& y, const pg_ssim_options& o, const std::vector<PairPrecision>& precision,
-                       Components* means, void* map) {
+namespace {
+
+void run_components(const pg_images& x, const pg_images& y, const pg_ssim_options& o, const Region& region,
+                    const std::vector<PairPrecision>& precision, Components* means, void* map) {
     // Always float64: the square roots of small variances would show float32's rounding.
     const SsimKernels<double>& k = ssim_kernels<double>();
-    const Region scored = score_region(o, x.height, x.width), region = map ? map_region(o, x.height, x.width) : scored;
-    const int64_t inset = (region.height - scored.height) / 2;  // windows of the map outside the score, on each side
     const std::vector<double> taps = window_taps<double>(o, k.rows_per_block);
     std::vector<int64_t> images(static_cast<size_t>(x.count));
     for (size_t i = 0; i < images.size(); ++i) images[i] = static_cast<int64_t>(i);
@@ -371,7 +378,6 @@ void window_components(const pg_images& x, const pg_images& y, const pg_ssim_opt
             block.s_rows = staged.s();
             block.d_rows = staged.d();
             k.moments(&block, out);
-            const bool row_counts = r >= inset && r < inset + scored.height;
             for (int64_t e = 0; e < width; ++e) {
                 const double s = out[0][e], d = out[1][e];
                 const double vs = std::fmax(out[2][e] - s * s, 0), vd = std::fmax(out[3][e] - d * d, 0), sd = out[4][e] - s * d;
@@ -384,13 +390,10 @@ void window_components(const pg_images& x, const pg_images& y, const pg_ssim_opt
                 const double contrast = (2 * deviations + c2) / (vx + vy + c2);
                 const double structure = ((vs - vd) * norm + c3) / (deviations + c3);
                 const double score = power(luminance, o.exponents[0]) * power(contrast, o.exponents[1]) * power(structure, o.exponents[2]);
-                const int64_t p = tile.left + e / tile.channels;
-                if (row_counts && p >= inset && p < inset + scored.width) {
-                    sum.score += score;
-                    sum.luminance += luminance;
-                    sum.contrast += contrast;
-                    sum.structure += structure;
-                }
+                sum.score += score;
+                sum.luminance += luminance;
+                sum.contrast += contrast;
+                sum.structure += structure;
                 out[0][e] = score;
             }
             if (!map) continue;
@@ -400,7 +403,8 @@ void window_components(const pg_images& x, const pg_images& y, const pg_ssim_opt
                 place(out[0], tile, x.channels, map_row<float>(map, x, region, tile.image, r));
         }
     });
-    const double n = static_cast<double>(scored.height) * static_cast<double>(scored.width) * static_cast<double>(x.channels);
+    if (!means) return;
+    const double n = static_cast<double>(region.height) * static_cast<double>(region.width) * static_cast<double>(x.channels);
     for (int64_t i = 0; i < x.count; ++i) means[i] = Components{};
     for (size_t t = 0; t < tiles.size(); ++t) {
         Components& m = means[tiles[t].image];
@@ -409,6 +413,18 @@ void window_components(const pg_images& x, const pg_images& y, const pg_ssim_opt
         m.contrast += sums[t].contrast / n;
         m.structure += sums[t].structure / n;
     }
+}
+
+}  // namespace
+
+void window_components(const pg_images& x, const pg_images& y, const pg_ssim_options& o, const std::vector<PairPrecision>& precision,
+                       Components* means) {
+    run_components(x, y, o, score_region(o, x.height, x.width), precision, means, nullptr);
+}
+
+void window_power_map(const pg_images& x, const pg_images& y, const pg_ssim_options& o, const std::vector<PairPrecision>& precision,
+                      void* map) {
+    run_components(x, y, o, map_region(o, x.height, x.width), precision, nullptr, map);
 }
 
 }  // namespace pixelgauge

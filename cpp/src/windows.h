@@ -20,18 +20,20 @@ struct PairPrecision {
 };
 std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y, const pg_ssim_options& options);
 
-// Means of the index, or of its contrast-structure part, over the windows of each pair and channel: [count][channels].
-// With `map`, writes the index of every window instead: [count][map height][map width][channels].
+// Means of the index, or of its contrast-structure part, over the windows of each pair and channel: [count][channels];
+// and the index of every window: [count][map height][map width][channels].
 void window_means(const pg_images& x, const pg_images& y, const pg_ssim_options& options, bool luminance,
                   const std::vector<PairPrecision>& precision, double* means);
-void window_map(const pg_images& x, const pg_images& y, const pg_ssim_options& options,
-                const std::vector<PairPrecision>& precision, void* map);
+void window_map(const pg_images& x, const pg_images& y, const pg_ssim_options& options, const std::vector<PairPrecision>& precision,
+                void* map);
 
-// The general form: means over windows of l^a c^b s^c, and of each factor; any output may be null.
+// The general form l^a c^b s^c: its mean over the windows of each pair and that of each factor, and its map.
 struct Components {
     double score, luminance, contrast, structure;
 };
-void window_components(const pg_images& x, const pg_images& y, const pg_ssim_options& options,
-                       const std::vector<PairPrecision>& precision, Components* means, void* map);
+void window_components(const pg_images& x, const pg_images& y, const pg_ssim_options& options, const std::vector<PairPrecision>& precision,
+                       Components* means);
+void window_power_map(const pg_images& x, const pg_images& y, const pg_ssim_options& options, const std::vector<PairPrecision>& precision,
+                      void* map);
 
 }  // namespace pixelgauge

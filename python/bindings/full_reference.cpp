@@ -78,8 +78,8 @@ void register_full_reference(py::module_& m) {
                  return pg_ssim_options{data_range, k1,     k2,         sigma,      window_size,
                                         window,     border, covariance, downsample, {exponents[0], exponents[1], exponents[2]}};
              }),
-             py::kw_only(), py::arg("data_range"), py::arg("k1"), py::arg("k2"), py::arg("sigma"), py::arg("window_size"), py::arg("window"),
-             py::arg("border"), py::arg("covariance"), py::arg("downsample"), py::arg("exponents"));
+             py::kw_only(), py::arg("data_range"), py::arg("k1"), py::arg("k2"), py::arg("sigma"), py::arg("window_size"),
+             py::arg("window"), py::arg("border"), py::arg("covariance"), py::arg("downsample"), py::arg("exponents"));
     m.def("value_range", &value_range, py::arg("images"));
     m.def("mse", &mse, py::arg("x"), py::arg("y"));
     m.def("ssim", &ssim, py::arg("x"), py::arg("y"), py::arg("options"), py::arg("full"), py::arg("components"));

@@ -3,11 +3,16 @@
 
 void check(pg_status status) {
     switch (status) {
-        case PG_OK: return;
-        case PG_INVALID_ARGUMENT: throw py::value_error(pg_last_error());
-        case PG_OUT_OF_MEMORY: PyErr_SetString(PyExc_MemoryError, pg_last_error()); throw py::error_already_set();
+        case PG_OK:
+            return;
+        case PG_INVALID_ARGUMENT:
+            throw py::value_error(pg_last_error());
+        case PG_OUT_OF_MEMORY:
+            PyErr_SetString(PyExc_MemoryError, pg_last_error());
+            throw py::error_already_set();
         case PG_UNSUPPORTED:
-        case PG_INTERNAL: break;
+        case PG_INTERNAL:
+            break;
     }
     throw std::runtime_error(pg_last_error());
 }

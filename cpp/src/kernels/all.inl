@@ -1,13 +1,16 @@
 // Every kernel and the table that lists them: an ISA unit includes this inside its own namespace.
 #include "vec.h"
-#include "ssim.inl"
+
+// Written on Vec<T>:
 #include "mse.inl"
 #include "range.inl"
+#include "ssim.inl"
 
 template <class T>
 constexpr SsimKernels<T> ssim_kernels() {
     return {kSsimRows,
             Vec<T>::lanes,
+            kSsimScratchStride,
             {ssim_stage<T, uint8_t>, ssim_stage<T, uint16_t>, ssim_stage<T, float>, ssim_stage<T, double>},
             {ssim_block<T, 11, false>, ssim_block<T, 11, true>},
             {ssim_block<T, 7, false>, ssim_block<T, 7, true>},

@@ -66,6 +66,10 @@ void ssim_stage(const void* x, const void* y, int64_t n, double shift, T* s, T* 
 // Output rows filtered together: 2 x Rows accumulators stay in registers beside the distinct taps.
 constexpr int kSsimRows = kVecRegisters == 32 ? 8 : 4;
 
+// Elements of a row of scratch where the number of taps is known: an odd number of cache lines, so that rows do not fall
+// on the same cache sets, and few enough that 4 x Rows of them fit the first-level cache.
+constexpr int64_t kSsimScratchStride = 208;
+
 template <class T, int N>
 struct Taps {  // symmetric: N taps, (N + 1) / 2 distinct
     Vec<T> w[(N + 1) / 2];
@@ -122,6 +126,7 @@ struct Column {
     }
 };
 
+// N taps along a row, `step` elements apart.
 template <class T, int N>
 PG_INLINE Vec<T> horizontal(const T* p, int64_t step, const Taps<T, N>& w) {
     Vec<T> m = Vec<T>::load(p) * w[0];
@@ -137,7 +142,7 @@ PG_INLINE Vec<T> horizontal(const T* p, int64_t step, const Taps<T, N>& w) {
 template <class T>
 PG_INLINE int64_t ssim_lag(int64_t taps, int64_t step) {
     constexpr int L = Vec<T>::lanes;
-    return ((taps - 1) * step + L - 1) / L * L + L;
+    return ((taps - 1) * step + L + L - 1) / L * L + L;
 }
 
 template <class T>
@@ -156,13 +161,13 @@ PG_INLINE void add_lanes(Vec<T> v, double* sums) {
 
 // Filters one block of kSsimRows output rows, N taps known. Where the registers suffice, the vertical pass of a column
 // is interleaved with the horizontal pass of an earlier one: the first is bound by arithmetic, the second by loads.
-template <class T, int N, bool Luminance>
-void ssim_block(const SsimBlock<T>* block) {
-    const SsimBlock<T>& b = *block;
+template <class T, int N, bool Luminance, bool Map, int Step>
+PG_INLINE void filter_block(const SsimBlock<T>& b) {
     constexpr int L = Vec<T>::lanes, Rows = kSsimRows, Steps = N + Rows - 1, Half = Rows / 2, Spacing = Steps / Half;
     const Taps<T, N> w(b.taps + Rows);
     const SsimIndex<T> index(b);
-    const int64_t step = b.tap_step, stride = b.scratch_stride, moment = stride * Rows;
+    const int64_t step = Step ? Step : b.tap_step;
+    constexpr int64_t stride = kSsimScratchStride, moment = stride * Rows;
     const int64_t lag = ssim_lag<T>(N, step);
     T* const scratch = b.scratch;
 
@@ -193,13 +198,11 @@ void ssim_block(const SsimBlock<T>* block) {
         const auto output = [&](auto oc) PG_LAMBDA_INLINE {
             constexpr int o = decltype(oc)::value;
             const T* p = from + o * stride;
-            const Vec<T> q = index.template of<Luminance>(
-                horizontal<T, N>(p, step, w), horizontal<T, N>(p + moment, step, w),
-                horizontal<T, N>(p + 2 * moment, step, w), horizontal<T, N>(p + 3 * moment, step, w));
-            if (o < b.rows) {
-                sum = sum + q;
-                if (b.map) q.store(b.map[o] + e);
-            }
+            const Vec<T> q =
+                index.template of<Luminance>(horizontal<T, N>(p, step, w), horizontal<T, N>(p + moment, step, w),
+                                             horizontal<T, N>(p + 2 * moment, step, w), horizontal<T, N>(p + 3 * moment, step, w));
+            sum = fma(q, Vec<T>::set1(b.row_weights[o]), sum);
+            if constexpr (Map) q.store(b.map[o] + e);
         };
         if constexpr (kVecRegisters == 32) {
             const int64_t f = e + lag;
@@ -222,6 +225,17 @@ void ssim_block(const SsimBlock<T>* block) {
         }
         add_lanes(sum, b.sums + e);
     }
+}
+
+template <class T, int N, bool Luminance>
+void ssim_block(const SsimBlock<T>* block) {
+    // Known distances of taps, those of gray and RGB rows, save an address computation each.
+    if (block->map) return filter_block<T, N, Luminance, true, 0>(*block);
+    if constexpr (sizeof(T) == sizeof(float)) {
+        if (block->tap_step == 1) return filter_block<T, N, Luminance, false, 1>(*block);
+        if (block->tap_step == 3) return filter_block<T, N, Luminance, false, 3>(*block);
+    }
+    filter_block<T, N, Luminance, false, 0>(*block);
 }
 
 // The same for any number of taps.
@@ -266,7 +280,7 @@ void ssim_block_any(const SsimBlock<T>* block) {
         }
         filter(e + lag, scratch + (e + lag - origin));
         Vec<T> sum = Vec<T>::set1(0);
-        for (int o = 0; o < b.rows; ++o) {
+        for (int o = 0; o < Rows; ++o) {
             const T* p = scratch + (e - origin) + o * stride;
             Vec<T> m[4] = {Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0)};
             for (int64_t k = 0; k < taps; ++k) {
@@ -274,7 +288,7 @@ void ssim_block_any(const SsimBlock<T>* block) {
                 for (int i = 0; i < 4; ++i) m[i] = fma(Vec<T>::load(p + i * moment + k * step), tap, m[i]);
             }
             const Vec<T> q = index.template of<Luminance>(m[0], m[1], m[2], m[3]);
-            sum = sum + q;
+            sum = fma(q, Vec<T>::set1(b.row_weights[o]), sum);
             if (b.map) q.store(b.map[o] + e);
         }
         add_lanes(sum, b.sums + e);

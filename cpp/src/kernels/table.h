@@ -14,16 +14,16 @@ struct SsimBlock {
     const T* const* d_rows;  // x - y
     const T* taps;           // rows_per_block zeros, the symmetric taps with sum 1, as many zeros
     int64_t taps_count;
-    int64_t tap_step;  // channels interleaved in a row
-    int64_t width;     // output elements
-    int rows;          // output rows that count, <= rows_per_block
-    T* scratch;        // 4 * rows_per_block rows of scratch_stride
-    int64_t scratch_stride;
-    T c1, c2;       // 2 C1, 2 C2
-    T norm;         // n / (n - 1) for the sample covariance, else 1
-    T origin;       // 2 shift
-    double* sums;   // width, padded to a register: the index is added, summed over rows
-    T* const* map;  // rows_per_block rows to write the index to (padded to a register), or null
+    int64_t tap_step;        // channels interleaved in a row
+    int64_t width;           // output elements
+    const T* row_weights;    // rows_per_block: 1 for output rows that count, 0 for those past the tile
+    T* scratch;              // 4 * rows_per_block rows of scratch_stride; five rows for `moments`
+    int64_t scratch_stride;  // read by block_any and moments
+    T c1, c2;                // 2 C1, 2 C2
+    T norm;                  // n / (n - 1) for the sample covariance, else 1
+    T origin;                // 2 shift
+    double* sums;            // width, padded to a register: the index is added, summed over rows
+    T* const* map;           // rows_per_block rows to write the index to (padded to a register), or null
 };
 
 template <class T>
@@ -32,10 +32,11 @@ struct SsimKernels {
     using Block = void (*)(const SsimBlock<T>*);
     int rows_per_block;
     int lanes;
-    Stage stage[4];           // by pg_dtype; n is rounded up to a register, which must be readable
-    Block block11[2];         // 11 taps: [without luminance, with]
-    Block block7[2];          // 7 taps
-    Block block_any[2];       // any number of taps
+    int64_t scratch_stride;                               // of block11 and block7: at most four channels a row
+    Stage stage[4];                                       // by pg_dtype; n is rounded up to a register, which must be readable
+    Block block11[2];                                     // 11 taps: [without luminance, with]
+    Block block7[2];                                      // 7 taps
+    Block block_any[2];                                   // any number of taps
     void (*moments)(const SsimBlock<T>*, T* const* out);  // the means of s, d, s^2, d^2, s d of one output row
 };
 
@@ -43,7 +44,7 @@ struct Kernels {
     const char* name;
     SsimKernels<float> ssim_f32;
     SsimKernels<double> ssim_f64;
-    double (*squared_error[4])(const void* x, const void* y, int64_t n);         // by pg_dtype
+    double (*squared_error[4])(const void* x, const void* y, int64_t n);          // by pg_dtype
     void (*value_range[4])(const void* x, int64_t n, double* low, double* high);  // NaN and infinities show in the bounds
 };
 

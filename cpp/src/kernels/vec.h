@@ -49,9 +49,7 @@ struct Vec {
     using native = typename Native<T, kVecBytes>::type;
     native v;
 
-    static PG_INLINE Vec load(const T* p) {
-        return {*reinterpret_cast<const typename Native<T, kVecBytes>::unaligned*>(p)};
-    }
+    static PG_INLINE Vec load(const T* p) { return {*reinterpret_cast<const typename Native<T, kVecBytes>::unaligned*>(p)}; }
     PG_INLINE void store(T* p) const { *reinterpret_cast<typename Native<T, kVecBytes>::unaligned*>(p) = v; }
     static PG_INLINE Vec set1(T x) { return {x - native{}}; }
     PG_INLINE T lane(int i) const { return v[i]; }
@@ -62,8 +60,12 @@ struct Vec {
 };
 
 #if defined(__AVX512F__)
-PG_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return {(Vec<float>::native)_mm512_fmadd_ps((__m512)a.v, (__m512)b.v, (__m512)c.v)}; }
-PG_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return {(Vec<double>::native)_mm512_fmadd_pd((__m512d)a.v, (__m512d)b.v, (__m512d)c.v)}; }
+PG_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+    return {(Vec<float>::native)_mm512_fmadd_ps((__m512)a.v, (__m512)b.v, (__m512)c.v)};
+}
+PG_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+    return {(Vec<double>::native)_mm512_fmadd_pd((__m512d)a.v, (__m512d)b.v, (__m512d)c.v)};
+}
 PG_INLINE Vec<float> sqrt(Vec<float> a) { return {(Vec<float>::native)_mm512_sqrt_ps((__m512)a.v)}; }
 PG_INLINE Vec<double> sqrt(Vec<double> a) { return {(Vec<double>::native)_mm512_sqrt_pd((__m512d)a.v)}; }
 PG_INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return {(Vec<float>::native)_mm512_max_ps((__m512)a.v, (__m512)b.v)}; }
@@ -71,8 +73,12 @@ PG_INLINE Vec<double> max(Vec<double> a, Vec<double> b) { return {(Vec<double>::
 PG_INLINE Vec<float> min(Vec<float> a, Vec<float> b) { return {(Vec<float>::native)_mm512_min_ps((__m512)a.v, (__m512)b.v)}; }
 PG_INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return {(Vec<double>::native)_mm512_min_pd((__m512d)a.v, (__m512d)b.v)}; }
 #elif defined(__AVX2__)
-PG_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return {(Vec<float>::native)_mm256_fmadd_ps((__m256)a.v, (__m256)b.v, (__m256)c.v)}; }
-PG_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return {(Vec<double>::native)_mm256_fmadd_pd((__m256d)a.v, (__m256d)b.v, (__m256d)c.v)}; }
+PG_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+    return {(Vec<float>::native)_mm256_fmadd_ps((__m256)a.v, (__m256)b.v, (__m256)c.v)};
+}
+PG_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+    return {(Vec<double>::native)_mm256_fmadd_pd((__m256d)a.v, (__m256d)b.v, (__m256d)c.v)};
+}
 PG_INLINE Vec<float> sqrt(Vec<float> a) { return {(Vec<float>::native)_mm256_sqrt_ps((__m256)a.v)}; }
 PG_INLINE Vec<double> sqrt(Vec<double> a) { return {(Vec<double>::native)_mm256_sqrt_pd((__m256d)a.v)}; }
 PG_INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return {(Vec<float>::native)_mm256_max_ps((__m256)a.v, (__m256)b.v)}; }
@@ -80,8 +86,12 @@ PG_INLINE Vec<double> max(Vec<double> a, Vec<double> b) { return {(Vec<double>::
 PG_INLINE Vec<float> min(Vec<float> a, Vec<float> b) { return {(Vec<float>::native)_mm256_min_ps((__m256)a.v, (__m256)b.v)}; }
 PG_INLINE Vec<double> min(Vec<double> a, Vec<double> b) { return {(Vec<double>::native)_mm256_min_pd((__m256d)a.v, (__m256d)b.v)}; }
 #elif defined(__aarch64__)
-PG_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return {(Vec<float>::native)vfmaq_f32((float32x4_t)c.v, (float32x4_t)a.v, (float32x4_t)b.v)}; }
-PG_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return {(Vec<double>::native)vfmaq_f64((float64x2_t)c.v, (float64x2_t)a.v, (float64x2_t)b.v)}; }
+PG_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+    return {(Vec<float>::native)vfmaq_f32((float32x4_t)c.v, (float32x4_t)a.v, (float32x4_t)b.v)};
+}
+PG_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+    return {(Vec<double>::native)vfmaq_f64((float64x2_t)c.v, (float64x2_t)a.v, (float64x2_t)b.v)};
+}
 PG_INLINE Vec<float> sqrt(Vec<float> a) { return {(Vec<float>::native)vsqrtq_f32((float32x4_t)a.v)}; }
 PG_INLINE Vec<double> sqrt(Vec<double> a) { return {(Vec<double>::native)vsqrtq_f64((float64x2_t)a.v)}; }
 PG_INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return {(Vec<float>::native)vmaxq_f32((float32x4_t)a.v, (float32x4_t)b.v)}; }
@@ -197,10 +207,18 @@ struct Vec {
         for (int i = 0; i < lanes; ++i) r.v[i] = f(a.v[i], b.v[i]);
         return r;
     }
-    friend PG_INLINE Vec operator+(Vec a, Vec b) { return zip(a, b, [](T p, T q) { return static_cast<T>(p + q); }); }
-    friend PG_INLINE Vec operator-(Vec a, Vec b) { return zip(a, b, [](T p, T q) { return static_cast<T>(p - q); }); }
-    friend PG_INLINE Vec operator*(Vec a, Vec b) { return zip(a, b, [](T p, T q) { return static_cast<T>(p * q); }); }
-    friend PG_INLINE Vec operator/(Vec a, Vec b) { return zip(a, b, [](T p, T q) { return static_cast<T>(p / q); }); }
+    friend PG_INLINE Vec operator+(Vec a, Vec b) {
+        return zip(a, b, [](T p, T q) { return static_cast<T>(p + q); });
+    }
+    friend PG_INLINE Vec operator-(Vec a, Vec b) {
+        return zip(a, b, [](T p, T q) { return static_cast<T>(p - q); });
+    }
+    friend PG_INLINE Vec operator*(Vec a, Vec b) {
+        return zip(a, b, [](T p, T q) { return static_cast<T>(p * q); });
+    }
+    friend PG_INLINE Vec operator/(Vec a, Vec b) {
+        return zip(a, b, [](T p, T q) { return static_cast<T>(p / q); });
+    }
 };
 template <class T>
 PG_INLINE Vec<T> max(Vec<T> a, Vec<T> b) {

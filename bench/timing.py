@@ -1,0 +1,53 @@
+"""Timing of contenders in one process: alternating rounds, medians, and the table that all benchmarks print."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+
+def alternate(contenders: Mapping[str, Callable[[], Any]], rounds: int = 7, budget_s: float = 20.0) -> dict[str, float]:
+    """Median seconds of each contender; every round runs each once, so that noise meets all alike."""
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for run in contenders.values():
+        run()
+    began = time.perf_counter()
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            start = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - start)
+        if time.perf_counter() - began > budget_s and len(times[name]) >= 3:
+            break
+    return {name: statistics.median(t) for name, t in times.items()}
+
+
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print one aligned table."""
+    widths = [max(len(str(row[i])) for row in [header, *rows]) for i in range(len(header))]
+    print(f"\n{title}")
+    for row in [header, ["-" * w for w in widths], *rows]:
+        print("  " + "  ".join(str(cell).rjust(w) if i else str(cell).ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))))
+
+
+def machine() -> str:
+    """One line about the machine, for the head of a report."""
+    model = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo") as file:
+            model = next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return f"{model}, Python {platform.python_version()}, NumPy {np.__version__}"
+
+
+def read_bandwidth() -> float:
+    """Bytes a second that one thread reads from memory: the sum of an array too large for the caches that matter."""
+    data = np.ones(64 << 20, np.uint8).view(np.uint64)
+    seconds = alternate({"read": lambda: np.bitwise_xor.reduce(data)}, rounds=9)["read"]
+    return data.nbytes / seconds

@@ -1,0 +1,39 @@
+"""What the tests share: natural pictures, degradations, and running under each instruction set and thread count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import skimage.data
+
+import pixelgauge
+from pixelgauge import _core
+
+
+@pytest.fixture(scope="session")
+def natural() -> dict[str, np.ndarray]:
+    return {name: getattr(skimage.data, name)() for name in ("camera", "astronaut", "coffee", "chelsea")}
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20040413)
+
+
+@pytest.fixture(params=_core.available_isas())
+def each_isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Runs the test once under every instruction set this CPU has."""
+    before = pixelgauge.isa()
+    _core.set_isa(request.param)
+    assert pixelgauge.isa() == request.param
+    yield request.param
+    _core.set_isa(before)
+
+
+@pytest.fixture
+def restored_threads() -> Iterator[None]:
+    before = pixelgauge.get_num_threads()
+    yield
+    pixelgauge.set_num_threads(before)

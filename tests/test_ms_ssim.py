@@ -1,0 +1,111 @@
+"""MS-SSIM against the float64 oracle and its own invariants."""
+
+from __future__ import annotations
+
+import numpy as np
+import oracles_ssim as oracle
+import pytest
+
+import pixelgauge
+
+
+def noisy(image: np.ndarray, rng: np.random.Generator, sigma: float = 15.0) -> np.ndarray:
+    return np.clip(image + rng.normal(0, sigma, image.shape), 0, 255).astype(np.uint8)
+
+
+# A product of five means, each within 2e-6 at 8 bits (see test_ssim.py).
+TOLERANCE = 4e-6
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("preset", ["wang2003", "pytorch-msssim"])
+@pytest.mark.parametrize("combine", ["product", "sum"])
+@pytest.mark.parametrize("name", ["camera", "coffee", "chelsea"])
+def test_natural_images(natural: dict[str, np.ndarray], rng: np.random.Generator, preset: str, combine: str, name: str, each_isa: str) -> None:
+    x = natural[name]
+    y = noisy(x, rng)
+    value = pixelgauge.ms_ssim(x, y, preset=preset, combine=combine)
+    assert abs(value - oracle.ms_ssim(x, y, 255, preset, combine=combine)) <= TOLERANCE
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("preset", ["wang2003", "pytorch-msssim"])
+@pytest.mark.parametrize("shape", [(161, 161), (177, 200), (191, 163, 3), (223, 501)])
+def test_odd_sizes(rng: np.random.Generator, preset: str, shape: tuple[int, ...]) -> None:
+    x = rng.integers(0, 256, shape, dtype=np.uint8)
+    y = noisy(x, rng, 40)
+    assert abs(pixelgauge.ms_ssim(x, y, preset=preset) - oracle.ms_ssim(x, y, 255, preset)) <= TOLERANCE
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("preset", ["wang2003", "pytorch-msssim"])
+def test_other_dtypes(natural: dict[str, np.ndarray], rng: np.random.Generator, dtype: type, preset: str, each_isa: str) -> None:
+    x = natural["astronaut"]
+    y = noisy(x, rng)
+    scale, length = (257, 65535) if dtype == np.uint16 else (1 / 255, 1.0)
+    a, b = (x * np.float64(scale)).astype(dtype), (y * np.float64(scale)).astype(dtype)
+    # float64 stays float64; float32 pixels as at 8 bits
+    tolerance = 1e-9 if dtype == np.float64 else TOLERANCE
+    assert abs(pixelgauge.ms_ssim(a, b, data_range=length, preset=preset) - oracle.ms_ssim(a, b, length, preset)) <= tolerance
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("weights", [[1.0], [0.3, 0.7], [0.2, 0.3, 0.5], [0, 0, 1]])
+def test_own_weights(natural: dict[str, np.ndarray], rng: np.random.Generator, weights: list[float]) -> None:
+    x = natural["camera"]
+    y = noisy(x, rng)
+    for combine in ("product", "sum"):
+        value = pixelgauge.ms_ssim(x, y, weights=weights, combine=combine)
+        assert abs(value - oracle.ms_ssim(x, y, 255, weights=weights, combine=combine)) <= TOLERANCE
+    assert abs(pixelgauge.ms_ssim(x, y, weights=[1.0]) - pixelgauge.ssim(x, y)) <= 1e-12
+
+
+@pytest.mark.property
+def test_negative_terms(rng: np.random.Generator) -> None:
+    x = rng.integers(0, 256, (192, 192), dtype=np.uint8)
+    with pytest.warns(RuntimeWarning, match="negative contrast-structure"):
+        assert np.isnan(pixelgauge.ms_ssim(x, 255 - x))
+    assert pixelgauge.ms_ssim(x, 255 - x, preset="pytorch-msssim") == 0
+    assert pixelgauge.ms_ssim(x, 255 - x, combine="sum") < 0
+
+
+@pytest.mark.property
+@pytest.mark.usefixtures("restored_threads")
+def test_equal_symmetric_and_independent_of_threads_and_batch(natural: dict[str, np.ndarray], rng: np.random.Generator) -> None:
+    x = np.stack([natural["astronaut"], natural["astronaut"][::-1]])
+    y = noisy(x, rng)
+    assert np.array_equal(pixelgauge.ms_ssim(x, x), [1.0, 1.0])
+    values = pixelgauge.ms_ssim(x, y)
+    assert np.array_equal(pixelgauge.ms_ssim(y, x), values)
+    assert [pixelgauge.ms_ssim(x[i], y[i]) for i in range(2)] == list(values)
+    for threads in (1, 3):
+        pixelgauge.set_num_threads(threads)
+        assert np.array_equal(pixelgauge.ms_ssim(x, y), values)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"preset": "wang2004"}, ValueError, "preset='wang2004'"),
+        ({"combine": "mean"}, ValueError, "combine='mean'"),
+        ({"weights": []}, ValueError, "scales=0"),
+        ({"weights": [1.0] * 17}, ValueError, "scales=17"),
+        ({"weights": [0.0, 0.0]}, ValueError, "all zero"),
+        ({"weights": [0.5, -0.5]}, ValueError, "not negative"),
+        ({"weights": [0.5, float("nan")]}, ValueError, "finite"),
+    ],
+)
+def test_bad_options(options: dict, error: type[Exception], message: str) -> None:
+    x = np.zeros((200, 200), np.uint8)
+    with pytest.raises(error, match=message):
+        pixelgauge.ms_ssim(x, x, **options)
+
+
+@pytest.mark.boundary
+def test_too_small_for_the_scales() -> None:
+    x = np.zeros((160, 500), np.uint8)
+    with pytest.raises(ValueError, match="160 x 500 are too small for 5 scales.*exceed 160"):
+        pixelgauge.ms_ssim(x, x)
+    assert pixelgauge.ms_ssim(np.zeros((161, 161), np.uint8), np.zeros((161, 161), np.uint8)) == 1.0
