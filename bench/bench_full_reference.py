@@ -8,18 +8,17 @@ Peers that are not installed are left out (`pip install ".[bench]"` brings them)
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import os
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable
 
 import numpy as np
-from timing import alternate, machine, read_bandwidth, table
-
 import pixelgauge
 from pixelgauge import _core
+from timing import alternate, machine, table
 
 warnings.filterwarnings("ignore")
 
@@ -34,7 +33,6 @@ def pictures(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     base = 127 + 60 * np.sin(x / 17) + 50 * np.cos(y / 23) + 10 * np.sin(x * y / 997)
     image = np.clip(base[..., None] + rng.normal(0, 6, (height, width, 3)), 0, 255).astype(np.uint8)
     return image, np.clip(image + rng.normal(0, 12, image.shape), 0, 255).astype(np.uint8)
-
 
 
 def peers(x: np.ndarray, y: np.ndarray) -> dict[str, Callable[[], float]]:
@@ -66,10 +64,8 @@ def peers(x: np.ndarray, y: np.ndarray) -> dict[str, Callable[[], float]]:
         found["pytorch-msssim"] = lambda: float(pytorch_msssim.ssim(tx, ty, data_range=255))
     except ImportError:
         pass
-    try:
+    with contextlib.suppress(ImportError):
         import tvshim  # noqa: F401  (lets torchvision import beside a CPU PyTorch, where needed)
-    except ImportError:
-        pass
     try:
         import piq
 
@@ -98,7 +94,10 @@ PRESET_OF = {
 def against_peers(height: int, width: int, rounds: int) -> None:
     x, y = pictures(height, width)
     others = peers(x, y)
-    ours = {f"pixelgauge {p}": (lambda p=p: pixelgauge.ssim(x, y, preset=p)) for p in ("wang2004", "skimage", "skimage-gaussian", "opencv")}
+    ours = {
+        f"pixelgauge {p}": (lambda p=p: pixelgauge.ssim(x, y, preset=p))
+        for p in ("wang2004", "skimage", "skimage-gaussian", "opencv")
+    }
     for name, run in others.items():
         preset, tolerance = PRESET_OF[name]
         assert abs(run() - pixelgauge.ssim(x, y, preset=preset)) <= tolerance, name
@@ -111,9 +110,16 @@ def against_peers(height: int, width: int, rounds: int) -> None:
         limit = ""
         if name in ours:
             limit = f"{OPERATIONS[taps] / 2 / LANES[pixelgauge.isa()]:.2f} cycles/px"
-        own = {"scikit-image uniform": "pixelgauge skimage", "scikit-image Gaussian": "pixelgauge skimage-gaussian"}.get(name, "pixelgauge wang2004")
+        own = {
+            "scikit-image uniform": "pixelgauge skimage",
+            "scikit-image Gaussian": "pixelgauge skimage-gaussian",
+        }.get(name, "pixelgauge wang2004")
         rows.append([name, f"{t / seconds[own]:.1f}x", f"{t * 1e3:.2f}", f"{t / pixels * 1e9:.2f}", limit])
-    table(f"SSIM, uint8 {width}x{height}x3 pair, one thread, {pixelgauge.isa()}", ["", "time / ours", "ms", "ns/px/channel", "limit"], rows)
+    table(
+        f"SSIM, uint8 {width}x{height}x3 pair, one thread, {pixelgauge.isa()}",
+        ["", "time / ours", "ms", "ns/px/channel", "limit"],
+        rows,
+    )
 
 
 def instruction_sets() -> None:
@@ -138,13 +144,24 @@ def instruction_sets() -> None:
     table(
         "Instruction sets, wang2004, 1920x1080x3, one thread",
         ["", "time / best", "ms", "ns/px/channel", "limit"],
-        [[n, f"{t / best:.2f}x", f"{t * 1e3:.2f}", f"{t / x.size * 1e9:.2f}", f"{OPERATIONS[11] / 2 / LANES[n]:.2f} cycles/px"] for n, t in seconds.items()],
+        [
+            [
+                n,
+                f"{t / best:.2f}x",
+                f"{t * 1e3:.2f}",
+                f"{t / x.size * 1e9:.2f}",
+                f"{OPERATIONS[11] / 2 / LANES[n]:.2f} cycles/px",
+            ]
+            for n, t in seconds.items()
+        ],
     )
 
 
 def threads() -> None:
     x, y = pictures(1080, 1920)
-    small = [np.stack([a[i : i + 256, j : j + 256] for i in range(0, 800, 100) for j in range(0, 1600, 100)]) for a in (x, y)]
+    small = [
+        np.stack([a[i : i + 256, j : j + 256] for i in range(0, 800, 100) for j in range(0, 1600, 100)]) for a in (x, y)
+    ]
 
     def with_threads(n: int, run: Callable[[], object]) -> Callable[[], object]:
         def timed() -> object:
@@ -198,7 +215,13 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 
 def memory() -> None:
     rows = []
-    for call in ("pixelgauge.ssim(x, y)", "pixelgauge.ssim(x, y, preset='skimage')", "pixelgauge.ssim(x, y, preset='matlab')", "pixelgauge.psnr(x, y)", "pixelgauge.ms_ssim(x, y, combine='sum')"):
+    for call in (
+        "pixelgauge.ssim(x, y)",
+        "pixelgauge.ssim(x, y, preset='skimage')",
+        "pixelgauge.ssim(x, y, preset='matlab')",
+        "pixelgauge.psnr(x, y)",
+        "pixelgauge.ms_ssim(x, y, combine='sum')",
+    ):
         out = subprocess.run([sys.executable, "-c", MEMORY, call], capture_output=True, text=True, check=True)
         rows.append([call, f"{float(out.stdout):.1f}"])
         assert float(out.stdout) <= 16, call
@@ -211,11 +234,22 @@ def import_time() -> None:
 
     t = alternate({"numpy": run("import numpy"), "pixelgauge": run("import pixelgauge")}, 11)
     loaded = subprocess.run(
-        [sys.executable, "-c", "import sys, json, pixelgauge; print(json.dumps([m for m in ('PIL', 'onnxruntime', 'tqdm', 'scipy') if m in sys.modules]))"],
-        capture_output=True, text=True, check=True,
+        [
+            sys.executable,
+            "-c",
+            "import sys, json, pixelgauge; print(json.dumps([m for m in ('PIL', 'onnxruntime', 'tqdm', 'scipy') if m in sys.modules]))",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert json.loads(loaded.stdout) == []
-    table("Import", ["", "ms"], [[n, f"{s * 1e3:.0f}"] for n, s in t.items()] + [["difference (limit 60)", f"{(t['pixelgauge'] - t['numpy']) * 1e3:.0f}"]])
+    table(
+        "Import",
+        ["", "ms"],
+        [[n, f"{s * 1e3:.0f}"] for n, s in t.items()]
+        + [["difference (limit 60)", f"{(t['pixelgauge'] - t['numpy']) * 1e3:.0f}"]],
+    )
 
 
 def main() -> None:

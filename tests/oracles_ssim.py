@@ -6,7 +6,6 @@ from dataclasses import asdict
 
 import numpy as np
 import scipy.ndimage as ndi
-
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS
 
 
@@ -74,7 +73,9 @@ def settings(preset: str, overrides: dict) -> dict:
     return {**asdict(SSIM_PRESETS[preset]), **overrides}
 
 
-def ssim(x: np.ndarray, y: np.ndarray, length: float, preset: str = "wang2004", exponents=(1, 1, 1), **overrides) -> tuple[float, np.ndarray]:
+def ssim(
+    x: np.ndarray, y: np.ndarray, length: float, preset: str = "wang2004", exponents=(1, 1, 1), **overrides
+) -> tuple[float, np.ndarray]:
     """Score and map (the map with the borders that the preset's map has)."""
     s = settings(preset, overrides)
     scores, maps = [], []
@@ -82,15 +83,23 @@ def ssim(x: np.ndarray, y: np.ndarray, length: float, preset: str = "wang2004", 
         a, _ = reduced(a, s["downsample"])
         b, _ = reduced(b, s["downsample"])
         lum, con, struct, cs = factors(a, b, length, s)
-        index = lum * cs if tuple(exponents) == (1, 1, 1) else lum ** exponents[0] * con ** exponents[1] * struct ** exponents[2]
+        index = (
+            lum * cs
+            if tuple(exponents) == (1, 1, 1)
+            else lum ** exponents[0] * con ** exponents[1] * struct ** exponents[2]
+        )
         scores.append(cropped(index, s).mean())
         maps.append(cropped(index, s) if s["border"] == "valid" else index)
     return float(np.mean(scores)), maps[0] if x.ndim == 2 else np.stack(maps, -1)
 
 
-def components(x: np.ndarray, y: np.ndarray, length: float, preset: str = "wang2004", **overrides) -> tuple[float, float, float]:
+def components(
+    x: np.ndarray, y: np.ndarray, length: float, preset: str = "wang2004", **overrides
+) -> tuple[float, float, float]:
     s = settings(preset, overrides)
-    parts = [[cropped(f, s).mean() for f in factors(a, b, length, s)[:3]] for a, b in zip(planes(x), planes(y), strict=True)]
+    parts = [
+        [cropped(f, s).mean() for f in factors(a, b, length, s)[:3]] for a, b in zip(planes(x), planes(y), strict=True)
+    ]
     return tuple(np.mean(parts, axis=0))
 
 
@@ -104,7 +113,9 @@ def halved(plane: np.ndarray, pyramid: str) -> np.ndarray:
     return p.reshape(p.shape[0] // 2, 2, p.shape[1] // 2, 2).mean((1, 3))
 
 
-def ms_ssim(x: np.ndarray, y: np.ndarray, length: float, preset: str = "wang2003", weights=None, combine: str = "product") -> float:
+def ms_ssim(
+    x: np.ndarray, y: np.ndarray, length: float, preset: str = "wang2003", weights=None, combine: str = "product"
+) -> float:
     row = MS_SSIM_PRESETS[preset]
     weights = np.array(row.weights if weights is None else weights, dtype=float)
     s = settings("wang2004", {})

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import oracles_ssim as oracle
-import pytest
-
 import pixelgauge
+import pytest
 
 
 def noisy(image: np.ndarray, rng: np.random.Generator, sigma: float = 15.0) -> np.ndarray:
@@ -21,7 +20,9 @@ TOLERANCE = 4e-6
 @pytest.mark.parametrize("preset", ["wang2003", "pytorch-msssim"])
 @pytest.mark.parametrize("combine", ["product", "sum"])
 @pytest.mark.parametrize("name", ["camera", "coffee", "chelsea"])
-def test_natural_images(natural: dict[str, np.ndarray], rng: np.random.Generator, preset: str, combine: str, name: str, each_isa: str) -> None:
+def test_natural_images(
+    natural: dict[str, np.ndarray], rng: np.random.Generator, preset: str, combine: str, name: str, each_isa: str
+) -> None:
     x = natural[name]
     y = noisy(x, rng)
     value = pixelgauge.ms_ssim(x, y, preset=preset, combine=combine)
@@ -40,14 +41,19 @@ def test_odd_sizes(rng: np.random.Generator, preset: str, shape: tuple[int, ...]
 @pytest.mark.oracle
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
 @pytest.mark.parametrize("preset", ["wang2003", "pytorch-msssim"])
-def test_other_dtypes(natural: dict[str, np.ndarray], rng: np.random.Generator, dtype: type, preset: str, each_isa: str) -> None:
+def test_other_dtypes(
+    natural: dict[str, np.ndarray], rng: np.random.Generator, dtype: type, preset: str, each_isa: str
+) -> None:
     x = natural["astronaut"]
     y = noisy(x, rng)
     scale, length = (257, 65535) if dtype == np.uint16 else (1 / 255, 1.0)
     a, b = (x * np.float64(scale)).astype(dtype), (y * np.float64(scale)).astype(dtype)
     # float64 stays float64; float32 pixels as at 8 bits
     tolerance = 1e-9 if dtype == np.float64 else TOLERANCE
-    assert abs(pixelgauge.ms_ssim(a, b, data_range=length, preset=preset) - oracle.ms_ssim(a, b, length, preset)) <= tolerance
+    assert (
+        abs(pixelgauge.ms_ssim(a, b, data_range=length, preset=preset) - oracle.ms_ssim(a, b, length, preset))
+        <= tolerance
+    )
 
 
 @pytest.mark.oracle
@@ -72,7 +78,9 @@ def test_negative_terms(rng: np.random.Generator) -> None:
 
 @pytest.mark.property
 @pytest.mark.usefixtures("restored_threads")
-def test_equal_symmetric_and_independent_of_threads_and_batch(natural: dict[str, np.ndarray], rng: np.random.Generator) -> None:
+def test_equal_symmetric_and_independent_of_threads_and_batch(
+    natural: dict[str, np.ndarray], rng: np.random.Generator
+) -> None:
     x = np.stack([natural["astronaut"], natural["astronaut"][::-1]])
     y = noisy(x, rng)
     assert np.array_equal(pixelgauge.ms_ssim(x, x), [1.0, 1.0])
@@ -106,6 +114,6 @@ def test_bad_options(options: dict, error: type[Exception], message: str) -> Non
 @pytest.mark.boundary
 def test_too_small_for_the_scales() -> None:
     x = np.zeros((160, 500), np.uint8)
-    with pytest.raises(ValueError, match="160 x 500 are too small for 5 scales.*exceed 160"):
+    with pytest.raises(ValueError, match=r"160 x 500 are too small for 5 scales.*exceed 160"):
         pixelgauge.ms_ssim(x, x)
     assert pixelgauge.ms_ssim(np.zeros((161, 161), np.uint8), np.zeros((161, 161), np.uint8)) == 1.0

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import oracles_ssim as oracle
+import pixelgauge
 import pytest
 import skimage.data
 import skimage.metrics
-
-import pixelgauge
 from pixelgauge.presets import SSIM_PRESETS
 
 PRESETS = list(SSIM_PRESETS)
@@ -23,7 +22,9 @@ def noisy(image: np.ndarray, rng: np.random.Generator, sigma: float = 12.0) -> n
 
 def synthetic(rng: np.random.Generator, shape: tuple[int, ...]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     flat = np.full(shape, 255, np.uint8)
-    ramp = np.broadcast_to(np.linspace(0, 255, shape[1]).astype(np.uint8).reshape((1, -1) + (1,) * (len(shape) - 2)), shape)
+    ramp = np.broadcast_to(
+        np.linspace(0, 255, shape[1]).astype(np.uint8).reshape((1, -1) + (1,) * (len(shape) - 2)), shape
+    )
     noise = rng.integers(0, 256, shape, dtype=np.uint8)
     checker = ((np.indices(shape[:2]).sum(0) % 2) * 255).astype(np.uint8)
     checker = np.ascontiguousarray(np.broadcast_to(checker.reshape(checker.shape + (1,) * (len(shape) - 2)), shape))
@@ -40,7 +41,9 @@ def synthetic(rng: np.random.Generator, shape: tuple[int, ...]) -> dict[str, tup
 @pytest.mark.oracle
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("name", ["camera", "astronaut", "coffee", "chelsea"])
-def test_natural_images(natural: dict[str, np.ndarray], rng: np.random.Generator, preset: str, name: str, each_isa: str) -> None:
+def test_natural_images(
+    natural: dict[str, np.ndarray], rng: np.random.Generator, preset: str, name: str, each_isa: str
+) -> None:
     x = natural[name]
     y = noisy(x, rng)
     score, index = pixelgauge.ssim(x, y, preset=preset, full=True)
@@ -121,7 +124,10 @@ def test_sixteen_bits_with_a_large_offset(rng: np.random.Generator, each_isa: st
     y = np.clip(x + rng.normal(0, 40, x.shape), 29750, 30250).astype(np.uint16)
     # 1e-5: float32 about a shift loses epsilon * 500^2 / C2 = 7e-5 in a window, and far less in the mean
     assert abs(pixelgauge.ssim(x, y, data_range=500) - oracle.ssim(x, y, 500)[0]) <= 1e-5
-    assert abs(pixelgauge.ssim(x.astype(np.float32), y.astype(np.float32), data_range=500) - oracle.ssim(x, y, 500)[0]) <= 1e-5
+    assert (
+        abs(pixelgauge.ssim(x.astype(np.float32), y.astype(np.float32), data_range=500) - oracle.ssim(x, y, 500)[0])
+        <= 1e-5
+    )
 
 
 @pytest.mark.oracle
@@ -149,7 +155,9 @@ def test_other_dtypes(natural: dict[str, np.ndarray], rng: np.random.Generator, 
 
 @pytest.mark.oracle
 def test_a_spread_far_beyond_the_range_is_computed_in_float64(rng: np.random.Generator) -> None:
-    x = np.where(rng.random((64, 64)) < 0.5, -1e4, 1e4).astype(np.float32) + rng.normal(0, 0.3, (64, 64)).astype(np.float32)
+    x = np.where(rng.random((64, 64)) < 0.5, -1e4, 1e4).astype(np.float32) + rng.normal(0, 0.3, (64, 64)).astype(
+        np.float32
+    )
     y = x + rng.normal(0, 0.3, x.shape).astype(np.float32)
     x[:, :32] = np.float32(1e4) + rng.normal(0, 0.3, (64, 32)).astype(np.float32)
     y[:, :32] = x[:, :32] + rng.normal(0, 0.3, (64, 32)).astype(np.float32)
@@ -158,7 +166,9 @@ def test_a_spread_far_beyond_the_range_is_computed_in_float64(rng: np.random.Gen
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("preset", ["wang2004", "skimage", "torchmetrics"])
-def test_components_and_exponents(natural: dict[str, np.ndarray], rng: np.random.Generator, preset: str, each_isa: str) -> None:
+def test_components_and_exponents(
+    natural: dict[str, np.ndarray], rng: np.random.Generator, preset: str, each_isa: str
+) -> None:
     x = natural["astronaut"][100:260, 100:240]
     y = noisy(x, rng, 4)
     parts = pixelgauge.ssim(x, y, preset=preset, components=True)
@@ -192,11 +202,15 @@ def test_figure_of_scikit_image(natural: dict[str, np.ndarray]) -> None:
 @pytest.mark.parity
 @pytest.mark.parametrize("dtype", [np.uint8, np.float64])
 @pytest.mark.parametrize("gaussian", [False, True])
-def test_parity_with_scikit_image(natural: dict[str, np.ndarray], rng: np.random.Generator, dtype: type, gaussian: bool) -> None:
+def test_parity_with_scikit_image(
+    natural: dict[str, np.ndarray], rng: np.random.Generator, dtype: type, gaussian: bool
+) -> None:
     x = natural["astronaut"]
     y = noisy(x, rng)
     a, b, length = (x, y, 255) if dtype == np.uint8 else (x / 255, y / 255, 1.0)
-    score, index = pixelgauge.ssim(a, b, data_range=length, preset="skimage-gaussian" if gaussian else "skimage", full=True)
+    score, index = pixelgauge.ssim(
+        a, b, data_range=length, preset="skimage-gaussian" if gaussian else "skimage", full=True
+    )
     expected, expected_map = skimage.metrics.structural_similarity(
         a, b, data_range=length, channel_axis=-1, gaussian_weights=gaussian, full=True
     )
@@ -224,7 +238,9 @@ def test_symmetric_in_its_arguments(rng: np.random.Generator, preset: str, each_
 @pytest.mark.usefixtures("restored_threads")
 @pytest.mark.parametrize("preset", ["wang2004", "skimage", "torchmetrics", "matlab"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
-def test_same_bits_for_any_number_of_threads(natural: dict[str, np.ndarray], rng: np.random.Generator, preset: str, dtype: type) -> None:
+def test_same_bits_for_any_number_of_threads(
+    natural: dict[str, np.ndarray], rng: np.random.Generator, preset: str, dtype: type
+) -> None:
     x = natural["coffee"]
     y = noisy(x, rng)
     results = []
@@ -332,14 +348,26 @@ def test_arrays_of_other_libraries(rng: np.random.Generator) -> None:
         (np.zeros((1, 64), np.uint8), None, {}, ValueError, r"1 x 64 are too small"),
         (np.zeros((6, 6), np.uint8), None, {"preset": "skimage"}, ValueError, "window of 7"),
         (np.zeros((5, 64), np.uint8), None, {"preset": "torchmetrics"}, ValueError, "at least 6 x 6"),
-        (np.zeros((32, 32), np.uint8), np.zeros((32, 33), np.uint8), {}, ValueError, r"differ in shape: \(32, 32\) and \(32, 33\)"),
+        (
+            np.zeros((32, 32), np.uint8),
+            np.zeros((32, 33), np.uint8),
+            {},
+            ValueError,
+            r"differ in shape: \(32, 32\) and \(32, 33\)",
+        ),
         (np.zeros((32, 32), np.uint8), np.zeros((32, 32), np.uint16), {}, ValueError, "differ in dtype"),
         (np.zeros((32, 32)), None, {}, ValueError, "data_range is needed for float64"),
         (np.zeros((32, 32), np.float32), None, {"data_range": 0}, ValueError, "data_range=0 must be positive"),
         (np.zeros((32, 32), np.float32), None, {"data_range": float("nan")}, ValueError, "data_range=nan"),
         (np.zeros((32, 32), np.float32), None, {"data_range": (1, -1)}, ValueError, "low < high"),
         (np.zeros((32, 32), np.float32), None, {"data_range": "big"}, ValueError, "number or a pair"),
-        (np.full((32, 32), np.nan, np.float32), None, {"data_range": 1}, ValueError, "x: NaN or infinity in image 0, row 0"),
+        (
+            np.full((32, 32), np.nan, np.float32),
+            None,
+            {"data_range": 1},
+            ValueError,
+            "x: NaN or infinity in image 0, row 0",
+        ),
         (np.zeros((32, 32)), np.full((32, 32), np.inf), {"data_range": 1}, ValueError, "y: NaN or infinity"),
         (np.zeros((0, 32, 32, 3), np.uint8), None, {}, ValueError, r"x is empty: its shape is \(0, 32, 32, 3\)"),
         (np.zeros((32, 32), np.int32), None, {}, TypeError, "x has dtype int32"),
@@ -366,7 +394,13 @@ def test_arrays_of_other_libraries(rng: np.random.Generator) -> None:
         (np.zeros((32, 32), np.uint8), None, {"downsample": 2}, ValueError, "downsample=2"),
         (np.zeros((32, 32), np.uint8), None, {"exponents": (1, 1)}, ValueError, "exponents"),
         (np.zeros((32, 32), np.uint8), None, {"exponents": (1, -1, 1)}, ValueError, "exponents"),
-        (np.full((32, 32), 1.5), None, {"data_range": (0, 1), "preset": "torchmetrics"}, ValueError, r"outside data_range=\(0, 1\)"),
+        (
+            np.full((32, 32), 1.5),
+            None,
+            {"data_range": (0, 1), "preset": "torchmetrics"},
+            ValueError,
+            r"outside data_range=\(0, 1\)",
+        ),
         (np.ma.masked_array(np.zeros((32, 32), np.uint8)), None, {}, TypeError, "masked"),
         ([[0, 1], [2, 3]], None, {}, TypeError, "x is a list"),
         ("image.png", None, {}, TypeError, "x is a str"),

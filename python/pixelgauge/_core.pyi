@@ -9,30 +9,30 @@ _Float64Array = npt.NDArray[np.float64]
 _Images = npt.NDArray[Any]
 
 class Window(enum.Enum):
-    gaussian: int
-    uniform: int
+    gaussian = 0
+    uniform = 1
 
 class Border(enum.Enum):
-    valid: int
-    reflect: int
-    crop: int
+    valid = 0
+    reflect = 1
+    crop = 2
 
 class Covariance(enum.Enum):
-    population: int
-    sample: int
+    population = 0
+    sample = 1
 
 class Downsample(enum.Enum):
-    none: int
-    matlab: int
-    pool: int
+    none = 0
+    matlab = 1
+    pool = 2
 
 class Pyramid(enum.Enum):
-    wang: int
-    pool: int
+    wang = 0
+    pool = 1
 
 class Combine(enum.Enum):
-    product: int
-    sum: int
+    product = 0
+    sum = 1
 
 class SsimOptions:
     def __init__(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.images import Array, canonical_pair, value_range_length
+from pixelgauge.images import Array, as_array, canonical_pair, value_range_length
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS, SSIMPreset, preset_row
 
 Float64Array = npt.NDArray[np.float64]
@@ -174,7 +174,7 @@ def ssim(
     >>> pixelgauge.ssim(x, x)
     1.0
     >>> round(pixelgauge.ssim(x, 255 - x), 3)
-    -0.913
+    -0.956
     >>> score, index = pixelgauge.ssim(x, 255 - x, full=True)
     >>> index.shape
     (54, 54)
@@ -187,14 +187,16 @@ def ssim(
     scores, index, parts = _core.ssim(a, b, options, full, components)
     if not np.all(np.isfinite(scores)):
         warnings.warn(
-            f"SSIM is NaN: a negative factor has no power with exponents={tuple(exponents)}", RuntimeWarning, stacklevel=2
+            f"SSIM is NaN: a negative factor has no power with exponents={tuple(exponents)}",
+            RuntimeWarning,
+            stacklevel=2,
         )
     result: Score | SSIMComponents = _result(scores, single)
     if components:
         result = SSIMComponents(*(_result(part, single) for part in parts))
     if index is None:
         return result
-    return result, _restore_layout(index, np.ndim(x), channel_axis)  # type: ignore[arg-type]
+    return result, _restore_layout(index, as_array(x, "x").ndim, channel_axis)
 
 
 def ms_ssim(
@@ -282,11 +284,10 @@ def _overridden(row: SSIMPreset, overrides: dict[str, Any]) -> SSIMPreset:
 
 
 def _choice(kind: type[_T], argument: str, value: object) -> _T:
-    member = getattr(kind, "__members__").get(value) if isinstance(value, str) else None  # noqa: B009
-    if member is None:
-        names = ", ".join(repr(name) for name in getattr(kind, "__members__"))  # noqa: B009
-        raise ValueError(f"{argument}={value!r} is not known: use one of {names}")
-    return member  # type: ignore[no-any-return]
+    members: dict[str, _T] = kind.__members__  # type: ignore[attr-defined]
+    if not isinstance(value, str) or value not in members:
+        raise ValueError(f"{argument}={value!r} is not known: use one of {', '.join(map(repr, members))}")
+    return members[value]
 
 
 def _number(argument: str, value: object) -> float:

@@ -105,10 +105,10 @@ def canonical_images(x: object, name: str, channel_axis: int | None) -> tuple[Ar
 def canonical_pair(x: object, y: object, channel_axis: int | None) -> tuple[Array, Array, bool]:
     """View two batches of images of the same shape and dtype as (N, H, W, C) arrays."""
     a, single = canonical_images(x, "x", channel_axis)
-    b, _ = canonical_images(y, "y", channel_axis)
-    shape_x, shape_y = np.shape(x), np.shape(y)  # type: ignore[arg-type]
-    if shape_x != shape_y:
-        raise ValueError(f"x and y differ in shape: {shape_x} and {shape_y}; resize or crop one of them")
+    b, single_y = canonical_images(y, "y", channel_axis)
+    if a.shape != b.shape or single != single_y:
+        shapes = " and ".join(str(as_array(images, name).shape) for images, name in ((x, "x"), (y, "y")))
+        raise ValueError(f"x and y differ in shape: {shapes}; resize or crop one of them")
     if a.dtype != b.dtype:
         raise ValueError(f"x and y differ in dtype: {a.dtype} and {b.dtype}; convert one of them")
     return a, b, single
