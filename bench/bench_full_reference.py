@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+
 import pixelgauge
 from pixelgauge import _core
 from timing import alternate, machine, table

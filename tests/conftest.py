@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pixelgauge
 import pytest
 import skimage.data
+
+import pixelgauge
 from pixelgauge import _core
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 import scipy.ndimage as ndi
+
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS
 
 

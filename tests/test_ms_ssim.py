@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+
 import oracles_ssim as oracle
 import pixelgauge
-import pytest
 
 
 def noisy(image: np.ndarray, rng: np.random.Generator, sigma: float = 15.0) -> np.ndarray:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pixelgauge
 import pytest
+
+import pixelgauge
 
 
 @pytest.mark.oracle

@@ -14,8 +14,9 @@ import types
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import pixelgauge
 import pytest
+
+import pixelgauge
 from pixelgauge import _core
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import oracles_ssim as oracle
-import pixelgauge
 import pytest
 import skimage.data
 import skimage.metrics
+
+import oracles_ssim as oracle
+import pixelgauge
 from pixelgauge.presets import SSIM_PRESETS
 
 PRESETS = list(SSIM_PRESETS)
