@@ -11,7 +11,6 @@ from itertools import product
 import numpy as np
 import pytest
 from PIL import Image
-
 from pixelgauge.images import ImageFileError, image_files, read_image
 
 HEIGHT, WIDTH = 19, 23
@@ -372,7 +371,7 @@ def test_missing_files_and_folders_are_named(tmp_path):
 @pytest.mark.boundary
 @pytest.mark.parametrize("alpha", ["", "grey", "#12345", "#12345g", "black\n", None])
 def test_unknown_alpha_is_refused(tmp_path, alpha):
-    with pytest.raises(ValueError, match="alpha=.* is not known"):
+    with pytest.raises(ValueError, match=r"alpha=.* is not known"):
         read_image(stored(tmp_path, png_bytes(pixels(3))), alpha=alpha)
 
 

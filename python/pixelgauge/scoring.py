@@ -34,8 +34,15 @@ class Metric:
     name: str
     unit: str
     higher_is_better: bool
+    digits: str
+    """How to print a score: a format of a float."""
     score: Callable[[Array, Array, Settings], float]
     preset: Callable[[Settings], str | None]
+
+    @property
+    def label(self) -> str:
+        """Name and unit."""
+        return f"{self.name} {self.unit}" if self.unit else self.name
 
 
 @dataclass(frozen=True)
@@ -110,12 +117,15 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         metric.name: metric
         for metric in (
-            Metric("mse", "", False, lambda x, y, s: _single(mse(x, y)), lambda s: None),
-            Metric("psnr", "dB", True, lambda x, y, s: _single(psnr(x, y, data_range=s.data_range)), lambda s: None),
+            Metric("mse", "", False, ".6g", lambda x, y, s: _single(mse(x, y)), lambda s: None),
+            Metric(
+                "psnr", "dB", True, ".4f", lambda x, y, s: _single(psnr(x, y, data_range=s.data_range)), lambda s: None
+            ),
             Metric(
                 "ssim",
                 "",
                 True,
+                ".6f",
                 lambda x, y, s: _single(ssim(x, y, data_range=s.data_range, preset=s.preset)),
                 lambda s: s.preset,
             ),
@@ -123,6 +133,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 "ms-ssim",
                 "",
                 True,
+                ".6f",
                 lambda x, y, s: _single(ms_ssim(x, y, data_range=s.data_range, preset=s.ms_ssim_preset)),
                 lambda s: s.ms_ssim_preset,
             ),

@@ -13,7 +13,7 @@ from contextlib import closing
 from typing import Any
 
 from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError
-from pixelgauge.cli.terminal import Progress, columns_of, pad, printable, shortened, width
+from pixelgauge.cli.terminal import Progress, columns_of, number, pad, printable, shortened, width
 from pixelgauge.images import ALPHA_CHOICES
 from pixelgauge.pairing import Pair, Pairing, find_pairs
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS
@@ -21,7 +21,6 @@ from pixelgauge.row_files import FORMATS, RowFile, check_row_file, json_value
 from pixelgauge.runtime import get_num_threads, isa
 from pixelgauge.scoring import METRICS, MetricSummary, Row, Settings, Summary, score_pairs
 
-_FORMAT = {"mse": ".6g", "psnr": ".4f", "ssim": ".6f", "ms-ssim": ".6f"}
 _COLUMN = 11
 _FAILURES_SHOWN = 20
 
@@ -151,7 +150,7 @@ def _compare(args: argparse.Namespace, settings: Settings, pairing: Pairing, out
             elif args.json and output is None:
                 rows.append(row)
     if args.json:
-        print(json.dumps(_report(args, settings, pairing, summary, rows, failures), indent=2))
+        print(json.dumps(_report(args, settings, pairing, summary, rows, failures), indent=2, allow_nan=False))
     else:
         if table is None:
             _print_failures(failures, pairing, args.output)
@@ -202,25 +201,16 @@ class _Table:
         self._width = max(4, min(longest, max(room, 20)))
 
     def head(self) -> str:
-        names = (f"{_label(name):>{_COLUMN}}" for name in self._settings.metrics)
+        names = (f"{METRICS[name].label:>{_COLUMN}}" for name in self._settings.metrics)
         return " ".join([pad("pair", self._width), *names])
 
     def line(self, row: Row) -> str:
         cells = [pad(shortened(_name(row, self._pairing), self._width), self._width)]
         if row.values or row.status == "ok":
-            cells += [f"{_number(name, row.values.get(name)):>{_COLUMN}}" for name in self._settings.metrics]
+            cells += [f"{number(name, row.values.get(name)):>{_COLUMN}}" for name in self._settings.metrics]
         if row.status != "ok":
             cells.append(f" {row.status}: {printable(row.message)}")
         return " ".join(cells)
-
-
-def _label(metric: str) -> str:
-    unit = METRICS[metric].unit
-    return f"{metric} {unit}" if unit else metric
-
-
-def _number(metric: str, value: float | None) -> str:
-    return "-" if value is None else format(value, _FORMAT[metric])
 
 
 def _name(row: Row, pairing: Pairing) -> str:
@@ -247,12 +237,12 @@ def _print_summary(summary: Summary, settings: Settings, pairing: Pairing, args:
     if any(metric.count > 1 for metric in metrics.values()):
         print(f"\n{'':12} {'count':>8} {'mean':>{_COLUMN}} {'median':>{_COLUMN}} {'std':>{_COLUMN}}")
         for name, metric in metrics.items():
-            cells = (f"{_number(name, value):>{_COLUMN}}" for value in (metric.mean, metric.median, metric.std))
-            print(f"{_label(name):12} {metric.count:>8} {' '.join(cells)}{_infinite_note(metric)}")
+            cells = (f"{number(name, value):>{_COLUMN}}" for value in (metric.mean, metric.median, metric.std))
+            print(f"{METRICS[name].label:12} {metric.count:>8} {' '.join(cells)}{_infinite_note(metric)}")
         for name, metric in metrics.items():
-            print(f"\nworst by {_label(name)}")
+            print(f"\nworst by {METRICS[name].label}")
             for value, row in metric.worst:
-                print(f"{_number(name, value):>{_COLUMN}}  {_name(row, pairing)}")
+                print(f"{number(name, value):>{_COLUMN}}  {_name(row, pairing)}")
     print(f"\n{settings}")
     if args.output is not None:
         print(f"rows in {printable(args.output)}")

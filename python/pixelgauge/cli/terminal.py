@@ -8,6 +8,8 @@ import unicodedata
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from pixelgauge.scoring import METRICS
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -42,6 +44,11 @@ def shortened(path: str, columns: int) -> str:
             break
         kept.append(c)
     return "…" + "".join(reversed(kept))
+
+
+def number(metric: str, value: float | None) -> str:
+    """Write a score with its metric's digits; a dash if there is none."""
+    return "-" if value is None else format(value, METRICS[metric].digits)
 
 
 def columns_of(stream: TextIO) -> int | None:
