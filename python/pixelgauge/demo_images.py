@@ -88,7 +88,7 @@ def _texture() -> Picture:
 def _natural() -> Picture:
     rng = np.random.default_rng(4)
     light = _spectral_noise(rng, lambda f: 1 / f)
-    colour = [_spectral_noise(rng, lambda f: 1 / f**1.2) for _ in range(3)]
+    colour = [_spectral_noise(rng, lambda f: 1 / f**1.6) for _ in range(3)]
     return _to_picture(120 + 48 * light[..., np.newaxis] + 12 * np.stack(colour, axis=2))
 
 

@@ -292,7 +292,7 @@ def read_image(path: str | os.PathLike[str], *, gray: bool = False, alpha: str =
     ...     read_image(file.name).shape, int(read_image(file.name, gray=True)[0, 0])
     ((3, 4, 3), 76)
     """
-    background = _background(alpha)
+    background = alpha_background(alpha)
     name = os.fspath(path)
     try:
         with open(name, "rb") as file:
@@ -309,11 +309,12 @@ class _RefusedError(Exception):
     """The file is sound, but its pixels would be ambiguous."""
 
 
-def _background(alpha: str) -> tuple[int, int, int] | None:
+def alpha_background(alpha: str) -> tuple[int, int, int] | None:
+    """Red, green and blue to composite over, None for "error" and "drop"; ``ValueError`` if it is no such choice."""
     named = {"error": None, "drop": None, "black": (0, 0, 0), "white": (255, 255, 255)}
     if alpha in named:
         return named[alpha]
-    if isinstance(alpha, str) and re.fullmatch("#[0-9a-fA-F]{6}", alpha):
+    if re.fullmatch("#[0-9a-fA-F]{6}", str(alpha)):
         return int(alpha[1:3], 16), int(alpha[3:5], 16), int(alpha[5:7], 16)
     raise ValueError(f"alpha={alpha!r} is not known: use one of {', '.join(map(repr, ALPHA_CHOICES))}")
 

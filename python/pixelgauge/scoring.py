@@ -17,7 +17,7 @@ import numpy as np
 from pixelgauge import _core
 from pixelgauge._version import __version__
 from pixelgauge.full_reference import ms_ssim, mse, psnr, ssim
-from pixelgauge.images import Array, ImageFileError, read_image, value_range_length
+from pixelgauge.images import Array, ImageFileError, alpha_background, read_image, value_range_length
 from pixelgauge.pairing import Pairing
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS, preset_row
 from pixelgauge.runtime import get_num_threads
@@ -88,6 +88,7 @@ class Settings:
         preset_row(MS_SSIM_PRESETS, self.ms_ssim_preset, "ms_ssim_preset")
         if self.data_range is not None:
             value_range_length(self.data_range, np.dtype(np.uint8))
+        alpha_background(self.alpha)
         if self.crop_border < 0:
             raise ValueError(f"crop_border={self.crop_border} must not be negative")
 
