@@ -163,12 +163,13 @@ def test_a_row_has_the_scores_of_the_functions(tmp_path, settings):
 @pytest.mark.parametrize(
     ("test", "status", "message"),
     [
-        (picture(shape=(40, 43, 3)), "mismatch", "size differs: REF 44x40, TEST 43x40"),
+        (picture(shape=(40, 43, 3)), "mismatch", "size (height x width) differs: REF 40 x 44, TEST 40 x 43"),
         (picture(shape=(40, 44)), "mismatch", "colour mode differs: REF RGB, TEST gray"),
         (
             picture(shape=(9, 9), dtype=np.uint16),
             "mismatch",
-            "size differs: REF 44x40, TEST 9x9; colour mode differs: REF RGB, TEST gray; bit depth differs: REF 8-bit, "
+            "size (height x width) differs: REF 40 x 44, TEST 9 x 9; "
+            "colour mode differs: REF RGB, TEST gray; bit depth differs: REF 8-bit, "
             "TEST 16-bit",
         ),
         (b"", "unreadable", "TEST: the file is empty"),
@@ -225,7 +226,7 @@ def test_a_border_that_leaves_nothing_is_refused(tmp_path):
     path = str(tmp_path / "x.png")
     assert score_pair(path, path, Settings(metrics=("mse",), crop_border=19)).status == "ok"
     row = score_pair(path, path, Settings(metrics=("mse",), crop_border=20))
-    assert row.message == "nothing is left of 44x40 pixels after a crop border of 20"
+    assert row.message == "nothing is left of 40 x 44 pixels after a crop border of 20"
 
 
 @pytest.mark.boundary

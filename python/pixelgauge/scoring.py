@@ -261,17 +261,16 @@ def _done(entry: Future[Row] | Row) -> Row:
 
 def _difference(x: Array, y: Array) -> str:
     def described(image: Array) -> tuple[str, str, str]:
-        return f"{image.shape[1]}x{image.shape[0]}", "gray" if image.ndim == 2 else "RGB", f"{8 * image.itemsize}-bit"
+        return f"{image.shape[0]} x {image.shape[1]}", "gray" if image.ndim == 2 else "RGB", f"{8 * image.itemsize}-bit"
 
-    kinds = zip(("size", "colour mode", "bit depth"), described(x), described(y), strict=True)
+    kinds = zip(("size (height x width)", "colour mode", "bit depth"), described(x), described(y), strict=True)
     return "; ".join(f"{kind} differs: REF {ours}, TEST {theirs}" for kind, ours, theirs in kinds if ours != theirs)
 
 
 def _unfit(image: Array, settings: Settings) -> str:
     if 2 * settings.crop_border >= min(image.shape[:2]):
-        return (
-            f"nothing is left of {image.shape[1]}x{image.shape[0]} pixels after a crop border of {settings.crop_border}"
-        )
+        height, width = image.shape[:2]
+        return f"nothing is left of {height} x {width} pixels after a crop border of {settings.crop_border}"
     if settings.data_range is not None:
         most = _core.value_range(np.atleast_3d(image)[np.newaxis])[1]
         if most > settings.data_range:
@@ -293,7 +292,7 @@ class MetricSummary:
     std: float | None
     """Sample standard deviation (n - 1); None for fewer than two values."""
     worst: list[tuple[float, Row]]
-    """The ten worst, worst first."""
+    """The ten worst that are finite, worst first."""
 
 
 class Summary:
@@ -344,8 +343,8 @@ class _Values:
     def add(self, value: float, goodness: float, index: int, row: Row) -> None:
         if math.isinf(value):
             self.infinite += 1
-        else:
-            self.finite.append(value)
+            return
+        self.finite.append(value)
         if len(self.worst) < Summary.WORST or goodness < self.worst[-1][0]:
             insort(self.worst, (goodness, index, value, row), key=lambda entry: entry[:2])
             del self.worst[Summary.WORST :]

@@ -140,7 +140,8 @@ def _compare(args: argparse.Namespace, settings: Settings, pairing: Pairing, out
     failures: list[Row] = []
     if table is not None:
         print(table.head())
-    with Progress(len(pairing.pairs), "pair", quiet=args.quiet) as progress:
+    done = 0 if output is None else len(output.rows)
+    with Progress(len(pairing.pairs), done, "pair", quiet=args.quiet) as progress:
         for row in _rows(args, settings, pairing, output, progress):
             summary.add(row)
             if row.status != "ok":
@@ -164,9 +165,7 @@ def _rows(
     """All rows, those that the output file already has first."""
     if output is not None and output.rows:
         pairing = dataclasses.replace(pairing, pairs=_left_over(pairing, output))
-        for row in output.rows:
-            progress.step()
-            yield row
+        yield from output.rows
     with closing(score_pairs(pairing, settings, workers=args.workers)) as scored:
         for row in scored:
             if output is not None:
@@ -234,15 +233,18 @@ def _print_summary(summary: Summary, settings: Settings, pairing: Pairing, args:
         kinds = ", ".join(f"{n} {kind or 'without extension'}" for kind, n in pairing.ignored.most_common(5))
         print(f"not images by their extension, ignored: {printable(kinds)}{', ...' * (len(pairing.ignored) > 5)}")
     metrics = summary.metrics()
+    columns = columns_of(sys.stdout)
+    room = sys.maxsize if columns is None else max(columns - _COLUMN - 3, 20)
     if any(metric.count > 1 for metric in metrics.values()):
         print(f"\n{'':12} {'count':>8} {'mean':>{_COLUMN}} {'median':>{_COLUMN}} {'std':>{_COLUMN}}")
         for name, metric in metrics.items():
             cells = (f"{number(name, value):>{_COLUMN}}" for value in (metric.mean, metric.median, metric.std))
             print(f"{METRICS[name].label:12} {metric.count:>8} {' '.join(cells)}{_infinite_note(metric)}")
         for name, metric in metrics.items():
-            print(f"\nworst by {METRICS[name].label}")
+            if metric.worst:
+                print(f"\nworst by {METRICS[name].label}")
             for value, row in metric.worst:
-                print(f"{number(name, value):>{_COLUMN}}  {_name(row, pairing)}")
+                print(f"{number(name, value):>{_COLUMN}}  {shortened(_name(row, pairing), room)}")
     print(f"\n{settings}")
     if args.output is not None:
         print(f"rows in {printable(args.output)}")

@@ -14,7 +14,7 @@ from pixelgauge.cli import EXIT_DONE, UsageError
 from pixelgauge.cli.terminal import number
 from pixelgauge.demo_images import CONTENTS, DEGRADATIONS, SIZE, STRENGTHS, Picture
 from pixelgauge.demo_page import demo_page
-from pixelgauge.runtime import isa
+from pixelgauge.runtime import get_num_threads, isa
 from pixelgauge.scoring import METRICS, Settings
 
 _BY_CONTENT = ("psnr", "ssim")
@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
     settings = Settings(metrics=tuple(METRICS), ms_ssim_preset="pytorch-msssim")
     try:
         isa()
-    except RuntimeError as error:
+        get_num_threads()
+    except (RuntimeError, ValueError) as error:
         raise UsageError(str(error)) from error
     start = time.perf_counter()
     pictures = {name: make() for name, make in CONTENTS.items()}

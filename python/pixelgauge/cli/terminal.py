@@ -63,18 +63,20 @@ class Progress:
     ----------
     total : int
         Number of steps.
+    done : int
+        How many are done before the start, and say nothing about the rate.
     unit : str
         Name of a step.
     quiet : bool
         Show no bar.
     """
 
-    def __init__(self, total: int, unit: str, *, quiet: bool) -> None:
+    def __init__(self, total: int, done: int, unit: str, *, quiet: bool) -> None:
         self._bar: tqdm[None] | None = None
         if sys.stderr.isatty() and not quiet:
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, unit=unit, file=sys.stderr, leave=False, dynamic_ncols=True)
+            self._bar = tqdm(total=total, initial=done, unit=unit, file=sys.stderr, leave=False, dynamic_ncols=True)
 
     def __enter__(self) -> Progress:
         return self
