@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
 import unicodedata
 from types import TracebackType
@@ -53,7 +53,7 @@ def number(metric: str, value: float | None) -> str:
 
 def columns_of(stream: TextIO) -> int | None:
     """Columns of a terminal, None for a pipe or a file."""
-    return shutil.get_terminal_size().columns if stream.isatty() else None
+    return (os.get_terminal_size(stream.fileno()).columns or 80) if stream.isatty() else None
 
 
 class Progress:
