@@ -176,7 +176,7 @@ def test_a_file_of_other_folders_is_not_resumed(folders, capsys):
     before = (folders / "rows.csv").read_bytes()
     code, _, err = run(capsys, "ref", "ref", "--output", "rows.csv", "--resume")
     assert code == 2
-    assert "rows.csv has rows of other files, such as ref/0.png and test/0.png: use another output file" in err
+    assert "rows.csv has scores of ref/0.png and test/0.png, which are no pair of this run" in err
     assert (folders / "rows.csv").read_bytes() == before
 
 

@@ -348,6 +348,8 @@ ROWS = [
     Row("r/d.png", "t/d.png", "unscorable", "ssim: too small", {"psnr": 12.5}),
 ]
 
+PAIRS = {(row.ref, row.test) for row in ROWS}
+
 
 @pytest.mark.property
 @pytest.mark.parametrize("name", ["rows.csv", "rows.JSONL"])
@@ -357,14 +359,14 @@ def test_row_files_give_back_the_rows_to_the_last_bit(tmp_path, name):
     for row in ROWS:
         file.append(row)
     file.close()
-    again = RowFile(path, Settings(), resume=True)
+    again = RowFile(path, Settings(), resume=PAIRS)
     again.close()
     assert again.rows == ROWS[:2]
     for row in ROWS[2:]:  # failed rows were taken out, to be made again
-        again = RowFile(path, Settings(), resume=True)
+        again = RowFile(path, Settings(), resume=PAIRS)
         again.append(row)
         again.close()
-    with closing(RowFile(path, Settings(), resume=True)) as file:
+    with closing(RowFile(path, Settings(), resume=PAIRS)) as file:
         assert file.rows == ROWS[:2]
     assert not path.with_name(name + ".resuming").exists()
 
@@ -398,9 +400,10 @@ def test_a_row_file_cut_anywhere_resumes_to_the_same_rows(tmp_path, name):
         file.append(row)
     file.close()
     whole = path.read_bytes()
+    pairs = {(row.ref, row.test) for row in plain}
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        file = RowFile(path, Settings(), resume=True)
+        file = RowFile(path, Settings(), resume=pairs)
         assert file.rows == plain[: len(file.rows)]
         for row in plain[len(file.rows) :]:
             file.append(row)
@@ -418,13 +421,27 @@ def test_row_files_of_other_settings_are_not_mixed(tmp_path, name):
     with pytest.raises(FileExistsError):
         RowFile(path, Settings())
     with pytest.raises(ValueError, match=r"was made with .*ssim=wang2004.*, this run is .*ssim=matlab"):
-        RowFile(path, Settings(preset="matlab"), resume=True)
+        RowFile(path, Settings(preset="matlab"), resume=PAIRS)
     with pytest.raises(ValueError, match=r"was made with|is not a file of pixelgauge compare with metrics mse"):
-        RowFile(path, Settings(metrics=("mse",)), resume=True)
+        RowFile(path, Settings(metrics=("mse",)), resume=PAIRS)
     assert path.read_text().count("\n") == (2 if name.endswith("csv") else 1)
     file = RowFile(path, Settings(preset="matlab"), overwrite=True)
     file.close()
     assert "wang" not in path.read_text()
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+def test_row_files_of_other_pairs_are_left_as_they_are(tmp_path, name):
+    path = tmp_path / name
+    file = RowFile(path, Settings())
+    for row in ROWS:
+        file.append(row)
+    file.close()
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="which are no pair of this run"):
+        RowFile(path, Settings(), resume=PAIRS - {(ROWS[1].ref, ROWS[1].test)})
+    assert path.read_bytes() == before
 
 
 @pytest.mark.boundary
@@ -434,7 +451,7 @@ def test_foreign_files_are_not_taken_up(tmp_path, name, text):
     path = tmp_path / name
     path.write_text(text)
     with pytest.raises(ValueError, match=r"is not a file of pixelgauge compare|was made with"):
-        RowFile(path, Settings(), resume=True)
+        RowFile(path, Settings(), resume=PAIRS)
     assert path.read_text() == text
 
 

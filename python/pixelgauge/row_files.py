@@ -7,7 +7,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any, get_args
 
 from pixelgauge.scoring import Row, Settings, Status
@@ -27,16 +27,17 @@ class RowFile:
         Its extension, .csv or .jsonl, tells the format.
     settings : Settings
         Of this run.
-    resume : bool, default False
-        Go on with the file if it exists: :attr:`rows` are its rows that are ok; a last row that was cut short and rows
-        that are not ok are taken out of the file, to be made again.
+    resume : set of (str or None, str or None), optional
+        Go on with the file if it exists, for a run over the pairs with these paths: :attr:`rows` are its rows that are
+        ok; a last row that was cut short and rows that are not ok are taken out of the file, to be made again.
     overwrite : bool, default False
         Replace the file if it exists.
 
     Raises
     ------
     ValueError
-        If the extension is another, or the file was made with other settings or is not such a file.
+        If the extension is another, or the file is not such a file, was made with other settings, or has scores of
+        other pairs; it is then left as it is.
     FileExistsError
         If the file exists, and neither `resume` nor `overwrite` is set.
     OSError
@@ -44,21 +45,28 @@ class RowFile:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], settings: Settings, *, resume: bool = False, overwrite: bool = False
+        self,
+        path: str | os.PathLike[str],
+        settings: Settings,
+        *,
+        resume: Set[tuple[str | None, str | None]] | None = None,
+        overwrite: bool = False,
     ) -> None:
         self.path = os.fspath(path)
         self.rows: list[Row] = []
         self._settings = settings
         self._jsonl = check_row_file(self.path)
         exists = os.path.exists(self.path) and os.path.getsize(self.path) > 0
-        if exists and not (resume or overwrite):
+        if exists and resume is None and not overwrite:
             raise FileExistsError(f"{self.path} exists")
-        if exists and resume:
-            self._take_up()
+        going_on = False
+        if exists and resume is not None:
+            self._take_up(resume)
+            going_on = True
         self._file = open(  # noqa: SIM115
-            self.path, "a" if exists and resume else "w", encoding="utf-8", errors="surrogateescape", newline=""
+            self.path, "a" if going_on else "w", encoding="utf-8", errors="surrogateescape", newline=""
         )
-        if not (exists and resume) and not self._jsonl:
+        if not going_on and not self._jsonl:
             self._write(_csv_line(self._columns()))
 
     def close(self) -> None:
@@ -83,11 +91,14 @@ class RowFile:
         self._file.write(line)
         self._file.flush()
 
-    def _take_up(self) -> None:
+    def _take_up(self, pairs: Set[tuple[str | None, str | None]]) -> None:
         with open(self.path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             text = file.read()
         rows = list(self._parsed(text))
         self.rows = [row for row in rows if row.status == "ok"]
+        for row in self.rows:
+            if (row.ref, row.test) not in pairs:
+                raise ValueError(f"{self.path} has scores of {row.ref} and {row.test}, which are no pair of this run")
         if text.endswith("\n") and len(rows) == len(self.rows):
             return
         beside = f"{self.path}.resuming"

@@ -79,17 +79,17 @@ def run(args: argparse.Namespace) -> int:
     """Score the pairs; print rows and summary."""
     settings, pairing = _checked(args)
     try:
+        resume = {pairing.paths(pair) for pair in pairing.pairs} if args.resume else None
         output = (
-            None
-            if args.output is None
-            else RowFile(args.output, settings, resume=args.resume, overwrite=args.overwrite)
+            None if args.output is None else RowFile(args.output, settings, resume=resume, overwrite=args.overwrite)
         )
     except FileExistsError as error:
         raise UsageError(f"{error}: add --resume to go on with it, or --overwrite to replace it") from error
     except (OSError, ValueError) as error:
         raise UsageError(str(error)) from error
-    # The row says so too, and tells what to do.
+    # The row says so too, and tells what to do; and what Pillow warns of is metadata, while bad pixels are its errors.
     warnings.filterwarnings("ignore", "MS-SSIM is NaN", RuntimeWarning)
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         return _compare(args, settings, pairing, output)
     except KeyboardInterrupt:
@@ -164,7 +164,9 @@ def _rows(
 ) -> Iterator[Row]:
     """All rows, those that the output file already has first."""
     if output is not None and output.rows:
-        pairing = dataclasses.replace(pairing, pairs=_left_over(pairing, output))
+        done = {(row.ref, row.test) for row in output.rows}
+        left = [pair for pair in pairing.pairs if pairing.paths(pair) not in done]
+        pairing = dataclasses.replace(pairing, pairs=left)
         yield from output.rows
     with closing(score_pairs(pairing, settings, workers=args.workers)) as scored:
         for row in scored:
@@ -172,21 +174,6 @@ def _rows(
                 output.append(row)
             progress.step()
             yield row
-
-
-def _left_over(pairing: Pairing, output: RowFile) -> list[Pair]:
-    done = {(row.ref, row.test) for row in output.rows}
-    left = []
-    for pair in pairing.pairs:
-        key = pairing.paths(pair)
-        if key in done:
-            done.remove(key)
-        else:
-            left.append(pair)
-    if done:
-        ref, test = min(done, key=str)
-        raise UsageError(f"{output.path} has rows of other files, such as {ref} and {test}: use another output file")
-    return left
 
 
 class _Table:
