@@ -66,6 +66,12 @@ def test_an_equal_path_wins_over_an_equal_stem(tmp_path):
 
 
 @pytest.mark.property
+def test_accents_pair_however_they_are_encoded(tmp_path):
+    pairs = found(tmp_path, ["caf\u00e9/\u00fc.png"], ["cafe\u0301/u\u0308.png"])
+    assert [p.status for p in pairs] == ["ok"]
+
+
+@pytest.mark.property
 def test_ambiguous_stems_are_rows_and_never_pairs(tmp_path):
     pairs = found(tmp_path, ["x.png", "1/s.png"], ["x.jpg", "x.webp", "2/s.png", "3/s.png", "4/s.png", "5/s.png"])
     assert {p.status for p in pairs} == {"ambiguous"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -52,9 +53,9 @@ class Pairing:
 def find_pairs(ref: str | os.PathLike[str], test: str | os.PathLike[str]) -> Pairing:
     """Pair two files, or the images of two folders.
 
-    Images of folders are paired by equal relative path; those left over by relative path without the extension; those
-    still left by stem alone, if no other image of either folder has that stem. What has no partner, or more than
-    one, becomes a pair with the status "missing" or "ambiguous".
+    Images of folders are paired by equal relative path; those left over by relative path without the extension, however
+    its accents are encoded; those still left by stem alone, if no other image of either folder has that stem. What has
+    no partner, or more than one, becomes a pair with the status "missing" or "ambiguous".
 
     Parameters
     ----------
@@ -140,7 +141,8 @@ def _grouped(files: Iterable[str], key: Callable[[str], str]) -> dict[str, list[
 
 
 def _without_extension(path: str) -> str:
-    return posixpath.splitext(path)[0]
+    # macOS writes accents apart from their letters, others do not: the same name to every eye.
+    return unicodedata.normalize("NFC", posixpath.splitext(path)[0])
 
 
 def _stem(path: str) -> str:

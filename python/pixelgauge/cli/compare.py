@@ -223,7 +223,7 @@ def _print_summary(summary: Summary, settings: Settings, pairing: Pairing, args:
     columns = columns_of(sys.stdout)
     room = sys.maxsize if columns is None else max(columns - _COLUMN - 3, 20)
     if any(metric.count > 1 for metric in metrics.values()):
-        print(f"\n{'':12} {'count':>8} {'mean':>{_COLUMN}} {'median':>{_COLUMN}} {'std':>{_COLUMN}}")
+        print(f"\n{'over images':12} {'count':>8} {'mean':>{_COLUMN}} {'median':>{_COLUMN}} {'std':>{_COLUMN}}")
         for name, metric in metrics.items():
             cells = (f"{number(name, value):>{_COLUMN}}" for value in (metric.mean, metric.median, metric.std))
             print(f"{METRICS[name].label:12} {metric.count:>8} {' '.join(cells)}{_infinite_note(metric)}")
