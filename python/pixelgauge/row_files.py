@@ -54,7 +54,8 @@ class RowFile:
     ) -> None:
         self.path = os.fspath(path)
         self.rows: list[Row] = []
-        self._settings = settings
+        self._metrics, self._made = settings.metrics, str(settings)
+        self._columns = ["ref", "test", "status", "message", *settings.metrics, "settings"]
         self._jsonl = check_row_file(self.path)
         exists = os.path.exists(self.path) and os.path.getsize(self.path) > 0
         if exists and resume is None and not overwrite:
@@ -67,7 +68,7 @@ class RowFile:
             self.path, "a" if going_on else "w", encoding="utf-8", errors="surrogateescape", newline=""
         )
         if not going_on and not self._jsonl:
-            self._write(_csv_line(self._columns()))
+            self._write(_csv_line(self._columns))
 
     def close(self) -> None:
         """Close the file."""
@@ -77,14 +78,11 @@ class RowFile:
         """Write a row."""
         self._write(self._line(row))
 
-    def _columns(self) -> list[str]:
-        return ["ref", "test", "status", "message", *self._settings.metrics, "settings"]
-
     def _line(self, row: Row) -> str:
-        values = [row.values.get(name) for name in self._settings.metrics]
-        cells = [row.ref, row.test, row.status, row.message, *values, str(self._settings)]
+        values = [row.values.get(name) for name in self._metrics]
+        cells = [row.ref, row.test, row.status, row.message, *values, self._made]
         if self._jsonl:
-            return json.dumps(dict(zip(self._columns(), map(json_value, cells), strict=True))) + "\n"
+            return json.dumps(dict(zip(self._columns, map(json_value, cells), strict=True))) + "\n"
         return _csv_line(["" if cell is None else repr(cell) if isinstance(cell, float) else cell for cell in cells])
 
     def _write(self, line: str) -> None:
@@ -104,26 +102,20 @@ class RowFile:
         beside = f"{self.path}.resuming"
         with open(beside, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
             if not self._jsonl:
-                file.write(_csv_line(self._columns()))
+                file.write(_csv_line(self._columns))
             file.writelines(map(self._line, self.rows))
         os.replace(beside, self.path)
 
     def _parsed(self, text: str) -> Iterator[Row]:
-        foreign = ValueError(
-            f"{self.path} is not a file of pixelgauge compare with metrics {','.join(self._settings.metrics)}"
-        )
+        foreign = ValueError(f"{self.path} is not a file of pixelgauge compare with metrics {','.join(self._metrics)}")
         try:
-            records = _json_records(text) if self._jsonl else _csv_records(text, self._columns())
+            records = _json_records(text) if self._jsonl else _csv_records(text, self._columns)
             for record in records:
-                if record["settings"] != str(self._settings):
-                    raise ValueError(
-                        f"{self.path} was made with {record['settings']!r}, this run is {str(self._settings)!r}"
-                    )
-                if list(record) != self._columns() or record["status"] not in get_args(Status):
+                if record["settings"] != self._made:
+                    raise ValueError(f"{self.path} was made with {record['settings']!r}, this run is {self._made!r}")
+                if list(record) != self._columns or record["status"] not in get_args(Status):
                     raise foreign
-                values = {
-                    name: float(record[name]) for name in self._settings.metrics if record[name] not in ("", None)
-                }
+                values = {name: float(record[name]) for name in self._metrics if record[name] not in ("", None)}
                 yield Row(record["ref"] or None, record["test"] or None, record["status"], record["message"], values)
         except (KeyError, TypeError, json.JSONDecodeError, csv.Error) as error:
             raise foreign from error
