@@ -280,6 +280,24 @@ def test_an_interruption_leaves_whole_rows_and_a_word(folders):
     assert all(row["status"] == "ok" and None not in row.values() for row in rows)
 
 
+@pytest.mark.boundary
+def test_a_full_disk_is_an_error_and_leaves_a_file_that_resumes(folders):
+    limited = (
+        "import resource, signal, sys; from pixelgauge.cli import main;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (400, 400));"
+        "sys.exit(main(['compare', 'ref', 'test', '--output', 'rows.csv']))"
+    )
+    done = subprocess.run([sys.executable, "-c", limited], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "pixelgauge compare: error: stopped: [Errno 27] File too large: 'rows.csv'\n"
+    assert os.path.getsize("rows.csv") == 400
+    argv = [*COMMAND, "compare", "ref", "test", "--output", "rows.csv", "--resume"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    with open("rows.csv", newline="") as file:
+        assert [row["status"] for row in csv.DictReader(file)] == ["ok"] * 3
+
+
 def on_terminal(argv, columns):
     """What a command writes to a terminal of this width."""
     pid, terminal = pty.fork()

@@ -96,6 +96,10 @@ def run(args: argparse.Namespace) -> int:
         if args.output is not None:
             print(f"\n{args.output} holds the rows done so far; --resume goes on with it", file=sys.stderr)
         raise
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # such as a full disk under the output file
+        raise UsageError(f"stopped: {error}") from error
     finally:
         if output is not None:
             output.close()
@@ -114,8 +118,8 @@ def _checked(args: argparse.Namespace) -> tuple[Settings, Pairing]:
     try:
         settings = Settings(
             metrics=metrics,
-            preset=args.preset or "wang2004",
-            ms_ssim_preset=args.ms_ssim_preset or "wang2003",
+            preset="wang2004" if args.preset is None else args.preset,
+            ms_ssim_preset="wang2003" if args.ms_ssim_preset is None else args.ms_ssim_preset,
             data_range=args.data_range,
             gray=args.gray,
             alpha=args.alpha,

@@ -6,7 +6,7 @@ import os
 import sys
 import unicodedata
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pixelgauge.scoring import METRICS
 
@@ -72,7 +72,7 @@ class Progress:
     """
 
     def __init__(self, total: int, done: int, unit: str, *, quiet: bool) -> None:
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[Any] | None = None
         if sys.stderr.isatty() and not quiet:
             from tqdm import tqdm
 
