@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
 from pixelgauge._version import __version__
 
-COMMANDS = ("info",)
+COMMANDS = ("compare", "demo", "info")
 """Modules of this package, in the order the help lists them."""
 
 EXIT_DONE, EXIT_SOME_FAILED, EXIT_WRONG_USE = 0, 1, 2
@@ -31,6 +32,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 some inputs failed, 2 wrong use."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # file names may hold what the terminal's encoding does not
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser = build_parser()
     args = parser.parse_args(argv)
     try:

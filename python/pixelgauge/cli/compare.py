@@ -1,0 +1,284 @@
+"""``pixelgauge compare REF TEST``: two files or folders of images to a row of scores a pair, and a summary."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError
+from pixelgauge.cli.terminal import Progress, columns_of, number, pad, printable, shortened, width
+from pixelgauge.images import ALPHA_CHOICES
+from pixelgauge.pairing import Pair, Pairing, find_pairs
+from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS
+from pixelgauge.row_files import FORMATS, RowFile, check_row_file, json_value
+from pixelgauge.runtime import get_num_threads, isa
+from pixelgauge.scoring import METRICS, MetricSummary, Row, Settings, Summary, score_pairs
+
+_COLUMN = 11
+_FAILURES_SHOWN = 20
+
+_DESCRIPTION = """\
+Score the images of TEST against those of REF: two files, or two folders with all their subfolders.
+PNG, JPEG, WebP, BMP and TIFF, 8 or 16 bits. Files of folders are paired by relative path, then by relative path
+without the extension, then by a stem that is unique in both. What cannot be scored (no partner, corrupt, of another
+size, mode or bit depth) becomes a row that says so; the rest is scored."""
+
+_EXIT_CODES = "exit codes: 0 all pairs scored, 1 some failed, 2 wrong use"
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command's parser."""
+    parser = commands.add_parser(
+        "compare",
+        help="score images against references: two files or two folders",
+        description=_DESCRIPTION,
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("ref", metavar="REF", help="reference image or folder")
+    parser.add_argument("test", metavar="TEST", help="image or folder to score")
+    parser.add_argument(
+        "--metrics", default="psnr,ssim", metavar="M,...", help=f"of {', '.join(METRICS)} (default: %(default)s)"
+    )
+    parser.add_argument("--preset", metavar="NAME", help=f"SSIM of: {', '.join(SSIM_PRESETS)} (default: wang2004)")
+    parser.add_argument(
+        "--ms-ssim-preset", metavar="NAME", help=f"MS-SSIM of: {', '.join(MS_SSIM_PRESETS)} (default: wang2003)"
+    )
+    parser.add_argument(
+        "--data-range", type=float, metavar="R", help="values are in 0..R (default: 255 at 8 bits, 65535 at 16)"
+    )
+    parser.add_argument("--gray", action="store_true", help="score gray images, made as by MATLAB's rgb2gray")
+    parser.add_argument(
+        "--alpha",
+        default="error",
+        metavar="CHOICE",
+        help=f"transparent pixels: one of {', '.join(ALPHA_CHOICES)}: refuse the file (default), drop the channel, or "
+        "composite over a colour",
+    )
+    parser.add_argument("--crop-border", type=int, default=0, metavar="N", help="leave out N pixels on each side")
+    parser.add_argument("--output", metavar="FILE", help=f"write the rows to FILE, {' or '.join(FORMATS)}, one by one")
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--resume", action="store_true", help="go on with FILE: make only the rows it lacks")
+    existing.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="pairs in work at a time (default: the cores there are)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar and no rows, only the summary")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score the pairs; print rows and summary."""
+    settings, pairing = _checked(args)
+    try:
+        resume = {pairing.paths(pair) for pair in pairing.pairs} if args.resume else None
+        output = (
+            None if args.output is None else RowFile(args.output, settings, resume=resume, overwrite=args.overwrite)
+        )
+    except FileExistsError as error:
+        raise UsageError(f"{error}: add --resume to go on with it, or --overwrite to replace it") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    # The row says so too, and tells what to do; and what Pillow warns of is metadata, while bad pixels are its errors.
+    warnings.filterwarnings("ignore", "MS-SSIM is NaN", RuntimeWarning)
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    try:
+        return _compare(args, settings, pairing, output)
+    except KeyboardInterrupt:
+        if args.output is not None:
+            print(f"\n{args.output} holds the rows done so far; --resume goes on with it", file=sys.stderr)
+        raise
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # such as a full disk under the output file
+        raise UsageError(f"stopped: {error}") from error
+    finally:
+        if output is not None:
+            output.close()
+
+
+def _checked(args: argparse.Namespace) -> tuple[Settings, Pairing]:
+    metrics = tuple(name.strip().lower().replace("_", "-") for name in args.metrics.split(","))
+    for metric, option, value in (
+        ("ssim", "--preset", args.preset),
+        ("ms-ssim", "--ms-ssim-preset", args.ms_ssim_preset),
+    ):
+        if value is not None and metric not in metrics:
+            raise UsageError(f"{option} is for {metric}, which is not among the metrics {args.metrics}")
+    if args.output is None and (args.resume or args.overwrite):
+        raise UsageError("--resume and --overwrite need --output FILE")
+    try:
+        settings = Settings(
+            metrics=metrics,
+            preset="wang2004" if args.preset is None else args.preset,
+            ms_ssim_preset="wang2003" if args.ms_ssim_preset is None else args.ms_ssim_preset,
+            data_range=args.data_range,
+            gray=args.gray,
+            alpha=args.alpha,
+            crop_border=args.crop_border,
+        )
+        if args.workers is None:
+            args.workers = get_num_threads()
+        if args.workers < 1:
+            raise UsageError(f"--workers {args.workers} must be at least 1")
+        if args.output is not None:
+            check_row_file(args.output)
+        isa()
+        return settings, find_pairs(args.ref, args.test)
+    except (ValueError, OSError, RuntimeError) as error:
+        raise UsageError(str(error)) from error
+
+
+def _compare(args: argparse.Namespace, settings: Settings, pairing: Pairing, output: RowFile | None) -> int:
+    summary = Summary(settings.metrics)
+    table = None if args.json or args.quiet or output is not None else _Table(settings, pairing)
+    rows: list[Row] = []
+    failures: list[Row] = []
+    if table is not None:
+        print(table.head())
+    done = 0 if output is None else len(output.rows)
+    with Progress(len(pairing.pairs), done, "pair", quiet=args.quiet) as progress:
+        for row in _rows(args, settings, pairing, output, progress):
+            summary.add(row)
+            if row.status != "ok":
+                failures.append(row)
+            if table is not None:
+                progress.print(table.line(row))
+            elif args.json and output is None:
+                rows.append(row)
+    if args.json:
+        print(json.dumps(_report(args, settings, pairing, summary, rows, failures), indent=2, allow_nan=False))
+    else:
+        if table is None:
+            _print_failures(failures, pairing, args.output)
+        _print_summary(summary, settings, pairing, args)
+    return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
+
+
+def _rows(
+    args: argparse.Namespace, settings: Settings, pairing: Pairing, output: RowFile | None, progress: Progress
+) -> Iterator[Row]:
+    """All rows, those that the output file already has first."""
+    if output is not None and output.rows:
+        done = {(row.ref, row.test) for row in output.rows}
+        left = [pair for pair in pairing.pairs if pairing.paths(pair) not in done]
+        pairing = dataclasses.replace(pairing, pairs=left)
+        yield from output.rows
+    with closing(score_pairs(pairing, settings, workers=args.workers)) as scored:
+        for row in scored:
+            if output is not None:
+                output.append(row)
+            progress.step()
+            yield row
+
+
+class _Table:
+    """Lines of the table: the name of a pair, then a column a metric, or what is wrong."""
+
+    def __init__(self, settings: Settings, pairing: Pairing) -> None:
+        self._settings, self._pairing = settings, pairing
+        longest = max(width(printable(pair.name)) for pair in pairing.pairs)
+        columns = columns_of(sys.stdout)
+        room = longest if columns is None else columns - 1 - (_COLUMN + 1) * len(settings.metrics)
+        self._width = max(4, min(longest, max(room, 20)))
+
+    def head(self) -> str:
+        names = (f"{METRICS[name].label:>{_COLUMN}}" for name in self._settings.metrics)
+        return " ".join([pad("pair", self._width), *names])
+
+    def line(self, row: Row) -> str:
+        cells = [pad(shortened(_name(row, self._pairing), self._width), self._width)]
+        if row.values or row.status == "ok":
+            cells += [f"{number(name, row.values.get(name)):>{_COLUMN}}" for name in self._settings.metrics]
+        if row.status != "ok":
+            cells.append(f" {row.status}: {printable(row.message)}")
+        return " ".join(cells)
+
+
+def _name(row: Row, pairing: Pairing) -> str:
+    ref = None if row.ref is None else row.ref.removeprefix(os.path.join(pairing.ref_root, ""))
+    test = None if row.test is None else row.test.removeprefix(os.path.join(pairing.test_root, ""))
+    return printable(Pair(ref, test).name)
+
+
+def _print_failures(failures: list[Row], pairing: Pairing, output: str | None) -> None:
+    for row in failures[:_FAILURES_SHOWN]:
+        print(f"{_name(row, pairing)}  {row.status}: {printable(row.message)}")
+    if len(failures) > _FAILURES_SHOWN:
+        print(f"... and {len(failures) - _FAILURES_SHOWN} more{f', in {output}' if output else ''}")
+
+
+def _print_summary(summary: Summary, settings: Settings, pairing: Pairing, args: argparse.Namespace) -> None:
+    statuses = ", ".join(f"{n} {status}" for status, n in sorted(summary.statuses.items()) if status != "ok")
+    failed = f", {summary.failed} failed ({statuses})" if summary.failed else ""
+    print(f"\n{summary.count} pair{'s' * (summary.count != 1)}: {summary.statuses['ok']} scored{failed}")
+    if pairing.ignored:
+        kinds = ", ".join(f"{n} {kind or 'without extension'}" for kind, n in pairing.ignored.most_common(5))
+        print(f"not images by their extension, ignored: {printable(kinds)}{', ...' * (len(pairing.ignored) > 5)}")
+    metrics = summary.metrics()
+    columns = columns_of(sys.stdout)
+    room = sys.maxsize if columns is None else max(columns - _COLUMN - 3, 20)
+    if any(metric.count > 1 for metric in metrics.values()):
+        print(f"\n{'over images':12} {'count':>8} {'mean':>{_COLUMN}} {'median':>{_COLUMN}} {'std':>{_COLUMN}}")
+        for name, metric in metrics.items():
+            cells = (f"{number(name, value):>{_COLUMN}}" for value in (metric.mean, metric.median, metric.std))
+            print(f"{METRICS[name].label:12} {metric.count:>8} {' '.join(cells)}{_infinite_note(metric)}")
+        for name, metric in metrics.items():
+            if metric.worst:
+                print(f"\nworst by {METRICS[name].label}")
+            for value, row in metric.worst:
+                print(f"{number(name, value):>{_COLUMN}}  {shortened(_name(row, pairing), room)}")
+    print(f"\n{settings}")
+    if args.output is not None:
+        print(f"rows in {printable(args.output)}")
+
+
+def _infinite_note(metric: MetricSummary) -> str:
+    return f"  without {metric.infinite} infinite (identical images)" if metric.infinite else ""
+
+
+def _report(
+    args: argparse.Namespace,
+    settings: Settings,
+    pairing: Pairing,
+    summary: Summary,
+    rows: list[Row],
+    failures: list[Row],
+) -> dict[str, Any]:
+    report: dict[str, Any] = {
+        "fingerprint": {**settings.fingerprint(), "isa": isa(), "ref": args.ref, "test": args.test},
+        "counts": {"pairs": summary.count, "failed": summary.failed, **summary.statuses},
+        "ignored": dict(pairing.ignored),
+        "summary": {
+            name: {
+                "count": metric.count,
+                "infinite": metric.infinite,
+                "mean": metric.mean,
+                "median": metric.median,
+                "std": metric.std,
+                "worst": [
+                    {"ref": row.ref, "test": row.test, "value": json_value(value)} for value, row in metric.worst
+                ],
+            }
+            for name, metric in summary.metrics().items()
+        },
+        "failures": [_record(row) for row in failures],
+    }
+    return (
+        {**report, "output": args.output}
+        if args.output is not None
+        else {**report, "rows": [_record(row) for row in rows]}
+    )
+
+
+def _record(row: Row) -> dict[str, Any]:
+    scores = {name: json_value(value) for name, value in row.values.items()}
+    return {"ref": row.ref, "test": row.test, "status": row.status, "message": row.message, **scores}

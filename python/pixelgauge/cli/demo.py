@@ -1,0 +1,142 @@
+"""``pixelgauge demo``: pictures made on the spot, degraded in several ways, and how each metric answers."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+
+from pixelgauge.cli import EXIT_DONE, UsageError
+from pixelgauge.cli.terminal import number
+from pixelgauge.demo_images import CONTENTS, DEGRADATIONS, SIZE, STRENGTHS, Picture
+from pixelgauge.demo_page import demo_page
+from pixelgauge.runtime import get_num_threads, isa
+from pixelgauge.scoring import METRICS, Settings
+
+_BY_CONTENT = ("psnr", "ssim")
+
+
+@dataclass(frozen=True)
+class _Result:
+    content: str
+    degradation: str
+    strength: str
+    level: float
+    scores: dict[str, float]
+    picture: Picture
+
+    def record(self) -> dict[str, object]:
+        fields = asdict(self)
+        del fields["picture"]
+        return {**fields, **fields.pop("scores")}
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command's parser."""
+    parser = commands.add_parser(
+        "demo",
+        help="make pictures, degrade them, and show how each metric answers",
+        description="Make pictures of several kinds, degrade each in several ways at several strengths, and show how "
+        "each metric answers. Needs no data and no network.",
+    )
+    parser.add_argument("--output", metavar="DIR", help="also write the pictures, scores.csv and index.html to DIR")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the tables")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make, degrade, score and show."""
+    # The strongest shift makes contrast-structure terms negative, of which wang2003 has no power.
+    settings = Settings(metrics=tuple(METRICS), ms_ssim_preset="pytorch-msssim")
+    try:
+        isa()
+        get_num_threads()
+    except (RuntimeError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    start = time.perf_counter()
+    pictures = {name: make() for name, make in CONTENTS.items()}
+    results = [
+        _scored(content, picture, index, settings) for content, picture in pictures.items() for index in range(_CASES)
+    ]
+    seconds = time.perf_counter() - start
+    if args.output is not None:
+        try:
+            _write(Path(args.output), pictures, results, settings)
+        except OSError as error:
+            raise UsageError(f"--output {args.output}: {error}") from error
+    if args.json:
+        fingerprint = {**settings.fingerprint(), "isa": isa()}
+        print(
+            json.dumps(
+                {"fingerprint": fingerprint, "rows": [result.record() for result in results]}, indent=2, allow_nan=False
+            )
+        )
+    else:
+        print(f"{len(pictures)} pictures of {SIZE}x{SIZE}x3, {len(results)} degraded, scored in {seconds:.1f} s\n")
+        _print_by_degradation(results)
+        for metric in _BY_CONTENT:
+            _print_by_content(results, metric)
+        print(f"\n{settings}")
+        if args.output is not None:
+            print(f"pictures, scores.csv and index.html in {args.output}")
+    return EXIT_DONE
+
+
+_CASES = len(DEGRADATIONS) * len(STRENGTHS)
+
+
+def _scored(content: str, picture: Picture, case: int, settings: Settings) -> _Result:
+    degradation, strength = DEGRADATIONS[case // len(STRENGTHS)], case % len(STRENGTHS)
+    level = degradation.levels[strength]
+    degraded = degradation.apply(picture, level)
+    scores = {name: METRICS[name].score(picture, degraded, settings) for name in settings.metrics}
+    return _Result(content, degradation.name, STRENGTHS[strength], level, scores, degraded)
+
+
+def _print_by_degradation(results: list[_Result]) -> None:
+    print("mean over the pictures")
+    print(f"{'':10} {'':8} {'':>19} " + " ".join(f"{METRICS[name].label:>9}" for name in METRICS))
+    for degradation in DEGRADATIONS:
+        for strength, level in zip(STRENGTHS, degradation.levels, strict=True):
+            these = [r.scores for r in results if (r.degradation, r.strength) == (degradation.name, strength)]
+            cells = (f"{number(name, fmean(scores[name] for scores in these)):>9}" for name in METRICS)
+            head = degradation.name if strength == STRENGTHS[0] else ""
+            print(f"{head:10} {strength:8} {level:>5g} {degradation.level:13} " + " ".join(cells))
+
+
+def _print_by_content(results: list[_Result], metric: str) -> None:
+    strength = STRENGTHS[1]
+    print(f"\n{METRICS[metric].label} by picture, {strength} strength")
+    print(f"{'':10} " + " ".join(f"{degradation.name:>9}" for degradation in DEGRADATIONS))
+    for content in CONTENTS:
+        these = {r.degradation: r.scores[metric] for r in results if (r.content, r.strength) == (content, strength)}
+        print(
+            f"{content:10} " + " ".join(f"{number(metric, these[degradation.name]):>9}" for degradation in DEGRADATIONS)
+        )
+
+
+def _write(folder: Path, pictures: dict[str, Picture], results: list[_Result], settings: Settings) -> None:
+    from PIL import Image
+
+    sections = {}
+    for content, picture in pictures.items():
+        (folder / content).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(folder / content / "reference.png")
+        sections[content] = [(f"{content}/reference.png", "reference")]
+    with open(folder / "scores.csv", "w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, [*results[0].record(), "settings"], lineterminator="\n")
+        table.writeheader()
+        for result in results:
+            address = f"{result.content}/{result.degradation}-{result.strength}.png"
+            Image.fromarray(result.picture).save(folder / address)
+            table.writerow({**result.record(), "settings": str(settings)})
+            scores = "\n".join(
+                f"{METRICS[name].label:8} {number(name, score)}" for name, score in result.scores.items()
+            )
+            sections[result.content].append((address, f"{result.degradation} {result.level:g}\n{scores}"))
+    page = demo_page("pixelgauge demo: how each metric answers", str(settings), sections)
+    (folder / "index.html").write_text(page, encoding="utf-8")

@@ -1,0 +1,100 @@
+"""What a terminal needs: columns that line up in any script, paths cut to fit, a progress bar where someone looks."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
+
+from pixelgauge.scoring import METRICS
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+
+def printable(text: str) -> str:
+    """Escape what a file name may hold and a line of text may not: control characters and undecodable bytes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
+
+
+def width(text: str) -> int:
+    """Columns that the text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def pad(text: str, columns: int) -> str:
+    """Fill the text with spaces on the right."""
+    return text + " " * (columns - width(text))
+
+
+def shortened(path: str, columns: int) -> str:
+    """Cut a path to its end that fits, after an ellipsis."""
+    if width(path) <= columns:
+        return path
+    kept, room = [], columns - 1
+    for c in reversed(path):
+        room -= width(c)
+        if room < 0:
+            break
+        kept.append(c)
+    return "…" + "".join(reversed(kept))
+
+
+def number(metric: str, value: float | None) -> str:
+    """Write a score with its metric's digits; a dash if there is none."""
+    return "-" if value is None else format(value, METRICS[metric].digits)
+
+
+def columns_of(stream: TextIO) -> int | None:
+    """Columns of a terminal, None for a pipe or a file."""
+    return (os.get_terminal_size(stream.fileno()).columns or 80) if stream.isatty() else None
+
+
+class Progress:
+    """A bar on stderr with rate and remaining time, if stderr is a terminal; lines printed beside it stay whole.
+
+    Parameters
+    ----------
+    total : int
+        Number of steps.
+    done : int
+        How many are done before the start, and say nothing about the rate.
+    unit : str
+        Name of a step.
+    quiet : bool
+        Show no bar.
+    """
+
+    def __init__(self, total: int, done: int, unit: str, *, quiet: bool) -> None:
+        self._bar: tqdm[Any] | None = None
+        if sys.stderr.isatty() and not quiet:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, initial=done, unit=unit, file=sys.stderr, leave=False, dynamic_ncols=True)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def step(self) -> None:
+        """One more done."""
+        if self._bar is not None:
+            self._bar.update()
+
+    def print(self, line: str) -> None:
+        """Print a line on stdout."""
+        if self._bar is not None and sys.stdout.isatty():
+            self._bar.write(line, file=sys.stdout)
+        else:
+            print(line, flush=True)

@@ -1,0 +1,451 @@
+"""Image files to arrays: every format and depth against the pixels that were written, every bad file to its error."""
+
+import io
+import pickle
+import struct
+import subprocess
+import sys
+import zlib
+from itertools import product
+
+import numpy as np
+import pytest
+from PIL import Image
+from pixelgauge.images import ImageFileError, image_files, read_image
+
+HEIGHT, WIDTH = 19, 23
+
+
+def pixels(channels, dtype=np.uint8, seed=0):
+    shape = (HEIGHT, WIDTH) if channels == 1 else (HEIGHT, WIDTH, channels)
+    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
+
+
+def png_bytes(image, *, filter_type=0, transparent=None, interlace=False, bits=None):
+    """A PNG written from its specification: Pillow writes no 16-bit colour."""
+    samples = image[..., np.newaxis] if image.ndim == 2 else image
+    height, width, channels = samples.shape
+    bits = bits or 8 * image.itemsize
+    passes = [(0, 0, 1, 1)]
+    if interlace:
+        passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+    raw = b""
+    for top, left, down, right in passes:
+        part = np.ascontiguousarray(samples[top::down, left::right])
+        if part.size == 0:
+            continue
+        if bits < 8:
+            wide = -(-part.shape[1] * bits // 8) * 8 // bits
+            padded = np.pad(part[..., 0], ((0, 0), (0, wide - part.shape[1])))
+            shifts = 8 - bits * (1 + np.arange(8 // bits))
+            rows = (padded.reshape(len(part), -1, 8 // bits) << shifts).sum(axis=2).astype(np.uint8)
+        else:
+            rows = part.astype(part.dtype.newbyteorder(">")).view(np.uint8).reshape(part.shape[0], -1)
+        step = max(1, channels * bits // 8)
+        left_of = np.pad(rows, ((0, 0), (step, 0)))[:, :-step].astype(int)
+        above = np.pad(rows, ((1, 0), (0, 0)))[:-1].astype(int)
+        corner = np.pad(left_of, ((1, 0), (0, 0)))[:-1]
+        p = left_of + above - corner
+        near = np.stack([abs(p - left_of), abs(p - above), abs(p - corner)]).argmin(axis=0)
+        paeth = np.choose(near, [left_of, above, corner])
+        predicted = [0 * above, left_of, above, (left_of + above) // 2, paeth][filter_type]
+        lines = ((rows - predicted) % 256).astype(np.uint8)
+        raw += b"".join(bytes([filter_type]) + line.tobytes() for line in lines)
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, int(interlace))
+    key = b"" if transparent is None else chunk(b"tRNS", struct.pack(f">{len(transparent)}H", *transparent))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        [chunk(b"IHDR", header), key, chunk(b"IDAT", zlib.compress(raw)), chunk(b"IEND", b"")]
+    )
+
+
+def tiff_bytes(
+    image, *, order="<", photometric=None, planar=1, bits=None, sample_format=1, extra=None, compressed=False
+):
+    """A one-strip TIFF written from its specification."""
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    data = (np.moveaxis(image, -1, 0) if planar == 2 else image).astype(image.dtype.newbyteorder(order)).tobytes()
+    data = zlib.compress(data) if compressed else data
+    entries = [
+        (256, 3, [image.shape[1]]),
+        (257, 3, [image.shape[0]]),
+        (258, 3, [bits or 8 * image.itemsize] * channels),
+        (259, 3, [8 if compressed else 1]),
+        (262, 3, [photometric if photometric is not None else 2 if channels >= 3 else 1]),
+        (273, 4, [8]),
+        (277, 3, [channels]),
+        (278, 3, [image.shape[0]]),
+        (279, 4, [len(data)]),
+        (284, 3, [planar]),
+        (339, 3, [sample_format] * channels),
+    ]
+    if planar == 2:
+        size = len(data) // channels
+        entries[5] = (273, 4, [8 + i * size for i in range(channels)])
+        entries[8] = (279, 4, [size] * channels)
+    if extra is not None:
+        entries.insert(10, (338, 3, [extra]))
+    directory_at = 8 + len(data) + len(data) % 2
+    overflow_at = directory_at + 2 + 12 * len(entries) + 4
+    directory, overflow = struct.pack(order + "H", len(entries)), b""
+    for tag, kind, values in entries:
+        packed = struct.pack(order + str(len(values)) + {3: "H", 4: "I"}[kind], *values)
+        if len(packed) > 4:
+            packed, overflow = struct.pack(order + "I", overflow_at + len(overflow)), overflow + packed
+        directory += struct.pack(order + "HHI", tag, kind, len(values)) + packed.ljust(4, b"\0")
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", directory_at)
+    return head + data + b"\0" * (len(data) % 2) + directory + b"\0\0\0\0" + overflow
+
+
+def stored(tmp_path, data, name="image"):
+    path = tmp_path / name
+    path.write_bytes(data)
+    return path
+
+
+def pillow_bytes(image, kind, **options):
+    buffer = io.BytesIO()
+    (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("kind", "channels"), [*product(["PNG", "BMP", "TIFF"], [1, 3]), ("WEBP", 3)])
+def test_lossless_formats_give_the_pixels_written(tmp_path, kind, channels):
+    image = pixels(channels)
+    data = pillow_bytes(image, kind, **({"lossless": True} if kind == "WEBP" else {}))
+    got = read_image(stored(tmp_path, data))
+    assert got.dtype == np.uint8
+    np.testing.assert_array_equal(got, image)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_gives_the_pixels_pillow_decodes(tmp_path, channels):
+    data = pillow_bytes(pixels(channels), "JPEG", quality=90)
+    np.testing.assert_array_equal(read_image(stored(tmp_path, data)), np.asarray(Image.open(io.BytesIO(data))))
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("filter_type", range(5))
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("interlace", [False, True])
+def test_16_bit_png_keeps_all_bits(tmp_path, filter_type, channels, interlace):
+    image = pixels(channels, np.uint16)
+    got = read_image(stored(tmp_path, png_bytes(image, filter_type=filter_type, interlace=interlace)))
+    assert got.dtype == np.uint16
+    np.testing.assert_array_equal(got, image)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_tiff_keeps_all_bits(tmp_path, order, compressed, channels, dtype):
+    image = pixels(channels, dtype)
+    got = read_image(stored(tmp_path, tiff_bytes(image, order=order, compressed=compressed)))
+    assert got.dtype == dtype
+    np.testing.assert_array_equal(got, image)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_white_is_zero_tiff_is_inverted(tmp_path, dtype):
+    image = pixels(1, dtype)
+    got = read_image(stored(tmp_path, tiff_bytes(image, photometric=0)))
+    np.testing.assert_array_equal(got, np.iinfo(dtype).max - image)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_gray_below_8_bits_fills_the_range(tmp_path, bits):
+    image = pixels(1) >> (8 - bits)
+    got = read_image(stored(tmp_path, png_bytes(image, bits=bits)))
+    np.testing.assert_array_equal(got, image * (255 // (2**bits - 1)))
+
+
+@pytest.mark.oracle
+def test_palettes_become_colours(tmp_path):
+    indices = pixels(1) % 5
+    palette = np.array([[1, 2, 3], [250, 0, 9], [7, 7, 7], [0, 255, 0], [90, 80, 70]], np.uint8)
+    image = Image.new("P", (WIDTH, HEIGHT))
+    image.putdata(indices.ravel().tolist())
+    image.putpalette(palette.ravel().tolist())
+    for kind in ("PNG", "BMP", "TIFF"):
+        np.testing.assert_array_equal(read_image(stored(tmp_path, pillow_bytes(image, kind))), palette[indices])
+
+
+ORIENTED = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: np.rot90(a, 1),
+}
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("orientation", ORIENTED)
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "TIFF-LZW", "WEBP", "JPEG", "PNG16"])
+def test_exif_orientation_is_applied(tmp_path, orientation, kind):
+    exif = Image.Exif()
+    exif[274] = orientation
+    image = pixels(3)
+    if kind == "PNG16":
+        image = pixels(1, np.uint16)
+        data = pillow_bytes(image, "PNG", exif=exif)
+    elif kind == "TIFF-LZW":
+        data = pillow_bytes(image, "TIFF", compression="tiff_lzw", exif=exif)
+    elif kind == "JPEG":
+        data = pillow_bytes(image, kind, exif=exif)
+        image = np.asarray(Image.open(io.BytesIO(data)))
+    else:
+        data = pillow_bytes(image, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
+    got = read_image(stored(tmp_path, data))
+    np.testing.assert_array_equal(got, ORIENTED[orientation](image))
+    assert got.flags.c_contiguous
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    ("kind", "dtype", "channels"),
+    # Pillow reads no 16-bit gray TIFF with alpha.
+    [
+        *product(["png"], [np.uint8, np.uint16], [2, 4]),
+        ("tiff", np.uint8, 2),
+        ("tiff", np.uint8, 4),
+        ("tiff", np.uint16, 4),
+    ],
+)
+def test_alpha_is_dropped_or_composited_on_request(tmp_path, dtype, channels, kind):
+    image = pixels(channels, dtype)
+    path = stored(tmp_path, png_bytes(image) if kind == "png" else tiff_bytes(image, extra=2))
+    with pytest.raises(ImageFileError, match="transparent pixels: choose alpha drop, black, white"):
+        read_image(path)
+    colour = image[..., 0] if channels == 2 else image[..., :3]
+    np.testing.assert_array_equal(read_image(path, alpha="drop"), colour)
+    full = np.iinfo(dtype).max
+    for choice, background in (("black", [0, 0, 0]), ("white", [255, 255, 255]), ("#204060", [0x20, 0x40, 0x60])):
+        if channels == 2 and choice[0] == "#":
+            with pytest.raises(ImageFileError, match="cannot be composited over a colour"):
+                read_image(path, alpha=choice)
+            continue
+        share = image[..., -1] / full
+        over = np.array(background) * (full // 255) if channels == 4 else background[0] * (full // 255)
+        share = share[..., np.newaxis] if channels == 4 else share
+        expected = np.floor(colour * share + over * (1 - share) + 0.5)
+        got = read_image(path, alpha=choice)
+        assert got.dtype == dtype
+        # The oracle's floats may fall on the other side of a tie.
+        assert np.abs(got.astype(float) - expected).max() <= (0 if dtype == np.uint8 else 1)
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_opaque_alpha_needs_no_choice(tmp_path, dtype):
+    image = pixels(4, dtype)
+    image[..., 3] = np.iinfo(dtype).max
+    np.testing.assert_array_equal(read_image(stored(tmp_path, png_bytes(image))), image[..., :3])
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    ("channels", "dtype", "bits"),
+    [(1, np.uint8, 8), (1, np.uint8, 4), (3, np.uint8, 8), (1, np.uint16, 16), (3, np.uint16, 16)],
+)
+def test_a_transparent_colour_is_alpha(tmp_path, channels, dtype, bits):
+    image = pixels(channels, dtype) >> (8 - bits if bits < 8 else 0)
+    key = np.atleast_1d(image[3, 4]).tolist()
+    path = stored(tmp_path, png_bytes(image, transparent=key, bits=bits))
+    with pytest.raises(ImageFileError, match="transparent pixels"):
+        read_image(path)
+    scale = 255 // (2**bits - 1) if bits < 8 else 1
+    expected = image * scale
+    hidden = image == key[0] if channels == 1 else (image == np.array(key)).all(axis=2)
+    np.testing.assert_array_equal(read_image(path, alpha="drop"), expected)
+    expected[hidden] = 0
+    np.testing.assert_array_equal(read_image(path, alpha="black"), expected)
+
+
+@pytest.mark.oracle
+def test_a_transparent_palette_entry_is_alpha(tmp_path):
+    image = Image.new("P", (4, 4), 1)
+    image.putpalette([9, 9, 9, 200, 100, 50])
+    image.putpixel((0, 0), 0)
+    path = stored(tmp_path, pillow_bytes(image, "PNG", transparency=0))
+    with pytest.raises(ImageFileError, match="transparent pixels"):
+        read_image(path)
+    got = read_image(path, alpha="white")
+    assert got[0, 0].tolist() == [255, 255, 255]
+    assert got[1, 1].tolist() == [200, 100, 50]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_gray_is_matlabs(tmp_path, dtype):
+    image = pixels(3, dtype)
+    image[0, :3] = [[0, 0, 0], [np.iinfo(dtype).max] * 3, [77, 77, 77]]
+    got = read_image(stored(tmp_path, png_bytes(image)), gray=True)
+    weights = [0.298936021293775, 0.587043074451121, 0.114020904255103]
+    np.testing.assert_array_equal(got, np.floor(image @ np.array(weights) + 0.5).astype(dtype))
+    assert got[0, :3].tolist() == [0, np.iinfo(dtype).max, 77]
+    assert got.dtype == dtype
+
+
+@pytest.mark.property
+def test_gray_leaves_gray_images_alone(tmp_path):
+    image = pixels(1)
+    np.testing.assert_array_equal(read_image(stored(tmp_path, png_bytes(image)), gray=True), image)
+
+
+@pytest.mark.property
+def test_the_content_tells_the_format_not_the_name(tmp_path):
+    image = pixels(3)
+    np.testing.assert_array_equal(read_image(stored(tmp_path, png_bytes(image), "image.jpg")), image)
+
+
+@pytest.mark.property
+def test_the_main_picture_of_a_jpeg_with_embedded_ones_is_read(tmp_path):
+    first, second = Image.fromarray(pixels(3)), Image.fromarray(pixels(3, seed=1))
+    data = pillow_bytes(first, "MPO", save_all=True, append_images=[second])
+    np.testing.assert_array_equal(read_image(stored(tmp_path, data)), np.asarray(Image.open(io.BytesIO(data))))
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+def test_several_frames_are_refused(tmp_path, kind):
+    frames = [Image.fromarray(pixels(3, seed=seed)) for seed in range(3)]
+    path = stored(tmp_path, pillow_bytes(frames[0], kind, save_all=True, append_images=frames[1:]))
+    with pytest.raises(ImageFileError, match="holds 3 frames or pages"):
+        read_image(path)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"hello", "not a readable PNG, JPEG"),
+        (b"GIF89a" + bytes(50), "not a readable PNG, JPEG"),
+        (pillow_bytes(Image.new("CMYK", (4, 4)), "JPEG"), "colour mode CMYK: convert"),
+        (pillow_bytes(Image.new("CMYK", (4, 4)), "TIFF"), "colour mode CMYK: convert"),
+        (pillow_bytes(Image.new("LAB", (4, 4)), "TIFF"), "colour mode LAB: convert"),
+        (pillow_bytes(Image.new("F", (4, 4)), "TIFF"), "32-bit F samples"),
+        (pillow_bytes(Image.new("I", (4, 4)), "TIFF"), "32-bit I samples"),
+        (tiff_bytes(pixels(1, np.uint16).view(np.int16), sample_format=2), "16-bit I samples"),
+        (tiff_bytes(pixels(2, np.uint16), extra=2), "not a readable"),
+        (tiff_bytes(pixels(3, np.uint16), planar=2), "planes stored apart"),
+        (tiff_bytes(pixels(4, np.uint16), extra=1), "16-bit colour stored as RGBa;16L"),
+        (tiff_bytes(pixels(4, np.uint16), photometric=5), "16-bit|CMYK"),
+    ],
+)
+def test_unreadable_kinds_are_refused_by_name(tmp_path, data, message):
+    with pytest.raises(ImageFileError, match=message) as caught:
+        read_image(stored(tmp_path, data, "odd.png"))
+    assert caught.value.path == str(tmp_path / "odd.png")
+    assert str(caught.value).startswith(str(tmp_path / "odd.png"))
+
+
+@pytest.mark.oracle
+def test_8_bit_planes_stored_apart_are_read(tmp_path):
+    image = pixels(3)
+    np.testing.assert_array_equal(read_image(stored(tmp_path, tiff_bytes(image, planar=2))), image)
+
+
+@pytest.mark.boundary
+def test_missing_files_and_folders_are_named(tmp_path):
+    with pytest.raises(ImageFileError, match=r"nothing\.png: No such file"):
+        read_image(tmp_path / "nothing.png")
+    with pytest.raises(ImageFileError, match="Is a directory"):
+        read_image(tmp_path)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("alpha", ["", "grey", "#12345", "#12345g", "black\n", None])
+def test_unknown_alpha_is_refused(tmp_path, alpha):
+    with pytest.raises(ValueError, match=r"alpha=.* is not known"):
+        read_image(stored(tmp_path, png_bytes(pixels(3))), alpha=alpha)
+
+
+@pytest.mark.boundary
+def test_decompression_bombs_are_refused(tmp_path, monkeypatch):
+    path = stored(tmp_path, png_bytes(pixels(1)))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(ImageFileError, match="decompression bomb"):
+        read_image(path)
+
+
+SOUND = {
+    "png": png_bytes(pixels(3), filter_type=4),
+    "png16": png_bytes(pixels(3, np.uint16), filter_type=1),
+    "jpeg": pillow_bytes(pixels(3), "JPEG"),
+    "webp": pillow_bytes(pixels(3), "WEBP"),
+    "bmp": pillow_bytes(pixels(3), "BMP"),
+    "tiff": pillow_bytes(pixels(3), "TIFF"),
+    "tiff-lzw": pillow_bytes(pixels(3), "TIFF", compression="tiff_lzw"),
+    "tiff16": tiff_bytes(pixels(3, np.uint16), compressed=True),
+}
+
+
+@pytest.mark.boundary
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow warns of the tags that were cut off
+@pytest.mark.parametrize("kind", SOUND)
+def test_a_truncated_file_is_an_error_or_whole(tmp_path, kind):
+    data = SOUND[kind]
+    whole = read_image(stored(tmp_path, data))
+    errors = 0
+    for length in np.linspace(1, len(data) - 1, 40).astype(int):
+        try:
+            got = read_image(stored(tmp_path, data[:length]))
+        except ImageFileError:
+            errors += 1
+        else:  # what is cut off decides no pixel
+            np.testing.assert_array_equal(got, whole)
+    assert errors >= 36
+
+
+@pytest.mark.boundary
+def test_a_flipped_bit_in_a_png_is_an_error(tmp_path):
+    data = SOUND["png"]
+    for position in range(8, len(data), 37):
+        flipped = bytearray(data)
+        flipped[position] ^= 4
+        with pytest.raises(ImageFileError):
+            read_image(stored(tmp_path, bytes(flipped)))
+
+
+@pytest.mark.property
+def test_the_error_survives_pickling():
+    error = pickle.loads(pickle.dumps(ImageFileError("a.png", "is odd")))
+    assert (error.path, error.reason, str(error)) == ("a.png", "is odd", "a.png: is odd")
+
+
+@pytest.mark.property
+def test_folders_are_walked_once_and_in_order(tmp_path):
+    for name in ("b/2.PNG", "b/1.Jpeg", "a.tif", "Z.bmp", ".hidden/x.png", "b/.x.png", "c.txt", "d", "ü/é.webp"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "b" / "loop").symlink_to(tmp_path)
+    paths, ignored = image_files(tmp_path)
+    assert paths == ["Z.bmp", "a.tif", "b/1.Jpeg", "b/2.PNG", "ü/é.webp"]
+    assert ignored == {".txt": 1, "": 1}
+
+
+@pytest.mark.boundary
+def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        image_files(tmp_path / "nowhere")
+
+
+@pytest.mark.property
+def test_pillow_is_imported_when_first_used():
+    code = "import sys, pixelgauge, pixelgauge.scoring; sys.exit('PIL' in sys.modules or 'tqdm' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
