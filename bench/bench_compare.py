@@ -14,8 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import pixelgauge
 from PIL import Image, ImageFilter
+
+import pixelgauge
 from pixelgauge.images import read_image
 from pixelgauge.pairing import find_pairs
 from pixelgauge.scoring import METRICS, Settings, score_pairs

@@ -13,9 +13,10 @@ import termios
 import time
 
 import numpy as np
-import pixelgauge
 import pytest
 from PIL import Image
+
+import pixelgauge
 from pixelgauge.cli import main
 from pixelgauge.cli.terminal import pad, printable, shortened, width
 

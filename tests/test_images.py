@@ -11,6 +11,7 @@ from itertools import product
 import numpy as np
 import pytest
 from PIL import Image
+
 from pixelgauge.images import ImageFileError, image_files, read_image
 
 HEIGHT, WIDTH = 19, 23

@@ -8,9 +8,10 @@ import time
 from contextlib import closing
 
 import numpy as np
-import pixelgauge
 import pytest
 from PIL import Image
+
+import pixelgauge
 from pixelgauge import scoring
 from pixelgauge.images import ImageFileError
 from pixelgauge.pairing import Pair, find_pairs
