@@ -1,5 +1,8 @@
 #include "reduce.h"
 
+#include <cstring>
+#include <type_traits>
+
 #include "images.h"
 #include "threads.h"
 
@@ -7,30 +10,82 @@ namespace pixelgauge {
 
 namespace {
 
-template <class In, class Sum, class Out>
-void reduce_row(RowReader& reader, int64_t height, int64_t width, const Axis& rows, const Axis& columns, Outside outside, int64_t r,
-                double factor, std::vector<Sum>& sums, Out* out) {
-    sums.assign(static_cast<size_t>(width), Sum{});
-    for (int64_t k = 0; k < rows.factor; ++k) {
-        const int64_t at = r * rows.factor + rows.offset + k;
-        if (outside == Outside::Zero && (at < 0 || at >= height)) continue;
-        const In* row = static_cast<const In*>(reader.row(inside(at, height, Border::Repeat)));
-        for (int64_t i = 0; i < width; ++i) sums[static_cast<size_t>(i)] += static_cast<Sum>(row[i]);
-    }
-    for (int64_t i = 0; i < columns.outputs; ++i) {
-        const int64_t at = i * columns.factor + columns.offset;
-        Sum sum{};
-        if (at >= 0 && at + columns.factor <= width) {
-            for (int64_t k = 0; k < columns.factor; ++k) sum += sums[static_cast<size_t>(at + k)];
-        } else {
-            for (int64_t k = at; k < at + columns.factor; ++k) {
-                if (outside == Outside::Zero && (k < 0 || k >= width)) continue;
-                sum += sums[static_cast<size_t>(inside(k, width, Border::Repeat))];
-            }
+// Sums of the blocks of one plane, read where it lies.
+template <class In, class Sum>
+class Blocks {
+  public:
+    Blocks(const View& view, Axis rows, Axis columns, Outside outside)
+        : view_(view), rows_(rows), columns_(columns), outside_(outside), sums_(static_cast<size_t>(view.width)) {}
+
+    template <class Out>
+    void row(int64_t r, double factor, Out* out) {
+        const int64_t top = r * rows_.factor + rows_.offset, f = columns_.factor;
+        // outputs whose block lies inside the image, from first to last
+        const int64_t first = columns_.offset < 0 ? (f - 1 - columns_.offset) / f : 0;
+        int64_t last = (view_.width - f - columns_.offset) / f + 1;
+        last = last < columns_.outputs ? last : columns_.outputs;
+        if (top < 0 || top + rows_.factor > view_.height || last <= first) {
+            for (int64_t i = 0; i < columns_.outputs; ++i) out[i] = scaled<Out>(border_block(top, i), factor);
+            return;
         }
-        out[i] = static_cast<Out>(static_cast<double>(sum) * factor);
+        for (int64_t i = 0; i < first; ++i) out[i] = scaled<Out>(border_block(top, i), factor);
+        for (int64_t i = last; i < columns_.outputs; ++i) out[i] = scaled<Out>(border_block(top, i), factor);
+        const char* const source = view_.data + top * view_.row_stride + (first * f + columns_.offset) * view_.column_stride;
+        if (f == 2 && rows_.factor == 2) {
+            // one stride of the compiler's knowing for planes, one for the channels of RGB rows
+            const int64_t item = sizeof(In), stride = view_.column_stride;
+            const auto pairs = [&](int64_t step) {
+                const char *a = source, *b = source + view_.row_stride;
+                for (int64_t i = first; i < last; ++i, a += 2 * step, b += 2 * step)
+                    out[i] = scaled<Out>(at(a) + at(a + step) + at(b) + at(b + step), factor);
+            };
+            stride == item ? pairs(item) : stride == 3 * item ? pairs(3 * item) : pairs(stride);
+            return;
+        }
+        const int64_t width = (last - first) * f;
+        for (int64_t x = 0; x < width; ++x) sums_[static_cast<size_t>(x)] = at(source + x * view_.column_stride);
+        for (int64_t k = 1; k < rows_.factor; ++k)
+            for (int64_t x = 0; x < width; ++x)
+                sums_[static_cast<size_t>(x)] += at(source + k * view_.row_stride + x * view_.column_stride);
+        for (int64_t i = first; i < last; ++i) {
+            Sum sum{};
+            for (int64_t k = 0; k < f; ++k) sum += sums_[static_cast<size_t>((i - first) * f + k)];
+            out[i] = scaled<Out>(sum, factor);
+        }
     }
-}
+
+  private:
+    static Sum at(const char* p) {
+        In value;
+        std::memcpy(&value, p, sizeof(In));
+        return static_cast<Sum>(value);
+    }
+    template <class Out>
+    static Out scaled(Sum sum, double factor) {
+        if constexpr (std::is_integral_v<Out>)
+            return static_cast<Out>(sum);
+        else
+            return static_cast<Out>(static_cast<double>(sum) * factor);
+    }
+
+    // A block that reaches beyond the edge.
+    Sum border_block(int64_t top, int64_t i) const {
+        Sum sum{};
+        for (int64_t r = top; r < top + rows_.factor; ++r)
+            for (int64_t c = i * columns_.factor + columns_.offset; c < (i + 1) * columns_.factor + columns_.offset; ++c) {
+                const bool is_inside = r >= 0 && r < view_.height && c >= 0 && c < view_.width;
+                if (outside_ == Outside::Zero && !is_inside) continue;
+                sum += at(view_.data + inside(r, view_.height, Border::Repeat) * view_.row_stride +
+                          inside(c, view_.width, Border::Repeat) * view_.column_stride);
+            }
+        return sum;
+    }
+
+    const View& view_;
+    Axis rows_, columns_;
+    Outside outside_;
+    std::vector<Sum> sums_;
+};
 
 }  // namespace
 
@@ -56,14 +111,11 @@ Reduced::Reduced(const pg_images& images, Axis rows, Axis columns, Outside outsi
     parallel_for(images.count * images.channels * bands, [&](int64_t t) {
         const int64_t plane = t / bands, image = plane / images.channels, channel = plane % images.channels;
         const View view(images, image, channel, 1);
-        RowReader reader(view, 0, images.width, 0, Border::None);
         const int64_t top = t % bands * kBand, bottom = top + kBand < rows.outputs ? top + kBand : rows.outputs;
         char* const out = pixels_.data() + image * images_.count_stride + channel * images_.channel_stride;
         const auto run = [&](auto in, auto sum, auto to) {
-            std::vector<decltype(sum)> sums;
-            for (int64_t r = top; r < bottom; ++r)
-                reduce_row<decltype(in)>(reader, images.height, images.width, rows, columns, outside, r, factor, sums,
-                                         reinterpret_cast<decltype(to)*>(out + r * images_.row_stride));
+            Blocks<decltype(in), decltype(sum)> blocks(view, rows, columns, outside);
+            for (int64_t r = top; r < bottom; ++r) blocks.row(r, factor, reinterpret_cast<decltype(to)*>(out + r * images_.row_stride));
         };
         switch (images.dtype) {
             case PG_UINT8:
