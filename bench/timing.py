@@ -12,13 +12,15 @@ import numpy as np
 
 
 def alternate(contenders: Mapping[str, Callable[[], Any]], rounds: int = 7, budget_s: float = 20.0) -> dict[str, float]:
-    """Median seconds of each contender; every round runs each once, so that noise meets all alike."""
+    """Median seconds of each contender; every round runs each once, so that noise meets all alike.
+
+    An untimed run precedes each timed one: none is charged for the caches and the clock that the one before it left.
+    """
     times: dict[str, list[float]] = {name: [] for name in contenders}
-    for run in contenders.values():
-        run()
     began = time.perf_counter()
     for _ in range(rounds):
         for name, run in contenders.items():
+            run()
             start = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - start)
