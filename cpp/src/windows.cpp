@@ -297,7 +297,8 @@ void window_map_size(const pg_ssim_options& o, int64_t height, int64_t width, in
 
 std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y, const pg_ssim_options& o) {
     const double c2 = o.k2 * o.data_range * o.k2 * o.data_range;
-    const auto holds = [&](double spread) { return 1.2e-7 / 2 * spread * spread / c2 <= kFloat32Tolerance; };
+    // Beyond 1e18 the squares of float32 would overflow.
+    const auto holds = [&](double spread) { return spread < 1e18 && 1.2e-7 / 2 * spread * spread / c2 <= kFloat32Tolerance; };
     std::vector<PairPrecision> precision(static_cast<size_t>(x.count));
     if (x.dtype == PG_UINT8 && holds(255)) {
         for (PairPrecision& p : precision) p = {127.5, false};
