@@ -1,8 +1,8 @@
 """Writes the weight-free ONNX graphs and the manifest beside this file; needs the onnx package, which no user needs.
 
-Every weight is ONNX external data in ``weights.bin``, at an offset fixed here, so that a graph is tens of kilobytes and a
-converted model is this graph, unchanged, beside that one file. BatchNorm is folded into the convolutions: the graphs hold
-none, and the manifest says which tensors of the official checkpoint make which initialiser.
+Every weight is ONNX external data in ``weights.bin``, at an offset fixed here, so that a graph is tens of kilobytes and
+a converted model is this graph, unchanged, beside that one file. BatchNorm is folded into the convolutions: the graphs
+hold none, and the manifest says which tensors of the official checkpoint make which initialiser.
 
 Run ``python models/build_graphs.py`` to rewrite the files; with ``--check`` it only says whether they are up to date.
 """
@@ -88,8 +88,10 @@ ALEX: list[Any] = [
 VGG: list[Any] = [
     ("conv", 0, 3, 64, 3, 1, 1), ("conv", 2, 64, 64, 3, 1, 1), "tap", ("pool", 2, 2, 0),
     ("conv", 5, 64, 128, 3, 1, 1), ("conv", 7, 128, 128, 3, 1, 1), "tap", ("pool", 2, 2, 0),
-    ("conv", 10, 128, 256, 3, 1, 1), ("conv", 12, 256, 256, 3, 1, 1), ("conv", 14, 256, 256, 3, 1, 1), "tap", ("pool", 2, 2, 0),
-    ("conv", 17, 256, 512, 3, 1, 1), ("conv", 19, 512, 512, 3, 1, 1), ("conv", 21, 512, 512, 3, 1, 1), "tap", ("pool", 2, 2, 0),
+    ("conv", 10, 128, 256, 3, 1, 1), ("conv", 12, 256, 256, 3, 1, 1), ("conv", 14, 256, 256, 3, 1, 1), "tap",
+    ("pool", 2, 2, 0),
+    ("conv", 17, 256, 512, 3, 1, 1), ("conv", 19, 512, 512, 3, 1, 1), ("conv", 21, 512, 512, 3, 1, 1), "tap",
+    ("pool", 2, 2, 0),
     ("conv", 24, 512, 512, 3, 1, 1), ("conv", 26, 512, 512, 3, 1, 1), ("conv", 28, 512, 512, 3, 1, 1), "tap",
 ]  # fmt: skip
 SQUEEZE: list[Any] = [
@@ -118,9 +120,7 @@ def lpips(name: str, steps: list[Any]) -> tuple[bytes, Graph]:
     g.constant("scale", np.reshape([0.458, 0.448, 0.450], (1, 3, 1, 1)), np.float32)
     g.constant("epsilon", 1e-10, np.float32)
     g.constant("flat_shape", [0, 0, -1], np.int64)
-    g.constant("last_axis", [2], np.int64)
     g.constant("layer_axis", [1], np.int64)
-    g.constant("row_axes", [1, 2], np.int64)
     x = g.node("Concat", ["x", "y"], "pair", axis=0)
     x = g.node("Div", [g.node("Sub", [x, "shift"], "shifted"), "scale"], "scaled")
     taps: list[tuple[str, int]] = []
@@ -148,7 +148,9 @@ def lpips(name: str, steps: list[Any]) -> tuple[bytes, Graph]:
     maps, layers = [], []
     for i, (tap, width) in enumerate(taps):
         head = g.weight(f"lin{i}.weight", [1, width], {"role": "heads", "tensor": f"lin{i}.model.1.weight"})
-        ones = g.weight(f"ones{width}", [1, width], {"role": "ones"}) if f"ones{width}" not in names(g) else f"ones{width}"
+        ones = f"ones{width}"
+        if ones not in names(g):
+            g.weight(ones, [1, width], {"role": "ones"})
         # Sums over channels are products with a row of ones: the matrix kernel reads its input once, in order.
         flat = g.node("Reshape", [tap, "flat_shape"], f"flat{i}")
         square = g.node("MatMul", [ones, g.node("Mul", [flat, flat], f"squares{i}")], f"square_norm{i}")
@@ -156,23 +158,27 @@ def lpips(name: str, steps: list[Any]) -> tuple[bytes, Graph]:
         g.node("Split", [g.node("Div", [flat, norm], f"unit{i}")], [f"unit{i}.x", f"unit{i}.y"], axis=0, num_outputs=2)
         difference = g.node("Sub", [f"unit{i}.x", f"unit{i}.y"], f"difference{i}")
         weighted = g.node("MatMul", [head, g.node("Mul", [difference, difference], f"squared{i}")], f"weighted{i}")
-        layers.append(g.node("ReduceMean", [weighted, "last_axis"], f"layer{i}", keepdims=0))
         # Back to the tap's height and width, then to the image's.
         g.node("Shape", [tap], f"size{i}", start=2)
         g.node("Shape", [f"unit{i}.x"], f"count{i}", end=1)
         g.node("Concat", [f"count{i}", "one", f"size{i}"], f"map_shape{i}", axis=0)
         small = g.node("Reshape", [weighted, f"map_shape{i}"], f"map{i}")
+        # Not ReduceMean, whose order of summation in onnxruntime depends on the batch.
+        layers.append(g.node("Flatten", [g.node("GlobalAveragePool", [small], f"mean{i}")], f"layer{i}"))
         g.node("Concat", [f"count{i}", "one", "image_size"], f"full_shape{i}", axis=0)
         maps.append(
             g.node(
-                "Resize", [small, "", "", f"full_shape{i}"], f"full{i}",
-                mode="linear", coordinate_transformation_mode="half_pixel",
-            )  # fmt: skip
+                "Resize",
+                [small, "", "", f"full_shape{i}"],
+                f"full{i}",
+                mode="linear",
+                coordinate_transformation_mode="half_pixel",
+            )
         )
     g.constant("one", [1], np.int64)
     g.nodes.insert(0, helper.make_node("Shape", ["x"], ["image_size"], name="image_size", start=2))
     g.node("Concat", layers, "per_layer", axis=1)
-    g.node("ReduceSum", ["per_layer", "layer_axis"], "distance", keepdims=0)
+    g.node("Squeeze", [g.node("Sum", layers, "total"), "layer_axis"], "distance")
     g.node("Squeeze", [g.node("Sum", maps, "summed"), "layer_axis"], "spatial")
     image = ["N", 3, "H", "W"]
     outputs = {"distance": ["N"], "per_layer": ["N", len(taps)], "spatial": ["N", "H", "W"]}
@@ -190,7 +196,14 @@ class Inception(Graph):
     """The 2015-12-05 network in the layout of the PyTorch checkpoint, BatchNorm folded."""
 
     def conv(
-        self, x: str, name: str, channels: int, filters: int, kernel: tuple[int, int], stride: int = 1, padding: tuple[int, int] = (0, 0)
+        self,
+        x: str,
+        name: str,
+        channels: int,
+        filters: int,
+        kernel: tuple[int, int],
+        stride: int = 1,
+        padding: tuple[int, int] = (0, 0),
     ) -> str:
         source = {"role": "backbone", "fold": name}
         weight = self.weight(f"{name}.weight", [filters, channels, *kernel], source)
@@ -203,7 +216,9 @@ class Inception(Graph):
 
     def average_pool(self, x: str, name: str) -> str:
         # Excluding the padding, as TensorFlow does.
-        return self.node("AveragePool", [x], name, kernel_shape=[3, 3], strides=[1, 1], pads=[1] * 4, count_include_pad=0)
+        return self.node(
+            "AveragePool", [x], name, kernel_shape=[3, 3], strides=[1, 1], pads=[1] * 4, count_include_pad=0
+        )
 
     def concat(self, branches: Sequence[str], name: str) -> str:
         return self.node("Concat", branches, name, axis=1)
@@ -325,19 +340,25 @@ LPIPS_MODELS = {
     "lpips-alex": (
         ALEX,
         31,
-        torchvision("alexnet-owt-7be5be79.pth", 244408911, "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02"),
+        torchvision(
+            "alexnet-owt-7be5be79.pth", 244408911, "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02"
+        ),
         heads("alex", 6009, "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"),
     ),
     "lpips-vgg": (
         VGG,
         16,
-        torchvision("vgg16-397923af.pth", 553433881, "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"),
+        torchvision(
+            "vgg16-397923af.pth", 553433881, "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"
+        ),
         heads("vgg", 7289, "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"),
     ),
     "lpips-squeeze": (
         SQUEEZE,
         17,
-        torchvision("squeezenet1_1-b8a52dc0.pth", None, "b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b"),
+        torchvision(
+            "squeezenet1_1-b8a52dc0.pth", None, "b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b"
+        ),
         heads("squeeze", 10811, "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76"),
     ),
 }
@@ -381,9 +402,13 @@ def build() -> dict[str, bytes]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="compare with the files that are there; exit 1 if they differ")
+    parser.add_argument(
+        "--check", action="store_true", help="compare with the files that are there; exit 1 if they differ"
+    )
     args = parser.parse_args()
-    changed = [name for name, data in build().items() if not (HERE / name).exists() or (HERE / name).read_bytes() != data]
+    changed = [
+        name for name, data in build().items() if not (HERE / name).exists() or (HERE / name).read_bytes() != data
+    ]
     if args.check:
         print("\n".join(f"{name} differs: run python models/build_graphs.py" for name in changed) or "up to date")
         return bool(changed)

@@ -151,7 +151,9 @@ def test_storage_types(tmp_path, kind, dtype):
 def test_bfloat16_widens_exactly(tmp_path):
     exact = np.array([1.0, -0.15625, 3.0e38, 0.0], np.float32)
     halves = (exact.view(np.uint32) >> 16).astype(np.uint16)
-    path = zip_file(tmp_path / "a.pth", state_dict(w=tensor(storage("0", "BFloat16Storage", 4), (4,))), {"0": halves.tobytes()})
+    path = zip_file(
+        tmp_path / "a.pth", state_dict(w=tensor(storage("0", "BFloat16Storage", 4), (4,))), {"0": halves.tobytes()}
+    )
     np.testing.assert_array_equal(read_checkpoint(path)["w"].view(np.uint32), halves.astype(np.uint32) << 16)
 
 
@@ -240,7 +242,9 @@ def test_a_pickle_that_calls_something_is_named_and_not_run(tmp_path, protocol):
 
 
 @pytest.mark.boundary
-@pytest.mark.parametrize("name", ["builtins eval", "builtins getattr", "torch load", "torch.jit load", "numpy.core.multiarray _reconstruct"])
+@pytest.mark.parametrize(
+    "name", ["builtins eval", "builtins getattr", "torch load", "torch.jit load", "numpy.core.multiarray _reconstruct"]
+)
 def test_other_globals_are_refused_by_name(tmp_path, name):
     refuses(zip_file(tmp_path / "a.pth", global_(*name.split(" ")) + b".", {}), name.replace(" ", r"\."))
 

@@ -51,12 +51,26 @@ def test_graph_structure(graph):
         for value in (*model.graph.input, *model.graph.output)
     }
     if graph == "inception_fid":
-        widths = {"64": 64, "192": 192, "768": 768, "2048": 2048, "spatial": 2023, "logits": 1008, "logits_unbiased": 1008}
+        widths = {
+            "64": 64,
+            "192": 192,
+            "768": 768,
+            "2048": 2048,
+            "spatial": 2023,
+            "logits": 1008,
+            "logits_unbiased": 1008,
+        }
         assert shapes == {"images": ["N", 3, 299, 299], **{name: ["N", width] for name, width in widths.items()}}
     else:
         image = ["N", 3, "H", "W"]
         layers = 7 if graph == "lpips_squeeze" else 5
-        assert shapes == {"x": image, "y": image, "distance": ["N"], "per_layer": ["N", layers], "spatial": ["N", "H", "W"]}
+        assert shapes == {
+            "x": image,
+            "y": image,
+            "distance": ["N"],
+            "per_layer": ["N", layers],
+            "spatial": ["N", "H", "W"],
+        }
 
 
 @pytest.mark.property

@@ -16,7 +16,8 @@ pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not in
 
 SHARED = Path(os.environ.get("PIXELGAUGE_SHARED", Path(__file__).parents[2] / "shared"))
 needs_shared = pytest.mark.skipif(
-    not (SHARED / "weights").is_dir(), reason=f"the shared weights and references are not at {SHARED}: set PIXELGAUGE_SHARED"
+    not (SHARED / "weights").is_dir(),
+    reason=f"the shared weights and references are not at {SHARED}: set PIXELGAUGE_SHARED",
 )
 BACKBONES = {"alex": "alexnet_features.pth", "squeeze": "squeezenet1_1_features.pth"}
 CASES = ("odd_97x131", "square_256", "tiny_64", "ex_p0", "ex_p1")
@@ -90,7 +91,13 @@ def lpips_alex_float64(x, y, backbone, heads):
 
     def taps(image):
         h = ((image / 127.5 - 1 - shift) / scale).transpose(2, 0, 1)
-        for index, stride, padding, pooled in ((0, 4, 2, False), (3, 1, 2, True), (6, 1, 1, True), (8, 1, 1, False), (10, 1, 1, False)):
+        for index, stride, padding, pooled in (
+            (0, 4, 2, False),
+            (3, 1, 2, True),
+            (6, 1, 1, True),
+            (8, 1, 1, False),
+            (10, 1, 1, False),
+        ):
             h = max_pool(h) if pooled else h
             weight, bias = (backbone[f"features.{index}.{part}"].astype(np.float64) for part in ("weight", "bias"))
             h = np.maximum(conv(h, weight, bias, stride, padding), 0)
@@ -143,7 +150,9 @@ def official(tmp_path_factory):
     files = {net: SHARED / "weights" / file for net, file in BACKBONES.items()}
     files["vgg"] = vgg_recipe(tmp_path_factory.mktemp("vgg") / "vgg16.npz")
     return {
-        (net, linear): LPIPS(net, linear=linear, weights=(file, SHARED / "weights" / f"lpips_v0.1_{net}.pth") if linear else file)
+        (net, linear): LPIPS(
+            net, linear=linear, weights=(file, SHARED / "weights" / f"lpips_v0.1_{net}.pth") if linear else file
+        )
         for net, file in files.items()
         for linear in (True, False)
     }
@@ -217,7 +226,9 @@ def test_not_a_bit_depends_on_threads_or_batch(tmp_path):
             pixelgauge.set_num_threads(threads)
             metric = LPIPS("squeeze", weights=paths)
             for step in (1, 2, 5):
-                parts = [metric(x[i : i + step], y[i : i + step], spatial=True, per_layer=True) for i in range(0, 5, step)]
+                parts = [
+                    metric(x[i : i + step], y[i : i + step], spatial=True, per_layer=True) for i in range(0, 5, step)
+                ]
                 results.append([np.concatenate(values) for values in zip(*parts, strict=True)])
     finally:
         pixelgauge.set_num_threads(before)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -34,12 +34,12 @@ class ProviderError(RuntimeError):
 def onnxruntime() -> ModuleType:
     """The onnxruntime module, or an ``ImportError`` that says which extra brings it."""
     try:
-        import onnxruntime as ort
+        import onnxruntime as ort  # type: ignore[import-untyped]
     except ImportError as error:
         raise ImportError(
             "learned metrics need onnxruntime: pip install 'pixelgauge[cpu]' (or [gpu], or [openvino])"
         ) from error
-    return ort  # type: ignore[no-any-return]
+    return cast(ModuleType, ort)
 
 
 def cuda_devices() -> int:
@@ -138,7 +138,9 @@ def _named(item: str | tuple[str, Mapping[str, Any]]) -> tuple[str, Mapping[str,
     name, options = (item, {}) if isinstance(item, str) else item
     full = _SHORT_NAMES.get(name, name)
     if not full.endswith("ExecutionProvider"):
-        raise ValueError(f"provider {name!r} is not known: use {', '.join(map(repr, _SHORT_NAMES))} or onnxruntime's name")
+        raise ValueError(
+            f"provider {name!r} is not known: use {', '.join(map(repr, _SHORT_NAMES))} or onnxruntime's name"
+        )
     return full, options
 
 
@@ -217,7 +219,9 @@ def read_rgb(path: str | Path) -> npt.NDArray[np.uint8]:
     try:
         with Image.open(path) as image:
             if image.mode in ("I", "F") or image.mode.startswith("I;"):
-                raise ValueError(f"{path} has more than 8 bits a channel (mode {image.mode}): convert it to 8 bits first")
+                raise ValueError(
+                    f"{path} has more than 8 bits a channel (mode {image.mode}): convert it to 8 bits first"
+                )
             return np.asarray(image.convert("RGB"))
     except UnidentifiedImageError as error:
         raise OSError(f"{path} is not an image that Pillow can read") from error

@@ -448,7 +448,9 @@ def _storage_of(identifier: Any) -> _Storage:
 
 
 def _storages_in(state: Any) -> list[_Storage]:
-    return [value.storage for value in state.values() if isinstance(value, _TensorRef)] if isinstance(state, dict) else []
+    return (
+        [value.storage for value in state.values() if isinstance(value, _TensorRef)] if isinstance(state, dict) else []
+    )
 
 
 # ---- bytes to arrays ----------------------------------------------------------------------------------------------

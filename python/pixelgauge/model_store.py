@@ -19,7 +19,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPMessage
 from importlib import resources
@@ -187,18 +187,17 @@ def convert(model: Model, checkpoints: Mapping[str, Mapping[str, Tensor]]) -> np
     return data
 
 
-def _folded(row: Row, eps: float, take: Any) -> npt.NDArray[np.float64]:
+def _folded(
+    row: Row, eps: float, take: Callable[[str, str, tuple[int, ...]], npt.NDArray[np.float64]]
+) -> npt.NDArray[np.float64]:
     fold, filters = row.fold, row.shape[:1]
     gamma, variance = take(row.role, f"{fold}.bn.weight", filters), take(row.role, f"{fold}.bn.running_var", filters)
     if (variance < 0).any():
         raise CheckpointError(f"tensor '{fold}.bn.running_var' holds negative variances")
-    factor = gamma / np.sqrt(variance + eps)
+    factor: npt.NDArray[np.float64] = gamma / np.sqrt(variance + eps)
     if len(row.shape) == 4:
-        weight: npt.NDArray[np.float64] = take(row.role, f"{fold}.conv.weight", row.shape)
-        return weight * factor[:, None, None, None]
-    bias: npt.NDArray[np.float64] = take(row.role, f"{fold}.bn.bias", filters)
-    mean: npt.NDArray[np.float64] = take(row.role, f"{fold}.bn.running_mean", filters)
-    return bias - mean * factor
+        return take(row.role, f"{fold}.conv.weight", row.shape) * factor[:, None, None, None]
+    return take(row.role, f"{fold}.bn.bias", filters) - take(row.role, f"{fold}.bn.running_mean", filters) * factor
 
 
 def read_sources(model: Model, paths: Sequence[Path]) -> dict[str, dict[str, Tensor]]:
@@ -274,7 +273,9 @@ def _open(model: Model, folder: Path) -> Installed:
         origin = json.loads((folder / ORIGIN_FILE).read_bytes())
         data = np.memmap(folder / model.data_file, np.uint8, "r")
     except (OSError, ValueError) as error:
-        raise ModelError(f"{folder} is damaged ({error}): pixelgauge models remove {model.name}, then pull or add it") from error
+        raise ModelError(
+            f"{folder} is damaged ({error}): pixelgauge models remove {model.name}, then pull or add it"
+        ) from error
     if data.size != model.data_bytes or origin.get("graph_sha256") != _sha256(model.graph_bytes()):
         raise ModelError(
             f"{folder} was made by another version or is damaged: pixelgauge models remove {model.name}, then pull or add it"
@@ -330,12 +331,15 @@ def add(name: str, paths: Sequence[str | Path]) -> Installed:
     return _open(model, folder)
 
 
-def _converted(model: Model, files: Sequence[Path], hashes: Sequence[str]) -> tuple[npt.NDArray[np.uint8], dict[str, Any]]:
+def _converted(
+    model: Model, files: Sequence[Path], hashes: Sequence[str]
+) -> tuple[npt.NDArray[np.uint8], dict[str, Any]]:
     try:
         data = convert(model, read_sources(model, files))
     except CheckpointError as error:
-        named = str(error) if any(str(path) in str(error) for path in files) else f"{', '.join(map(str, files))}: {error}"
-        raise CheckpointError(named) from error
+        if any(str(path) in str(error) for path in files):
+            raise
+        raise CheckpointError(f"{', '.join(map(str, files))}: {error}") from error
     origin = {
         "model": model.name,
         "graph_sha256": _sha256(model.graph_bytes()),
@@ -516,7 +520,9 @@ def pull(name: str, *, progress: bool = True, timeout: float = 30.0) -> Installe
         paths = []
         for source in model.sources:
             path = cache_folder() / "downloads" / source.file
-            download(address_of(source), path, size=source.bytes, sha256=source.sha256, progress=progress, timeout=timeout)
+            download(
+                address_of(source), path, size=source.bytes, sha256=source.sha256, progress=progress, timeout=timeout
+            )
             paths.append(path)
         data, origin = _converted(model, paths, [source.sha256 for source in model.sources])
         _write(model, data, origin, folder)
@@ -590,14 +596,23 @@ def download(
             after = part.stat().st_size if part.exists() else 0
             failures = 1 if after > before else failures + 1
             if failures >= attempts:
-                raise ModelError(f"{address}: {error}; {after} bytes are kept, and the next pull resumes there") from error
+                raise ModelError(
+                    f"{address}: {error}; {after} bytes are kept, and the next pull resumes there"
+                ) from error
             time.sleep(min(pause * 2 ** (failures - 1), 30.0))
     found = file_sha256(part)
     if found != sha256:
         part.unlink()
         if inherited:  # what an earlier process left may be to blame: once more, from the start
             return download(
-                address, path, size=size, sha256=sha256, progress=progress, timeout=timeout, attempts=attempts, pause=pause
+                address,
+                path,
+                size=size,
+                sha256=sha256,
+                progress=progress,
+                timeout=timeout,
+                attempts=attempts,
+                pause=pause,
             )
         raise ModelError(f"{address}: sha256 is {found}, the manifest says {sha256}: not the official file, discarded")
     os.replace(part, path)
@@ -627,7 +642,9 @@ def _transfer(address: str, part: Path, size: int | None, progress: bool, timeou
                     part.unlink()
                     raise _Interrupted(f"asked for bytes from {offset} on, the server sent {span!r}")
             if size is not None and total is not None and total != size:
-                raise ModelError(f"{address}: the server offers {total} bytes, the manifest says {size}: not the official file")
+                raise ModelError(
+                    f"{address}: the server offers {total} bytes, the manifest says {size}: not the official file"
+                )
             _receive(response, part, offset, total if size is None else size, address, progress, timeout)
     except urllib.error.HTTPError as error:
         error.close()
@@ -651,7 +668,7 @@ def _transfer(address: str, part: Path, size: int | None, progress: bool, timeou
 def _receive(
     response: Any, part: Path, offset: int, total: int | None, address: str, progress: bool, timeout: float
 ) -> None:
-    from tqdm import tqdm
+    from tqdm import tqdm  # type: ignore[import-untyped]
 
     limit = total if total is not None else _MOST_UNKNOWN_BYTES
     received = offset
@@ -671,7 +688,9 @@ def _receive(
             if received > limit:
                 file.close()
                 part.unlink()
-                raise ModelError(f"{address}: the server sends more than {limit} bytes: not the official file, discarded")
+                raise ModelError(
+                    f"{address}: the server sends more than {limit} bytes: not the official file, discarded"
+                )
             file.write(chunk)
             bar.update(len(chunk))
             window_bytes += len(chunk)

@@ -170,7 +170,9 @@ class LPIPS:
         low, high = checked_range(a, b, data_range)
         return list(self._batches(a, b, low, high, spatial)), single
 
-    def _files(self, x: object, y: object, data_range: DataRange, spatial: bool) -> tuple[list[list[Float32Array]], bool]:
+    def _files(
+        self, x: object, y: object, data_range: DataRange, spatial: bool
+    ) -> tuple[list[list[Float32Array]], bool]:
         if data_range is not None:
             raise ValueError(f"data_range={data_range!r} is for arrays: files are decoded to 8 bits")
         if not (_are_paths(x) and _are_paths(y)):
@@ -202,9 +204,7 @@ class LPIPS:
         outputs = ["distance", "per_layer", *(["spatial"] if spatial else [])]
         scale, offset = 2 / (high - low), -1 - 2 * low / (high - low)
         for i in range(0, count, step):
-            inputs = {
-                name: network_input(images[i : i + step], scale, offset) for name, images in (("x", a), ("y", b))
-            }
+            inputs = {name: network_input(images[i : i + step], scale, offset) for name, images in (("x", a), ("y", b))}
             yield self._session.run(outputs, inputs)
 
 
@@ -222,7 +222,9 @@ def checked_range(a: Array, b: Array, data_range: DataRange) -> tuple[float, flo
     bounds = [_core.value_range(images) for images in (a, b)]
     for name, (least, most) in zip("xy", bounds, strict=True):
         if least < low or most > high:
-            meant = "; for images in -1..1 pass data_range=(-1, 1)" if -1 <= least < 0 and most <= 1 and low == 0 else ""
+            meant = (
+                "; for images in -1..1 pass data_range=(-1, 1)" if -1 <= least < 0 and most <= 1 and low == 0 else ""
+            )
             raise ValueError(f"{name} has values in {least:g}..{most:g}, outside data_range={data_range!r}{meant}")
     least, most = min(bound[0] for bound in bounds), max(bound[1] for bound in bounds)
     if a.dtype.kind == "f" and least < most:
