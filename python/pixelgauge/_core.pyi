@@ -34,6 +34,12 @@ class Combine(enum.Enum):
     product: int
     sum: int
 
+class ResizeRule(enum.Enum):
+    half_pixel: int
+    tensorflow1: int
+    antialias: int
+    bicubic: int
+
 class SsimOptions:
     def __init__(
         self,
@@ -70,3 +76,13 @@ def ms_ssim(
     combine: Combine,
     clamp_negative: bool,
 ) -> _Float64Array: ...
+def resize(
+    images: _Images,
+    rule: ResizeRule,
+    height: int,
+    width: int,
+    scale: float,
+    offset: float,
+    low: float,
+    high: float,
+) -> npt.NDArray[np.float32]: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -234,6 +235,8 @@ def read_rgb(path: str | Path) -> npt.NDArray[np.uint8]:
 
 
 def network_input(images: npt.NDArray[Any], scale: float, offset: float) -> Float32Array:
-    """(N, H, W, 3) of any kernel dtype to (N, 3, H, W) float32, scaled."""
-    planes = images.astype(np.float32) * np.float32(scale) + np.float32(offset)
-    return np.ascontiguousarray(planes.transpose(0, 3, 1, 2))
+    """(N, H, W, 3) of any kernel dtype to (N, 3, H, W) float32, each value times `scale` plus `offset`."""
+    # At its own size, resizing is a change of layout and scale.
+    return _core.resize(
+        images, _core.ResizeRule.half_pixel, images.shape[1], images.shape[2], scale, offset, -math.inf, math.inf
+    )

@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -205,7 +205,7 @@ def _read_legacy(file: BinaryIO, size: int) -> dict[str, Tensor]:
     little = system.get("little_endian") if isinstance(system, dict) else None
     if not isinstance(little, bool):
         raise CheckpointError("the legacy header does not say its byte order")
-    order = "<" if little else ">"
+    order: Literal["<", ">"] = "<" if little else ">"
     state = _interpret(file)
     keys = _interpret(file)
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
@@ -460,7 +460,7 @@ def _itemsize(kind: str) -> int:
     return 2 if kind == "bf16" else np.dtype(kind).itemsize
 
 
-def _elements(data: bytes, kind: str, order: str) -> Tensor:
+def _elements(data: bytes, kind: str, order: Literal["<", ">"]) -> Tensor:
     whole = data[: len(data) // _itemsize(kind) * _itemsize(kind)]
     if kind == "bf16":
         elements: Tensor = (np.frombuffer(whole, f"{order}u2").astype(np.uint32) << 16).view(np.float32)
@@ -472,7 +472,7 @@ def _elements(data: bytes, kind: str, order: str) -> Tensor:
     return elements
 
 
-def _tensors(state: Any, read: Callable[[_Storage], bytes], order: str) -> dict[str, Tensor]:
+def _tensors(state: Any, read: Callable[[_Storage], bytes], order: Literal["<", ">"]) -> dict[str, Tensor]:
     """Views of the storages, bounds checked."""
     if not isinstance(state, dict):
         raise CheckpointError(f"holds a {type(state).__name__}, not a state dict: save model.state_dict()")
