@@ -5,9 +5,8 @@ import os
 from pathlib import Path
 
 import numpy as np
-import pytest
-
 import pixelgauge
+import pytest
 from pixelgauge import model_store
 from pixelgauge.checkpoints import CheckpointError
 from pixelgauge.perceptual import LPIPS

@@ -3,14 +3,25 @@
 import math
 
 import numpy as np
+import pixelgauge
 import pytest
 from PIL import Image
-
-import pixelgauge
 from pixelgauge import _core
 
 RULES = ("half_pixel", "tensorflow1", "antialias", "bicubic")
-SIZES = [(299, 299), (96, 128), (400, 520), (1, 1), (2, 1), (1, 7), (3, 2), (31, 1000), (1500, 37), (298, 300), (2100, 1700)]
+SIZES = [
+    (299, 299),
+    (96, 128),
+    (400, 520),
+    (1, 1),
+    (2, 1),
+    (1, 7),
+    (3, 2),
+    (31, 1000),
+    (1500, 37),
+    (298, 300),
+    (2100, 1700),
+]
 LEVEL = 1e-3  # of 0..255; float32 weights and sums of up to 60 taps stay below 2e-4
 
 
@@ -59,13 +70,17 @@ def test_float64_definition(rule, isa):
             image = images_of((1, height, width, 3))
             expected = np.einsum("yr,rwc->cyw", matrix(rule, height, 299), image[0].astype(float), optimize=True)
             expected = expected @ matrix(rule, width, 299).T
-            np.testing.assert_allclose(resized(image, rule)[0], expected, rtol=0, atol=LEVEL, err_msg=f"{height}x{width}")
+            np.testing.assert_allclose(
+                resized(image, rule)[0], expected, rtol=0, atol=LEVEL, err_msg=f"{height}x{width}"
+            )
     finally:
         _core.set_isa(before)
 
 
 @pytest.mark.parity
-@pytest.mark.parametrize(("rule", "filter_"), [("antialias", Image.Resampling.BILINEAR), ("bicubic", Image.Resampling.BICUBIC)])
+@pytest.mark.parametrize(
+    ("rule", "filter_"), [("antialias", Image.Resampling.BILINEAR), ("bicubic", Image.Resampling.BICUBIC)]
+)
 def test_pillow_in_float32(rule, filter_):
     for height, width in SIZES:
         image = images_of((1, height, width, 3))
@@ -89,7 +104,9 @@ def test_same_size_is_exact_and_scale_and_clamp_apply(rule):
     image = images_of((1, 37, 50, 3))
     planes = image.transpose(0, 3, 1, 2).astype(np.float32)
     np.testing.assert_array_equal(resized(image, rule, 37, 50), planes)
-    np.testing.assert_array_equal(resized(image, rule, 37, 50, 2.0, -3.0, 10.0, 300.0), np.clip(2 * planes - 3, 10, 300))
+    np.testing.assert_array_equal(
+        resized(image, rule, 37, 50, 2.0, -3.0, 10.0, 300.0), np.clip(2 * planes - 3, 10, 300)
+    )
 
 
 @pytest.mark.property
@@ -128,7 +145,9 @@ def test_dtypes_and_strides(dtype):
     for name, view in views.items():
         expected = resized(np.ascontiguousarray(view), "bicubic")
         np.testing.assert_array_equal(resized(view, "bicubic"), expected, err_msg=name)
-        np.testing.assert_allclose(expected, resized(np.ascontiguousarray(view).astype(np.uint8), "bicubic"), atol=LEVEL)
+        np.testing.assert_allclose(
+            expected, resized(np.ascontiguousarray(view).astype(np.uint8), "bicubic"), atol=LEVEL
+        )
 
 
 @pytest.mark.boundary

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from pixelgauge import _core
-from pixelgauge.backbones import Float32Array, Precision, Providers, Session, network_input, plan, read_rgb
-from pixelgauge.full_reference import DataRange, Float64Array, Score
-from pixelgauge.images import Array, canonical_pair, value_range_length
+from pixelgauge.backbones import (
+    Float32Array,
+    Paths,
+    Precision,
+    Providers,
+    Session,
+    are_paths,
+    checked_range,
+    network_input,
+    plan,
+    read_rgb,
+)
+from pixelgauge.full_reference import DataRange
+from pixelgauge.images import Array, canonical_pair
 from pixelgauge.model_store import from_files, installed
 
 BACKBONES = ("alex", "vgg", "squeeze")
-Paths = str | Path | Sequence[str | Path]
 
 _BATCH_PIXELS = 1 << 19
 """Pixels of one side of a batch: enough work for the cores, while VGG's feature maps stay near a gigabyte."""
@@ -35,7 +43,8 @@ class LPIPS:
         State dicts in the official names, ``.pth``, ``.npz`` or ``.safetensors``: the backbone's and the heads'; with
         ``linear=False`` the backbone's alone will do. Default: the model ``lpips-<backbone>`` of the cache.
     providers : str, sequence or None
-        ``"cpu"``, ``"cuda"``, ``"openvino"`` or onnxruntime's providers. None: CUDA where a device answers, else the CPU.
+        ``"cpu"``, ``"cuda"``, ``"openvino"`` or onnxruntime's providers. None: CUDA where a device answers, else the
+        CPU.
     precision : {"float32", "tf32", "bf16"}, default "float32"
         ``"tf32"`` needs CUDA, ``"bf16"`` OpenVINO. Part of :attr:`fingerprint`.
 
@@ -91,7 +100,12 @@ class LPIPS:
         self.backbone = backbone
         self.linear = linear
         self._smallest = model.model.smallest
-        self._session = Session(model, chosen, replace=None if linear else ones)
+        self._model, self._plan, self._replace = model, chosen, None if linear else ones
+        self._session = self._loaded(["distance", "per_layer"])
+        self._spatial_session: Session | None = None
+
+    def _loaded(self, outputs: list[str]) -> Session:
+        return Session(self._model, self._plan, outputs, replace=self._replace)
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -141,7 +155,7 @@ class LPIPS:
             If shapes differ, there are not three channels, an image is too small for the network, float images come
             without a range, or values lie outside the range or so far inside that another one must be meant.
         """
-        if _are_paths(x) or _are_paths(y):
+        if are_paths(x) or are_paths(y):
             results, single = self._files(x, y, data_range, spatial)
         else:
             results, single = self._arrays(x, y, data_range, channel_axis, spatial)
@@ -167,7 +181,7 @@ class LPIPS:
             raise ValueError(
                 f"x has {a.shape[3]} channel(s): LPIPS takes colour images; repeat a gray channel three times, drop alpha"
             )
-        low, high = checked_range(a, b, data_range)
+        low, high = checked_range({"x": a, "y": b}, data_range)
         return list(self._batches(a, b, low, high, spatial)), single
 
     def _files(
@@ -175,7 +189,7 @@ class LPIPS:
     ) -> tuple[list[list[Float32Array]], bool]:
         if data_range is not None:
             raise ValueError(f"data_range={data_range!r} is for arrays: files are decoded to 8 bits")
-        if not (_are_paths(x) and _are_paths(y)):
+        if not (are_paths(x) and are_paths(y)):
             raise TypeError("x and y must both be files or both be arrays")
         single = isinstance(x, str | Path)
         if single != isinstance(y, str | Path):
@@ -201,45 +215,11 @@ class LPIPS:
                 f"x is {width}x{height}: {self.backbone} needs at least {self._smallest} pixels each way; enlarge the images"
             )
         step = max(1, _BATCH_PIXELS // (height * width))
-        outputs = ["distance", "per_layer", *(["spatial"] if spatial else [])]
+        session = self._session
+        if spatial:  # a graph of its own, so that those who want no maps do not pay for them
+            self._spatial_session = self._spatial_session or self._loaded(["distance", "per_layer", "spatial"])
+            session = self._spatial_session
         scale, offset = 2 / (high - low), -1 - 2 * low / (high - low)
         for i in range(0, count, step):
             inputs = {name: network_input(images[i : i + step], scale, offset) for name, images in (("x", a), ("y", b))}
-            yield self._session.run(outputs, inputs)
-
-
-def _are_paths(x: object) -> bool:
-    if isinstance(x, str | Path):
-        return True
-    return isinstance(x, list | tuple) and len(x) > 0 and all(isinstance(item, str | Path) for item in x)
-
-
-def checked_range(a: Array, b: Array, data_range: DataRange) -> tuple[float, float]:
-    """Bounds of the declared range, which the images must fit: not beyond it, and not plainly in another one."""
-    length = value_range_length(data_range, a.dtype)
-    low = float(data_range[0]) if isinstance(data_range, Sequence) else 0.0
-    high = low + length
-    bounds = [_core.value_range(images) for images in (a, b)]
-    for name, (least, most) in zip("xy", bounds, strict=True):
-        if least < low or most > high:
-            meant = (
-                "; for images in -1..1 pass data_range=(-1, 1)" if -1 <= least < 0 and most <= 1 and low == 0 else ""
-            )
-            raise ValueError(f"{name} has values in {least:g}..{most:g}, outside data_range={data_range!r}{meant}")
-    least, most = min(bound[0] for bound in bounds), max(bound[1] for bound in bounds)
-    if a.dtype.kind == "f" and least < most:
-        if low < 0 and least >= 0:
-            raise ValueError(
-                f"x and y have no value below zero ({least:g}..{most:g}), though data_range={data_range!r}: for images in "
-                "0..1 pass data_range=1.0; if they really are that bright, pass (x - low) / (high - low) with data_range=1.0"
-            )
-        if high > 2 and most <= 1 and _any_fraction(a, b):
-            raise ValueError(
-                f"x and y have no value above one ({least:g}..{most:g}), though data_range={data_range!r}: for images in "
-                "0..1 pass data_range=1.0; if they really are that dark, divide them by the range and pass data_range=1.0"
-            )
-    return low, high
-
-
-def _any_fraction(a: Array, b: Array) -> bool:
-    return any(bool((images != np.rint(images)).any()) for images in (a, b))
+            yield session.run(inputs)
