@@ -135,9 +135,16 @@ def test_big_endian_zip(tmp_path):
 @pytest.mark.oracle
 @pytest.mark.parametrize(
     ("kind", "dtype"),
-    [("DoubleStorage", "f8"), ("HalfStorage", "f2"), ("IntStorage", "i4"), ("ShortStorage", "i2"), ("CharStorage", "i1"),
-     ("ByteStorage", "u1"), ("BoolStorage", "?")],
-)  # fmt: skip
+    [
+        ("DoubleStorage", "f8"),
+        ("HalfStorage", "f2"),
+        ("IntStorage", "i4"),
+        ("ShortStorage", "i2"),
+        ("CharStorage", "i1"),
+        ("ByteStorage", "u1"),
+        ("BoolStorage", "?"),
+    ],
+)
 def test_storage_types(tmp_path, kind, dtype):
     values = np.array([0, 1, 1, 0]).astype(dtype)
     path = zip_file(tmp_path / "a.pth", state_dict(w=tensor(storage("0", kind, 4), (4,))), {"0": values.tobytes()})

@@ -1,5 +1,6 @@
 """Inception features: parity with every program and output, invariance, the parts of the graph, refused input."""
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -83,7 +84,7 @@ def official(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def features(weights):
-    return InceptionFeatures(weights=weights, batch_size=4)
+    return InceptionFeatures(weights=weights, batch_size=2)
 
 
 def images_of(shape, seed=0):
@@ -157,16 +158,15 @@ def test_each_output_alone_is_the_same_as_all_together(weights):
 
 
 @pytest.mark.property
-@pytest.mark.parametrize("output", ["2048", "logits"])
-def test_not_a_bit_depends_on_neighbours_batch_size_or_threads(weights, output):
-    images = images_of((5, 60, 50, 3))
+def test_not_a_bit_depends_on_neighbours_batch_size_or_threads(weights):
+    images = images_of((3, 60, 50, 3))
     before = pixelgauge.get_num_threads()
     try:
         pixelgauge.set_num_threads(1)
-        expected = InceptionFeatures(output=output, weights=weights, batch_size=1)(images)
-        for threads, batch_size in ((1, 2), (2, 1), (2, 3), (3, 5)):
+        expected = InceptionFeatures(output="logits", weights=weights, batch_size=1)(images)
+        for threads, batch_size in ((1, 2), (3, 3)):
             pixelgauge.set_num_threads(threads)
-            one = InceptionFeatures(output=output, weights=weights, batch_size=batch_size)
+            one = InceptionFeatures(output="logits", weights=weights, batch_size=batch_size)
             np.testing.assert_array_equal(one(images), expected)
         np.testing.assert_array_equal(one(images[::-1]), expected[::-1])
     finally:
@@ -175,30 +175,29 @@ def test_not_a_bit_depends_on_neighbours_batch_size_or_threads(weights, output):
 
 @pytest.mark.property
 def test_padding_to_a_fixed_batch_changes_nothing(features, monkeypatch):
-    images = images_of((5, 60, 50, 3))
+    images = images_of((3, 60, 50, 3))
     expected = features(images)
-    import dataclasses
 
     shapes = []
     run = features._session.run
     monkeypatch.setattr(features._session, "plan", dataclasses.replace(features._session.plan, fixed_batch=True))
     monkeypatch.setattr(features._session, "run", lambda feed: shapes.append(feed["images"].shape[0]) or run(feed))
     np.testing.assert_array_equal(features(images), expected)
-    assert shapes == [4, 4]
+    assert shapes == [2, 2]
 
 
 @pytest.mark.property
 def test_files_and_arrays_agree(features, tmp_path):
     from PIL import Image
 
-    pictures = [images_of((40 + i, 50, 3), i) for i in range(6)]
-    paths = [tmp_path / f"{i}.png" for i in range(6)]
+    pictures = [images_of((40 + i, 50, 3), i) for i in range(3)]
+    paths = [tmp_path / f"{i}.png" for i in range(3)]
     for path, picture in zip(paths, pictures, strict=True):
         Image.fromarray(picture).save(path)
     expected = np.concatenate([features(picture) for picture in pictures])
     np.testing.assert_array_equal(features(paths), expected)
     np.testing.assert_array_equal(features(str(paths[2])), expected[2:3])
-    assert [len(batch) for batch in features.batches(tuple(paths))] == [4, 2]
+    assert [len(batch) for batch in features.batches(tuple(paths))] == [2, 1]
 
 
 @pytest.mark.property

@@ -1,4 +1,4 @@
-"""LPIPS: parity with the original program, a float64 NumPy oracle with random weights, invariance, and refused input."""
+"""LPIPS: parity with the original program, a float64 NumPy oracle with random weights, invariance, refused input."""
 
 import json
 import os
@@ -292,10 +292,10 @@ def test_ranges(alex):
     x, y = (image / 255 for image in pair((40, 36, 3)))
     for images, data_range, match in (
         ((x, y), None, "data_range is needed"),
-        ((x, y), (-1, 1), "no value below zero.*pass data_range=1.0"),
+        ((x, y), (-1, 1), r"no value below zero.*pass data_range=1\.0"),
         ((2 * x - 1, 2 * y - 1), 1.0, r"outside data_range=1.0; for images in -1..1 pass data_range=\(-1, 1\)"),
         ((255 * x, 255 * y), 1.0, "outside data_range"),
-        ((x, y), 255, "no value above one.*pass data_range=1.0"),
+        ((x, y), 255, r"no value above one.*pass data_range=1\.0"),
         ((x, np.where(y > 0.5, np.nan, y)), 1.0, "NaN"),
         ((x, np.where(y > 0.5, np.inf, y)), 1.0, "infinity"),
         ((x, y), (1, -1), "low < high"),
@@ -336,7 +336,7 @@ def test_shapes_dtypes_and_kinds(alex, tmp_path):
     ):
         with pytest.raises(error, match=match):
             alex(a, b)
-    with pytest.raises(ValueError, match="data_range=1.0 is for arrays"):
+    with pytest.raises(ValueError, match=r"data_range=1.0 is for arrays"):
         alex("x.png", "y.png", data_range=1.0)
 
 
@@ -351,10 +351,10 @@ def test_files_that_are_no_images(alex, tmp_path):
     Image.fromarray(np.zeros((40, 36), np.uint16)).save(tmp_path / "deep.png")
     Image.fromarray(pair((41, 36, 3))[0]).save(tmp_path / "taller.png")
     for name, error, match in (
-        ("text.png", OSError, "text.png is not an image"),
-        ("cut.png", OSError, "cut.png is damaged"),
-        ("deep.png", ValueError, "deep.png has more than 8 bits"),
-        ("taller.png", ValueError, "36x41.*36x40"),
+        ("text.png", OSError, r"text\.png is not an image"),
+        ("cut.png", OSError, r"cut\.png is damaged"),
+        ("deep.png", ValueError, r"deep\.png has more than 8 bits"),
+        ("taller.png", ValueError, r"36x41.*36x40"),
     ):
         with pytest.raises(error, match=match):
             alex(tmp_path / name, good)
@@ -369,9 +369,9 @@ def test_wrong_constructor_arguments(tmp_path):
         LPIPS("alex", weights=backbone)
     with pytest.raises(ValueError, match="precision='half'"):
         LPIPS("alex", weights=(backbone, heads), precision="half")
-    with pytest.raises(CheckpointError, match="tensor 'features.0.weight' is missing"):
+    with pytest.raises(CheckpointError, match=r"tensor 'features\.0\.weight' is missing"):
         LPIPS("alex", weights=(heads, backbone))
-    with pytest.raises(CheckpointError, match="tensor 'features.0.weight' has shape"):
+    with pytest.raises(CheckpointError, match=r"tensor 'features\.0\.weight' has shape"):
         LPIPS("vgg", weights=(backbone, heads))
     with pytest.raises(FileNotFoundError):
         LPIPS("alex", weights=(tmp_path / "absent.pth", heads))

@@ -1,4 +1,4 @@
-"""The resize kernels against float64 NumPy definitions and Pillow: within a thousandth of a level, whatever the size."""
+"""The resize kernels against float64 NumPy definitions and Pillow: within a thousandth of a level at any size."""
 
 import math
 

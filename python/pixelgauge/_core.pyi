@@ -35,10 +35,10 @@ class Combine(enum.Enum):
     sum: int
 
 class ResizeRule(enum.Enum):
-    half_pixel: int
-    tensorflow1: int
-    antialias: int
-    bicubic: int
+    half_pixel = 0
+    tensorflow1 = 1
+    antialias = 2
+    bicubic = 3
 
 class SsimOptions:
     def __init__(

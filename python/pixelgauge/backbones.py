@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from pixelgauge.presets import INCEPTION_PRESETS, InceptionPreset, preset_row
 
 Float32Array = npt.NDArray[np.float32]
 Precision = Literal["float32", "tf32", "bf16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Paths = str | Path | Sequence[str | Path]
 Providers = str | Sequence[str | tuple[str, Mapping[str, Any]]] | None
 
@@ -40,7 +41,7 @@ class ProviderError(RuntimeError):
 
 
 def onnxruntime() -> ModuleType:
-    """The onnxruntime module, or an ``ImportError`` that says which extra brings it."""
+    """Import onnxruntime, or raise an ``ImportError`` that says which extra brings it."""
     try:
         import onnxruntime as ort  # type: ignore[import-untyped]
     except ImportError as error:
@@ -62,6 +63,26 @@ def cuda_devices() -> int:
     return count.value
 
 
+def facts() -> dict[str, Any]:
+    """Tell what this machine has for the networks and what would be used, for ``pixelgauge info``."""
+    try:
+        ort = onnxruntime()
+    except ImportError:
+        return {"onnxruntime": "not installed: pip install 'pixelgauge[cpu]' (or [gpu], or [openvino])"}
+    chosen = {}
+    for precision in PRECISIONS:
+        try:
+            chosen[precision] = plan(precision=precision).provider
+        except ProviderError as error:
+            chosen[precision] = f"no: {error}"
+    return {
+        "onnxruntime": ort.__version__,
+        "providers": list(ort.get_available_providers()),
+        "cuda_devices": cuda_devices(),
+        "precisions": chosen,
+    }
+
+
 @dataclass(frozen=True)
 class Plan:
     """How a session will run: decided before onnxruntime is asked, so that it can be inspected without a device."""
@@ -77,6 +98,7 @@ class Plan:
 
     @property
     def provider(self) -> str:
+        """Provider that runs what it can; those after it take the rest."""
         return self.providers[0][0]
 
 
@@ -109,7 +131,7 @@ def plan(
     ValueError
         For a name or precision that is not known.
     """
-    if precision not in ("float32", "tf32", "bf16"):
+    if precision not in PRECISIONS:
         raise ValueError(f"precision={precision!r} is not known: use 'float32', 'tf32' or 'bf16'")
     have = list(onnxruntime().get_available_providers() if available is None else available)
     if providers is None:
@@ -213,7 +235,7 @@ class Session:
             raise ProviderError(f"{plan.provider} did not start; onnxruntime offers {', '.join(running)} instead")
 
     def run(self, inputs: Mapping[str, Float32Array]) -> list[Float32Array]:
-        """The session's outputs for a batch, in the order they were named."""
+        """Compute the session's outputs for a batch, in the order they were named."""
         return self.session.run(self.outputs, dict(inputs))  # type: ignore[no-any-return]
 
     @property
@@ -339,8 +361,8 @@ class InceptionFeatures:
     output : {"64", "192", "768", "2048", "spatial", "logits", "logits_unbiased"}, default "2048"
         ``"2048"`` for FID and KID, ``"spatial"`` for sFID, ``"logits_unbiased"`` for the Inception score.
     weights : path, optional
-        State dict in the official names, ``.pth``, ``.npz`` or ``.safetensors``. Default: the model ``inception-fid`` of
-        the cache.
+        State dict in the official names, ``.pth``, ``.npz`` or ``.safetensors``. Default: the model ``inception-fid``
+        of the cache.
     providers : str, sequence or None
         ``"cpu"``, ``"cuda"``, ``"openvino"`` or onnxruntime's providers. None: CUDA where a device answers, else the
         CPU.
@@ -451,8 +473,8 @@ class InceptionFeatures:
             pixels, _ = canonical_images(images, "images", channel_axis)
             if pixels.shape[3] != 3:
                 raise ValueError(
-                    f"images has {pixels.shape[3]} channel(s): Inception takes colour images; repeat a gray channel three "
-                    "times, drop alpha"
+                    f"images has {pixels.shape[3]} channel(s): Inception takes colour images; repeat a gray channel "
+                    "three times, drop alpha"
                 )
             low, high = checked_range({"images": pixels}, data_range)
             step = self.batch_size
@@ -460,12 +482,12 @@ class InceptionFeatures:
         return map(self._features, inputs)
 
     def resized(self, pixels: Array, low: float = 0.0, high: float = 255.0) -> Float32Array:
-        """The network's input: (N, H, W, 3) pixels in low..high as (N, 3, 299, 299), resized and scaled by the preset."""
+        """Turn (N, H, W, 3) pixels in low..high into the network's input, (N, 3, 299, 299), by the preset."""
         row = self.preset
         levels = 255 / (high - low)
         scale, offset = row.scale * levels, row.offset - row.scale * levels * low
         bounds = (row.offset, row.scale * 255 + row.offset) if row.clips else (-math.inf, math.inf)
-        rule = _core.ResizeRule.__members__[row.resize]
+        rule = getattr(_core.ResizeRule, row.resize)
         return _core.resize(pixels, rule, INCEPTION_SIZE, INCEPTION_SIZE, scale, offset, *bounds)
 
     def _from_files(self, paths: Sequence[str | Path]) -> Iterator[Float32Array]:

@@ -304,8 +304,7 @@ _TENSORS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
 _PARAMETER = "torch._utils._rebuild_parameter"
 _ORDERED_DICT = "collections.OrderedDict"
 _GLOBALS = frozenset(
-    (*_TENSORS, _PARAMETER, _ORDERED_DICT, *(f"torch.{name}" for name in _STORAGES))
-    + tuple(f"torch.storage.{name}" for name in _STORAGES)
+    [*_TENSORS, _PARAMETER, _ORDERED_DICT, *(f"torch{part}.{name}" for part in ("", ".storage") for name in _STORAGES)]
 )
 
 _PUSH_ARGUMENT = frozenset(
@@ -399,10 +398,7 @@ class _Machine:
             items_ = self.to_mark()
             self.top(list).extend(items_)
         elif name in ("SETITEM", "SETITEMS", "DICT"):
-            if name == "SETITEM":
-                pairs = [stack.pop(-2), stack.pop()]
-            else:
-                pairs = self.to_mark()
+            pairs = [stack.pop(-2), stack.pop()] if name == "SETITEM" else self.to_mark()
             if name == "DICT":
                 stack.append({})
             self.top(dict).update(zip(pairs[::2], pairs[1::2], strict=True))
@@ -489,7 +485,7 @@ def _elements(data: bytes, kind: str, order: Literal["<", ">"]) -> Tensor:
 
 
 def _tensors(state: Any, read: Callable[[_Storage], bytes], order: Literal["<", ">"]) -> dict[str, Tensor]:
-    """Views of the storages, bounds checked."""
+    """Resolve tensors to views of their storages, bounds checked."""
     if not isinstance(state, dict):
         raise CheckpointError(f"holds a {type(state).__name__}, not a state dict: save model.state_dict()")
     cache: dict[tuple[str, str], Tensor] = {}
@@ -507,8 +503,8 @@ def _tensors(state: Any, read: Callable[[_Storage], bytes], order: Literal["<", 
         reach = sum((n - 1) * stride for n, stride in zip(ref.shape, ref.strides, strict=True))
         if 0 not in ref.shape and first + reach >= len(elements):
             raise CheckpointError(
-                f"tensor {name!r} of shape {ref.shape} reaches element {first + reach} of a storage of {len(elements)}: "
-                "truncated or forged"
+                f"tensor {name!r} of shape {ref.shape} reaches element {first + reach} of a storage of "
+                f"{len(elements)}: truncated or forged"
             )
         if 0 in ref.shape:
             tensors[name] = np.empty((0,) * len(ref.shape), elements.dtype)

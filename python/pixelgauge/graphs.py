@@ -26,7 +26,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """(number, the whole field, its content) of each field of a message."""
+    """Split a message into (number, the whole field, its content)."""
     at = 0
     while at < len(data):
         start = at

@@ -1,4 +1,4 @@
-"""Pretrained models: the manifest, the cache, downloads, and conversion of official checkpoints to ONNX without PyTorch.
+"""Pretrained models: manifest, cache, downloads, and conversion of official checkpoints to ONNX without PyTorch.
 
 A converted model is a folder with ``model.onnx`` (a graph of this package, unchanged), its external data and
 ``origin.json``; any ONNX runtime can load it. Folders appear whole or not at all.
@@ -77,6 +77,7 @@ class Row:
 
     @property
     def bytes(self) -> int:
+        """Bytes in the data file."""
         return 4 * int(np.prod(self.shape))
 
 
@@ -95,9 +96,11 @@ class Model:
 
     @property
     def data_bytes(self) -> int:
+        """Bytes of the whole data file."""
         return self.rows[-1].offset + self.rows[-1].bytes
 
     def graph_bytes(self) -> bytes:
+        """Read the graph, without weights, from the package."""
         return resources.files("pixelgauge").joinpath("models", self.graph).read_bytes()
 
 
@@ -237,6 +240,7 @@ class Installed:
 
     @property
     def weights_sha256(self) -> str:
+        """Hash of the data file: the same weights have the same, whatever file they came in."""
         return str(self.origin["weights_sha256"])
 
     @property
@@ -278,7 +282,8 @@ def _open(model: Model, folder: Path) -> Installed:
         ) from error
     if data.size != model.data_bytes or origin.get("graph_sha256") != _sha256(model.graph_bytes()):
         raise ModelError(
-            f"{folder} was made by another version or is damaged: pixelgauge models remove {model.name}, then pull or add it"
+            f"{folder} was made by another version or is damaged: pixelgauge models remove {model.name}, then pull or "
+            "add it"
         )
     return Installed(model, folder, data, origin)
 

@@ -179,7 +179,8 @@ class LPIPS:
         a, b, single = canonical_pair(x, y, channel_axis)
         if a.shape[3] != 3:
             raise ValueError(
-                f"x has {a.shape[3]} channel(s): LPIPS takes colour images; repeat a gray channel three times, drop alpha"
+                f"x has {a.shape[3]} channel(s): LPIPS takes colour images; repeat a gray channel three times, drop "
+                "alpha"
             )
         low, high = checked_range({"x": a, "y": b}, data_range)
         return list(self._batches(a, b, low, high, spatial)), single
@@ -203,7 +204,8 @@ class LPIPS:
             a, b = read_rgb(left), read_rgb(right)
             if a.shape != b.shape:
                 raise ValueError(
-                    f"{left} is {a.shape[1]}x{a.shape[0]} and {right} is {b.shape[1]}x{b.shape[0]}: resize or crop one of them"
+                    f"{left} is {a.shape[1]}x{a.shape[0]} and {right} is {b.shape[1]}x{b.shape[0]}: resize or crop one "
+                    "of them"
                 )
             results += self._batches(a[np.newaxis], b[np.newaxis], 0.0, 255.0, spatial)
         return results, single
@@ -212,7 +214,8 @@ class LPIPS:
         count, height, width = a.shape[:3]
         if min(height, width) < self._smallest:
             raise ValueError(
-                f"x is {width}x{height}: {self.backbone} needs at least {self._smallest} pixels each way; enlarge the images"
+                f"x is {width}x{height}: {self.backbone} needs at least {self._smallest} pixels each way; enlarge the "
+                "images"
             )
         step = max(1, _BATCH_PIXELS // (height * width))
         session = self._session
