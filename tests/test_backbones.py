@@ -110,19 +110,14 @@ def test_session_options_and_tiny_run(squeeze):
 
 
 @pytest.mark.boundary
-def test_a_provider_that_does_not_start_is_an_error(squeeze):
+def test_a_provider_that_does_not_start_is_an_error(squeeze, monkeypatch):
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     pretended = plan("cuda", available=ALL, devices=1)
     if backbones.cuda_devices():
         pytest.skip("a CUDA device is here, so the provider would start")
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        pytest.warns(UserWarning, match="not in available provider names"),
-        pytest.raises(
-            ProviderError, match="CUDAExecutionProvider did not start; onnxruntime offers CPUExecutionProvider"
-        ),
-    ):
-        patch.setenv("NVIDIA_TF32_OVERRIDE", "0")
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
+    started = "CUDAExecutionProvider did not start; onnxruntime offers CPUExecutionProvider"
+    with pytest.warns(UserWarning, match="not in available provider"), pytest.raises(ProviderError, match=started):
         Session(squeeze, pretended, ["distance"])
 
 

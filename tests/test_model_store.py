@@ -374,10 +374,10 @@ def test_two_processes_pull_at_once(server, mirror, cache):
 
 
 @pytest.mark.property
-def test_pull_continues_after_a_break(server, mirror, cache):
+def test_pull_continues_after_a_break(server, mirror, cache, monkeypatch):
     server.behaviour = lambda handler: handler.whole(keep=0 if handler.headers.get("Range") else 9000) or True
-    with pytest.raises(ModelError, match="9000 bytes are kept"), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    with pytest.raises(ModelError, match="9000 bytes are kept"):
         model_store.pull(MODEL)
     assert not (cache / "models").exists()
     server.behaviour = None

@@ -43,7 +43,7 @@ class ProviderError(RuntimeError):
 def onnxruntime() -> ModuleType:
     """Import onnxruntime, or raise an ``ImportError`` that says which extra brings it."""
     try:
-        import onnxruntime as ort  # type: ignore[import-untyped]
+        import onnxruntime as ort
     except ImportError as error:
         raise ImportError(
             "learned metrics need onnxruntime: pip install 'pixelgauge[cpu]' (or [gpu], or [openvino])"
@@ -91,8 +91,6 @@ class Plan:
     precision: Precision
     fixed_batch: bool
     """Pad each batch to one size: a provider may choose another algorithm for another shape."""
-    config: Mapping[str, str] = field(default_factory=dict)
-    """Session configuration entries."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Environment variables that are set, unless they are, before the provider is loaded."""
 
@@ -196,6 +194,8 @@ class Session:
         What :meth:`run` returns; nothing else is computed.
     replace : mapping of str to array, optional
         Initialisers to use instead of the model's.
+    batch_size : int, optional
+        The one batch size that will be run, for providers that compile for a shape.
     """
 
     def __init__(
@@ -205,6 +205,7 @@ class Session:
         outputs: Sequence[str],
         *,
         replace: Mapping[str, Float32Array] | None = None,
+        batch_size: int | None = None,
     ) -> None:
         ort = onnxruntime()
         for name, value in plan.environment.items():
@@ -212,8 +213,8 @@ class Session:
         options = ort.SessionOptions()
         options.intra_op_num_threads = _core.get_num_threads()
         options.log_severity_level = 3
-        for name, value in plan.config.items():
-            options.add_session_config_entry(name, value)
+        if batch_size is not None:
+            options.add_free_dimension_override_by_name("N", batch_size)
         graph, initialisers = cut(weights.model.graph_bytes(), outputs)
         values = {
             row.name: weights.data[row.offset : row.offset + row.bytes].view("<f4").reshape(row.shape)
@@ -416,7 +417,8 @@ class InceptionFeatures:
         model = installed("inception-fid") if weights is None else from_files("inception-fid", [weights])
         self.output = output
         self.batch_size = int(batch_size)
-        self._session = Session(model, chosen, [output])
+        fixed = self.batch_size if chosen.fixed_batch else None
+        self._session = Session(model, chosen, [output], batch_size=fixed)
 
     @property
     def dim(self) -> int:

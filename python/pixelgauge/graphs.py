@@ -104,5 +104,5 @@ def cut(model: bytes, outputs: Sequence[str]) -> tuple[bytes, set[str]]:
             initialisers.add(name)
         parts.append(whole)
     smaller = b"".join(parts)
-    rest = b"".join(whole for number, whole, _ in _fields(model) if number != _MODEL_GRAPH)
-    return rest + _length(_MODEL_GRAPH << 3 | 2) + _length(len(smaller)) + smaller, initialisers
+    field = _length(_MODEL_GRAPH << 3 | 2) + _length(len(smaller)) + smaller
+    return b"".join(field if number == _MODEL_GRAPH else whole for number, whole, _ in _fields(model)), initialisers

@@ -673,7 +673,7 @@ def _transfer(address: str, part: Path, size: int | None, progress: bool, timeou
 def _receive(
     response: Any, part: Path, offset: int, total: int | None, address: str, progress: bool, timeout: float
 ) -> None:
-    from tqdm import tqdm  # type: ignore[import-untyped]
+    from tqdm import tqdm
 
     limit = total if total is not None else _MOST_UNKNOWN_BYTES
     received = offset

@@ -217,7 +217,8 @@ class LPIPS:
                 f"x is {width}x{height}: {self.backbone} needs at least {self._smallest} pixels each way; enlarge the "
                 "images"
             )
-        step = max(1, _BATCH_PIXELS // (height * width))
+        # Where a provider may choose another algorithm for another batch, pairs go one by one.
+        step = 1 if self._plan.fixed_batch else max(1, _BATCH_PIXELS // (height * width))
         session = self._session
         if spatial:  # a graph of its own, so that those who want no maps do not pay for them
             self._spatial_session = self._spatial_session or self._loaded(["distance", "per_layer", "spatial"])
