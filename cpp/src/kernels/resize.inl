@@ -8,7 +8,6 @@ typedef float QuadAnywhere __attribute__((vector_size(16), aligned(1), may_alias
 PG_INLINE Quad load_quad(const float* p) { return *reinterpret_cast<const QuadAnywhere*>(p); }
 PG_INLINE void store_quad(float* p, Quad q) { *reinterpret_cast<QuadAnywhere*>(p) = q; }
 PG_INLINE Quad set_quad(float x) { return x - Quad{}; }
-PG_INLINE Quad quad_of(float a, float b, float c, float d) { return Quad{a, b, c, d}; }
 PG_INLINE float quad_lane(const Quad& q, int i) { return q[i]; }
 #if defined(__FMA__)
 PG_INLINE Quad fma_quad(Quad a, Quad b, Quad c) { return (Quad)_mm_fmadd_ps((__m128)a, (__m128)b, (__m128)c); }
@@ -21,11 +20,25 @@ PG_INLINE Quad clamp_quad(Quad a, Quad low, Quad high) {
     a = a < low ? low : a;
     return a > high ? high : a;
 }
+#if defined(__clang__)
+#define PG_SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+typedef int32_t QuadLanes __attribute__((vector_size(16)));
+#define PG_SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, (QuadLanes){i, j, k, l})
+#endif
+// Four pixels to their red, green and blue: seven shuffles.
+PG_INLINE void planes_of(const Quad* p, Quad* planes) {
+    const Quad rg01 = PG_SHUFFLE(p[0], p[1], 0, 4, 1, 5), rg23 = PG_SHUFFLE(p[2], p[3], 0, 4, 1, 5);
+    const Quad b01 = PG_SHUFFLE(p[0], p[1], 2, 6, 3, 7), b23 = PG_SHUFFLE(p[2], p[3], 2, 6, 3, 7);
+    planes[0] = PG_SHUFFLE(rg01, rg23, 0, 1, 4, 5);
+    planes[1] = PG_SHUFFLE(rg01, rg23, 2, 3, 6, 7);
+    planes[2] = PG_SHUFFLE(b01, b23, 0, 1, 4, 5);
+}
+#undef PG_SHUFFLE
 #else
 struct Quad {
     float v[4];
 };
-PG_INLINE Quad quad_of(float a, float b, float c, float d) { return {{a, b, c, d}}; }
 PG_INLINE Quad load_quad(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
 PG_INLINE void store_quad(float* p, const Quad& q) {
     for (int i = 0; i < 4; ++i) p[i] = q.v[i];
@@ -40,6 +53,10 @@ PG_INLINE Quad fma_quad(const Quad& a, const Quad& b, const Quad& c) {
 PG_INLINE Quad clamp_quad(Quad a, const Quad& low, const Quad& high) {
     for (int i = 0; i < 4; ++i) a.v[i] = a.v[i] < low.v[i] ? low.v[i] : a.v[i] > high.v[i] ? high.v[i] : a.v[i];
     return a;
+}
+PG_INLINE void planes_of(const Quad* p, Quad* planes) {
+    for (int channel = 0; channel < 3; ++channel)
+        for (int i = 0; i < 4; ++i) planes[channel].v[i] = p[i].v[channel];
 }
 #endif
 
@@ -128,12 +145,12 @@ inline void resize_rows(const ResizeRows* job) {
         }
         for (int64_t x = 0; x < n; x += 4) {
             const int64_t at = x + 4 <= n ? x : n - 4;
-            const Quad p0 = load_quad(q + 4 * at), p1 = load_quad(q + 4 * at + 4);
-            const Quad p2 = load_quad(q + 4 * at + 8), p3 = load_quad(q + 4 * at + 12);
-            for (int channel = 0; channel < 3; ++channel) {
-                const Quad plane = quad_of(quad_lane(p0, channel), quad_lane(p1, channel), quad_lane(p2, channel), quad_lane(p3, channel));
-                store_quad(out + channel * job->out_plane_stride + at, clamp_quad(fma_quad(plane, scale, offset), low, high));
-            }
+            const Quad pixels[4] = {load_quad(q + 4 * at), load_quad(q + 4 * at + 4), load_quad(q + 4 * at + 8),
+                                    load_quad(q + 4 * at + 12)};
+            Quad planes[3];
+            planes_of(pixels, planes);
+            for (int channel = 0; channel < 3; ++channel)
+                store_quad(out + channel * job->out_plane_stride + at, clamp_quad(fma_quad(planes[channel], scale, offset), low, high));
         }
     }
 }
