@@ -222,8 +222,9 @@ class Session:
             if row.name in initialisers
         }
         values.update(replace or {})
-        held = [ort.OrtValue.ortvalue_from_numpy(value) for value in values.values()]
-        options.add_external_initializers(list(values), held)
+        # onnxruntime may go on reading what it has no need to rearrange, so the values live as long as the session.
+        self._held = [ort.OrtValue.ortvalue_from_numpy(value) for value in values.values()]
+        options.add_external_initializers(list(values), self._held)
         self.options = options
         self.plan = plan
         self.weights = weights
