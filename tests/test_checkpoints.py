@@ -200,6 +200,15 @@ def test_safetensors(tmp_path):
     np.testing.assert_array_equal(tensors["b"], [1.0, -2.0])
 
 
+@pytest.mark.property
+def test_safetensors_whose_length_looks_like_a_pickle(tmp_path):
+    header = {"w": {"dtype": "F32", "shape": [24], "data_offsets": [0, 96]}, "__metadata__": {"padding": ""}}
+    header["__metadata__"]["padding"] = "x" * (128 - len(json.dumps(header)))
+    path = safetensors(tmp_path / "a.safetensors", header, VALUES.tobytes())
+    assert path.read_bytes()[:2] == b"\x80\x00"
+    np.testing.assert_array_equal(read_checkpoint(path)["w"], VALUES)
+
+
 @pytest.mark.parity
 def test_safetensors_of_its_own_package(tmp_path):
     package = pytest.importorskip("safetensors.numpy", reason="the safetensors package is not installed")

@@ -112,10 +112,11 @@ def _read(file: BinaryIO, path: Path) -> dict[str, Tensor]:
             if names and all(name.endswith(".npy") for name in names):
                 return _read_npz(archive)
             return _read_zip(archive)
+    # Before the pickle: a header of 128 bytes also begins with 0x80, and torch's magic number has no brace there.
+    if head[8:9] == b"{":
+        return _read_safetensors(file, size)
     if head[:1] == b"\x80":
         return _read_legacy(file, size)
-    if len(head) > 8 and head[8:9] == b"{":
-        return _read_safetensors(file, size)
     if size == 0:
         raise CheckpointError("the file is empty")
     raise CheckpointError(
