@@ -395,3 +395,33 @@ def test_other_files(tmp_path):
     refuses(tmp_path / "c.pth", "no data.pkl")
     with pytest.raises(FileNotFoundError):
         read_checkpoint(tmp_path / "absent.pth")
+
+
+@pytest.mark.boundary
+def test_damaged_bytes_never_raise_anything_else(tmp_path):
+    """Random bytes overwritten, random ends cut off: a state dict or a CheckpointError that names the file."""
+    pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24, view=b"N"), (4, 6)))
+    header = {"w": {"dtype": "F32", "shape": [24], "data_offsets": [0, 96]}}
+    np.savez_compressed(tmp_path / "d.npz", w=VALUES, v=np.ones((3, 4)))
+    sources = [
+        zip_file(tmp_path / "a.pth", pickled, {"0": VALUES.tobytes()}).read_bytes(),
+        legacy_file(tmp_path / "b.pth", pickled, {"0": VALUES}).read_bytes(),
+        safetensors(tmp_path / "c.safetensors", header, VALUES.tobytes()).read_bytes(),
+        (tmp_path / "d.npz").read_bytes(),
+    ]
+    rng = np.random.default_rng(11)
+    path = tmp_path / "damaged"
+    refused = 0
+    for trial in range(1200):
+        data = bytearray(sources[trial % len(sources)])
+        for at in rng.integers(0, len(data), rng.integers(1, 5)):
+            data[at] = rng.integers(0, 256)
+        if rng.random() < 0.2:
+            data = data[: rng.integers(0, len(data))]
+        path.write_bytes(data)
+        try:
+            read_checkpoint(path)
+        except CheckpointError as error:
+            assert str(path) in str(error)
+            refused += 1
+    assert refused > 600

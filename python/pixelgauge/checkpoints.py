@@ -13,6 +13,7 @@ import math
 import pickletools
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
             return _read(file, path)
         except CheckpointError as error:
             raise CheckpointError(f"{path}: {error}") from error
-        except (zipfile.BadZipFile, EOFError, struct.error) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeError, struct.error) as error:
             raise CheckpointError(f"{path}: damaged or truncated: {error}") from error
 
 
@@ -135,6 +136,8 @@ def _require_sane_archive(archive: zipfile.ZipFile, size: int) -> None:
     for info in infos:
         if info.flag_bits & 1:
             raise CheckpointError(f"entry {info.filename!r} is encrypted")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise CheckpointError(f"entry {info.filename!r} is compressed by method {info.compress_type}: use deflate")
     total = sum(info.file_size for info in infos)
     if total > _MOST_EXPANSION * size + _EXPANSION_FREE_BYTES:
         raise CheckpointError(f"the archive of {size} bytes claims to hold {total}: refused as a zip bomb")
@@ -145,7 +148,7 @@ def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
         return archive.read(name)
     except KeyError:
         raise CheckpointError(f"entry {name!r} is missing from the archive") from None
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError) as error:
         raise CheckpointError(f"entry {name!r} is damaged: {error}") from error
 
 
