@@ -1,10 +1,18 @@
 """Image and generative-model metrics without PyTorch, with the published numbers, at the speed of the machine."""
 
+from typing import TYPE_CHECKING, Any
+
 from pixelgauge._version import __version__
 from pixelgauge.full_reference import SSIMComponents, ms_ssim, mse, psnr, ssim
 from pixelgauge.runtime import build_info, get_num_threads, isa, set_num_threads
 
+if TYPE_CHECKING:
+    from pixelgauge.backbones import InceptionFeatures
+    from pixelgauge.perceptual import LPIPS
+
 __all__ = [
+    "LPIPS",
+    "InceptionFeatures",
     "SSIMComponents",
     "__version__",
     "build_info",
@@ -16,3 +24,14 @@ __all__ = [
     "set_num_threads",
     "ssim",
 ]
+
+_LAZY = {"InceptionFeatures": "pixelgauge.backbones", "LPIPS": "pixelgauge.perceptual"}
+"""Names whose modules are imported when first used."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'pixelgauge' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_LAZY[name]), name)

@@ -34,6 +34,12 @@ class Combine(enum.Enum):
     product = 0
     sum = 1
 
+class ResizeRule(enum.Enum):
+    half_pixel = 0
+    tensorflow1 = 1
+    antialias = 2
+    bicubic = 3
+
 class SsimOptions:
     def __init__(
         self,
@@ -70,3 +76,13 @@ def ms_ssim(
     combine: Combine,
     clamp_negative: bool,
 ) -> _Float64Array: ...
+def resize(
+    images: _Images,
+    rule: ResizeRule,
+    height: int,
+    width: int,
+    scale: float,
+    offset: float,
+    low: float,
+    high: float,
+) -> npt.NDArray[np.float32]: ...

@@ -42,7 +42,21 @@ class MSSSIMPreset:
     weights: tuple[float, ...] = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
-_Row = TypeVar("_Row", SSIMPreset, MSSSIMPreset)
+@dataclass(frozen=True)
+class InceptionPreset:
+    """How one program resizes 8-bit images to Inception's 299x299; see :class:`pixelgauge.InceptionFeatures`."""
+
+    name: str
+    source: str
+    resize: Literal["half_pixel", "tensorflow1", "antialias", "bicubic"]
+    scale: float
+    """What the network sees is level * scale + offset."""
+    offset: float
+    clips: bool = False
+    """Overshoot beyond 0..255 is clipped."""
+
+
+_Row = TypeVar("_Row", SSIMPreset, MSSSIMPreset, InceptionPreset)
 
 
 def _table(*rows: _Row) -> Mapping[str, _Row]:
@@ -90,6 +104,31 @@ MS_SSIM_PRESETS: Mapping[str, MSSSIMPreset] = _table(
         clamp_negative=False,
     ),
     MSSSIMPreset("pytorch-msssim", "pytorch-msssim 1.0, ms_ssim()", pyramid="pool", clamp_negative=True),
+)
+
+
+INCEPTION_PRESETS: Mapping[str, InceptionPreset] = _table(
+    InceptionPreset(
+        "pytorch-fid", "pytorch-fid 0.3, bilinear without antialias, 2x - 1", "half_pixel", scale=2 / 255, offset=-1.0
+    ),
+    InceptionPreset(
+        "torch-fidelity",
+        "torch-fidelity 0.4 and ADM: TensorFlow 1's bilinear",
+        "tensorflow1",
+        scale=1 / 128,
+        offset=-1.0,
+    ),
+    InceptionPreset(
+        "torchmetrics", "torchmetrics >= 1.8, antialiased bilinear", "antialias", scale=1 / 128, offset=-1.0
+    ),
+    InceptionPreset(
+        "clean-fid",
+        "clean-fid 0.1: Pillow's bicubic in float32, clipped, not rounded",
+        "bicubic",
+        scale=1 / 128,
+        offset=-1.0,
+        clips=True,
+    ),
 )
 
 

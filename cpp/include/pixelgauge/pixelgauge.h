@@ -129,6 +129,19 @@ typedef struct pg_ms_ssim_options {
 
 PG_API pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg_ms_ssim_options* options, double* scores);
 
+/* ---- resizing for networks ---- */
+
+typedef enum pg_resize_rule {
+    PG_RESIZE_HALF_PIXEL = 0,  /* bilinear, half-pixel centres, no antialias: PyTorch's align_corners=False */
+    PG_RESIZE_TENSORFLOW1 = 1, /* bilinear at src = dst * (in / out), no half-pixel offset */
+    PG_RESIZE_ANTIALIAS = 2,   /* triangle filter stretched when shrinking: PyTorch's antialias=True, Pillow's BILINEAR */
+    PG_RESIZE_BICUBIC = 3      /* Keys' cubic, a = -1/2, stretched when shrinking: Pillow's BICUBIC in float32 */
+} pg_resize_rule;
+
+/* out (count, 3, height, width) float32: RGB images resized, then clamp(value * scale + offset, low, high). */
+PG_API pg_status pg_resize(const pg_images* images, pg_resize_rule rule, int64_t height, int64_t width, double scale, double offset,
+                           double low, double high, float* out);
+
 #ifdef __cplusplus
 }
 #endif

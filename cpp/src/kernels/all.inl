@@ -4,6 +4,7 @@
 // Written on Vec<T>:
 #include "mse.inl"
 #include "range.inl"
+#include "resize.inl"
 #include "ssim.inl"
 
 template <class T>
@@ -23,5 +24,7 @@ constexpr Kernels table(const char* name) {
             ssim_kernels<float>(),
             ssim_kernels<double>(),
             {squared_error<uint8_t>, squared_error<uint16_t>, squared_error<float>, squared_error<double>},
-            {value_range<uint8_t>, value_range<uint16_t>, value_range<float>, value_range<double>}};
+            {value_range<uint8_t>, value_range<uint16_t>, value_range<float>, value_range<double>},
+            {resize_columns<uint8_t>, resize_columns<uint16_t>, resize_columns<float>, resize_columns<double>},
+            resize_rows};
 }

@@ -40,12 +40,29 @@ struct SsimKernels {
     void (*moments)(const SsimBlock<T>*, T* const* out);  // the means of s, d, s^2, d^2, s d of one output row
 };
 
+// Four rows of a resized image: sums of `taps` pixels along x, scaled, clamped and written as planes.
+struct ResizeRows {
+    static constexpr int kRows = 4;
+    const float* rows[kRows];  // interleaved RGB, readable one element beyond the end
+    int count;                 // rows that are written
+    const int32_t* first;      // by output pixel: first input pixel
+    const float* weights;      // taps an output pixel
+    int32_t taps;
+    int64_t outputs;
+    float scale, offset, low, high;
+    float* quads;  // scratch: kRows * 4 * outputs
+    float* out;
+    int64_t out_row_stride, out_plane_stride;  // elements
+};
+
 struct Kernels {
     const char* name;
     SsimKernels<float> ssim_f32;
     SsimKernels<double> ssim_f64;
     double (*squared_error[4])(const void* x, const void* y, int64_t n);          // by pg_dtype
     void (*value_range[4])(const void* x, int64_t n, double* low, double* high);  // NaN and infinities show in the bounds
+    void (*resize_columns[4])(const void* const* rows, const float* weights, int32_t taps, int64_t n, float* out);  // by pg_dtype
+    void (*resize_rows)(const ResizeRows*);
 };
 
 extern const Kernels kBaseline;

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
+from pixelgauge import backbones, model_store
+from pixelgauge.cli.models import facts_of
 from pixelgauge.runtime import build_info
 
 
@@ -17,10 +19,14 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     """Print the facts."""
-    facts = build_info()
+    facts = {**build_info(), **backbones.facts()}
+    facts["cache"] = str(model_store.cache_folder())
+    facts["models"] = {name: facts_of(name)["state"] for name in model_store.manifest()}
     if args.json:
         print(json.dumps(facts))
     else:
         for name, value in facts.items():
+            if isinstance(value, dict):
+                value = [f"{key}: {entry}" for key, entry in value.items()]
             print(f"{name:15} {', '.join(value) if isinstance(value, list) else value}")
     return 0

@@ -1,0 +1,257 @@
+"""LPIPS, Inception and the resize kernels against PyTorch's originals and Pillow, alternating in one process.
+
+``python bench/bench_backbones.py lpips inception resize start openvino``: any of them; all by default. PyTorch,
+torchvision, lpips and pytorch-fid are only needed for the first two. Weights are drawn at random in the official names,
+which changes no operation, and both sides load the same; each case asserts that both give the same numbers. Times are
+medians of wall clock, and the processor seconds beside them.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pixelgauge
+from pixelgauge import _core, backbones, model_store
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
+
+
+def alternate(contenders: dict[str, Callable[[], Any]], per_call: int = 1) -> dict[str, tuple[float, float]]:
+    """Median wall and processor seconds an item of each, called in turn."""
+    for call in contenders.values():
+        call()
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
+    for _ in range(ROUNDS):
+        for name, call in contenders.items():
+            time.sleep(0.05)  # the other's idle threads spin for a while before they sleep
+            wall, cpu = time.perf_counter(), time.process_time()
+            call()
+            times[name].append(((time.perf_counter() - wall) / per_call, (time.process_time() - cpu) / per_call))
+    return {
+        name: (statistics.median(t[0] for t in ts), statistics.median(t[1] for t in ts)) for name, ts in times.items()
+    }
+
+
+def table(title: str, ours: str, results: dict[str, tuple[float, float]], flops: float = 0.0) -> None:
+    print(f"\n{title}")
+    wall, cpu = results[ours]
+    for name, (w, c) in results.items():
+        print(f"  {w / wall:6.2f}x wall {c / cpu:6.2f}x processor  {1e3 * w:9.3f} ms {1 / w:9.1f}/s  {name}")
+    if flops:
+        threads = pixelgauge.get_num_threads()
+        a = np.random.default_rng(0).random((2048, 2048), np.float32)
+        a @ a
+        cpu_start = time.process_time()
+        a @ a
+        peak = 2 * 2048**3 / (time.process_time() - cpu_start)
+        print(
+            f"  limit: {flops / 1e9:.2f} GFLOP at {peak / 1e9:.0f} GFLOP/s a core (NumPy's sgemm, measured now) = "
+            f"{1e3 * flops / peak:.1f} processor ms; {ours} takes {1e3 * cpu:.1f} on {threads} threads"
+        )
+
+
+def draw(name: str, folder: Path) -> tuple[list[Path], dict[str, dict[str, np.ndarray]]]:
+    """Random checkpoints of a model, as files and by role."""
+    rng = np.random.default_rng(0)
+    roles: dict[str, dict[str, np.ndarray]] = {}
+
+    def put(role: str, tensor: str, value: np.ndarray) -> None:
+        roles.setdefault(role, {})[tensor] = np.asarray(value, np.float32)
+
+    for row in model_store.model_named(name).rows:
+        normal = rng.standard_normal(row.shape)
+        fan = np.prod(row.shape[1:]) if len(row.shape) > 1 else 100
+        if row.fold is not None and len(row.shape) == 4:
+            put(row.role, f"{row.fold}.conv.weight", normal * np.sqrt(2 / fan))
+            for part in ("weight", "bias", "running_mean", "running_var"):
+                put(
+                    row.role,
+                    f"{row.fold}.bn.{part}",
+                    np.full(row.shape[0], 1.0 if part in ("weight", "running_var") else 0.1),
+                )
+        elif row.role == "heads":
+            put(row.role, str(row.tensor), np.abs(normal).reshape(*row.shape, 1, 1))
+        elif row.tensor is not None:
+            put(row.role, row.tensor, normal * np.sqrt(2 / fan))
+    paths = []
+    for role, tensors in roles.items():
+        paths.append(folder / f"{name}-{role}.npz")
+        np.savez(paths[-1], **tensors)
+    return paths, roles
+
+
+def bench_lpips(folder: Path) -> None:
+    import lpips
+    import torch
+
+    torch.set_num_threads(pixelgauge.get_num_threads())
+    paths, roles = draw("lpips-alex", folder)
+    ours = pixelgauge.LPIPS("alex", weights=paths)
+    theirs = lpips.LPIPS(net="alex", pretrained=False, pnet_rand=True, verbose=False)
+    trunk = {
+        f"{int(name.split('.')[1])}.{name.split('.')[2]}": torch.from_numpy(v) for name, v in roles["backbone"].items()
+    }
+    state = theirs.state_dict()
+    for key in state:
+        layer = key.rsplit(".", 2)
+        if key.startswith("net.slice"):
+            state[key] = trunk[".".join(layer[-2:])]
+        elif key.startswith("lin") and not key.startswith("lins"):
+            state[key] = torch.from_numpy(roles["heads"][key])
+        elif key.startswith("lins."):
+            state[key] = torch.from_numpy(roles["heads"][f"lin{key.split('.')[1]}.model.1.weight"])
+    theirs.load_state_dict(state)
+    rng = np.random.default_rng(1)
+    for count in (1, 8):
+        x, y = rng.integers(0, 256, (2, count, 256, 256, 3), np.uint8)
+        a, b = (torch.from_numpy(image.transpose(0, 3, 1, 2) / np.float32(127.5) - 1) for image in (x, y))
+
+        def original(a: Any = a, b: Any = b) -> np.ndarray:
+            with torch.inference_mode():
+                return theirs(a, b).numpy().ravel()
+
+        np.testing.assert_allclose(ours(x, y), original(), rtol=1e-5)
+        results = alternate({"pixelgauge": lambda x=x, y=y: ours(x, y), "lpips, PyTorch": original}, count)
+        # multiply-adds at 256: conv1 92e6, conv2 295e6, conv3 149e6, conv4 199e6, conv5 133e6; two images a pair
+        table(f"LPIPS alex, pairs of 256x256, {count} at a time", "pixelgauge", results, 2 * 2 * 868e6)
+
+
+def bench_inception(folder: Path) -> None:
+    import pytorch_fid.inception
+    import torch
+
+    torch.set_num_threads(pixelgauge.get_num_threads())
+    paths, roles = draw("inception-fid", folder)
+    ours = pixelgauge.InceptionFeatures(weights=paths[0], batch_size=8)
+    state = {name: torch.from_numpy(value) for name, value in roles["backbone"].items()}
+    counts = {
+        f"{n.removesuffix('.weight')}.num_batches_tracked": torch.tensor(0) for n in state if n.endswith("bn.weight")
+    }
+    pytorch_fid.inception.load_state_dict_from_url = lambda *_, **__: {**state, **counts}
+    theirs = pytorch_fid.inception.InceptionV3().eval()
+    x = np.random.default_rng(1).integers(0, 256, (8, 256, 256, 3), np.uint8)
+    a = torch.from_numpy(x.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+    last = a.contiguous(memory_format=torch.channels_last)
+
+    def original(images: Any) -> np.ndarray:
+        with torch.inference_mode():
+            return theirs(images)[0].numpy().reshape(8, 2048)
+
+    value, expected = ours(x), original(a)
+    assert np.linalg.norm(value - expected) < 1e-4 * np.linalg.norm(expected)
+    results = alternate(
+        {
+            "pixelgauge": lambda: ours(x),
+            "pytorch-fid": lambda: original(a),
+            "pytorch-fid, channels last": lambda: original(last),
+        },
+        8,
+    )
+    table("Inception features of 256x256 images, 8 at a time", "pixelgauge", results, 2 * 5.71e9)
+
+
+def bench_resize(_: Path) -> None:
+    from PIL import Image
+
+    size = (299, 299)
+
+    before = pixelgauge.get_num_threads()
+    pixelgauge.set_num_threads(1)
+    for height, width in ((256, 256), (512, 512), (1080, 1920)):
+        image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+        bytes_in = Image.fromarray(image)
+        planes = [Image.fromarray(image[..., c].astype(np.float32)) for c in range(3)]
+        for rule, name, filter_ in (
+            (_core.ResizeRule.antialias, "bilinear", Image.Resampling.BILINEAR),
+            (_core.ResizeRule.bicubic, "bicubic", Image.Resampling.BICUBIC),
+        ):
+
+            def ours(rule: Any = rule, image: Any = image) -> np.ndarray:
+                return _core.resize(image[None], rule, *size, 1.0, 0.0, -np.inf, np.inf)
+
+            def floats(filter_: Any = filter_, planes: Any = planes) -> list[Any]:
+                return [plane.resize(size, filter_) for plane in planes]
+
+            expected = np.stack([np.asarray(plane) for plane in floats()])
+            np.testing.assert_allclose(ours()[0], expected, rtol=0, atol=1e-3)
+            results = alternate(
+                {
+                    "pixelgauge": ours,
+                    "Pillow, float32, the same values": floats,
+                    "Pillow, uint8, rounded": lambda b=bytes_in, f=filter_: b.resize(size, f),
+                }
+            )
+            table(f"Resize {width}x{height} to 299x299, {name}, one thread", "pixelgauge", results)
+    pixelgauge.set_num_threads(before)
+
+
+def bench_start(folder: Path) -> None:
+    paths, _ = draw("lpips-alex", folder)
+    model_store.add("lpips-alex", paths)
+    code = (
+        "import time; start = time.perf_counter(); import numpy as np, pixelgauge; from pixelgauge import LPIPS; "
+        "imported = time.perf_counter(); metric = LPIPS('alex'); loaded = time.perf_counter(); "
+        "x = np.random.default_rng(0).integers(0, 256, (2, 256, 256, 3), np.uint8); assert metric(x[0], x[1]) > 0; "
+        "print(imported - start, loaded - imported, time.perf_counter() - loaded, "
+        "[line.split()[1] for line in open('/proc/self/status') if line.startswith('VmRSS')][0])"
+    )
+    runs = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+        runs.append([time.perf_counter() - begin, *map(float, out.split())])
+    total, imported, loaded, first, rss = (statistics.median(run[i] for run in runs) for i in range(5))
+    print(
+        f"\nCold start of LPIPS alex: {total:.2f} s process to exit: import {imported:.2f}, load {loaded:.2f}, "
+        f"first pair {first:.3f}; memory afterwards {rss / 1024:.0f} MiB"
+    )
+    assert total < 1, "the first result must come within a second"
+
+
+def bench_openvino(folder: Path) -> None:
+    if backbones.OPENVINO not in backbones.onnxruntime().get_available_providers():
+        print("\nOpenVINO: this onnxruntime does not have it")
+        return
+    paths, _ = draw("inception-fid", folder)
+    x = np.random.default_rng(1).integers(0, 256, (16, 299, 299, 3), np.uint8)
+    names = {
+        "float32, CPU": ("cpu", "float32"),
+        "float32, OpenVINO": ("openvino", "float32"),
+        "bf16, OpenVINO": ("openvino", "bf16"),
+    }
+    sessions = {
+        name: pixelgauge.InceptionFeatures(weights=paths[0], providers=provider, precision=precision, batch_size=16)  # type: ignore[arg-type]
+        for name, (provider, precision) in names.items()
+    }
+    expected = sessions["float32, CPU"](x)
+    for name, session in sessions.items():
+        error = np.linalg.norm(session(x) - expected) / np.linalg.norm(expected)
+        print(f"{name}: relative error of the features {error:.2e}")
+        assert error < (0.02 if "bf16" in name else 1e-5)
+    results = alternate({name: lambda s=s: s(x) for name, s in sessions.items()}, 16)
+    table("Inception features of 299x299 images, 16 at a time", "float32, CPU", results, 2 * 5.71e9)
+
+
+CASES = {
+    "lpips": bench_lpips,
+    "inception": bench_inception,
+    "resize": bench_resize,
+    "start": bench_start,
+    "openvino": bench_openvino,
+}
+
+if __name__ == "__main__":
+    print({k: v for k, v in pixelgauge.build_info().items() if k in ("version", "isa", "threads")})
+    with tempfile.TemporaryDirectory() as temporary:
+        os.environ["PIXELGAUGE_CACHE"] = temporary
+        for case in sys.argv[1:] or CASES:
+            CASES[case](Path(temporary))

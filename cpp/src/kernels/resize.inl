@@ -1,0 +1,156 @@
+// Separable resizing of interleaved RGB rows: down the columns at full register width, then along the row with one
+// four-lane register a pixel, which needs no gather and no transposition of the input: lanes are R, G, B and the next
+// pixel's R, which is dropped. Per output pixel and tap that is one load and one fma in each direction.
+
+#if PG_VECTOR_EXTENSIONS
+typedef float Quad __attribute__((vector_size(16)));
+typedef float QuadAnywhere __attribute__((vector_size(16), aligned(1), may_alias));
+PG_INLINE Quad load_quad(const float* p) { return *reinterpret_cast<const QuadAnywhere*>(p); }
+PG_INLINE void store_quad(float* p, Quad q) { *reinterpret_cast<QuadAnywhere*>(p) = q; }
+PG_INLINE Quad set_quad(float x) { return x - Quad{}; }
+PG_INLINE float quad_lane(const Quad& q, int i) { return q[i]; }
+#if defined(__FMA__)
+PG_INLINE Quad fma_quad(Quad a, Quad b, Quad c) { return (Quad)_mm_fmadd_ps((__m128)a, (__m128)b, (__m128)c); }
+#elif defined(__aarch64__)
+PG_INLINE Quad fma_quad(Quad a, Quad b, Quad c) { return (Quad)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+#else
+PG_INLINE Quad fma_quad(Quad a, Quad b, Quad c) { return a * b + c; }
+#endif
+PG_INLINE Quad clamp_quad(Quad a, Quad low, Quad high) {
+    a = a < low ? low : a;
+    return a > high ? high : a;
+}
+#if defined(__clang__)
+#define PG_SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+typedef int32_t QuadLanes __attribute__((vector_size(16)));
+#define PG_SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, (QuadLanes){i, j, k, l})
+#endif
+// Four pixels to their red, green and blue: seven shuffles.
+PG_INLINE void planes_of(const Quad* p, Quad* planes) {
+    const Quad rg01 = PG_SHUFFLE(p[0], p[1], 0, 4, 1, 5), rg23 = PG_SHUFFLE(p[2], p[3], 0, 4, 1, 5);
+    const Quad b01 = PG_SHUFFLE(p[0], p[1], 2, 6, 3, 7), b23 = PG_SHUFFLE(p[2], p[3], 2, 6, 3, 7);
+    planes[0] = PG_SHUFFLE(rg01, rg23, 0, 1, 4, 5);
+    planes[1] = PG_SHUFFLE(rg01, rg23, 2, 3, 6, 7);
+    planes[2] = PG_SHUFFLE(b01, b23, 0, 1, 4, 5);
+}
+#undef PG_SHUFFLE
+#else
+struct Quad {
+    float v[4];
+};
+PG_INLINE Quad load_quad(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
+PG_INLINE void store_quad(float* p, const Quad& q) {
+    for (int i = 0; i < 4; ++i) p[i] = q.v[i];
+}
+PG_INLINE Quad set_quad(float x) { return {{x, x, x, x}}; }
+PG_INLINE float quad_lane(const Quad& q, int i) { return q.v[i]; }
+PG_INLINE Quad fma_quad(const Quad& a, const Quad& b, const Quad& c) {
+    Quad r;
+    for (int i = 0; i < 4; ++i) r.v[i] = a.v[i] * b.v[i] + c.v[i];
+    return r;
+}
+PG_INLINE Quad clamp_quad(Quad a, const Quad& low, const Quad& high) {
+    for (int i = 0; i < 4; ++i) a.v[i] = a.v[i] < low.v[i] ? low.v[i] : a.v[i] > high.v[i] ? high.v[i] : a.v[i];
+    return a;
+}
+PG_INLINE void planes_of(const Quad* p, Quad* planes) {
+    for (int channel = 0; channel < 3; ++channel)
+        for (int i = 0; i < 4; ++i) planes[channel].v[i] = p[i].v[channel];
+}
+#endif
+
+// Integers widen through int32, the one conversion that is a single instruction everywhere.
+template <class In>
+struct ResizeLoad : LoadAs<float, In> {};
+template <>
+struct ResizeLoad<uint8_t> {
+    static PG_INLINE Vec<float> load(const uint8_t* p) { return Ints<float>::load(p).convert(); }
+};
+template <>
+struct ResizeLoad<uint16_t> {
+    static PG_INLINE Vec<float> load(const uint16_t* p) { return Ints<float>::load(p).convert(); }
+};
+
+// out[i] = sum over t of weights[t] * rows[t][i]. The last, partial register goes through a padded copy.
+template <class In>
+void resize_columns(const void* const* rows, const float* weights, int32_t taps, int64_t n, float* out) {
+    constexpr int L = Vec<float>::lanes, Unroll = 4;
+    int64_t i = 0;
+    for (; i + Unroll * L <= n; i += Unroll * L) {
+        Vec<float> sums[Unroll];
+        for (int k = 0; k < Unroll; ++k) sums[k] = Vec<float>::set1(0);
+        for (int32_t t = 0; t < taps; ++t) {
+            const Vec<float> w = Vec<float>::set1(weights[t]);
+            const In* row = static_cast<const In*>(rows[t]) + i;
+            for (int k = 0; k < Unroll; ++k) sums[k] = fma(ResizeLoad<In>::load(row + k * L), w, sums[k]);
+        }
+        for (int k = 0; k < Unroll; ++k) sums[k].store(out + i + k * L);
+    }
+    for (; i < n; i += L) {
+        const int64_t left = n - i < L ? n - i : L;
+        Vec<float> sum = Vec<float>::set1(0);
+        for (int32_t t = 0; t < taps; ++t) {
+            const In* row = static_cast<const In*>(rows[t]) + i;
+            In padded[L] = {};
+            if (left < L) {
+                for (int64_t k = 0; k < left; ++k) padded[k] = row[k];
+                row = padded;
+            }
+            sum = fma(ResizeLoad<In>::load(row), Vec<float>::set1(weights[t]), sum);
+        }
+        float values[L];
+        sum.store(values);
+        for (int64_t k = 0; k < left; ++k) out[i + k] = values[k];
+    }
+}
+
+// Four rows of a band along x, into one quad a pixel. Rows are readable one element beyond their end.
+inline void resize_rows(const ResizeRows* job) {
+    const float* const r0 = job->rows[0];
+    const float* const r1 = job->rows[1];
+    const float* const r2 = job->rows[2];
+    const float* const r3 = job->rows[3];
+    const int32_t taps = job->taps;
+    float* quads[4] = {job->quads, job->quads + 4 * job->outputs, job->quads + 8 * job->outputs, job->quads + 12 * job->outputs};
+    for (int64_t x = 0; x < job->outputs; ++x) {
+        const int64_t first = 3 * static_cast<int64_t>(job->first[x]);
+        const float* const weights = job->weights + x * taps;
+        Quad a = set_quad(0), b = a, c = a, d = a;
+        for (int32_t t = 0; t < taps; ++t) {
+            const Quad w = set_quad(weights[t]);
+            const int64_t at = first + 3 * t;
+            a = fma_quad(load_quad(r0 + at), w, a);
+            b = fma_quad(load_quad(r1 + at), w, b);
+            c = fma_quad(load_quad(r2 + at), w, c);
+            d = fma_quad(load_quad(r3 + at), w, d);
+        }
+        store_quad(quads[0] + 4 * x, a);
+        store_quad(quads[1] + 4 * x, b);
+        store_quad(quads[2] + 4 * x, c);
+        store_quad(quads[3] + 4 * x, d);
+    }
+    // To planes: four pixels at a time, the last group overlapping the one before.
+    const Quad scale = set_quad(job->scale), offset = set_quad(job->offset), low = set_quad(job->low), high = set_quad(job->high);
+    for (int r = 0; r < job->count; ++r) {
+        const float* const q = quads[r];
+        float* const out = job->out + r * job->out_row_stride;
+        const int64_t n = job->outputs;
+        if (n < 4) {
+            for (int64_t x = 0; x < n; ++x) {
+                const Quad p = clamp_quad(fma_quad(load_quad(q + 4 * x), scale, offset), low, high);
+                for (int channel = 0; channel < 3; ++channel) out[channel * job->out_plane_stride + x] = quad_lane(p, channel);
+            }
+            continue;
+        }
+        for (int64_t x = 0; x < n; x += 4) {
+            const int64_t at = x + 4 <= n ? x : n - 4;
+            const Quad pixels[4] = {load_quad(q + 4 * at), load_quad(q + 4 * at + 4), load_quad(q + 4 * at + 8),
+                                    load_quad(q + 4 * at + 12)};
+            Quad planes[3];
+            planes_of(pixels, planes);
+            for (int channel = 0; channel < 3; ++channel)
+                store_quad(out + channel * job->out_plane_stride + at, clamp_quad(fma_quad(planes[channel], scale, offset), low, high));
+        }
+    }
+}

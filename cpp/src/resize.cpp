@@ -1,0 +1,178 @@
+// Resizing by the rules of the programs that compute Inception features. Each output row is computed alone, from tables
+// made in float64, so that no bit depends on the batch or on the threads.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "images.h"
+#include "kernels/table.h"
+#include "status.h"
+#include "threads.h"
+
+namespace pixelgauge {
+
+namespace {
+
+constexpr int64_t kMostPixels = int64_t{1} << 28;  // a side; 3 * 4 bytes * this stays far from overflow
+constexpr int64_t kBand = 32;                      // output rows a task: 10 tasks for 299 rows
+
+// Output i is the sum over t < taps of weights[i * taps + t] * input[first[i] + t].
+struct Taps {
+    int32_t taps = 1;
+    std::vector<int32_t> first;
+    std::vector<float> weights;
+};
+
+struct Span {
+    int64_t first;
+    std::vector<double> weights;
+};
+
+// Two neighbours by distance. Positions before the first pixel are moved onto it, beyond the last repeated.
+Span linear_span(double at, int64_t in) {
+    at = std::max(at, 0.0);
+    const int64_t low = std::min(static_cast<int64_t>(at), in - 1), high = std::min(low + 1, in - 1);
+    const double fraction = std::min(at - static_cast<double>(low), 1.0);
+    if (high == low) return {low, {1.0}};
+    return {low, {1 - fraction, fraction}};
+}
+
+double triangle(double x) { return std::max(0.0, 1 - std::fabs(x)); }
+
+double cubic(double x) {  // Keys 1981 with a = -1/2, as Pillow
+    x = std::fabs(x);
+    if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
+    return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
+}
+
+// Pillow's rule, which PyTorch's antialias=True follows: the filter is stretched when shrinking, cut at the edges and
+// normalised.
+Span filter_span(int64_t i, int64_t in, int64_t out, double (*filter)(double), double support) {
+    const double scale = static_cast<double>(in) / static_cast<double>(out), stretch = std::max(scale, 1.0);
+    const double centre = (static_cast<double>(i) + 0.5) * scale, reach = support * stretch;
+    const int64_t low = std::max<int64_t>(static_cast<int64_t>(centre - reach + 0.5), 0);
+    const int64_t high = std::min(static_cast<int64_t>(centre + reach + 0.5), in);
+    Span span{low, {}};
+    double sum = 0;
+    for (int64_t k = low; k < high; ++k) {
+        span.weights.push_back(filter((static_cast<double>(k) - centre + 0.5) / stretch));
+        sum += span.weights.back();
+    }
+    for (double& w : span.weights) w /= sum;
+    return span;
+}
+
+Taps contributions(pg_resize_rule rule, int64_t in, int64_t out) {
+    std::vector<Span> spans;
+    size_t longest = 1;
+    const double scale = static_cast<double>(in) / static_cast<double>(out);
+    for (int64_t i = 0; i < out; ++i) {
+        const double at = static_cast<double>(i);
+        Span span{0, {1.0}};
+        switch (rule) {
+            case PG_RESIZE_HALF_PIXEL:
+                span = linear_span((at + 0.5) * scale - 0.5, in);
+                break;
+            case PG_RESIZE_TENSORFLOW1:
+                span = linear_span(at * scale, in);
+                break;
+            case PG_RESIZE_ANTIALIAS:
+                span = filter_span(i, in, out, triangle, 1);
+                break;
+            case PG_RESIZE_BICUBIC:
+                span = filter_span(i, in, out, cubic, 2);
+                break;
+        }
+        std::vector<double>& w = span.weights;
+        while (w.size() > 1 && w.back() == 0) w.pop_back();
+        while (w.size() > 1 && w.front() == 0) w.erase(w.begin()), ++span.first;
+        longest = std::max(longest, w.size());
+        spans.push_back(std::move(span));
+    }
+    Taps taps;
+    taps.taps = static_cast<int32_t>(longest);
+    taps.weights.assign(static_cast<size_t>(out) * longest, 0.0F);
+    for (size_t i = 0; i < spans.size(); ++i) {
+        // Short spans are padded with zeros, and moved left where that would leave the image.
+        const int64_t first = std::min(spans[i].first, in - taps.taps);
+        taps.first.push_back(static_cast<int32_t>(first));
+        for (size_t t = 0; t < spans[i].weights.size(); ++t)
+            taps.weights[i * longest + static_cast<size_t>(spans[i].first - first) + t] = static_cast<float>(spans[i].weights[t]);
+    }
+    return taps;
+}
+
+}  // namespace
+
+}  // namespace pixelgauge
+
+extern "C" pg_status pg_resize(const pg_images* images, pg_resize_rule rule, int64_t height, int64_t width, double scale, double offset,
+                               double low, double high, float* out) {
+    using namespace pixelgauge;
+    return guarded([&] {
+        require_images(images, "images");
+        require(images->channels == 3, "images has " + std::to_string(images->channels) + " channels: resizing takes RGB, 3");
+        require(rule >= PG_RESIZE_HALF_PIXEL && rule <= PG_RESIZE_BICUBIC, "rule=" + std::to_string(rule) + " is not a pg_resize_rule");
+        require(height > 0 && width > 0 && height <= kMostPixels && width <= kMostPixels,
+                "height=" + std::to_string(height) + ", width=" + std::to_string(width) + " must be positive");
+        require(images->height <= kMostPixels && images->width <= kMostPixels, "images is too large: a side has more than 2^28 pixels");
+        require(std::isfinite(scale) && std::isfinite(offset), "scale and offset must be finite");
+        require(low <= high, "low must not exceed high");
+        require(out != nullptr || images->count == 0, "out is NULL");
+        const Kernels& table = kernels();
+        const Taps rows = contributions(rule, images->height, height), columns = contributions(rule, images->width, width);
+        const int64_t bands = (height + kBand - 1) / kBand, n = images->width * 3;
+        const int64_t row_bytes = n * element_bytes(images->dtype);
+        parallel_for(images->count * bands, [&](int64_t task) {
+            const int64_t image = task / bands, top = task % bands * kBand, bottom = std::min(top + kBand, height);
+            const View view(*images, image, 0, 3);
+            RowReader reader(view, 0, view.width, 0, Border::None);
+            const int64_t input_top = *std::min_element(rows.first.begin() + top, rows.first.begin() + bottom);
+            const int64_t input_bottom = *std::max_element(rows.first.begin() + top, rows.first.begin() + bottom) + rows.taps;
+            // A packed row is read where it lies; the rows of other layouts are packed once for the whole band.
+            std::vector<const void*> input(static_cast<size_t>(input_bottom - input_top));
+            std::vector<char> packed;
+            for (int64_t r = input_top; r < input_bottom; ++r) {
+                const void* row = reader.row(r);
+                const char* const at = static_cast<const char*>(row);
+                if (at < view.begin || at >= view.end) {
+                    if (packed.empty()) packed.resize(static_cast<size_t>((input_bottom - input_top) * row_bytes));
+                    char* const copy = packed.data() + (r - input_top) * row_bytes;
+                    std::memcpy(copy, row, static_cast<size_t>(row_bytes));
+                    row = copy;
+                }
+                input[static_cast<size_t>(r - input_top)] = row;
+            }
+            constexpr int64_t kRows = ResizeRows::kRows;
+            const int64_t stride = n + 4;
+            std::vector<float> sums(static_cast<size_t>(kRows * stride)), quads(static_cast<size_t>(kRows * 4 * width));
+            ResizeRows job{};
+            job.first = columns.first.data();
+            job.weights = columns.weights.data();
+            job.taps = columns.taps;
+            job.outputs = width;
+            job.scale = static_cast<float>(scale);
+            job.offset = static_cast<float>(offset);
+            job.low = static_cast<float>(low);
+            job.high = static_cast<float>(high);
+            job.quads = quads.data();
+            job.out_row_stride = width;
+            job.out_plane_stride = height * width;
+            for (int64_t r = 0; r < kRows; ++r) job.rows[r] = sums.data() + r * stride;
+            for (int64_t y = top; y < bottom; y += kRows) {
+                job.count = static_cast<int>(std::min(kRows, bottom - y));
+                for (int64_t r = 0; r < job.count; ++r) {
+                    const size_t at = static_cast<size_t>(y + r);
+                    table.resize_columns[images->dtype](input.data() + (rows.first[at] - input_top),
+                                                        rows.weights.data() + at * static_cast<size_t>(rows.taps), rows.taps, n,
+                                                        sums.data() + r * stride);
+                }
+                job.out = out + (image * 3 * height + y) * width;
+                table.resize_rows(&job);
+            }
+        });
+    });
+}

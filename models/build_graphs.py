@@ -1,0 +1,421 @@
+"""Writes the weight-free ONNX graphs and the manifest beside this file; needs the onnx package, which no user needs.
+
+Every weight is ONNX external data in ``weights.bin``, at an offset fixed here, so that a graph is tens of kilobytes and
+a converted model is this graph, unchanged, beside that one file. BatchNorm is folded into the convolutions: the graphs
+hold none, and the manifest says which tensors of the official checkpoint make which initialiser.
+
+Run ``python models/build_graphs.py`` to rewrite the files; with ``--check`` it only says whether they are up to date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+HERE = Path(__file__).parent
+OPSET, IR_VERSION = 18, 9  # read by onnxruntime >= 1.17
+DATA_FILE = "weights.bin"
+ALIGNMENT = 64  # of each tensor in the data file: a cache line, and what vector loads want
+INLINE_BYTES = 128  # onnxruntime's shape inference reads small constants, which must be in the graph
+INCEPTION_EPS = 1e-3
+SPATIAL_CHANNELS = 7  # sFID: the first channels of Mixed_6d's 1x1 branch, 7 * 17 * 17 = 2023 values
+
+
+class Graph:
+    """Collects nodes and initialisers; initialisers too large to be inline become external data."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.nodes: list[onnx.NodeProto] = []
+        self.initialisers: list[onnx.TensorProto] = []
+        self.tensors: list[dict[str, Any]] = []
+        self.end = 0
+
+    def node(self, op: str, inputs: Sequence[str], output: str | Sequence[str], **attributes: Any) -> str:
+        outputs = [output] if isinstance(output, str) else list(output)
+        self.nodes.append(helper.make_node(op, list(inputs), outputs, name=outputs[0], **attributes))
+        return outputs[0]
+
+    def constant(self, name: str, value: Any, dtype: type[np.generic]) -> str:
+        array = np.asarray(value, dtype)
+        assert array.nbytes < INLINE_BYTES, name
+        self.initialisers.append(numpy_helper.from_array(array, name))
+        return name
+
+    def weight(self, name: str, shape: Sequence[int], source: dict[str, str]) -> str:
+        """External float32 initialiser; `source` says where its values come from."""
+        tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)
+        tensor.data_location = TensorProto.EXTERNAL
+        offset, length = self.end, 4 * math.prod(shape)
+        for key, value in (("location", DATA_FILE), ("offset", offset), ("length", length)):
+            tensor.external_data.add(key=key, value=str(value))
+        self.initialisers.append(tensor)
+        self.tensors.append({"name": name, "shape": list(shape), "offset": offset, **source})
+        self.end = -(-(offset + length) // ALIGNMENT) * ALIGNMENT
+        return name
+
+    def model(self, inputs: dict[str, list[Any]], outputs: dict[str, list[Any]]) -> bytes:
+        def infos(values: dict[str, list[Any]]) -> list[onnx.ValueInfoProto]:
+            return [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in values.items()]
+
+        graph = helper.make_graph(self.nodes, self.name, infos(inputs), infos(outputs), self.initialisers)
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="pixelgauge"
+        )
+        return bytes(model.SerializeToString(deterministic=True))
+
+
+# ---- LPIPS --------------------------------------------------------------------------------------------------------
+
+# A backbone is a list of steps: convolution (index in `features`, channels in, out, kernel, stride, padding), "tap" (a
+# feature map that LPIPS compares), pool, or a SqueezeNet fire module (index, in, squeeze, expand).
+ALEX: list[Any] = [
+    ("conv", 0, 3, 64, 11, 4, 2), "tap", ("pool", 3, 2, 0),
+    ("conv", 3, 64, 192, 5, 1, 2), "tap", ("pool", 3, 2, 0),
+    ("conv", 6, 192, 384, 3, 1, 1), "tap",
+    ("conv", 8, 384, 256, 3, 1, 1), "tap",
+    ("conv", 10, 256, 256, 3, 1, 1), "tap",
+]  # fmt: skip
+VGG: list[Any] = [
+    ("conv", 0, 3, 64, 3, 1, 1), ("conv", 2, 64, 64, 3, 1, 1), "tap", ("pool", 2, 2, 0),
+    ("conv", 5, 64, 128, 3, 1, 1), ("conv", 7, 128, 128, 3, 1, 1), "tap", ("pool", 2, 2, 0),
+    ("conv", 10, 128, 256, 3, 1, 1), ("conv", 12, 256, 256, 3, 1, 1), ("conv", 14, 256, 256, 3, 1, 1), "tap",
+    ("pool", 2, 2, 0),
+    ("conv", 17, 256, 512, 3, 1, 1), ("conv", 19, 512, 512, 3, 1, 1), ("conv", 21, 512, 512, 3, 1, 1), "tap",
+    ("pool", 2, 2, 0),
+    ("conv", 24, 512, 512, 3, 1, 1), ("conv", 26, 512, 512, 3, 1, 1), ("conv", 28, 512, 512, 3, 1, 1), "tap",
+]  # fmt: skip
+SQUEEZE: list[Any] = [
+    ("conv", 0, 3, 64, 3, 2, 0), "tap", ("pool", 3, 2, 1),
+    ("fire", 3, 64, 16, 64), ("fire", 4, 128, 16, 64), "tap", ("pool", 3, 2, 1),
+    ("fire", 6, 128, 32, 128), ("fire", 7, 256, 32, 128), "tap", ("pool", 3, 2, 1),
+    ("fire", 9, 256, 48, 192), "tap",
+    ("fire", 10, 384, 48, 192), "tap",
+    ("fire", 11, 384, 64, 256), "tap",
+    ("fire", 12, 512, 64, 256), "tap",
+]  # fmt: skip
+
+
+def conv_relu(g: Graph, x: str, name: str, channels: int, filters: int, kernel: int, stride: int, padding: int) -> str:
+    source = {"role": "backbone"}
+    weight = g.weight(f"{name}.weight", [filters, channels, kernel, kernel], {**source, "tensor": f"{name}.weight"})
+    bias = g.weight(f"{name}.bias", [filters], {**source, "tensor": f"{name}.bias"})
+    geometry = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "pads": [padding] * 4}
+    return g.node("Relu", [g.node("Conv", [x, weight, bias], f"{name}.conv", **geometry)], f"{name}.relu")
+
+
+def lpips(name: str, steps: list[Any]) -> tuple[bytes, Graph]:
+    """Both images as one batch through the backbone; per layer the unit-normalised squared difference, and its head."""
+    g = Graph(name)
+    g.constant("shift", np.reshape([-0.030, -0.088, -0.188], (1, 3, 1, 1)), np.float32)
+    g.constant("scale", np.reshape([0.458, 0.448, 0.450], (1, 3, 1, 1)), np.float32)
+    g.constant("epsilon", 1e-10, np.float32)
+    g.constant("flat_shape", [0, 0, -1], np.int64)
+    g.constant("layer_axis", [1], np.int64)
+    x = g.node("Concat", ["x", "y"], "pair", axis=0)
+    x = g.node("Div", [g.node("Sub", [x, "shift"], "shifted"), "scale"], "scaled")
+    taps: list[tuple[str, int]] = []
+    channels = 3
+    for i, step in enumerate(steps):
+        if step == "tap":
+            taps.append((x, channels))
+        elif step[0] == "pool":
+            _, kernel, stride, ceil = step
+            x = g.node("MaxPool", [x], f"pool{i}", kernel_shape=[kernel] * 2, strides=[stride] * 2, ceil_mode=ceil)
+        elif step[0] == "conv":
+            _, index, fan_in, channels, kernel, stride, padding = step
+            x = conv_relu(g, x, f"features.{index}", fan_in, channels, kernel, stride, padding)
+        else:
+            _, index, fan_in, squeeze, expand = step
+            fire = f"features.{index}"
+            squeezed = conv_relu(g, x, f"{fire}.squeeze", fan_in, squeeze, 1, 1, 0)
+            halves = [
+                conv_relu(g, squeezed, f"{fire}.expand1x1", squeeze, expand, 1, 1, 0),
+                conv_relu(g, squeezed, f"{fire}.expand3x3", squeeze, expand, 3, 1, 1),
+            ]
+            x = g.node("Concat", halves, f"{fire}.out", axis=1)
+            channels = 2 * expand
+
+    maps, layers = [], []
+    for i, (tap, width) in enumerate(taps):
+        head = g.weight(f"lin{i}.weight", [1, width], {"role": "heads", "tensor": f"lin{i}.model.1.weight"})
+        ones = f"ones{width}"
+        if ones not in names(g):
+            g.weight(ones, [1, width], {"role": "ones"})
+        # Sums over channels are products with a row of ones: the matrix kernel reads its input once, in order.
+        flat = g.node("Reshape", [tap, "flat_shape"], f"flat{i}")
+        square = g.node("MatMul", [ones, g.node("Mul", [flat, flat], f"squares{i}")], f"square_norm{i}")
+        norm = g.node("Add", [g.node("Sqrt", [square], f"root{i}"), "epsilon"], f"norm{i}")
+        g.node("Split", [g.node("Div", [flat, norm], f"unit{i}")], [f"unit{i}.x", f"unit{i}.y"], axis=0, num_outputs=2)
+        difference = g.node("Sub", [f"unit{i}.x", f"unit{i}.y"], f"difference{i}")
+        weighted = g.node("MatMul", [head, g.node("Mul", [difference, difference], f"squared{i}")], f"weighted{i}")
+        # Back to the tap's height and width, then to the image's.
+        g.node("Shape", [tap], f"size{i}", start=2)
+        g.node("Shape", [f"unit{i}.x"], f"count{i}", end=1)
+        g.node("Concat", [f"count{i}", "one", f"size{i}"], f"map_shape{i}", axis=0)
+        small = g.node("Reshape", [weighted, f"map_shape{i}"], f"map{i}")
+        # Not ReduceMean, whose order of summation in onnxruntime depends on the batch.
+        layers.append(g.node("Flatten", [g.node("GlobalAveragePool", [small], f"mean{i}")], f"layer{i}"))
+        g.node("Concat", [f"count{i}", "one", "image_size"], f"full_shape{i}", axis=0)
+        maps.append(
+            g.node(
+                "Resize",
+                [small, "", "", f"full_shape{i}"],
+                f"full{i}",
+                mode="linear",
+                coordinate_transformation_mode="half_pixel",
+            )
+        )
+    g.constant("one", [1], np.int64)
+    g.nodes.insert(0, helper.make_node("Shape", ["x"], ["image_size"], name="image_size", start=2))
+    g.node("Concat", layers, "per_layer", axis=1)
+    g.node("Squeeze", [g.node("Sum", layers, "total"), "layer_axis"], "distance")
+    g.node("Squeeze", [g.node("Sum", maps, "summed"), "layer_axis"], "spatial")
+    image = ["N", 3, "H", "W"]
+    outputs = {"distance": ["N"], "per_layer": ["N", len(taps)], "spatial": ["N", "H", "W"]}
+    return g.model({"x": image, "y": image}, outputs), g
+
+
+def names(g: Graph) -> set[str]:
+    return {tensor["name"] for tensor in g.tensors}
+
+
+# ---- Inception ----------------------------------------------------------------------------------------------------
+
+
+class Inception(Graph):
+    """The 2015-12-05 network in the layout of the PyTorch checkpoint, BatchNorm folded."""
+
+    def conv(
+        self,
+        x: str,
+        name: str,
+        channels: int,
+        filters: int,
+        kernel: tuple[int, int],
+        stride: int = 1,
+        padding: tuple[int, int] = (0, 0),
+    ) -> str:
+        source = {"role": "backbone", "fold": name}
+        weight = self.weight(f"{name}.weight", [filters, channels, *kernel], source)
+        bias = self.weight(f"{name}.bias", [filters], source)
+        geometry = {"kernel_shape": kernel, "strides": [stride] * 2, "pads": [*padding, *padding]}
+        return self.node("Relu", [self.node("Conv", [x, weight, bias], f"{name}.conv", **geometry)], f"{name}.relu")
+
+    def max_pool(self, x: str, name: str, stride: int, padding: int) -> str:
+        return self.node("MaxPool", [x], name, kernel_shape=[3, 3], strides=[stride] * 2, pads=[padding] * 4)
+
+    def average_pool(self, x: str, name: str) -> str:
+        # Excluding the padding, as TensorFlow does.
+        return self.node(
+            "AveragePool", [x], name, kernel_shape=[3, 3], strides=[1, 1], pads=[1] * 4, count_include_pad=0
+        )
+
+    def concat(self, branches: Sequence[str], name: str) -> str:
+        return self.node("Concat", branches, name, axis=1)
+
+    def block_a(self, x: str, name: str, channels: int, pool_features: int) -> str:
+        one = self.conv(x, f"{name}.branch1x1", channels, 64, (1, 1))
+        five = self.conv(x, f"{name}.branch5x5_1", channels, 48, (1, 1))
+        five = self.conv(five, f"{name}.branch5x5_2", 48, 64, (5, 5), padding=(2, 2))
+        three = self.conv(x, f"{name}.branch3x3dbl_1", channels, 64, (1, 1))
+        three = self.conv(three, f"{name}.branch3x3dbl_2", 64, 96, (3, 3), padding=(1, 1))
+        three = self.conv(three, f"{name}.branch3x3dbl_3", 96, 96, (3, 3), padding=(1, 1))
+        pool = self.average_pool(x, f"{name}.pool")
+        pool = self.conv(pool, f"{name}.branch_pool", channels, pool_features, (1, 1))
+        return self.concat([one, five, three, pool], name)
+
+    def block_b(self, x: str, name: str) -> str:
+        three = self.conv(x, f"{name}.branch3x3", 288, 384, (3, 3), stride=2)
+        double = self.conv(x, f"{name}.branch3x3dbl_1", 288, 64, (1, 1))
+        double = self.conv(double, f"{name}.branch3x3dbl_2", 64, 96, (3, 3), padding=(1, 1))
+        double = self.conv(double, f"{name}.branch3x3dbl_3", 96, 96, (3, 3), stride=2)
+        return self.concat([three, double, self.max_pool(x, f"{name}.pool", 2, 0)], name)
+
+    def block_c(self, x: str, name: str, inner: int) -> tuple[str, str]:
+        wide, tall = {"kernel": (1, 7), "padding": (0, 3)}, {"kernel": (7, 1), "padding": (3, 0)}
+        one = self.conv(x, f"{name}.branch1x1", 768, 192, (1, 1))
+        seven = self.conv(x, f"{name}.branch7x7_1", 768, inner, (1, 1))
+        seven = self.conv(seven, f"{name}.branch7x7_2", inner, inner, **wide)
+        seven = self.conv(seven, f"{name}.branch7x7_3", inner, 192, **tall)
+        double = self.conv(x, f"{name}.branch7x7dbl_1", 768, inner, (1, 1))
+        double = self.conv(double, f"{name}.branch7x7dbl_2", inner, inner, **tall)
+        double = self.conv(double, f"{name}.branch7x7dbl_3", inner, inner, **wide)
+        double = self.conv(double, f"{name}.branch7x7dbl_4", inner, inner, **tall)
+        double = self.conv(double, f"{name}.branch7x7dbl_5", inner, 192, **wide)
+        pool = self.conv(self.average_pool(x, f"{name}.pool"), f"{name}.branch_pool", 768, 192, (1, 1))
+        return self.concat([one, seven, double, pool], name), one
+
+    def block_d(self, x: str, name: str) -> str:
+        three = self.conv(x, f"{name}.branch3x3_1", 768, 192, (1, 1))
+        three = self.conv(three, f"{name}.branch3x3_2", 192, 320, (3, 3), stride=2)
+        seven = self.conv(x, f"{name}.branch7x7x3_1", 768, 192, (1, 1))
+        seven = self.conv(seven, f"{name}.branch7x7x3_2", 192, 192, (1, 7), padding=(0, 3))
+        seven = self.conv(seven, f"{name}.branch7x7x3_3", 192, 192, (7, 1), padding=(3, 0))
+        seven = self.conv(seven, f"{name}.branch7x7x3_4", 192, 192, (3, 3), stride=2)
+        return self.concat([three, seven, self.max_pool(x, f"{name}.pool", 2, 0)], name)
+
+    def block_e(self, x: str, name: str, channels: int, pool: str) -> str:
+        one = self.conv(x, f"{name}.branch1x1", channels, 320, (1, 1))
+        three = self.conv(x, f"{name}.branch3x3_1", channels, 384, (1, 1))
+        double = self.conv(x, f"{name}.branch3x3dbl_1", channels, 448, (1, 1))
+        double = self.conv(double, f"{name}.branch3x3dbl_2", 448, 384, (3, 3), padding=(1, 1))
+        halves = [
+            self.conv(stem, f"{name}.{branch}", 384, 384, kernel, padding=padding)
+            for stem, prefix in ((three, "branch3x3_2"), (double, "branch3x3dbl_3"))
+            for branch, kernel, padding in ((f"{prefix}a", (1, 3), (0, 1)), (f"{prefix}b", (3, 1), (1, 0)))
+        ]
+        return self.concat([one, *halves, self.conv(pool, f"{name}.branch_pool", channels, 192, (1, 1))], name)
+
+    def mean(self, x: str, name: str) -> str:
+        return self.node("Flatten", [self.node("GlobalAveragePool", [x], f"{name}.mean")], name)
+
+
+def inception(name: str) -> tuple[bytes, Graph]:
+    """Images at 299x299 in the range that the presets give; every output that a metric of the family reads."""
+    g = Inception(name)
+    x = g.conv("images", "Conv2d_1a_3x3", 3, 32, (3, 3), stride=2)
+    x = g.conv(x, "Conv2d_2a_3x3", 32, 32, (3, 3))
+    x = g.conv(x, "Conv2d_2b_3x3", 32, 64, (3, 3), padding=(1, 1))
+    x = g.max_pool(x, "MaxPool_1", 2, 0)
+    g.mean(x, "64")
+    x = g.conv(x, "Conv2d_3b_1x1", 64, 80, (1, 1))
+    x = g.conv(x, "Conv2d_4a_3x3", 80, 192, (3, 3))
+    x = g.max_pool(x, "MaxPool_2", 2, 0)
+    g.mean(x, "192")
+    x = g.block_a(x, "Mixed_5b", 192, 32)
+    x = g.block_a(x, "Mixed_5c", 256, 64)
+    x = g.block_a(x, "Mixed_5d", 288, 64)
+    x = g.block_b(x, "Mixed_6a")
+    x, _ = g.block_c(x, "Mixed_6b", 128)
+    x, _ = g.block_c(x, "Mixed_6c", 160)
+    x, one = g.block_c(x, "Mixed_6d", 160)
+    for key, value in (("channels_begin", 0), ("channels_end", SPATIAL_CHANNELS), ("channels_axis", 1)):
+        g.constant(key, [value], np.int64)
+    spatial = g.node("Slice", [one, "channels_begin", "channels_end", "channels_axis"], "spatial.channels")
+    g.node("Flatten", [g.node("Transpose", [spatial], "spatial.pixels", perm=[0, 2, 3, 1])], "spatial")
+    x, _ = g.block_c(x, "Mixed_6e", 192)
+    g.mean(x, "768")
+    x = g.block_d(x, "Mixed_7a")
+    x = g.block_e(x, "Mixed_7b", 1280, g.average_pool(x, "Mixed_7b.pool"))
+    # The checkpoint's network max-pools here, where the published architecture averages.
+    x = g.block_e(x, "Mixed_7c", 2048, g.max_pool(x, "Mixed_7c.pool", 1, 1))
+    features = g.mean(x, "2048")
+    weight = g.weight("fc.weight", [1008, 2048], {"role": "backbone", "tensor": "fc.weight"})
+    bias = g.weight("fc.bias", [1008], {"role": "backbone", "tensor": "fc.bias"})
+    g.node("Gemm", [features, weight], "logits_unbiased", transB=1)
+    g.node("Add", ["logits_unbiased", bias], "logits")
+    widths = {"64": 64, "192": 192, "768": 768, "2048": 2048, "spatial": SPATIAL_CHANNELS * 17 * 17}
+    outputs = {**widths, "logits_unbiased": 1008, "logits": 1008}
+    return g.model({"images": ["N", 3, 299, 299]}, {key: ["N", width] for key, width in outputs.items()}), g
+
+
+# ---- manifest -----------------------------------------------------------------------------------------------------
+
+TORCHVISION = {"licence": "BSD-3-Clause", "ignored": ["classifier."]}
+HEADS = "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1"
+
+
+def heads(net: str, size: int, sha256: str) -> dict[str, Any]:
+    source = {"role": "heads", "address": f"{HEADS}/{net}.pth", "file": f"lpips_v0.1_{net}.pth", "bytes": size}
+    return {**source, "sha256": sha256, "licence": "BSD-2-Clause", "ignored": []}
+
+
+def torchvision(file: str, size: int | None, sha256: str) -> dict[str, Any]:
+    address = f"https://download.pytorch.org/models/{file}"
+    return {"role": "backbone", "address": address, "file": file, "bytes": size, "sha256": sha256, **TORCHVISION}
+
+
+# Smallest height and width: below it a pooling layer has nothing left.
+LPIPS_MODELS = {
+    "lpips-alex": (
+        ALEX,
+        31,
+        torchvision(
+            "alexnet-owt-7be5be79.pth", 244408911, "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02"
+        ),
+        heads("alex", 6009, "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"),
+    ),
+    "lpips-vgg": (
+        VGG,
+        16,
+        torchvision(
+            "vgg16-397923af.pth", 553433881, "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"
+        ),
+        heads("vgg", 7289, "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"),
+    ),
+    "lpips-squeeze": (
+        SQUEEZE,
+        17,
+        torchvision(
+            "squeezenet1_1-b8a52dc0.pth", None, "b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b"
+        ),
+        heads("squeeze", 10811, "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76"),
+    ),
+}
+INCEPTION_SOURCE = {
+    "role": "backbone",
+    "address": "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
+    "file": "pt_inception-2015-12-05-6726825d.pth",
+    "bytes": 95628359,
+    "sha256": "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+    "licence": "Apache-2.0",
+    "ignored": [],
+}
+
+
+def build() -> dict[str, bytes]:
+    """Every file this script writes, by name."""
+    files: dict[str, bytes] = {}
+    models: dict[str, Any] = {}
+    for name, (steps, smallest, *sources) in LPIPS_MODELS.items():
+        graph = name.replace("-", "_")
+        files[f"{graph}.onnx"], built = lpips(graph, steps)
+        models[name] = {"graph": f"{graph}.onnx", "smallest": smallest, "sources": sources, "tensors": built.tensors}
+    files["inception_fid.onnx"], built = inception("inception_fid")
+    models["inception-fid"] = {
+        "graph": "inception_fid.onnx",
+        "smallest": 1,
+        "batch_norm_eps": INCEPTION_EPS,
+        "sources": [INCEPTION_SOURCE],
+        "tensors": built.tensors,
+    }
+    for name in files:
+        onnx.load_model_from_string(files[name])
+    rows = {name: {**model, "tensors": "TENSORS"} for name, model in models.items()}
+    text = json.dumps({"data_file": DATA_FILE, "alignment": ALIGNMENT, "models": rows}, indent=1)
+    for model in models.values():  # a line a tensor
+        lines = ",\n".join("    " + json.dumps(tensor) for tensor in model["tensors"])
+        text = text.replace('"TENSORS"', f"[\n{lines}\n   ]", 1)
+    files["manifest.json"] = (text + "\n").encode()
+    return files
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--check", action="store_true", help="compare with the files that are there; exit 1 if they differ"
+    )
+    args = parser.parse_args()
+    changed = [
+        name for name, data in build().items() if not (HERE / name).exists() or (HERE / name).read_bytes() != data
+    ]
+    if args.check:
+        print("\n".join(f"{name} differs: run python models/build_graphs.py" for name in changed) or "up to date")
+        return bool(changed)
+    for name, data in build().items():
+        (HERE / name).write_bytes(data)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

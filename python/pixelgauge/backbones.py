@@ -1,0 +1,518 @@
+"""ONNX sessions: the only file that imports onnxruntime, and only when a session is first made."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgauge import _core
+from pixelgauge._version import __version__
+from pixelgauge.full_reference import DataRange
+from pixelgauge.graphs import cut
+from pixelgauge.images import Array, canonical_images, value_range_length
+from pixelgauge.model_store import Installed, from_files, installed
+from pixelgauge.presets import INCEPTION_PRESETS, InceptionPreset, preset_row
+
+Float32Array = npt.NDArray[np.float32]
+Precision = Literal["float32", "tf32", "bf16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+Paths = str | Path | Sequence[str | Path]
+Providers = str | Sequence[str | tuple[str, Mapping[str, Any]]] | None
+
+_SHORT_NAMES: Mapping[str, str] = MappingProxyType(
+    {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "openvino": "OpenVINOExecutionProvider"}
+)
+CPU, CUDA, OPENVINO = _SHORT_NAMES.values()
+
+
+class ProviderError(RuntimeError):
+    """An execution provider that is not installed, has no device, or cannot do what was asked."""
+
+
+def onnxruntime() -> ModuleType:
+    """Import onnxruntime, or raise an ``ImportError`` that says which extra brings it."""
+    try:
+        import onnxruntime as ort
+    except ImportError as error:
+        raise ImportError(
+            "learned metrics need onnxruntime: pip install 'pixelgauge[cpu]' (or [gpu], or [openvino])"
+        ) from error
+    return cast(ModuleType, ort)
+
+
+def cuda_devices() -> int:
+    """CUDA devices that the driver shows; 0 without a driver."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def facts() -> dict[str, Any]:
+    """Tell what this machine has for the networks and what would be used, for ``pixelgauge info``."""
+    try:
+        ort = onnxruntime()
+    except ImportError:
+        return {"onnxruntime": "not installed: pip install 'pixelgauge[cpu]' (or [gpu], or [openvino])"}
+    chosen = {}
+    for precision in PRECISIONS:
+        try:
+            chosen[precision] = plan(precision=precision).provider
+        except ProviderError as error:
+            chosen[precision] = f"no: {error}"
+    return {
+        "onnxruntime": ort.__version__,
+        "providers": list(ort.get_available_providers()),
+        "cuda_devices": cuda_devices(),
+        "precisions": chosen,
+    }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a session will run: decided before onnxruntime is asked, so that it can be inspected without a device."""
+
+    providers: tuple[tuple[str, Mapping[str, Any]], ...]
+    precision: Precision
+    fixed_batch: bool
+    """Pad each batch to one size: a provider may choose another algorithm for another shape."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables that are set, unless they are, before the provider is loaded."""
+
+    @property
+    def provider(self) -> str:
+        """Provider that runs what it can; those after it take the rest."""
+        return self.providers[0][0]
+
+
+def plan(
+    providers: Providers = None,
+    precision: Precision = "float32",
+    *,
+    available: Sequence[str] | None = None,
+    devices: int | None = None,
+) -> Plan:
+    """Choose providers and their options.
+
+    Parameters
+    ----------
+    providers : str, sequence or None
+        ``"cpu"``, ``"cuda"``, ``"openvino"``, an onnxruntime provider's name, or a sequence of such names or
+        (name, options) pairs, which are passed on with their options. None: CUDA when onnxruntime has it and a device
+        answers, else the CPU; for ``precision="bf16"`` OpenVINO.
+    precision : {"float32", "tf32", "bf16"}
+        ``"tf32"`` needs CUDA, ``"bf16"`` OpenVINO.
+    available : sequence of str, optional
+        Providers of the installed onnxruntime, which is asked by default.
+    devices : int, optional
+        CUDA devices, which the driver is asked for by default.
+
+    Raises
+    ------
+    ProviderError
+        If a provider is not installed, has no device, or cannot do the precision.
+    ValueError
+        For a name or precision that is not known.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision={precision!r} is not known: use 'float32', 'tf32' or 'bf16'")
+    have = list(onnxruntime().get_available_providers() if available is None else available)
+    if providers is None:
+        if precision == "bf16":
+            chosen: list[tuple[str, Mapping[str, Any]]] = [(OPENVINO, {})]
+        elif CUDA in have and (cuda_devices() if devices is None else devices) > 0:
+            chosen = [(CUDA, {}), (CPU, {})]
+        else:
+            chosen = [(CPU, {})]
+    else:
+        chosen = [_named(item) for item in ([providers] if isinstance(providers, str) else providers)]
+        if not chosen:
+            raise ValueError("providers is empty: name one, or pass None")
+    for name, _ in chosen:
+        if name not in have:
+            extra = {CUDA: "gpu", OPENVINO: "openvino"}.get(name)
+            hint = f"pip install 'pixelgauge[{extra}]', or " if extra else ""
+            raise ProviderError(f"this onnxruntime has no {name}: {hint}use one of {', '.join(have)}")
+    first = chosen[0][0]
+    if first == CUDA and (cuda_devices() if devices is None else devices) == 0:
+        raise ProviderError("CUDAExecutionProvider was asked for, but no CUDA device answers: use providers='cpu'")
+    if precision == "tf32" and first != CUDA:
+        raise ProviderError(f"precision='tf32' needs CUDA, not {first}")
+    if precision == "bf16" and first != OPENVINO:
+        raise ProviderError(f"precision='bf16' needs OpenVINO, not {first}: pip install 'pixelgauge[openvino]'")
+    defaults = {CUDA: _cuda_options(precision), OPENVINO: _openvino_options(precision)}
+    full = tuple((name, {**defaults.get(name, {}), **options}) for name, options in chosen)
+    # A path of cuDNN has used TF32 whatever use_tf32 said; the driver's own switch covers it.
+    environment = {"NVIDIA_TF32_OVERRIDE": "0"} if first == CUDA and precision == "float32" else {}
+    return Plan(full, precision, fixed_batch=first != CPU, environment=environment)
+
+
+def _named(item: str | tuple[str, Mapping[str, Any]]) -> tuple[str, Mapping[str, Any]]:
+    name, options = (item, {}) if isinstance(item, str) else item
+    full = _SHORT_NAMES.get(name, name)
+    if not full.endswith("ExecutionProvider"):
+        raise ValueError(
+            f"provider {name!r} is not known: use {', '.join(map(repr, _SHORT_NAMES))} or onnxruntime's name"
+        )
+    return full, options
+
+
+def _cuda_options(precision: Precision) -> dict[str, str]:
+    # The exhaustive search runs once, since the batch is padded to one shape.
+    return {"use_tf32": "1" if precision == "tf32" else "0", "cudnn_conv_algo_search": "EXHAUSTIVE"}
+
+
+def _openvino_options(precision: Precision) -> dict[str, str]:
+    # On a CPU with AMX OpenVINO computes in bf16 unless told otherwise.
+    hint = "bf16" if precision == "bf16" else "f32"
+    return {"device_type": "CPU", "load_config": f'{{"CPU": {{"INFERENCE_PRECISION_HINT": "{hint}"}}}}'}
+
+
+class Session:
+    """A model loaded into onnxruntime: the package's graph with the weights of the cache as external initialisers.
+
+    Parameters
+    ----------
+    weights : Installed
+    plan : Plan
+    outputs : sequence of str
+        What :meth:`run` returns; nothing else is computed.
+    replace : mapping of str to array, optional
+        Initialisers to use instead of the model's.
+    batch_size : int, optional
+        The one batch size that will be run, for providers that compile for a shape.
+    """
+
+    def __init__(
+        self,
+        weights: Installed,
+        plan: Plan,
+        outputs: Sequence[str],
+        *,
+        replace: Mapping[str, Float32Array] | None = None,
+        batch_size: int | None = None,
+    ) -> None:
+        ort = onnxruntime()
+        for name, value in plan.environment.items():
+            os.environ.setdefault(name, value)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = _core.get_num_threads()
+        options.log_severity_level = 3
+        if batch_size is not None:
+            options.add_free_dimension_override_by_name("N", batch_size)
+        graph, initialisers = cut(weights.model.graph_bytes(), outputs)
+        values = {
+            row.name: weights.data[row.offset : row.offset + row.bytes].view("<f4").reshape(row.shape)
+            for row in weights.model.rows
+            if row.name in initialisers
+        }
+        values.update(replace or {})
+        # onnxruntime may go on reading what it has no need to rearrange, so the values live as long as the session.
+        self._held = [ort.OrtValue.ortvalue_from_numpy(value) for value in values.values()]
+        options.add_external_initializers(list(values), self._held)
+        self.options = options
+        self.plan = plan
+        self.weights = weights
+        self.outputs = list(outputs)
+        self.session = ort.InferenceSession(
+            graph, options, providers=[(name, dict(given)) for name, given in plan.providers]
+        )
+        running = self.session.get_providers()
+        if plan.provider not in running:
+            raise ProviderError(f"{plan.provider} did not start; onnxruntime offers {', '.join(running)} instead")
+
+    def run(self, inputs: Mapping[str, Float32Array]) -> list[Float32Array]:
+        """Compute the session's outputs for a batch, in the order they were named."""
+        return self.session.run(self.outputs, dict(inputs))  # type: ignore[no-any-return]
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What decides the digits of a result."""
+        return {
+            "version": __version__,
+            "model": self.weights.model.name,
+            "weights_sha256": self.weights.weights_sha256,
+            "official_weights": self.weights.official,
+            "provider": self.plan.provider,
+            "precision": self.plan.precision,
+            "onnxruntime": onnxruntime().__version__,
+        }
+
+
+# ---- images for the networks --------------------------------------------------------------------------------------
+
+
+def read_rgb(path: str | Path) -> npt.NDArray[np.uint8]:
+    """Decode a file to (H, W, 3) uint8, as the original programs do: alpha dropped, gray repeated, palettes applied.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened, is truncated or is not an image; the message names it.
+    ValueError
+        If it has more than 8 bits a channel, which a conversion would clip.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            if image.mode in ("I", "F") or image.mode.startswith("I;"):
+                raise ValueError(
+                    f"{path} has more than 8 bits a channel (mode {image.mode}): convert it to 8 bits first"
+                )
+            return np.asarray(image.convert("RGB"))
+    except UnidentifiedImageError as error:
+        raise OSError(f"{path} is not an image that Pillow can read") from error
+    except (SyntaxError, EOFError) as error:  # Pillow's decoders raise these for damaged files
+        raise OSError(f"{path} is damaged: {error}") from error
+    except OSError as error:
+        if error.filename is None:
+            raise OSError(f"{path} is damaged: {error}") from error
+        raise
+
+
+def network_input(images: npt.NDArray[Any], scale: float, offset: float) -> Float32Array:
+    """(N, H, W, 3) of any kernel dtype to (N, 3, H, W) float32, each value times `scale` plus `offset`."""
+    # At its own size, resizing is a change of layout and scale.
+    return _core.resize(
+        images, _core.ResizeRule.half_pixel, images.shape[1], images.shape[2], scale, offset, -math.inf, math.inf
+    )
+
+
+def are_paths(x: object) -> bool:
+    """Whether an argument names files rather than being pixels."""
+    if isinstance(x, str | Path):
+        return True
+    return isinstance(x, list | tuple) and len(x) > 0 and all(isinstance(item, str | Path) for item in x)
+
+
+def checked_range(images: Mapping[str, Array], data_range: DataRange) -> tuple[float, float]:
+    """Bounds of the declared range, which the images must fit: not beyond it, and not plainly in another one.
+
+    Parameters
+    ----------
+    images : mapping of str to array
+        By the argument's name, for messages.
+    data_range : float, (float, float) or None
+
+    Raises
+    ------
+    ValueError
+        If values lie outside the range, are NaN or infinite; or if float images declared as (-1, 1) have no negative
+        value, or declared as 0..255 lie in 0..1 without being whole numbers.
+    """
+    dtype = next(iter(images.values())).dtype
+    length = value_range_length(data_range, dtype)
+    low = float(data_range[0]) if isinstance(data_range, Sequence | np.ndarray) else 0.0
+    high = low + length
+    bounds = {name: _core.value_range(pixels) for name, pixels in images.items()}
+    for name, (least, most) in bounds.items():
+        if least < low or most > high:
+            signed = -1 <= least < 0 and most <= 1 and low == 0
+            hint = "; for images in -1..1 pass data_range=(-1, 1)" if signed else ""
+            raise ValueError(f"{name} has values in {least:g}..{most:g}, outside data_range={data_range!r}{hint}")
+    least, most = min(b[0] for b in bounds.values()), max(b[1] for b in bounds.values())
+    if dtype.kind == "f" and least < most:
+        names = " and ".join(images)
+        if low < 0 and least >= 0:
+            raise ValueError(
+                f"{names}: no value below zero ({least:g}..{most:g}), though data_range={data_range!r}. For images in "
+                "0..1 pass data_range=1.0; if they really are that bright, pass (x - low) / (high - low) with "
+                "data_range=1.0"
+            )
+        if high > 2 and low == 0 and most <= 1 and any((pixels != np.rint(pixels)).any() for pixels in images.values()):
+            raise ValueError(
+                f"{names}: no value above one ({least:g}..{most:g}), though data_range={data_range!r}. For images in "
+                "0..1 pass data_range=1.0; if they really are that dark, divide them by the range and pass "
+                "data_range=1.0"
+            )
+    return low, high
+
+
+# ---- Inception ----------------------------------------------------------------------------------------------------
+
+INCEPTION_SIZE = 299
+INCEPTION_OUTPUTS: Mapping[str, int] = MappingProxyType(
+    {"64": 64, "192": 192, "768": 768, "2048": 2048, "spatial": 2023, "logits": 1008, "logits_unbiased": 1008}
+)
+"""Features by name: how many values each has."""
+
+
+class InceptionFeatures:
+    """Features of the 2015-12-05 Inception network, as the programs that publish FID compute them.
+
+    Parameters
+    ----------
+    preset : {"pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid"}, default "pytorch-fid"
+        Whose resizing to 299x299 to follow; see ``presets.INCEPTION_PRESETS``.
+    output : {"64", "192", "768", "2048", "spatial", "logits", "logits_unbiased"}, default "2048"
+        ``"2048"`` for FID and KID, ``"spatial"`` for sFID, ``"logits_unbiased"`` for the Inception score.
+    weights : path, optional
+        State dict in the official names, ``.pth``, ``.npz`` or ``.safetensors``. Default: the model ``inception-fid``
+        of the cache.
+    providers : str, sequence or None
+        ``"cpu"``, ``"cuda"``, ``"openvino"`` or onnxruntime's providers. None: CUDA where a device answers, else the
+        CPU.
+    batch_size : int, default 32
+        Images that go through the network at a time. No feature depends on it, nor on its neighbours.
+    precision : {"float32", "tf32", "bf16"}, default "float32"
+        ``"tf32"`` needs CUDA, ``"bf16"`` OpenVINO. Part of :attr:`fingerprint`.
+
+    Raises
+    ------
+    ModelMissingError
+        If the weights are not in the cache; the message gives the two commands that supply them.
+    CheckpointError
+        If `weights` is damaged, hostile or does not fit.
+    ImportError
+        If onnxruntime is not installed.
+    ProviderError
+        If a provider is not there or cannot do the precision.
+
+    Notes
+    -----
+    Szegedy et al.: Rethinking the Inception Architecture, CVPR 2016, with the weights of TensorFlow's
+    inception-2015-12-05; Heusel et al.: GANs Trained by a Two Time-Scale Update Rule, NeurIPS 2017.
+
+    Examples
+    --------
+    >>> from pixelgauge import InceptionFeatures
+    >>> features = InceptionFeatures("pytorch-fid")  # doctest: +SKIP
+    >>> features(["a.png", "b.png"]).shape  # doctest: +SKIP
+    (2, 2048)
+    """
+
+    def __init__(
+        self,
+        preset: str = "pytorch-fid",
+        *,
+        output: str = "2048",
+        weights: str | Path | None = None,
+        providers: Providers = None,
+        batch_size: int = 32,
+        precision: Precision = "float32",
+    ) -> None:
+        self.preset: InceptionPreset = preset_row(INCEPTION_PRESETS, preset)
+        if output not in INCEPTION_OUTPUTS:
+            raise ValueError(f"output={output!r} is not known: use one of {', '.join(map(repr, INCEPTION_OUTPUTS))}")
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer):
+            raise TypeError(f"batch_size={batch_size!r} must be an integer")
+        if batch_size < 1:
+            raise ValueError(f"batch_size={batch_size} must be at least 1")
+        chosen = plan(providers, precision)
+        model = installed("inception-fid") if weights is None else from_files("inception-fid", [weights])
+        self.output = output
+        self.batch_size = int(batch_size)
+        fixed = self.batch_size if chosen.fixed_batch else None
+        self._session = Session(model, chosen, [output], batch_size=fixed)
+
+    @property
+    def dim(self) -> int:
+        """Values a feature has."""
+        return INCEPTION_OUTPUTS[self.output]
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What decides the digits of a result: version, preset, output, weights, provider, precision."""
+        return {**self._session.fingerprint, "preset": self.preset.name, "output": self.output}
+
+    def __call__(self, images: object, *, data_range: DataRange = None, channel_axis: int | None = -1) -> Float32Array:
+        """Features of images.
+
+        Parameters
+        ----------
+        images : array_like, path or sequence of paths
+            Colour images (N, H, W, 3), one (H, W, 3), or files of any sizes, decoded to 8-bit RGB.
+        data_range : float or (float, float), optional
+            R means 0..R, a pair means (low, high). Needed for float images, which are scaled to 0..255 and not rounded:
+            a program that converts to 8 bits first gives other digits.
+        channel_axis : int, default -1
+            Axis of the three channels.
+
+        Returns
+        -------
+        (N, D) numpy.ndarray of float32
+
+        Raises
+        ------
+        TypeError
+            If the argument is not an array of a supported dtype or paths.
+        ValueError
+            If there are not three channels, float images come without a range, or values lie outside the range or so
+            far inside that another one must be meant.
+        OSError
+            If a file cannot be decoded; the message names it.
+        """
+        batches = list(self.batches(images, data_range=data_range, channel_axis=channel_axis))
+        return np.concatenate(batches)
+
+    def batches(
+        self, images: object, *, data_range: DataRange = None, channel_axis: int | None = -1
+    ) -> Iterator[Float32Array]:
+        """Features as they are computed, at most `batch_size` at a time; parameters as in :meth:`__call__`."""
+        if are_paths(images):
+            if data_range is not None:
+                raise ValueError(f"data_range={data_range!r} is for arrays: files are decoded to 8 bits")
+            paths: Sequence[Any] = [images] if isinstance(images, str | Path) else cast(Sequence[Any], images)
+            inputs = self._from_files(paths)
+        else:
+            if isinstance(images, list | tuple) and not images:
+                raise ValueError("images is empty: name at least one file")
+            pixels, _ = canonical_images(images, "images", channel_axis)
+            if pixels.shape[3] != 3:
+                raise ValueError(
+                    f"images has {pixels.shape[3]} channel(s): Inception takes colour images; repeat a gray channel "
+                    "three times, drop alpha"
+                )
+            low, high = checked_range({"images": pixels}, data_range)
+            step = self.batch_size
+            inputs = (self.resized(pixels[i : i + step], low, high) for i in range(0, len(pixels), step))
+        return map(self._features, inputs)
+
+    def resized(self, pixels: Array, low: float = 0.0, high: float = 255.0) -> Float32Array:
+        """Turn (N, H, W, 3) pixels in low..high into the network's input, (N, 3, 299, 299), by the preset."""
+        row = self.preset
+        levels = 255 / (high - low)
+        scale, offset = row.scale * levels, row.offset - row.scale * levels * low
+        bounds = (row.offset, row.scale * 255 + row.offset) if row.clips else (-math.inf, math.inf)
+        rule = getattr(_core.ResizeRule, row.resize)
+        return _core.resize(pixels, rule, INCEPTION_SIZE, INCEPTION_SIZE, scale, offset, *bounds)
+
+    def _from_files(self, paths: Sequence[str | Path]) -> Iterator[Float32Array]:
+        """Batches decoded and resized by as many threads as the kernels may use, one batch ahead of the network."""
+
+        def one(path: str | Path) -> Float32Array:
+            return self.resized(read_rgb(path)[np.newaxis])
+
+        ahead = 2 * self.batch_size
+        with ThreadPoolExecutor(_core.get_num_threads()) as pool:
+            try:
+                waiting = deque(pool.submit(one, path) for path in paths[:ahead])
+                for i in range(0, len(paths), self.batch_size):
+                    count = min(self.batch_size, len(paths) - i)
+                    batch = np.concatenate([waiting.popleft().result() for _ in range(count)])
+                    waiting.extend(pool.submit(one, path) for path in paths[i + ahead : i + ahead + self.batch_size])
+                    yield batch
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _features(self, batch: Float32Array) -> Float32Array:
+        count = len(batch)
+        if self._session.plan.fixed_batch and count < self.batch_size:
+            batch = np.concatenate([batch, np.zeros((self.batch_size - count, *batch.shape[1:]), np.float32)])
+        return self._session.run({"images": batch})[0][:count]

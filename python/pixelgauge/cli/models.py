@@ -1,0 +1,144 @@
+"""``pixelgauge models``: fetch, import, list, check, locate, remove and export the pretrained models."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pixelgauge import cli, model_store
+from pixelgauge.checkpoints import CheckpointError
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command's parser."""
+    parser = commands.add_parser(
+        "models",
+        help="fetch, import, list, check, locate, remove and export pretrained models",
+        description="Pretrained models, kept in PIXELGAUGE_CACHE (default: the user's cache folder). "
+        "PIXELGAUGE_OFFLINE=1 forbids the network; PIXELGAUGE_MIRROR names a folder to fetch the official files from.",
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    names = list(model_store.manifest())
+
+    pull = actions.add_parser("pull", help="download official checkpoints, check and convert them")
+    pull.add_argument("name", nargs="+", choices=names)
+    add = actions.add_parser("add", help="convert checkpoints that are already on this machine")
+    add.add_argument("name", choices=names)
+    add.add_argument("file", nargs="+", type=Path, help="the backbone's checkpoint and, for LPIPS, the heads'")
+    list_ = actions.add_parser("list", help="show every model and whether it is here")
+    verify = actions.add_parser("verify", help="hash the files of the models that are here anew")
+    verify.add_argument("name", nargs="*", choices=[[], *names], default=[], metavar="name")
+    path = actions.add_parser("path", help="print where a model's model.onnx is")
+    path.add_argument("name", choices=names)
+    remove = actions.add_parser("remove", help="take models out of the cache")
+    remove.add_argument("name", nargs="+", choices=names)
+    export = actions.add_parser("export", help="copy a model into a new folder, for any ONNX runtime")
+    export.add_argument("name", choices=names)
+    export.add_argument("folder", type=Path)
+    for action in (pull, add, list_, verify, path, remove, export):
+        action.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run)
+
+
+def facts_of(name: str) -> dict[str, Any]:
+    """Tell what ``list`` shows of a model."""
+    model = model_store.model_named(name)
+    facts: dict[str, Any] = {"name": name, "state": "missing", "licences": [s.licence for s in model.sources]}
+    try:
+        found = model_store.installed(name)
+    except model_store.ModelMissingError:
+        return {**facts, "addresses": [source.address for source in model.sources]}
+    except model_store.ModelError as error:
+        return {**facts, "state": "damaged", "error": str(error)}
+    facts["state"] = "official" if found.official else "own files"
+    return {**facts, "bytes": int(found.data.size), "weights_sha256": found.weights_sha256, "folder": str(found.folder)}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do one action."""
+    try:
+        return _ACTIONS[args.action](args)
+    except (CheckpointError, model_store.ModelError, OSError, ValueError) as error:
+        print(f"pixelgauge models {args.action}: error: {error}", file=sys.stderr)
+        # Wrong arguments are wrong use; files and servers that fail are inputs that failed.
+        wrong_use = isinstance(error, FileExistsError | FileNotFoundError) or (
+            isinstance(error, ValueError) and not isinstance(error, CheckpointError)
+        )
+        return cli.EXIT_WRONG_USE if wrong_use else cli.EXIT_SOME_FAILED
+
+
+def _report(args: argparse.Namespace, models: list[dict[str, Any]]) -> int:
+    if args.json:
+        print(json.dumps({"cache": str(model_store.cache_folder()), "models": models}))
+    else:
+        for facts in models:
+            size = f"{facts['bytes'] / 1e6:.1f} MB" if "bytes" in facts else ""
+            digest = facts.get("weights_sha256", "")[:16]
+            licences = ", ".join(sorted(set(facts["licences"])))
+            print(f"{facts['name']:14} {facts['state']:10} {size:>9}  {digest:16}  {licences}".rstrip())
+    return cli.EXIT_DONE
+
+
+def _pull(args: argparse.Namespace) -> int:
+    for name in args.name:
+        model_store.pull(name, progress=not args.json)
+    return _report(args, [facts_of(name) for name in args.name])
+
+
+def _add(args: argparse.Namespace) -> int:
+    found = model_store.add(args.name, args.file)
+    if not found.official:
+        print(
+            f"note: not the official files of {args.name}, byte for byte; results carry weights_sha256 "
+            f"{found.weights_sha256[:16]}...",
+            file=sys.stderr,
+        )
+    return _report(args, [facts_of(args.name)])
+
+
+def _list(args: argparse.Namespace) -> int:
+    return _report(args, [facts_of(name) for name in model_store.manifest()])
+
+
+def _verify(args: argparse.Namespace) -> int:
+    names = args.name or [name for name in model_store.manifest() if facts_of(name)["state"] != "missing"]
+    for name in names:
+        model_store.verify(name)
+    return _report(args, [facts_of(name) for name in names])
+
+
+def _path(args: argparse.Namespace) -> int:
+    folder = model_store.installed(args.name).folder
+    assert folder is not None
+    path = folder / model_store.GRAPH_FILE
+    print(json.dumps({"path": str(path)}) if args.json else path)
+    return cli.EXIT_DONE
+
+
+def _remove(args: argparse.Namespace) -> int:
+    gone = [name for name in args.name if model_store.remove(name)]
+    for name in set(args.name) - set(gone):
+        print(f"note: {name} was not there", file=sys.stderr)
+    if args.json:
+        print(json.dumps({"removed": gone}))
+    return cli.EXIT_DONE
+
+
+def _export(args: argparse.Namespace) -> int:
+    folder = model_store.export(args.name, args.folder)
+    print(json.dumps({"folder": str(folder)}) if args.json else folder)
+    return cli.EXIT_DONE
+
+
+_ACTIONS = {
+    "pull": _pull,
+    "add": _add,
+    "list": _list,
+    "verify": _verify,
+    "path": _path,
+    "remove": _remove,
+    "export": _export,
+}

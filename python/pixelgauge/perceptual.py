@@ -1,0 +1,229 @@
+"""LPIPS: the learned perceptual distance of Zhang et al. 2018, version 0.1, without PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pixelgauge.backbones import (
+    Float32Array,
+    Paths,
+    Precision,
+    Providers,
+    Session,
+    are_paths,
+    checked_range,
+    network_input,
+    plan,
+    read_rgb,
+)
+from pixelgauge.full_reference import DataRange
+from pixelgauge.images import Array, canonical_pair
+from pixelgauge.model_store import from_files, installed
+
+BACKBONES = ("alex", "vgg", "squeeze")
+
+_BATCH_PIXELS = 1 << 19
+"""Pixels of one side of a batch: enough work for the cores, while VGG's feature maps stay near a gigabyte."""
+
+
+class LPIPS:
+    """Learned perceptual image patch similarity, version 0.1: 0 for equal images, larger for more different ones.
+
+    Parameters
+    ----------
+    backbone : {"alex", "vgg", "squeeze"}, default "alex"
+        ``"alex"`` is what the authors recommend for evaluation.
+    linear : bool, default True
+        With the learned heads. Without: the plain sum over channels (the authors' baseline).
+    weights : path or pair of paths, optional
+        State dicts in the official names, ``.pth``, ``.npz`` or ``.safetensors``: the backbone's and the heads'; with
+        ``linear=False`` the backbone's alone will do. Default: the model ``lpips-<backbone>`` of the cache.
+    providers : str, sequence or None
+        ``"cpu"``, ``"cuda"``, ``"openvino"`` or onnxruntime's providers. None: CUDA where a device answers, else the
+        CPU.
+    precision : {"float32", "tf32", "bf16"}, default "float32"
+        ``"tf32"`` needs CUDA, ``"bf16"`` OpenVINO. Part of :attr:`fingerprint`.
+
+    Raises
+    ------
+    ModelMissingError
+        If the weights are not in the cache; the message gives the two commands that supply them.
+    CheckpointError
+        If `weights` is damaged, hostile or does not fit.
+    ImportError
+        If onnxruntime is not installed.
+    ProviderError
+        If a provider is not there or cannot do the precision.
+
+    Notes
+    -----
+    Zhang, Isola, Efros, Shechtman, Wang: The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, CVPR
+    2018; the program is the ``lpips`` package, whose distances are met within 1e-5 relative.
+
+    Examples
+    --------
+    >>> from pixelgauge import LPIPS
+    >>> metric = LPIPS("alex")  # doctest: +SKIP
+    >>> metric("ex_ref.png", "ex_p0.png")  # doctest: +SKIP
+    0.72188...
+    """
+
+    def __init__(
+        self,
+        backbone: str = "alex",
+        *,
+        linear: bool = True,
+        weights: Paths | None = None,
+        providers: Providers = None,
+        precision: Precision = "float32",
+    ) -> None:
+        if backbone not in BACKBONES:
+            raise ValueError(f"backbone={backbone!r} is not known: use one of {', '.join(map(repr, BACKBONES))}")
+        name = f"lpips-{backbone}"
+        chosen = plan(providers, precision)
+        if weights is None:
+            model = installed(name)
+        else:
+            files = [weights] if isinstance(weights, str | Path) else list(weights)
+            if linear and len(files) != 2:
+                raise ValueError(
+                    f"weights names {len(files)} file(s): LPIPS takes a pair, backbone and heads; "
+                    "with linear=False the backbone alone will do"
+                )
+            model = from_files(name, files)
+        heads = [row for row in model.model.rows if row.role == "heads"]
+        ones: dict[str, Float32Array] = {row.name: np.ones(row.shape, np.float32) for row in heads}
+        self.backbone = backbone
+        self.linear = linear
+        self._smallest = model.model.smallest
+        self._model, self._plan, self._replace = model, chosen, None if linear else ones
+        self._session = self._loaded(["distance", "per_layer"])
+        self._spatial_session: Session | None = None
+
+    def _loaded(self, outputs: list[str]) -> Session:
+        return Session(self._model, self._plan, outputs, replace=self._replace)
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What decides the digits of a result: version, weights, provider, precision."""
+        return {**self._session.fingerprint, "preset": "lpips-0.1", "linear": self.linear}
+
+    def __call__(
+        self,
+        x: object,
+        y: object,
+        *,
+        data_range: DataRange = None,
+        spatial: bool = False,
+        per_layer: bool = False,
+        channel_axis: int | None = -1,
+    ) -> Any:
+        """Distance of each pair.
+
+        Parameters
+        ----------
+        x, y : array_like, path or sequence of paths
+            Colour images (H, W, 3) or batches (N, H, W, 3) of the same shape and dtype, or files, decoded to 8-bit RGB;
+            pairs of files may differ in size from one another.
+        data_range : float or (float, float), optional
+            R means 0..R, a pair means (low, high). Needed for float images: 1.0 for 0..1, ``(-1, 1)`` for what the
+            original program takes.
+        spatial : bool, default False
+            Also return the map of distances, of the images' size.
+        per_layer : bool, default False
+            Also return the distance of each layer, whose sum is the distance.
+        channel_axis : int, default -1
+            Axis of the three channels.
+
+        Returns
+        -------
+        distance : float or (N,) numpy.ndarray of float64
+        map : (H, W) or (N, H, W) numpy.ndarray of float32
+            Only with `spatial`; a list of (H, W) arrays for files of different sizes.
+        layers : (L,) or (N, L) numpy.ndarray of float64
+            Only with `per_layer`: 5 layers, 7 for ``"squeeze"``.
+
+        Raises
+        ------
+        TypeError
+            If an argument is not an array of a supported dtype or a path.
+        ValueError
+            If shapes differ, there are not three channels, an image is too small for the network, float images come
+            without a range, or values lie outside the range or so far inside that another one must be meant.
+        """
+        if are_paths(x) or are_paths(y):
+            results, single = self._files(x, y, data_range, spatial)
+        else:
+            results, single = self._arrays(x, y, data_range, channel_axis, spatial)
+        distance = np.concatenate([result[0] for result in results]).astype(np.float64)
+        answer: list[Any] = [float(distance[0]) if single else distance]
+        if spatial:
+            maps = [result[2] for result in results]
+            if len({m.shape[1:] for m in maps}) == 1:
+                together = np.concatenate(maps)
+                answer.append(together[0] if single else together)
+            else:
+                answer.append([one for m in maps for one in m])
+        if per_layer:
+            layers = np.concatenate([result[1] for result in results]).astype(np.float64)
+            answer.append(layers[0] if single else layers)
+        return tuple(answer) if len(answer) > 1 else answer[0]
+
+    def _arrays(
+        self, x: object, y: object, data_range: DataRange, channel_axis: int | None, spatial: bool
+    ) -> tuple[list[list[Float32Array]], bool]:
+        a, b, single = canonical_pair(x, y, channel_axis)
+        if a.shape[3] != 3:
+            raise ValueError(
+                f"x has {a.shape[3]} channel(s): LPIPS takes colour images; repeat a gray channel three times, drop "
+                "alpha"
+            )
+        low, high = checked_range({"x": a, "y": b}, data_range)
+        return list(self._batches(a, b, low, high, spatial)), single
+
+    def _files(
+        self, x: object, y: object, data_range: DataRange, spatial: bool
+    ) -> tuple[list[list[Float32Array]], bool]:
+        if data_range is not None:
+            raise ValueError(f"data_range={data_range!r} is for arrays: files are decoded to 8 bits")
+        if not (are_paths(x) and are_paths(y)):
+            raise TypeError("x and y must both be files or both be arrays")
+        single = isinstance(x, str | Path)
+        if single != isinstance(y, str | Path):
+            raise ValueError("x and y must both be one file, or lists of as many files")
+        first: list[Any] = [x] if single else list(x)  # type: ignore[call-overload]
+        second: list[Any] = [y] if single else list(y)  # type: ignore[call-overload]
+        if len(first) != len(second):
+            raise ValueError(f"x names {len(first)} files and y {len(second)}: name as many")
+        results: list[list[Float32Array]] = []
+        for left, right in zip(first, second, strict=True):
+            a, b = read_rgb(left), read_rgb(right)
+            if a.shape != b.shape:
+                raise ValueError(
+                    f"{left} is {a.shape[1]}x{a.shape[0]} and {right} is {b.shape[1]}x{b.shape[0]}: resize or crop one "
+                    "of them"
+                )
+            results += self._batches(a[np.newaxis], b[np.newaxis], 0.0, 255.0, spatial)
+        return results, single
+
+    def _batches(self, a: Array, b: Array, low: float, high: float, spatial: bool) -> Iterator[list[Float32Array]]:
+        count, height, width = a.shape[:3]
+        if min(height, width) < self._smallest:
+            raise ValueError(
+                f"x is {width}x{height}: {self.backbone} needs at least {self._smallest} pixels each way; enlarge the "
+                "images"
+            )
+        # Where a provider may choose another algorithm for another batch, pairs go one by one.
+        step = 1 if self._plan.fixed_batch else max(1, _BATCH_PIXELS // (height * width))
+        session = self._session
+        if spatial:  # a graph of its own, so that those who want no maps do not pay for them
+            self._spatial_session = self._spatial_session or self._loaded(["distance", "per_layer", "spatial"])
+            session = self._spatial_session
+        scale, offset = 2 / (high - low), -1 - 2 * low / (high - low)
+        for i in range(0, count, step):
+            inputs = {name: network_input(images[i : i + step], scale, offset) for name, images in (("x", a), ("y", b))}
+            yield session.run(inputs)

@@ -1,0 +1,210 @@
+"""Providers and precisions by inspection, sessions, graphs cut to their outputs, decoding, and what importing costs."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from pixelgauge import backbones, model_store
+from pixelgauge.backbones import CPU, CUDA, OPENVINO, ProviderError, Session, plan, read_rgb
+from pixelgauge.graphs import cut
+
+ALL = [CUDA, OPENVINO, CPU]
+
+# ---- plans: the same without a device as with one -----------------------------------------------------------------
+
+
+@pytest.mark.property
+def test_automatic_choice():
+    assert plan(available=[CPU]).provider == CPU
+    assert plan(available=ALL, devices=0).provider == CPU
+    assert plan(available=ALL, devices=1).provider == CUDA
+    assert [name for name, _ in plan(available=ALL, devices=1).providers] == [CUDA, CPU]
+    assert plan(precision="bf16", available=ALL, devices=1).provider == OPENVINO
+    assert plan(precision="tf32", available=ALL, devices=1).provider == CUDA
+
+
+@pytest.mark.property
+def test_cuda_options():
+    chosen = plan("cuda", available=ALL, devices=1)
+    assert chosen.providers[0][1]["use_tf32"] == "0"
+    assert chosen.environment == {"NVIDIA_TF32_OVERRIDE": "0"}
+    assert chosen.providers[0][1]["cudnn_conv_algo_search"] == "EXHAUSTIVE"
+    assert chosen.fixed_batch
+    asked = plan("cuda", "tf32", available=ALL, devices=1)
+    assert asked.providers[0][1]["use_tf32"] == "1"
+    assert asked.environment == {}
+
+
+@pytest.mark.property
+def test_openvino_options():
+    assert '"INFERENCE_PRECISION_HINT": "f32"' in plan("openvino", available=ALL).providers[0][1]["load_config"]
+    assert (
+        '"INFERENCE_PRECISION_HINT": "bf16"' in plan("openvino", "bf16", available=ALL).providers[0][1]["load_config"]
+    )
+    assert plan("openvino", available=ALL).fixed_batch
+
+
+@pytest.mark.property
+def test_explicit_providers_pass_through():
+    chosen = plan([(CUDA, {"device_id": "3", "use_tf32": "1"}), "cpu"], available=ALL, devices=4)
+    assert chosen.providers[0] == (CUDA, {"use_tf32": "1", "cudnn_conv_algo_search": "EXHAUSTIVE", "device_id": "3"})
+    assert chosen.providers[1] == (CPU, {})
+    assert not plan("cpu", available=ALL).fixed_batch
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        (
+            {"providers": "cuda", "available": [CPU]},
+            ProviderError,
+            r"no CUDAExecutionProvider: pip install 'pixelgauge\[gpu\]'",
+        ),
+        ({"providers": "cuda", "available": ALL, "devices": 0}, ProviderError, "no CUDA device answers"),
+        ({"providers": "openvino", "available": [CPU]}, ProviderError, r"pixelgauge\[openvino\]"),
+        ({"precision": "bf16", "available": [CPU]}, ProviderError, r"pixelgauge\[openvino\]"),
+        ({"providers": "cpu", "precision": "bf16", "available": ALL}, ProviderError, "needs OpenVINO"),
+        ({"precision": "tf32", "available": [CPU]}, ProviderError, "needs CUDA"),
+        ({"providers": "TPUExecutionProvider", "available": ALL}, ProviderError, "no TPUExecutionProvider: use one of"),
+        (
+            {"providers": "gpu", "available": ALL},
+            ValueError,
+            "provider 'gpu' is not known: use 'cpu', 'cuda', 'openvino'",
+        ),
+        ({"providers": [], "available": ALL}, ValueError, "providers is empty"),
+        ({"precision": "float16", "available": ALL}, ValueError, "precision='float16' is not known"),
+    ],
+)
+def test_impossible_plans(arguments, error, match):
+    with pytest.raises(error, match=match):
+        plan(**arguments)
+
+
+# ---- sessions -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def squeeze():
+    """A model in memory with weights of one value, which is enough to run it."""
+    model = model_store.model_named("lpips-squeeze")
+    data = np.full(model.data_bytes // 4, 0.01, "<f4").view(np.uint8)
+    return model_store.Installed(model, None, data, {"weights_sha256": "0" * 64, "official": False})
+
+
+@pytest.mark.property
+def test_session_options_and_tiny_run(squeeze):
+    pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    from pixelgauge import get_num_threads
+
+    session = Session(squeeze, plan("cpu"), ["distance"])
+    assert session.options.intra_op_num_threads == get_num_threads()
+    assert session.session.get_providers() == [CPU]
+    assert [output.name for output in session.session.get_outputs()] == ["distance"]
+    x = np.zeros((2, 3, 20, 24), np.float32)
+    (distance,) = session.run({"x": x, "y": x})
+    assert distance.tolist() == [0, 0]
+    assert session.fingerprint["precision"] == "float32"
+
+
+@pytest.mark.boundary
+def test_a_provider_that_does_not_start_is_an_error(squeeze, monkeypatch):
+    pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    pretended = plan("cuda", available=ALL, devices=1)
+    if backbones.cuda_devices():
+        pytest.skip("a CUDA device is here, so the provider would start")
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
+    started = "CUDAExecutionProvider did not start; onnxruntime offers CPUExecutionProvider"
+    with pytest.warns(UserWarning, match="not in available provider"), pytest.raises(ProviderError, match=started):
+        Session(squeeze, pretended, ["distance"])
+
+
+@pytest.mark.boundary
+def test_without_onnxruntime(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ImportError, match=r"pip install 'pixelgauge\[cpu\]'"):
+        plan()
+    assert "not installed" in backbones.facts()["onnxruntime"]
+
+
+# ---- cut graphs ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", ["lpips-alex", "lpips-squeeze", "inception-fid"])
+def test_cut_graphs_are_valid_and_minimal(name):
+    onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
+    whole = model_store.model_named(name).graph_bytes()
+    full = onnx.load_model_from_string(whole)
+    for wanted in [[output.name] for output in full.graph.output] + [[output.name for output in full.graph.output]]:
+        data, initialisers = cut(whole, wanted)
+        model = onnx.load_model_from_string(data)
+        assert [output.name for output in model.graph.output] == wanted
+        assert [i.name for i in model.graph.initializer] == [
+            i.name for i in full.graph.initializer if i.name in initialisers
+        ]
+        assert model.opset_import == full.opset_import
+        # what networkless reachability says
+        needed, nodes = set(wanted), []
+        for node in reversed(full.graph.node):
+            if needed & set(node.output):
+                needed |= set(node.input)
+                nodes.append(node)
+        assert list(model.graph.node) == nodes[::-1]
+        assert initialisers == {i.name for i in full.graph.initializer} & needed
+    assert cut(whole, wanted)[0] == whole
+
+
+@pytest.mark.boundary
+def test_cut_to_an_unknown_output():
+    with pytest.raises(ValueError, match="no output 'pool3': use one of '64'"):
+        cut(model_store.model_named("inception-fid").graph_bytes(), ["pool3"])
+
+
+# ---- files --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.oracle
+def test_decoding(tmp_path):
+    rgb = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    picture = Image.fromarray(rgb)
+    alpha = picture.copy()
+    alpha.putalpha(100)
+    gray = picture.convert("L")
+    for name, image, expected in (
+        ("rgb.png", picture, rgb),
+        ("rgb.bmp", picture, rgb),
+        ("alpha.png", alpha, rgb),
+        ("gray.png", gray, np.repeat(np.asarray(gray)[..., None], 3, 2)),
+        ("palette.png", picture.quantize(8), np.asarray(picture.quantize(8).convert("RGB"))),
+    ):
+        image.save(tmp_path / name)
+        decoded = read_rgb(tmp_path / name)
+        np.testing.assert_array_equal(decoded, expected, err_msg=name)
+        assert decoded.dtype == np.uint8
+
+
+# ---- weight of the import -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.property
+def test_import_is_light():
+    code = (
+        "import sys, pixelgauge; pixelgauge.__version__; "
+        "heavy = {'onnxruntime', 'torch', 'PIL', 'tqdm', 'urllib.request', 'scipy'} & set(sys.modules); "
+        "assert not heavy, heavy; "
+        "assert pixelgauge.LPIPS.__module__ == 'pixelgauge.perceptual'; "
+        "assert pixelgauge.InceptionFeatures.__module__ == 'pixelgauge.backbones'; "
+        "assert not {'onnxruntime', 'torch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.boundary
+def test_unknown_attribute():
+    import pixelgauge
+
+    with pytest.raises(AttributeError, match="no attribute 'LPIP'"):
+        _ = pixelgauge.LPIP

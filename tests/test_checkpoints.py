@@ -1,0 +1,426 @@
+"""The checkpoint reader on files made here, opcode by opcode, without PyTorch; hostile ones are refused by name."""
+
+import io
+import json
+import os
+import pickle
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pixelgauge.checkpoints import CheckpointError, read_checkpoint
+
+SHARED = Path(os.environ.get("PIXELGAUGE_SHARED", Path(__file__).parents[2] / "shared"))
+needs_shared = pytest.mark.skipif(
+    not (SHARED / "weights").is_dir(), reason=f"the shared weights are not at {SHARED}: set PIXELGAUGE_SHARED"
+)
+
+# ---- a pickle assembler -------------------------------------------------------------------------------------------
+
+
+def text(value: str) -> bytes:
+    data = value.encode()
+    return b"X" + struct.pack("<I", len(data)) + data
+
+
+def integer(value: int) -> bytes:
+    return b"J" + struct.pack("<i", value) if abs(value) < 2**31 else b"\x8a\x10" + value.to_bytes(16, "little")
+
+
+def tuple_(*items: bytes) -> bytes:
+    return b"(" + b"".join(items) + b"t"
+
+
+def global_(module: str, name: str) -> bytes:
+    return f"c{module}\n{name}\n".encode()
+
+
+def storage(key: str, kind: str, count: int, device: str = "cpu", view: bytes | None = None) -> bytes:
+    last = [] if view is None else [view]
+    return tuple_(text("storage"), global_("torch", kind), text(key), text(device), integer(count), *last) + b"Q"
+
+
+def tensor(source: bytes, shape: tuple[int, ...], strides: tuple[int, ...] | None = None, offset: int = 0) -> bytes:
+    if strides is None:
+        strides = tuple(int(np.prod(shape[i + 1 :])) for i in range(len(shape)))
+    sizes = [tuple_(*map(integer, values)) for values in (shape, strides)]
+    empty = global_("collections", "OrderedDict") + b")R"
+    arguments = tuple_(source, integer(offset), *sizes, b"\x89", empty)
+    return global_("torch._utils", "_rebuild_tensor_v2") + arguments + b"R"
+
+
+def state_dict(**tensors: bytes) -> bytes:
+    """An OrderedDict with the attribute that PyTorch gives it."""
+    items = b"".join(text(name) + value for name, value in tensors.items())
+    metadata = b"}" + text("_metadata") + global_("collections", "OrderedDict") + b")Rs"
+    return b"\x80\x02" + global_("collections", "OrderedDict") + b")R(" + items + b"u" + metadata + b"b."
+
+
+def zip_file(path: Path, pickled: bytes, storages: dict[str, bytes], **entries: bytes) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model/data.pkl", pickled)
+        for key, data in storages.items():
+            archive.writestr(f"model/data/{key}", data)
+        for name, data in entries.items():
+            archive.writestr(f"model/{name}", data)
+    return path
+
+
+def legacy_file(path: Path, pickled: bytes, storages: dict[str, np.ndarray], little: bool = True) -> Path:
+    order = "<" if little else ">"
+    stream = b"".join(
+        pickle.dumps(part, 2)
+        for part in (0x1950A86A20F9469CFC6C, 1001, {"protocol_version": 1001, "little_endian": little})
+    )
+    stream += pickled + pickle.dumps(list(storages), 2)
+    for data in storages.values():
+        stream += struct.pack(f"{order}q", data.size) + data.astype(data.dtype.newbyteorder(order)).tobytes()
+    path.write_bytes(stream)
+    return path
+
+
+VALUES = np.arange(24, dtype=np.float32)
+
+# ---- what is read -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.oracle
+def test_zip_with_shared_storage_strides_and_device_tags(tmp_path):
+    source = storage("0", "FloatStorage", 24, device="cuda:3")
+    pickled = state_dict(
+        whole=tensor(source, (4, 6)),
+        turned=tensor(source, (6, 4), (1, 6)),
+        corner=tensor(source, (2, 3), (6, 1), offset=7),
+        scalar=tensor(source, (), offset=5),
+        repeated=tensor(source, (3, 2), (0, 1)),
+    )
+    tensors = read_checkpoint(zip_file(tmp_path / "a.pth", pickled, {"0": VALUES.tobytes()}, byteorder=b"little"))
+    grid = VALUES.reshape(4, 6)
+    assert list(tensors) == ["whole", "turned", "corner", "scalar", "repeated"]
+    np.testing.assert_array_equal(tensors["whole"], grid)
+    np.testing.assert_array_equal(tensors["turned"], grid.T)
+    np.testing.assert_array_equal(tensors["corner"], grid[1:3, 1:4])
+    np.testing.assert_array_equal(tensors["scalar"], 5)
+    np.testing.assert_array_equal(tensors["repeated"], [[0, 1]] * 3)
+    assert np.shares_memory(tensors["whole"], tensors["turned"])
+    assert not tensors["whole"].flags.writeable
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("little", [True, False])
+def test_legacy_stream_with_views_and_either_byte_order(tmp_path, little):
+    view = tuple_(text("v"), integer(4), integer(20))
+    pickled = state_dict(
+        plain=tensor(storage("7", "FloatStorage", 24, "cuda:0", view=b"N"), (4, 6)),
+        viewed=tensor(storage("7", "FloatStorage", 24, "cuda:0", view=view), (2, 2), offset=1),
+        counts=tensor(storage("8", "LongStorage", 2, view=b"N"), (2,)),
+    )
+    counts = np.array([3, -(2**40)])
+    tensors = read_checkpoint(legacy_file(tmp_path / "a.pth", pickled, {"7": VALUES, "8": counts}, little))
+    np.testing.assert_array_equal(tensors["plain"], VALUES.reshape(4, 6))
+    np.testing.assert_array_equal(tensors["viewed"], [[5, 6], [7, 8]])
+    np.testing.assert_array_equal(tensors["counts"], counts)
+    assert tensors["plain"].dtype == np.float32
+
+
+@pytest.mark.oracle
+def test_big_endian_zip(tmp_path):
+    pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24), (24,)))
+    path = zip_file(tmp_path / "a.pth", pickled, {"0": VALUES.astype(">f4").tobytes()}, byteorder=b"big")
+    np.testing.assert_array_equal(read_checkpoint(path)["w"], VALUES)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    ("kind", "dtype"),
+    [
+        ("DoubleStorage", "f8"),
+        ("HalfStorage", "f2"),
+        ("IntStorage", "i4"),
+        ("ShortStorage", "i2"),
+        ("CharStorage", "i1"),
+        ("ByteStorage", "u1"),
+        ("BoolStorage", "?"),
+    ],
+)
+def test_storage_types(tmp_path, kind, dtype):
+    values = np.array([0, 1, 1, 0]).astype(dtype)
+    path = zip_file(tmp_path / "a.pth", state_dict(w=tensor(storage("0", kind, 4), (4,))), {"0": values.tobytes()})
+    read = read_checkpoint(path)["w"]
+    np.testing.assert_array_equal(read, values)
+    assert read.dtype == dtype
+
+
+@pytest.mark.oracle
+def test_bfloat16_widens_exactly(tmp_path):
+    exact = np.array([1.0, -0.15625, 3.0e38, 0.0], np.float32)
+    halves = (exact.view(np.uint32) >> 16).astype(np.uint16)
+    path = zip_file(
+        tmp_path / "a.pth", state_dict(w=tensor(storage("0", "BFloat16Storage", 4), (4,))), {"0": halves.tobytes()}
+    )
+    np.testing.assert_array_equal(read_checkpoint(path)["w"].view(np.uint32), halves.astype(np.uint32) << 16)
+
+
+@pytest.mark.oracle
+def test_parameters_and_empty_tensors(tmp_path):
+    source = tensor(storage("0", "FloatStorage", 24), (24,))
+    parameter = global_("torch._utils", "_rebuild_parameter") + tuple_(source, b"\x88", b"N") + b"R"
+    pickled = state_dict(p=parameter, empty=tensor(storage("0", "FloatStorage", 24), (0,)))
+    tensors = read_checkpoint(zip_file(tmp_path / "a.pth", pickled, {"0": VALUES.tobytes()}))
+    np.testing.assert_array_equal(tensors["p"], VALUES)
+    assert tensors["empty"].size == 0
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_npz(tmp_path, save):
+    save(tmp_path / "a.npz", w=VALUES.reshape(4, 6), n=np.int64(3))
+    tensors = read_checkpoint(tmp_path / "a.npz")
+    np.testing.assert_array_equal(tensors["w"], VALUES.reshape(4, 6))
+    assert tensors["n"] == 3
+
+
+def safetensors(path: Path, header: object, data: bytes) -> Path:
+    text_ = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text_)) + text_ + data)
+    return path
+
+
+@pytest.mark.oracle
+def test_safetensors(tmp_path):
+    header = {
+        "__metadata__": {"format": "pt"},
+        "w": {"dtype": "F32", "shape": [4, 6], "data_offsets": [0, 96]},
+        "b": {"dtype": "BF16", "shape": [2], "data_offsets": [96, 100]},
+    }
+    tensors = read_checkpoint(safetensors(tmp_path / "a.safetensors", header, VALUES.tobytes() + b"\x80\x3f\x00\xc0"))
+    np.testing.assert_array_equal(tensors["w"], VALUES.reshape(4, 6))
+    np.testing.assert_array_equal(tensors["b"], [1.0, -2.0])
+
+
+@pytest.mark.property
+def test_safetensors_whose_length_looks_like_a_pickle(tmp_path):
+    header = {"w": {"dtype": "F32", "shape": [24], "data_offsets": [0, 96]}, "__metadata__": {"padding": ""}}
+    header["__metadata__"]["padding"] = "x" * (128 - len(json.dumps(header)))
+    path = safetensors(tmp_path / "a.safetensors", header, VALUES.tobytes())
+    assert path.read_bytes()[:2] == b"\x80\x00"
+    np.testing.assert_array_equal(read_checkpoint(path)["w"], VALUES)
+
+
+@pytest.mark.parity
+def test_safetensors_of_its_own_package(tmp_path):
+    package = pytest.importorskip("safetensors.numpy", reason="the safetensors package is not installed")
+    package.save_file({"w": VALUES, "h": VALUES.astype(np.float16)}, tmp_path / "a.safetensors")
+    tensors = read_checkpoint(tmp_path / "a.safetensors")
+    np.testing.assert_array_equal(tensors["w"], VALUES)
+    np.testing.assert_array_equal(tensors["h"], VALUES)
+
+
+@pytest.mark.parity
+@needs_shared
+def test_official_files():
+    heads = read_checkpoint(SHARED / "weights" / "lpips_v0.1_alex.pth")
+    assert {name: tensor.shape for name, tensor in heads.items()} == {
+        f"lin{i}.model.1.weight": (1, width, 1, 1) for i, width in enumerate((64, 192, 384, 256, 256))
+    }
+    features = read_checkpoint(SHARED / "weights" / "alexnet_features.pth")
+    # The sum that PyTorch finds, in float64.
+    assert float(features["features.0.bias"].astype(np.float64).sum()) == pytest.approx(-24.774700, abs=1e-5)
+
+
+# ---- what is refused ----------------------------------------------------------------------------------------------
+
+
+def refuses(path: Path, match: str) -> None:
+    with pytest.raises(CheckpointError, match=match) as caught:
+        read_checkpoint(path)
+    assert str(path) in str(caught.value)
+
+
+class Payload:
+    def __init__(self, function, *arguments):
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self):
+        return self.function, self.arguments
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("protocol", [0, 1, 2, 4])
+def test_a_pickle_that_calls_something_is_named_and_not_run(tmp_path, protocol):
+    witness = tmp_path / "witness"
+    pickled = pickle.dumps({"w": Payload(os.mkdir, str(witness))}, protocol)
+    refuses(zip_file(tmp_path / "a.pth", pickled, {}), rf"asks for {os.mkdir.__module__}\.mkdir")
+    assert not witness.exists()
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    "name", ["builtins eval", "builtins getattr", "torch load", "torch.jit load", "numpy.core.multiarray _reconstruct"]
+)
+def test_other_globals_are_refused_by_name(tmp_path, name):
+    refuses(zip_file(tmp_path / "a.pth", global_(*name.split(" ")) + b".", {}), name.replace(" ", r"\."))
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("pickled", "match"),
+    [
+        (b"(ios\nsystem\n.", r"os\.system"),
+        (b"\x80\x02" + global_("collections", "OrderedDict") + b")\x81.", "NEWOBJ"),
+        (b"\x80\x02\x82\x01.", "EXT1"),
+        (b"\x80\x02" + text("a") + b")R.", "calls str"),
+        (b"\x80\x02" + global_("torch", "FloatStorage") + b")R.", "torch.FloatStorage"),
+        (b"\x80\x02" + global_("torch._utils", "_rebuild_tensor_v2") + b")R.", "_rebuild_tensor_v2"),
+        (b"\x80\x02" + tuple_(text("module"), text("x")) + b"Q.", "persistent id"),
+        (b"\x80\x02K\x01.", "holds a int"),
+        (b"\x80\x02}" + text("w") + b"K\x01s.", "'w' is a int, not a tensor"),
+        (b"\x80\x02}K\x05K\x01s.", "is a int, not a name"),
+        (b"\x80\x02]" + text("w") + b"K\x01s.", "fills a list"),
+        (b"\x80\x02}]K\x01s.", "damaged"),
+        (b"\x80\x02", "damaged or truncated"),
+        (b"\x80\x02t.", "damaged or truncated"),
+        (b"\x80\x02h\x05.", "damaged or truncated"),
+        (b"\x80\x02X\xff\xff\xff\x7f", "damaged or truncated"),
+        (b"\x80\x02Nr\xff\xff\xff\xff.", "holds a NoneType"),  # a memo index that makes other readers allocate 34 GB
+        (b"", "damaged or truncated|without STOP"),
+    ],
+)
+def test_forged_pickles(tmp_path, pickled, match):
+    refuses(zip_file(tmp_path / "a.pth", pickled, {}), match)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("shape", "strides", "offset"),
+    [((25,), None, 0), ((4, 6), (6, 2), 0), ((2,), (2**62,), 0), ((1,), None, 24), ((2**40, 2**40), (0, 0), 0)],
+)
+def test_tensor_beyond_its_storage(tmp_path, shape, strides, offset):
+    pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24), shape, strides, offset))
+    refuses(zip_file(tmp_path / "a.pth", pickled, {"0": VALUES.tobytes()}), "tensor 'w'")
+
+
+@pytest.mark.boundary
+def test_negative_strides_and_offsets(tmp_path):
+    for strides, offset in (((-1,), 5), ((1,), -5)):
+        pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24), (2,), strides, offset))
+        refuses(zip_file(tmp_path / "a.pth", pickled, {"0": VALUES.tobytes()}), "arguments that no state dict has")
+
+
+@pytest.mark.boundary
+def test_missing_storage_is_named(tmp_path):
+    pickled = state_dict(w=tensor(storage("5", "FloatStorage", 24), (24,)))
+    refuses(zip_file(tmp_path / "a.pth", pickled, {}), "data/5")
+    refuses(legacy_file(tmp_path / "b.pth", pickled, {}), "'5' is missing")
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.9, 0.99])
+def test_truncated_files(tmp_path, keep):
+    pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24), (24,)))
+    header = {"w": {"dtype": "F32", "shape": [24], "data_offsets": [0, 96]}}
+    for path in (
+        zip_file(tmp_path / "a.pth", pickled, {"0": VALUES.tobytes()}),
+        legacy_file(tmp_path / "b.pth", pickled, {"0": VALUES}),
+        safetensors(tmp_path / "c.safetensors", header, VALUES.tobytes()),
+    ):
+        data = path.read_bytes()
+        path.write_bytes(data[: int(keep * len(data))])
+        refuses(path, "truncated|damaged|JSON|neither")
+
+
+@pytest.mark.boundary
+def test_flipped_bit_in_a_zip_is_found(tmp_path):
+    pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24), (24,)))
+    path = zip_file(tmp_path / "a.pth", pickled, {"0": VALUES.tobytes()})
+    data = bytearray(path.read_bytes())
+    data[data.index(VALUES.tobytes()) + 9] ^= 1
+    path.write_bytes(data)
+    refuses(path, "data/0.*CRC")
+
+
+@pytest.mark.boundary
+def test_zip_bombs(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        array = io.BytesIO()
+        np.save(array, np.zeros(1 << 22, np.float32))
+        for i in range(4):
+            archive.writestr(f"w{i}.npy", array.getvalue())
+    refuses(tmp_path / "a.npz", "zip bomb")
+    with zipfile.ZipFile(tmp_path / "b.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model/data.pkl", state_dict(w=tensor(storage("0", "FloatStorage", 24), (24,))))
+        archive.writestr("model/data/0", VALUES.tobytes() * 100)
+    refuses(tmp_path / "b.pth", "compressed")
+
+
+@pytest.mark.boundary
+def test_npz_with_objects(tmp_path):
+    np.savez(tmp_path / "a.npz", w=np.array([{}], object))
+    refuses(tmp_path / "a.npz", "tensor 'w'.*allow_pickle")
+    np.savez(tmp_path / "b.npz", w=np.array(["text"]))
+    refuses(tmp_path / "b.npz", "tensor 'w' has dtype")
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("entry", "match"),
+    [
+        ({"dtype": "F32", "shape": [24]}, "needs dtype"),
+        ({"dtype": "F8", "shape": [24], "data_offsets": [0, 96]}, "F8"),
+        ({"dtype": "F32", "shape": [25], "data_offsets": [0, 96]}, "does not fill"),
+        ({"dtype": "F32", "shape": [-24], "data_offsets": [0, 96]}, "sizes"),
+        ({"dtype": "F32", "shape": [48], "data_offsets": [0, 192]}, "truncated"),
+        ({"dtype": "F32", "shape": [1, 2.5], "data_offsets": [0, 10]}, "sizes"),
+        ("text", "needs dtype"),
+    ],
+)
+def test_forged_safetensors(tmp_path, entry, match):
+    refuses(safetensors(tmp_path / "a.safetensors", {"w": entry}, VALUES.tobytes()), match)
+
+
+@pytest.mark.boundary
+def test_other_files(tmp_path):
+    path = tmp_path / "a.pth"
+    path.write_bytes(b"")
+    refuses(path, "empty")
+    path.write_bytes(b"<html><body>Not found</body></html>")
+    refuses(path, "HTML")
+    path.write_bytes(pickle.dumps([1, 2, 3], 2))
+    refuses(path, "not one that torch.save wrote")
+    refuses(zip_file(tmp_path / "b.pth", b"", {}, **{"constants.pkl": b""}), "TorchScript")
+    with zipfile.ZipFile(tmp_path / "c.pth", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    refuses(tmp_path / "c.pth", "no data.pkl")
+    with pytest.raises(FileNotFoundError):
+        read_checkpoint(tmp_path / "absent.pth")
+
+
+@pytest.mark.boundary
+def test_damaged_bytes_never_raise_anything_else(tmp_path):
+    """Random bytes overwritten, random ends cut off: a state dict or a CheckpointError that names the file."""
+    pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24, view=b"N"), (4, 6)))
+    header = {"w": {"dtype": "F32", "shape": [24], "data_offsets": [0, 96]}}
+    np.savez_compressed(tmp_path / "d.npz", w=VALUES, v=np.ones((3, 4)))
+    sources = [
+        zip_file(tmp_path / "a.pth", pickled, {"0": VALUES.tobytes()}).read_bytes(),
+        legacy_file(tmp_path / "b.pth", pickled, {"0": VALUES}).read_bytes(),
+        safetensors(tmp_path / "c.safetensors", header, VALUES.tobytes()).read_bytes(),
+        (tmp_path / "d.npz").read_bytes(),
+    ]
+    rng = np.random.default_rng(11)
+    path = tmp_path / "damaged"
+    refused = 0
+    for trial in range(1200):
+        data = bytearray(sources[trial % len(sources)])
+        for at in rng.integers(0, len(data), rng.integers(1, 5)):
+            data[at] = rng.integers(0, 256)
+        if rng.random() < 0.2:
+            data = data[: rng.integers(0, len(data))]
+        path.write_bytes(data)
+        try:
+            read_checkpoint(path)
+        except CheckpointError as error:
+            refused += str(path) in str(error)
+    assert refused > 600

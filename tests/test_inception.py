@@ -1,0 +1,281 @@
+"""Inception features: parity with every program and output, invariance, the parts of the graph, refused input."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pixelgauge
+import pytest
+from pixelgauge import model_store
+from pixelgauge.backbones import INCEPTION_OUTPUTS, InceptionFeatures, Session, plan
+from pixelgauge.checkpoints import CheckpointError
+from pixelgauge.presets import INCEPTION_PRESETS
+
+pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+
+SHARED = Path(os.environ.get("PIXELGAUGE_SHARED", Path(__file__).parents[2] / "shared"))
+needs_shared = pytest.mark.skipif(
+    not (SHARED / "reference").is_dir(), reason=f"the shared references are not at {SHARED}: set PIXELGAUGE_SHARED"
+)
+CASES = ("small_96x128", "exact_299x299", "large_400x520")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIXELGAUGE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def recipe(tensors, seed):
+    """The reference's recipe: see its README."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    state = {}
+    for name, shape, kind in tensors:
+        if kind == "count":
+            state[name] = np.zeros(shape, np.int64)
+            continue
+        z = rng.standard_normal(shape, dtype=np.float32)
+        state[name] = {
+            "conv": lambda z=z: z * np.float32(np.sqrt(2 / np.prod(z.shape[1:]))),
+            "fc": lambda z=z: z * np.float32(np.sqrt(1 / z.shape[1])),
+            "bias": lambda z=z: z * np.float32(0.1),
+            "scale": lambda z=z: 1 + np.float32(0.1) * z,
+            "var": lambda z=z: 1 + np.float32(0.1) * np.abs(z),
+        }[kind]()
+    return state
+
+
+def own_recipe():
+    """Tensors of the official names, from the manifest alone, for runs without the shared folder."""
+    tensors = []
+    for row in model_store.model_named("inception-fid").rows:
+        if row.fold is None:
+            tensors.append((row.tensor, row.shape, "fc" if len(row.shape) == 2 else "bias"))
+        elif len(row.shape) == 4:
+            tensors.append((f"{row.fold}.conv.weight", row.shape, "conv"))
+            for part, kind in (("weight", "scale"), ("bias", "bias"), ("running_mean", "bias"), ("running_var", "var")):
+                tensors.append((f"{row.fold}.bn.{part}", row.shape[:1], kind))
+            tensors.append((f"{row.fold}.bn.num_batches_tracked", (), "count"))
+    return recipe(tensors, 7)
+
+
+@pytest.fixture(scope="module")
+def state():
+    return own_recipe()
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory, state):
+    path = tmp_path_factory.mktemp("weights") / "inception.npz"
+    np.savez(path, **state)
+    return path
+
+
+@pytest.fixture(scope="module")
+def official(tmp_path_factory):
+    facts = json.loads((SHARED / "reference" / "inception_recipe.json").read_text())
+    path = tmp_path_factory.mktemp("official") / "inception.npz"
+    np.savez(path, **recipe(facts["tensors"], facts["seed"]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def features(weights):
+    return InceptionFeatures(weights=weights, batch_size=2)
+
+
+def images_of(shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+
+
+def relative(value, expected):
+    return np.linalg.norm(value - expected) / np.linalg.norm(expected)
+
+
+# ---- parity -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parity
+@needs_shared
+@pytest.mark.parametrize("preset", INCEPTION_PRESETS)
+def test_original_programs(official, preset):
+    reference = np.load(SHARED / "reference" / "inception_parity.npz")
+    checked = 0
+    everything = Session(model_store.from_files("inception-fid", [official]), plan("cpu"), list(INCEPTION_OUTPUTS))
+    one = InceptionFeatures(preset, weights=official)
+    for case in CASES:
+        values = everything.run({"images": one.resized(reference[f"image/{case}"])})
+        # at 299x299 only the network is at work; elsewhere the resizing too, and pytorch-fid's indices are float32
+        tolerance = 1e-5 if case == "exact_299x299" else 1e-4
+        for output, value in zip(INCEPTION_OUTPUTS, values, strict=True):
+            key = f"{preset}/{case}/{output}"
+            if key in reference:
+                assert relative(value, reference[key]) < tolerance, key
+                checked += 1
+        np.testing.assert_array_equal(one(reference[f"image/{case}"]), values[list(INCEPTION_OUTPUTS).index("2048")])
+    assert checked == (12 if preset == "pytorch-fid" else 21)
+
+
+# ---- properties ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.oracle
+def test_first_layers_against_float64(weights, state):
+    """Conv2d_1a to the first pool in float64, BatchNorm unfolded: what "64" means."""
+    images = images_of((1, 299, 299, 3))
+    x = images[0].astype(np.float64).transpose(2, 0, 1) * 2 / 255 - 1
+    for name, stride, padding in (("Conv2d_1a_3x3", 2, 0), ("Conv2d_2a_3x3", 1, 0), ("Conv2d_2b_3x3", 1, 1)):
+        x = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
+        windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), (1, 2))[:, ::stride, ::stride]
+        x = np.einsum("chwij,ocij->ohw", windows, state[f"{name}.conv.weight"].astype(np.float64), optimize=True)
+        gamma, beta, mean, variance = (
+            state[f"{name}.bn.{part}"].astype(np.float64)[:, None, None]
+            for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        x = np.maximum((x - mean) / np.sqrt(variance + 1e-3) * gamma + beta, 0)
+    pooled = np.lib.stride_tricks.sliding_window_view(x, (3, 3), (1, 2))[:, ::2, ::2].max((3, 4))
+    value = InceptionFeatures(output="64", weights=weights)(images)
+    assert relative(value[0], pooled.mean((1, 2))) < 1e-5  # the project's tolerance for the network
+
+
+@pytest.mark.property
+def test_each_output_alone_is_the_same_as_all_together(weights):
+    images = images_of((1, 40, 50, 3))
+    together = Session(model_store.from_files("inception-fid", [weights]), plan("cpu"), list(INCEPTION_OUTPUTS))
+    one = InceptionFeatures(weights=weights)
+    for (output, width), value in zip(
+        INCEPTION_OUTPUTS.items(), together.run({"images": one.resized(images)}), strict=True
+    ):
+        alone = InceptionFeatures(output=output, weights=weights)
+        assert alone.dim == width
+        features = alone(images)
+        assert features.shape == (1, width)
+        assert features.dtype == np.float32
+        np.testing.assert_array_equal(features, value)
+
+
+@pytest.mark.property
+def test_not_a_bit_depends_on_neighbours_batch_size_or_threads(weights):
+    images = images_of((3, 60, 50, 3))
+    before = pixelgauge.get_num_threads()
+    try:
+        pixelgauge.set_num_threads(1)
+        expected = InceptionFeatures(output="logits", weights=weights, batch_size=1)(images)
+        for threads, batch_size in ((1, 2), (3, 3)):
+            pixelgauge.set_num_threads(threads)
+            one = InceptionFeatures(output="logits", weights=weights, batch_size=batch_size)
+            np.testing.assert_array_equal(one(images), expected)
+        np.testing.assert_array_equal(one(images[::-1]), expected[::-1])
+    finally:
+        pixelgauge.set_num_threads(before)
+
+
+@pytest.mark.property
+def test_padding_to_a_fixed_batch_changes_nothing(features, monkeypatch):
+    images = images_of((3, 60, 50, 3))
+    expected = features(images)
+
+    shapes = []
+    run = features._session.run
+    monkeypatch.setattr(features._session, "plan", dataclasses.replace(features._session.plan, fixed_batch=True))
+    monkeypatch.setattr(features._session, "run", lambda feed: shapes.append(feed["images"].shape[0]) or run(feed))
+    np.testing.assert_array_equal(features(images), expected)
+    assert shapes == [2, 2]
+
+
+@pytest.mark.property
+def test_files_and_arrays_agree(features, tmp_path):
+    from PIL import Image
+
+    pictures = [images_of((40 + i, 50, 3), i) for i in range(3)]
+    paths = [tmp_path / f"{i}.png" for i in range(3)]
+    for path, picture in zip(paths, pictures, strict=True):
+        Image.fromarray(picture).save(path)
+    expected = np.concatenate([features(picture) for picture in pictures])
+    np.testing.assert_array_equal(features(paths), expected)
+    np.testing.assert_array_equal(features(str(paths[2])), expected[2:3])
+    assert [len(batch) for batch in features.batches(tuple(paths))] == [2, 1]
+
+
+@pytest.mark.property
+def test_ranges_and_layouts(features):
+    images = images_of((2, 40, 50, 3))
+    expected = features(images)
+    np.testing.assert_array_equal(features(images.transpose(0, 3, 1, 2), channel_axis=1), expected)
+    for other, data_range in ((images / 255, 1.0), (images / 127.5 - 1, (-1, 1)), (images.astype(np.float32), 255)):
+        assert relative(features(other, data_range=data_range), expected) < 1e-5  # input rounding
+    assert relative(features(images.astype(np.uint16) * 257), expected) < 1e-5
+
+
+@pytest.mark.property
+def test_fingerprint(features):
+    facts = features.fingerprint
+    assert (facts["preset"], facts["output"], facts["model"]) == ("pytorch-fid", "2048", "inception-fid")
+    assert (facts["provider"], facts["precision"]) == ("CPUExecutionProvider", "float32")
+    assert len(facts["weights_sha256"]) == 64
+
+
+# ---- refused ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.boundary
+def test_bad_images(features, tmp_path):
+    good = images_of((2, 40, 50, 3))
+    (tmp_path / "text.png").write_text("hello")
+    for images, arguments, error, match in (
+        (good[..., :1], {}, ValueError, "1 channel"),
+        (good / 255, {}, ValueError, "data_range is needed"),
+        (good / 255, {"data_range": (-1, 1)}, ValueError, "no value below zero"),
+        (good / 127.5 - 1, {"data_range": 1.0}, ValueError, "outside data_range"),
+        (good / 255, {"data_range": 255}, ValueError, "no value above one"),
+        (np.where(good > 9, np.nan, good), {"data_range": 255}, ValueError, "NaN"),
+        (good[:0], {}, ValueError, "empty"),
+        ([], {}, ValueError, "empty"),
+        (good.astype(np.int32), {}, TypeError, "int32"),
+        ([tmp_path / "text.png"], {}, OSError, "text.png is not an image"),
+        ([tmp_path / "absent.png"], {}, FileNotFoundError, "absent.png"),
+        ("a.png", {"data_range": 1.0}, ValueError, "is for arrays"),
+    ):
+        with pytest.raises(error, match=match):
+            features(images, **arguments)
+
+
+@pytest.mark.boundary
+def test_bad_constructor_arguments(weights):
+    for arguments, error, match in (
+        ({"preset": "fid"}, ValueError, "preset='fid' is not known"),
+        ({"output": "1024"}, ValueError, "output='1024' is not known"),
+        ({"batch_size": 0}, ValueError, "batch_size=0"),
+        ({"batch_size": 2.5}, TypeError, "batch_size=2.5"),
+        ({"batch_size": True}, TypeError, "batch_size=True"),
+        ({"precision": "int8"}, ValueError, "precision='int8'"),
+        ({"providers": "tpu"}, ValueError, "provider 'tpu' is not known"),
+    ):
+        with pytest.raises(error, match=match):
+            InceptionFeatures(**{"weights": weights, **arguments})
+    with pytest.raises(model_store.ModelMissingError, match="pixelgauge models pull inception-fid"):
+        InceptionFeatures()
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("name", "change", "match"),
+    [
+        ("fc.bias", None, "tensor 'fc.bias' is missing"),
+        ("Mixed_6d.branch1x1.bn.running_var", None, "running_var' is missing"),
+        ("fc.weight", lambda w: w.T, r"tensor 'fc.weight' has shape \(2048, 1008\)"),
+        ("fc.bias", lambda b: np.where(b > 0, np.nan, b), "tensor 'fc.bias' holds NaN"),
+        ("fc.bias", lambda b: b.astype(int), "tensor 'fc.bias' has dtype int64"),
+        ("Conv2d_1a_3x3.bn.running_var", lambda v: -v, "negative variances"),
+        ("Conv2d_1a_3x3.bn.running_var", lambda v: v * 0 - 1e-3, "negative variances"),
+        ("extra.weight", lambda _: np.zeros(3, np.float32), "tensor 'extra.weight' does not belong"),
+    ],
+)
+def test_wrong_weights_are_named(state, name, change, match):
+    wrong = {**state, name: None if change is None else change(state.get(name))}
+    wrong = {key: value for key, value in wrong.items() if value is not None}
+    with pytest.raises(CheckpointError, match=match):
+        model_store.convert(model_store.model_named("inception-fid"), {"backbone": wrong})

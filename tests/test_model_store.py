@@ -1,0 +1,569 @@
+"""The model store against a server on loopback that also truncates, stalls, redirects, lies; and its command line."""
+
+import contextlib
+import hashlib
+import http.server
+import json
+import multiprocessing
+import os
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pixelgauge import cli, model_store
+from pixelgauge.checkpoints import CheckpointError
+from pixelgauge.model_store import ModelError, ModelMissingError, download
+
+DATA = np.random.default_rng(0).integers(0, 256, 300_000, np.uint8).tobytes()
+DIGEST = hashlib.sha256(DATA).hexdigest()
+MODEL = "lpips-squeeze"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("PIXELGAUGE_CACHE", str(folder))
+    monkeypatch.delenv("PIXELGAUGE_OFFLINE", raising=False)
+    monkeypatch.delenv("PIXELGAUGE_MIRROR", raising=False)
+    for proxy in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(proxy, raising=False)
+    return folder
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves ``files``; ``behaviour`` is called with the handler and may answer instead."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files = {"/file.pth": DATA}
+        self.requests: list[str] = []
+        self.ranges: list[str | None] = []
+        self.behaviour = None
+        self.stop = threading.Event()
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.server.requests.append(self.path)
+        self.server.ranges.append(self.headers.get("Range"))
+        with contextlib.suppress(ConnectionError):
+            if self.server.behaviour is None or not self.server.behaviour(self):
+                self.whole()
+
+    def whole(self, keep=None, ranges=True):
+        """Answer as a good server does; `keep`: stop after so many bytes."""
+        data = self.server.files.get(self.path)
+        if data is None:
+            return self.send_error(404)
+        start = 0
+        if ranges and (asked := self.headers.get("Range")):
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        else:
+            self.send_response(200)
+        self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        return self.wfile.write(data[start:] if keep is None else data[start : start + keep])
+
+
+@pytest.fixture
+def server():
+    instance = Server()
+    thread = threading.Thread(target=instance.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield instance
+    instance.stop.set()
+    instance.shutdown()
+    instance.server_close()
+    thread.join()
+
+
+def fetch(server, path, **changes):
+    arguments = {"size": len(DATA), "sha256": DIGEST, "progress": False, "timeout": 5.0, "pause": 0.0, **changes}
+    download(f"{server.address}/file.pth", path, **arguments)
+
+
+# ---- download -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("size", [len(DATA), None])
+def test_plain_download(server, tmp_path, size):
+    fetch(server, tmp_path / "a", size=size)
+    assert (tmp_path / "a").read_bytes() == DATA
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a"]
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("size", [len(DATA), None])
+def test_truncated_transfers_resume_where_they_broke(server, tmp_path, size):
+    server.behaviour = lambda handler: handler.whole(keep=100_000) or True
+    fetch(server, tmp_path / "a", size=size)
+    assert (tmp_path / "a").read_bytes() == DATA
+    assert server.ranges == [None, "bytes=100000-", "bytes=200000-"]
+
+
+@pytest.mark.property
+def test_resumes_what_another_process_left(server, tmp_path):
+    (tmp_path / "a.part").write_bytes(DATA[:1234])
+    fetch(server, tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == DATA
+    assert server.ranges == ["bytes=1234-"]
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("left", [b"x" * 5000, DATA[:-1] + b"?", DATA + b"more"])
+def test_spoiled_leftovers_are_fetched_anew(server, tmp_path, left):
+    (tmp_path / "a.part").write_bytes(left)
+    fetch(server, tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == DATA
+
+
+@pytest.mark.property
+def test_server_without_ranges(server, tmp_path):
+    (tmp_path / "a.part").write_bytes(DATA[:1234])
+    server.behaviour = lambda handler: handler.whole(ranges=False) or True
+    fetch(server, tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == DATA
+
+
+@pytest.mark.property
+def test_stalled_transfer_is_given_up_and_resumed(server, tmp_path):
+    def stall(handler):
+        if len(server.requests) == 1:
+            handler.whole(keep=50_000)
+            server.stop.wait(20)
+            return True
+        return False
+
+    server.behaviour = stall
+    start = time.monotonic()
+    fetch(server, tmp_path / "a", timeout=0.3)
+    assert time.monotonic() - start < 10
+    assert (tmp_path / "a").read_bytes() == DATA
+    assert server.ranges[1] == "bytes=50000-"
+
+
+@pytest.mark.boundary
+def test_trickle_counts_as_a_stall(server, tmp_path):
+    def trickle(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(DATA)))
+        handler.end_headers()
+        while not server.stop.wait(0.05):
+            handler.wfile.write(b"x")
+        return True
+
+    server.behaviour = trickle
+    with pytest.raises(ModelError, match=r"only . bytes in"):
+        fetch(server, tmp_path / "a", timeout=0.2, attempts=1)
+
+
+@pytest.mark.boundary
+def test_server_that_never_answers(server, tmp_path):
+    server.behaviour = lambda handler: server.stop.wait(20) or True
+    with pytest.raises(ModelError, match=r"file\.pth: no data for 0\.2 s; 0 bytes are kept"):
+        fetch(server, tmp_path / "a", timeout=0.2, attempts=2)
+    assert len(server.requests) == 2
+
+
+@pytest.mark.boundary
+def test_truncation_forever_keeps_the_part(server, tmp_path):
+    server.behaviour = lambda handler: handler.whole(keep=0 if handler.headers.get("Range") else 70_000) or True
+    with pytest.raises(ModelError, match="ended after 70000 of 300000 bytes; 70000 bytes are kept"):
+        fetch(server, tmp_path / "a", attempts=3)
+    assert (tmp_path / "a.part").stat().st_size == 70_000
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.boundary
+def test_wrong_bytes(server, tmp_path):
+    server.files["/file.pth"] = DATA[:-1] + bytes([DATA[-1] ^ 1])
+    with pytest.raises(ModelError, match=f"the manifest says {DIGEST}: not the official file, discarded"):
+        fetch(server, tmp_path / "a")
+    assert list(tmp_path.glob("a*")) == []
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("data", "match"), [(DATA[:-5], "offers 299995 bytes, the manifest says 300000"), (DATA + b"x", "offers 300001")]
+)
+def test_wrong_size(server, tmp_path, data, match):
+    server.files["/file.pth"] = data
+    with pytest.raises(ModelError, match=match):
+        fetch(server, tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.boundary
+def test_endless_stream_without_a_length(server, tmp_path):
+    def endless(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        while not server.stop.is_set():
+            handler.wfile.write(DATA)
+        return True
+
+    server.behaviour = endless
+    with pytest.raises(ModelError, match="sends more than 300000 bytes"):
+        fetch(server, tmp_path / "a")
+    assert list(tmp_path.glob("a*")) == []
+
+
+@pytest.mark.boundary
+def test_lie_about_the_range(server, tmp_path):
+    def lie(handler):
+        if handler.headers.get("Range"):
+            handler.send_response(206)
+            handler.send_header("Content-Range", f"bytes 0-{len(DATA) - 1}/{len(DATA)}")
+            handler.send_header("Content-Length", str(len(DATA) - 100))
+            handler.end_headers()
+            handler.wfile.write(DATA[:-100])
+            return True
+        return False
+
+    (tmp_path / "a.part").write_bytes(DATA[:100])
+    server.behaviour = lie
+    fetch(server, tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == DATA
+
+
+def redirect(handler, target, code=302):
+    handler.send_response(code)
+    handler.send_header("Location", target)
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
+    return True
+
+
+@pytest.mark.property
+def test_redirects_are_followed(server, tmp_path):
+    server.behaviour = lambda handler: handler.path == "/old.pth" and redirect(handler, f"{server.address}/file.pth")
+    download(f"{server.address}/old.pth", tmp_path / "a", size=len(DATA), sha256=DIGEST, progress=False)
+    assert (tmp_path / "a").read_bytes() == DATA
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/file.pth"])
+def test_redirects_elsewhere_are_refused(server, tmp_path, target):
+    server.behaviour = lambda handler: redirect(handler, target)
+    with pytest.raises(ModelError, match=r"refused|not allowed"):
+        fetch(server, tmp_path / "a")
+
+
+@pytest.mark.boundary
+def test_redirect_loop(server, tmp_path):
+    server.behaviour = lambda handler: redirect(handler, f"{server.address}/file.pth")
+    with pytest.raises(ModelError, match="302"):
+        fetch(server, tmp_path / "a")
+
+
+@pytest.mark.boundary
+def test_http_errors(server, tmp_path):
+    server.files.clear()
+    with pytest.raises(ModelError, match="HTTP status 404"):
+        fetch(server, tmp_path / "a")
+    assert len(server.requests) == 1
+    server.behaviour = lambda handler: handler.send_error(503) or True
+    with pytest.raises(ModelError, match="HTTP status 503"):
+        fetch(server, tmp_path / "a", attempts=3)
+    assert len(server.requests) == 4
+
+
+@pytest.mark.property
+def test_busy_server_is_asked_again(server, tmp_path):
+    server.behaviour = lambda handler: len(server.requests) < 3 and (handler.send_error(503) or True)
+    fetch(server, tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == DATA
+
+
+@pytest.mark.boundary
+def test_no_server_and_no_address(tmp_path):
+    for address, match in (("http://127.0.0.1:9/x", "URLError|refused"), ("nonsense", "unknown url type")):
+        with pytest.raises(ModelError, match=match):
+            download(address, tmp_path / "a", size=1, sha256=DIGEST, progress=False, attempts=1)
+
+
+# ---- models -------------------------------------------------------------------------------------------------------
+
+
+def checkpoints(folder: Path, name: str = MODEL, seed: int = 1) -> list[Path]:
+    rng = np.random.default_rng(seed)
+    roles: dict[str, dict[str, np.ndarray]] = {}
+    for row in model_store.model_named(name).rows:
+        if row.tensor is not None:
+            shape = (*row.shape, 1, 1) if row.role == "heads" else row.shape
+            roles.setdefault(row.role, {})[row.tensor] = rng.uniform(-0.1, 0.1, shape).astype(np.float32)
+    paths = []
+    for role, tensors in roles.items():
+        paths.append(folder / f"{role}.npz")
+        np.savez(paths[-1], **tensors)
+    return paths
+
+
+@pytest.fixture
+def mirror(server, tmp_path, monkeypatch):
+    """A mirror of a model whose manifest entry is changed to files that the test made."""
+    import dataclasses
+
+    paths = checkpoints(tmp_path)
+    model = model_store.model_named(MODEL)
+    sources = tuple(
+        dataclasses.replace(source, bytes=path.stat().st_size, sha256=model_store.file_sha256(path))
+        for source, path in zip(model.sources, paths, strict=True)
+    )
+    changed = {**model_store.manifest(), MODEL: dataclasses.replace(model, sources=sources)}
+    monkeypatch.setattr(model_store, "manifest", lambda: changed)
+    for source, path in zip(sources, paths, strict=True):
+        server.files[f"/weights/{source.file}"] = path.read_bytes()
+    monkeypatch.setenv("PIXELGAUGE_MIRROR", f"{server.address}/weights/")
+    return paths
+
+
+@pytest.mark.property
+def test_pull_from_a_mirror(server, mirror, cache):
+    found = model_store.pull(MODEL)
+    assert found.official
+    assert sorted(p.name for p in found.folder.iterdir()) == ["model.onnx", "origin.json", "weights.bin"]
+    assert found.weights_sha256 == hashlib.sha256((found.folder / "weights.bin").read_bytes()).hexdigest()
+    assert list((cache / "downloads").iterdir()) == []
+    assert len(server.requests) == 2
+    model_store.pull(MODEL)  # there already: no request
+    assert len(server.requests) == 2
+
+
+def _pull_in_a_child(start, results):
+    start.wait(20)
+    try:
+        results.put(model_store.pull(MODEL, progress=False).weights_sha256)
+    except Exception as error:
+        results.put(repr(error))
+
+
+@pytest.mark.property
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, to share the changed manifest with the children")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_two_processes_pull_at_once(server, mirror, cache):
+    context = multiprocessing.get_context("fork")
+    start, results = context.Event(), context.Queue()
+    children = [context.Process(target=_pull_in_a_child, args=(start, results)) for _ in range(2)]
+    for child in children:
+        child.start()
+    start.set()
+    answers = {results.get(timeout=60) for _ in children}
+    for child in children:
+        child.join(60)
+    assert answers == {model_store.verify(MODEL).weights_sha256}
+    assert len(server.requests) == 2  # the second waited for the first
+    assert [p.name for p in (cache / "models").iterdir()] == [MODEL]
+
+
+@pytest.mark.property
+def test_pull_continues_after_a_break(server, mirror, cache, monkeypatch):
+    server.behaviour = lambda handler: handler.whole(keep=0 if handler.headers.get("Range") else 9000) or True
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    with pytest.raises(ModelError, match="9000 bytes are kept"):
+        model_store.pull(MODEL)
+    assert not (cache / "models").exists()
+    server.behaviour = None
+    server.ranges.clear()
+    assert model_store.pull(MODEL).official
+    assert server.ranges[0] == "bytes=9000-"
+
+
+@pytest.mark.boundary
+def test_offline(server, mirror, monkeypatch):
+    monkeypatch.setenv("PIXELGAUGE_OFFLINE", "1")
+    with pytest.raises(ModelError, match=r"PIXELGAUGE_OFFLINE is set.*pixelgauge models add lpips-squeeze"):
+        model_store.pull(MODEL)
+    assert server.requests == []
+    monkeypatch.setenv("PIXELGAUGE_OFFLINE", "0")
+    assert model_store.pull(MODEL).official
+
+
+@pytest.mark.boundary
+def test_bad_mirror(monkeypatch):
+    monkeypatch.setenv("PIXELGAUGE_MIRROR", "/some/folder")
+    with pytest.raises(ModelError, match="PIXELGAUGE_MIRROR='/some/folder' must be an http"):
+        model_store.pull(MODEL)
+
+
+@pytest.mark.property
+def test_add_replaces_and_remove_removes(tmp_path, cache):
+    first = model_store.add(MODEL, checkpoints(tmp_path))
+    assert not first.official
+    second = model_store.add(MODEL, checkpoints(tmp_path, seed=2))
+    assert second.weights_sha256 != first.weights_sha256
+    assert model_store.installed(MODEL).weights_sha256 == second.weights_sha256
+    assert [p.name for p in (cache / "models").iterdir()] == [MODEL]
+    assert model_store.remove(MODEL)
+    assert not model_store.remove(MODEL)
+    with pytest.raises(ModelMissingError):
+        model_store.installed(MODEL)
+
+
+@pytest.mark.property
+def test_values_land_where_the_graph_looks(tmp_path):
+    paths = checkpoints(tmp_path)
+    found = model_store.add(MODEL, paths)
+    backbone, heads = (np.load(path) for path in paths)
+    for row in found.model.rows:
+        stored = np.frombuffer(found.data, "<f4", int(np.prod(row.shape)), row.offset).reshape(row.shape)
+        source = {"backbone": backbone, "heads": heads}.get(row.role)
+        expected = np.ones(row.shape) if source is None else source[row.tensor].reshape(row.shape)
+        np.testing.assert_array_equal(stored, expected, err_msg=row.name)
+
+
+@pytest.mark.property
+def test_exported_folder_runs_in_plain_onnxruntime(tmp_path):
+    ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    from pixelgauge.perceptual import LPIPS
+
+    paths = checkpoints(tmp_path)
+    model_store.add(MODEL, paths)
+    folder = model_store.export(MODEL, tmp_path / "out" / "here")
+    shutil.rmtree(model_store.cache_folder())
+    session = ort.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
+    x, y = np.random.default_rng(0).uniform(-1, 1, (2, 1, 3, 40, 50)).astype(np.float32)
+    distance = session.run(["distance"], {"x": x, "y": y})[0]
+    ours = LPIPS("squeeze", weights=paths)(x, y, data_range=(-1, 1), channel_axis=1)
+    assert distance[0] == pytest.approx(ours[0], rel=1e-6)  # only the graph's unused branches differ
+
+
+@pytest.mark.property
+def test_own_files_are_converted_once(tmp_path, cache, monkeypatch):
+    paths = checkpoints(tmp_path)
+    first = model_store.from_files(MODEL, paths)
+    assert first.folder.parent == cache / "custom"
+    monkeypatch.setattr(model_store, "read_checkpoint", None)
+    assert model_store.from_files(MODEL, paths).weights_sha256 == first.weights_sha256
+
+
+@pytest.mark.property
+def test_cache_that_cannot_be_written(tmp_path, monkeypatch):
+    paths = checkpoints(tmp_path)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PIXELGAUGE_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.warns(RuntimeWarning, match="the cache cannot be written"):
+        found = model_store.from_files(MODEL, paths)
+    assert found.folder is None
+    assert found.data.size == found.model.data_bytes
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("victim", ["weights.bin", "origin.json", "model.onnx"])
+def test_damage_is_found(tmp_path, victim):
+    folder = model_store.add(MODEL, checkpoints(tmp_path)).folder
+    data = bytearray((folder / victim).read_bytes())
+    (folder / victim).write_bytes(data[: len(data) // 2])
+    with pytest.raises(ModelError, match="damaged"):
+        model_store.verify(MODEL)
+    if victim != "origin.json":
+        data[100] ^= 1
+        (folder / victim).write_bytes(data)
+        with pytest.raises(ModelError, match="damaged"):
+            model_store.verify(MODEL)
+
+
+@pytest.mark.boundary
+def test_wrong_files(tmp_path, cache):
+    backbone, heads = checkpoints(tmp_path)
+    for files, error, match in (
+        ([backbone], ValueError, "made of 2 file"),
+        ([heads, backbone], CheckpointError, "missing"),
+        ([backbone, tmp_path / "absent.pth"], FileNotFoundError, "absent"),
+    ):
+        with pytest.raises(error, match=match):
+            model_store.add(MODEL, files)
+    assert not (cache / "models").exists()
+    with pytest.raises(ValueError, match="model 'vgg' is not known"):
+        model_store.add("vgg", [backbone])
+
+
+# ---- command line -------------------------------------------------------------------------------------------------
+
+
+def run(*arguments: object) -> int:
+    return cli.main(["models", *map(str, arguments)])
+
+
+@pytest.mark.cli
+def test_life_of_a_model(tmp_path, capsys):
+    backbone, heads = checkpoints(tmp_path)
+    assert run("list") == 0
+    assert capsys.readouterr().out.count("missing") == 4
+    assert run("path", MODEL) == 1
+    assert "pixelgauge models pull lpips-squeeze" in capsys.readouterr().err
+    assert run("add", MODEL, backbone, heads) == 0
+    captured = capsys.readouterr()
+    assert "own files" in captured.out
+    assert "not the official files" in captured.err
+    assert run("list", "--json") == 0
+    listed = {model["name"]: model for model in json.loads(capsys.readouterr().out)["models"]}
+    assert listed[MODEL]["state"] == "own files"
+    assert len(listed[MODEL]["weights_sha256"]) == 64
+    assert listed["lpips-alex"]["addresses"][0].endswith("alexnet-owt-7be5be79.pth")
+    assert run("verify") == 0
+    assert run("verify", MODEL) == 0
+    capsys.readouterr()
+    assert run("path", MODEL) == 0
+    assert Path(capsys.readouterr().out.strip()).is_file()
+    assert run("export", MODEL, tmp_path / "out") == 0
+    assert run("export", MODEL, tmp_path / "out") == 2
+    assert (tmp_path / "out" / "weights.bin").is_file()
+    (model_store.installed(MODEL).folder / "weights.bin").write_bytes(b"")
+    assert run("verify") == 1
+    assert run("list") == 0
+    assert "damaged" in capsys.readouterr().out
+    assert run("remove", MODEL) == 0
+    assert run("remove", MODEL, "--json") == 0
+    assert "was not there" in capsys.readouterr().err
+
+
+@pytest.mark.cli
+def test_pull_command(server, mirror, capsys, monkeypatch):
+    assert run("pull", MODEL) == 0
+    captured = capsys.readouterr()
+    assert "official" in captured.out
+    assert captured.err == ""  # no progress bar in a pipe
+    run("remove", MODEL)
+    server.files.clear()
+    assert run("pull", MODEL) == 1
+    assert "HTTP status 404" in capsys.readouterr().err
+
+
+@pytest.mark.cli
+def test_wrong_use(tmp_path, capsys):
+    for arguments in (("pull", "vgg"), ("frob",), (), ("add", MODEL)):
+        with pytest.raises(SystemExit) as caught:
+            run(*arguments)
+        assert caught.value.code == 2
+    assert run("add", MODEL, tmp_path / "absent.pth", tmp_path / "absent2.pth") == 2
+    (tmp_path / "bad.pth").write_text("hello")
+    assert run("add", MODEL, tmp_path / "bad.pth", tmp_path / "bad.pth") == 1
+    assert "bad.pth" in capsys.readouterr().err
+
+
+@pytest.mark.cli
+def test_info_shows_providers_and_models(capsys):
+    assert cli.main(["info", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["models"] == dict.fromkeys(model_store.manifest(), "missing")
+    assert facts["precisions"]["float32"].endswith("ExecutionProvider")
+    assert cli.main(["info"]) == 0
+    assert "lpips-alex: missing" in capsys.readouterr().out

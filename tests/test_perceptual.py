@@ -1,0 +1,386 @@
+"""LPIPS: parity with the original program, a float64 NumPy oracle with random weights, invariance, refused input."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pixelgauge
+import pytest
+from pixelgauge import model_store
+from pixelgauge.checkpoints import CheckpointError
+from pixelgauge.perceptual import LPIPS
+
+pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+
+SHARED = Path(os.environ.get("PIXELGAUGE_SHARED", Path(__file__).parents[2] / "shared"))
+needs_shared = pytest.mark.skipif(
+    not (SHARED / "weights").is_dir(),
+    reason=f"the shared weights and references are not at {SHARED}: set PIXELGAUGE_SHARED",
+)
+BACKBONES = {"alex": "alexnet_features.pth", "squeeze": "squeezenet1_1_features.pth"}
+CASES = ("odd_97x131", "square_256", "tiny_64", "ex_p0", "ex_p1")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIXELGAUGE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def random_weights(backbone: str, folder: Path) -> tuple[Path, Path]:
+    """Small random weights in the official names, drawn so that activations keep their size from layer to layer."""
+    rng = np.random.default_rng(5)
+    parts: dict[str, dict[str, np.ndarray]] = {"backbone": {}, "heads": {}}
+    for row in model_store.model_named(f"lpips-{backbone}").rows:
+        if row.role == "heads":
+            parts["heads"][row.tensor] = rng.uniform(0, 1, (*row.shape, 1, 1)).astype(np.float32)
+        elif row.role == "backbone":
+            spread = np.sqrt(2 / np.prod(row.shape[1:])) if len(row.shape) == 4 else 0.1
+            parts["backbone"][row.tensor] = (spread * rng.standard_normal(row.shape)).astype(np.float32)
+    paths = folder / f"{backbone}.npz", folder / f"{backbone}-heads.npz"
+    for path, tensors in zip(paths, parts.values(), strict=True):
+        np.savez(path, **tensors)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def alex(tmp_path_factory):
+    return LPIPS("alex", weights=random_weights("alex", tmp_path_factory.mktemp("weights")))
+
+
+def pair(shape, seed=3):
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 256, shape, np.uint8)
+    return x, np.clip(x + rng.normal(0, 20, shape), 0, 255).astype(np.uint8)
+
+
+# ---- oracle -------------------------------------------------------------------------------------------------------
+
+
+def conv(x, weight, bias, stride, padding):
+    x = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
+    k = weight.shape[2]
+    windows = np.lib.stride_tricks.sliding_window_view(x, (k, k), (1, 2))[:, ::stride, ::stride]
+    return np.einsum("chwij,ocij->ohw", windows, weight, optimize=True) + bias[:, None, None]
+
+
+def max_pool(x):
+    return np.lib.stride_tricks.sliding_window_view(x, (3, 3), (1, 2))[:, ::2, ::2].max((3, 4))
+
+
+def upsample(x, height, width):
+    """Bilinear, half-pixel centres, edges repeated: torch's align_corners=False."""
+
+    def axis(n_in, n_out):
+        at = np.clip((np.arange(n_out) + 0.5) * n_in / n_out - 0.5, 0, n_in - 1)
+        low = np.minimum(at.astype(int), n_in - 1)
+        return low, np.minimum(low + 1, n_in - 1), at - low
+
+    r0, r1, rw = axis(x.shape[0], height)
+    c0, c1, cw = axis(x.shape[1], width)
+    rows = x[r0] * (1 - rw)[:, None] + x[r1] * rw[:, None]
+    return rows[:, c0] * (1 - cw) + rows[:, c1] * cw
+
+
+def lpips_alex_float64(x, y, backbone, heads):
+    """The definition, in float64: distance, layers, map."""
+    shift, scale = np.array([-0.030, -0.088, -0.188]), np.array([0.458, 0.448, 0.450])
+
+    def taps(image):
+        h = ((image / 127.5 - 1 - shift) / scale).transpose(2, 0, 1)
+        for index, stride, padding, pooled in (
+            (0, 4, 2, False),
+            (3, 1, 2, True),
+            (6, 1, 1, True),
+            (8, 1, 1, False),
+            (10, 1, 1, False),
+        ):
+            h = max_pool(h) if pooled else h
+            weight, bias = (backbone[f"features.{index}.{part}"].astype(np.float64) for part in ("weight", "bias"))
+            h = np.maximum(conv(h, weight, bias, stride, padding), 0)
+            yield h / (np.sqrt((h * h).sum(0)) + 1e-10)
+
+    maps = [
+        ((a - b) ** 2 * (1 if heads is None else heads[f"lin{i}.model.1.weight"][0])).sum(0)
+        for i, (a, b) in enumerate(zip(taps(x), taps(y), strict=True))
+    ]
+    layers = np.array([m.mean() for m in maps])
+    return layers.sum(), layers, sum(upsample(m, *x.shape[:2]) for m in maps)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("linear", [True, False])
+def test_alex_against_float64(tmp_path, linear):
+    paths = random_weights("alex", tmp_path)
+    metric = LPIPS("alex", linear=linear, weights=paths)
+    backbone, heads = (dict(np.load(path)) for path in paths)
+    x, y = pair((45, 61, 3))
+    distance, map_, layers = metric(x, y, spatial=True, per_layer=True)
+    expected = lpips_alex_float64(x, y, backbone, heads if linear else None)
+    # float32 through five convolutions; the project's tolerance for the distance is 1e-5 and for maps 1e-4
+    assert distance == pytest.approx(expected[0], rel=1e-5)
+    np.testing.assert_allclose(layers, expected[1], rtol=2e-5)
+    np.testing.assert_allclose(map_, expected[2], rtol=0, atol=1e-4 * expected[2].max())
+
+
+# ---- parity -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return np.load(SHARED / "reference" / "lpips_parity.npz")
+
+
+def vgg_recipe(path: Path) -> Path:
+    recipe = json.loads((SHARED / "reference" / "vgg16_recipe.json").read_text())
+    rng = np.random.Generator(np.random.PCG64(recipe["seed"]))
+    tensors = {}
+    for name, shape, kind in recipe["tensors"]:
+        z = rng.standard_normal(shape, dtype=np.float32)
+        tensors[name] = z * np.float32(np.sqrt(2 / np.prod(shape[1:])) if kind == "conv" else 0.1)
+    np.savez(path, **tensors)
+    return path
+
+
+@pytest.fixture(scope="module")
+def official(tmp_path_factory):
+    files = {net: SHARED / "weights" / file for net, file in BACKBONES.items()}
+    files["vgg"] = vgg_recipe(tmp_path_factory.mktemp("vgg") / "vgg16.npz")
+    return {
+        (net, linear): LPIPS(
+            net, linear=linear, weights=(file, SHARED / "weights" / f"lpips_v0.1_{net}.pth") if linear else file
+        )
+        for net, file in files.items()
+        for linear in (True, False)
+    }
+
+
+@pytest.mark.parity
+@needs_shared
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("net", ["alex", "squeeze", "vgg"])
+def test_original_program(official, reference, net, case):
+    x, y = reference[f"image/{case}/ref"], reference[f"image/{case}/test"]
+    distance, map_, layers = official[net, True](x, y, spatial=True, per_layer=True)
+    expected = {name: reference[f"{net}/{case}/{name}"] for name in ("distance", "per_layer", "spatial", "baseline")}
+    # the issue's tolerances: 1e-5 relative for distances, 1e-4 for maps
+    assert distance == pytest.approx(float(expected["distance"]), rel=1e-5)
+    np.testing.assert_allclose(layers, expected["per_layer"], rtol=1e-5)
+    np.testing.assert_allclose(map_, expected["spatial"], rtol=0, atol=1e-4)
+    assert official[net, False](x, y) == pytest.approx(float(expected["baseline"]), rel=1e-5)
+    assert layers.sum() == pytest.approx(distance, rel=1e-6)
+
+
+@pytest.mark.parity
+@needs_shared
+def test_published_example(official):
+    images = SHARED / "images"
+    distances = official["alex", True]([images / "ex_ref.png"] * 2, [images / "ex_p0.png", str(images / "ex_p1.png")])
+    np.testing.assert_allclose(distances, [0.721881, 0.137566], atol=6e-7)  # the printed digits
+    assert official["alex", True](images / "ex_ref.png", images / "ex_p0.png") == distances[0]
+
+
+# ---- properties ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.property
+def test_identity_symmetry_and_sum_of_layers(alex):
+    x, y = pair((64, 64, 3))
+    assert alex(x, x) == 0
+    assert alex(x, y) == alex(y, x)
+    assert 0 < alex(x, y) < 10
+
+
+@pytest.mark.property
+def test_batches_ranges_layouts_and_dtypes_give_the_same(alex):
+    x, y = pair((3, 40, 36, 3))
+    batch = alex(x, y)
+    assert batch.shape == (3,)
+    assert batch.dtype == np.float64
+    singles = [alex(a, b) for a, b in zip(x, y, strict=True)]
+    assert batch.tolist() == singles  # not one bit
+    assert alex(x.transpose(0, 3, 1, 2), y.transpose(0, 3, 1, 2), channel_axis=1).tolist() == singles
+    assert alex(x[::-1, ::-1], y[::-1, ::-1]).tolist() == alex(x[::-1, ::-1].copy(), y[::-1, ::-1].copy()).tolist()
+    # other ways to say the same pixels round differently, by an ulp of the input
+    wide = alex(x.astype(np.uint16) * 257, y.astype(np.uint16) * 257)
+    np.testing.assert_allclose(wide, singles, rtol=1e-4)
+    unit = alex(x / 255, y / 255, data_range=1.0)
+    np.testing.assert_allclose(unit, singles, rtol=1e-4)
+    signed = alex(x / 127.5 - 1, y / 127.5 - 1, data_range=(-1, 1))
+    np.testing.assert_allclose(signed, singles, rtol=1e-4)
+    half = alex(x.astype(np.float16), y.astype(np.float16), data_range=255)
+    np.testing.assert_allclose(half, singles, rtol=1e-4)
+
+
+@pytest.mark.property
+def test_not_a_bit_depends_on_threads_or_batch(tmp_path):
+    paths = random_weights("squeeze", tmp_path)
+    x, y = pair((5, 37, 50, 3))
+    before = pixelgauge.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2, 3):
+            pixelgauge.set_num_threads(threads)
+            metric = LPIPS("squeeze", weights=paths)
+            for step in (1, 2, 5):
+                parts = [
+                    metric(x[i : i + step], y[i : i + step], spatial=True, per_layer=True) for i in range(0, 5, step)
+                ]
+                results.append([np.concatenate(values) for values in zip(*parts, strict=True)])
+    finally:
+        pixelgauge.set_num_threads(before)
+    for result in results[1:]:
+        for value, expected in zip(result, results[0], strict=True):
+            np.testing.assert_array_equal(value, expected)
+
+
+@pytest.mark.property
+def test_shapes_of_results(alex):
+    x, y = pair((2, 40, 36, 3))
+    distance, map_ = alex(x, y, spatial=True)
+    assert (distance.shape, map_.shape) == ((2,), (2, 40, 36))
+    distance, layers = alex(x[0], y[0], per_layer=True)
+    assert isinstance(distance, float)
+    assert layers.shape == (5,)
+    assert alex(x[0], y[0], spatial=True)[1].shape == (40, 36)
+
+
+@pytest.mark.property
+def test_smallest_image(tmp_path):
+    for backbone, smallest in (("alex", 31), ("vgg", 16), ("squeeze", 17)):
+        metric = LPIPS(backbone, weights=random_weights(backbone, tmp_path))
+        x, y = pair((smallest, smallest, 3))
+        assert metric(x, y) > 0
+        with pytest.raises(ValueError, match=f"at least {smallest} pixels"):
+            metric(x[1:], y[1:])
+
+
+@pytest.mark.property
+def test_files(alex, tmp_path):
+    from PIL import Image
+
+    pairs = [pair((40, 36, 3), 1), pair((50, 41, 3), 2)]
+    for i, (x, y) in enumerate(pairs):
+        Image.fromarray(x).save(tmp_path / f"x{i}.png")
+        Image.fromarray(y).save(tmp_path / f"y{i}.png")
+    names = [[tmp_path / f"{side}{i}.png" for i in range(2)] for side in "xy"]
+    distances, maps = alex(*names, spatial=True)
+    assert distances.tolist() == [alex(x, y) for x, y in pairs]
+    assert [m.shape for m in maps] == [(40, 36), (50, 41)]
+    Image.fromarray(pairs[0][0]).convert("L").save(tmp_path / "gray.png")
+    assert alex(tmp_path / "gray.png", tmp_path / "y0.png") > 0
+
+
+@pytest.mark.property
+def test_fingerprint(alex):
+    facts = alex.fingerprint
+    assert facts["model"] == "lpips-alex"
+    assert facts["provider"] == "CPUExecutionProvider"
+    assert facts["precision"] == "float32"
+    assert facts["version"] == pixelgauge.__version__
+    assert facts["official_weights"] is False
+    assert len(facts["weights_sha256"]) == 64
+
+
+# ---- refused ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.boundary
+def test_ranges(alex):
+    x, y = (image / 255 for image in pair((40, 36, 3)))
+    for images, data_range, match in (
+        ((x, y), None, "data_range is needed"),
+        ((x, y), (-1, 1), r"no value below zero.*pass data_range=1\.0"),
+        ((2 * x - 1, 2 * y - 1), 1.0, r"outside data_range=1.0; for images in -1..1 pass data_range=\(-1, 1\)"),
+        ((255 * x, 255 * y), 1.0, "outside data_range"),
+        ((x, y), 255, r"no value above one.*pass data_range=1\.0"),
+        ((x, np.where(y > 0.5, np.nan, y)), 1.0, "NaN"),
+        ((x, np.where(y > 0.5, np.inf, y)), 1.0, "infinity"),
+        ((x, y), (1, -1), "low < high"),
+        ((x, y), "1", "data_range"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            alex(*images, data_range=data_range)
+
+
+@pytest.mark.boundary
+def test_dark_and_flat_images_are_not_refused(alex):
+    black = np.zeros((40, 36, 3), np.float32)
+    assert alex(black, black, data_range=255) == 0
+    assert alex(black, black, data_range=(-1, 1)) == 0
+    assert alex(black, black + 1, data_range=255) > 0
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("shape", [(40, 36), (40, 36, 1), (40, 36, 4), (2, 40, 36), (3, 40, 36)])
+def test_channels(alex, shape):
+    with pytest.raises(ValueError, match="channel"):
+        alex(*pair(shape))
+
+
+@pytest.mark.boundary
+def test_shapes_dtypes_and_kinds(alex, tmp_path):
+    x, y = pair((40, 36, 3))
+    for a, b, error, match in (
+        (x, y[:-1], ValueError, "differ in shape"),
+        (x, y.astype(np.uint16), ValueError, "differ in dtype"),
+        (x[:0], y[:0], ValueError, "empty"),
+        (x.astype(int), y.astype(int), TypeError, "int64"),
+        (x, "y.png", TypeError, "both be files"),
+        ("x.png", ["y.png"], ValueError, "both be one file"),
+        (["x.png"], ["y.png", "z.png"], ValueError, "1 files and y 2"),
+        (None, None, TypeError, "NoneType"),
+        (str(tmp_path / "absent.png"), "y.png", FileNotFoundError, "absent.png"),
+    ):
+        with pytest.raises(error, match=match):
+            alex(a, b)
+    with pytest.raises(ValueError, match=r"data_range=1.0 is for arrays"):
+        alex("x.png", "y.png", data_range=1.0)
+
+
+@pytest.mark.boundary
+def test_files_that_are_no_images(alex, tmp_path):
+    from PIL import Image
+
+    good = tmp_path / "good.png"
+    Image.fromarray(pair((40, 36, 3))[0]).save(good)
+    (tmp_path / "text.png").write_text("hello")
+    (tmp_path / "cut.png").write_bytes(good.read_bytes()[:500])
+    Image.fromarray(np.zeros((40, 36), np.uint16)).save(tmp_path / "deep.png")
+    Image.fromarray(pair((41, 36, 3))[0]).save(tmp_path / "taller.png")
+    for name, error, match in (
+        ("text.png", OSError, r"text\.png is not an image"),
+        ("cut.png", OSError, r"cut\.png is damaged"),
+        ("deep.png", ValueError, r"deep\.png has more than 8 bits"),
+        ("taller.png", ValueError, r"36x41.*36x40"),
+    ):
+        with pytest.raises(error, match=match):
+            alex(tmp_path / name, good)
+
+
+@pytest.mark.boundary
+def test_wrong_constructor_arguments(tmp_path):
+    backbone, heads = random_weights("alex", tmp_path)
+    with pytest.raises(ValueError, match="backbone='vgg16' is not known"):
+        LPIPS("vgg16")
+    with pytest.raises(ValueError, match="takes a pair"):
+        LPIPS("alex", weights=backbone)
+    with pytest.raises(ValueError, match="precision='half'"):
+        LPIPS("alex", weights=(backbone, heads), precision="half")
+    with pytest.raises(CheckpointError, match=r"tensor 'features\.0\.weight' is missing"):
+        LPIPS("alex", weights=(heads, backbone))
+    with pytest.raises(CheckpointError, match=r"tensor 'features\.0\.weight' has shape"):
+        LPIPS("vgg", weights=(backbone, heads))
+    with pytest.raises(FileNotFoundError):
+        LPIPS("alex", weights=(tmp_path / "absent.pth", heads))
+
+
+@pytest.mark.boundary
+def test_missing_model_says_both_commands():
+    with pytest.raises(model_store.ModelMissingError) as caught:
+        LPIPS("alex")
+    message = str(caught.value)
+    assert "pixelgauge models pull lpips-alex" in message
+    assert "pixelgauge models add lpips-alex alexnet-owt-7be5be79.pth lpips_v0.1_alex.pth" in message

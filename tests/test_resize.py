@@ -1,0 +1,169 @@
+"""The resize kernels against float64 NumPy definitions and Pillow: within a thousandth of a level at any size."""
+
+import math
+
+import numpy as np
+import pixelgauge
+import pytest
+from PIL import Image
+from pixelgauge import _core
+
+RULES = ("half_pixel", "tensorflow1", "antialias", "bicubic")
+SIZES = [
+    (299, 299),
+    (96, 128),
+    (400, 520),
+    (1, 1),
+    (2, 1),
+    (1, 7),
+    (3, 2),
+    (31, 1000),
+    (1500, 37),
+    (298, 300),
+    (2100, 1700),
+]
+LEVEL = 1e-3  # of 0..255; float32 weights and sums of up to 60 taps stay below 2e-4
+
+
+def matrix(rule, n_in, n_out):
+    """(n_out, n_in) weights of one axis, in float64."""
+    weights = np.zeros((n_out, n_in))
+    scale = n_in / n_out
+    for i in range(n_out):
+        if rule in ("half_pixel", "tensorflow1"):
+            at = max((i + 0.5) * scale - 0.5, 0) if rule == "half_pixel" else i * scale
+            low = min(int(at), n_in - 1)
+            weights[i, low] += 1 - (at - low)
+            weights[i, min(low + 1, n_in - 1)] += at - low
+        else:
+            stretch = max(scale, 1.0)
+            support = (1 if rule == "antialias" else 2) * stretch
+            centre = (i + 0.5) * scale
+            for k in range(max(int(centre - support + 0.5), 0), min(int(centre + support + 0.5), n_in)):
+                x = abs((k + 0.5 - centre) / stretch)
+                if rule == "antialias":
+                    weights[i, k] = max(0.0, 1 - x)
+                elif x < 1:
+                    weights[i, k] = 1.5 * x**3 - 2.5 * x**2 + 1
+                elif x < 2:
+                    weights[i, k] = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+            weights[i] /= weights[i].sum()
+    return weights
+
+
+def resized(images, rule, height=299, width=299, scale=1.0, offset=0.0, low=-math.inf, high=math.inf):
+    return _core.resize(images, getattr(_core.ResizeRule, rule), height, width, scale, offset, low, high)
+
+
+def images_of(shape, seed=1):
+    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("isa", _core.available_isas())
+@pytest.mark.parametrize("rule", RULES)
+def test_float64_definition(rule, isa):
+    before = _core.isa()
+    try:
+        _core.set_isa(isa)
+        for height, width in SIZES:
+            image = images_of((1, height, width, 3))
+            expected = np.einsum("yr,rwc->cyw", matrix(rule, height, 299), image[0].astype(float), optimize=True)
+            expected = expected @ matrix(rule, width, 299).T
+            np.testing.assert_allclose(
+                resized(image, rule)[0], expected, rtol=0, atol=LEVEL, err_msg=f"{height}x{width}"
+            )
+    finally:
+        _core.set_isa(before)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize(
+    ("rule", "filter_"), [("antialias", Image.Resampling.BILINEAR), ("bicubic", Image.Resampling.BICUBIC)]
+)
+def test_pillow_in_float32(rule, filter_):
+    for height, width in SIZES:
+        image = images_of((1, height, width, 3))
+        planes = [Image.fromarray(image[0, ..., c].astype(np.float32)) for c in range(3)]
+        expected = np.stack([np.asarray(plane.resize((299, 299), filter_)) for plane in planes])
+        np.testing.assert_allclose(resized(image, rule)[0], expected, rtol=0, atol=LEVEL, err_msg=f"{height}x{width}")
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 2), (4, 5), (17, 301)])
+def test_other_output_sizes(height, width):
+    image = images_of((2, 13, 21, 3))
+    for rule in RULES:
+        expected = np.einsum("yr,nrwc,xw->ncyx", matrix(rule, 13, height), image.astype(float), matrix(rule, 21, width))
+        np.testing.assert_allclose(resized(image, rule, height, width), expected, rtol=0, atol=LEVEL)
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("rule", RULES)
+def test_same_size_is_exact_and_scale_and_clamp_apply(rule):
+    image = images_of((1, 37, 50, 3))
+    planes = image.transpose(0, 3, 1, 2).astype(np.float32)
+    np.testing.assert_array_equal(resized(image, rule, 37, 50), planes)
+    np.testing.assert_array_equal(
+        resized(image, rule, 37, 50, 2.0, -3.0, 10.0, 300.0), np.clip(2 * planes - 3, 10, 300)
+    )
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("rule", RULES)
+def test_constant_stays_constant(rule):
+    out = resized(np.full((1, 431, 77, 3), 200, np.uint8), rule)
+    np.testing.assert_allclose(out, 200, rtol=0, atol=LEVEL)
+
+
+@pytest.mark.property
+def test_not_a_bit_depends_on_batch_or_threads():
+    images = images_of((5, 150, 203, 3))
+    before = pixelgauge.get_num_threads()
+    try:
+        for rule in RULES:
+            pixelgauge.set_num_threads(1)
+            expected = np.concatenate([resized(images[i : i + 1], rule) for i in range(5)])
+            for threads in (1, 2, 5):
+                pixelgauge.set_num_threads(threads)
+                np.testing.assert_array_equal(resized(images, rule), expected)
+    finally:
+        pixelgauge.set_num_threads(before)
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
+def test_dtypes_and_strides(dtype):
+    images = images_of((4, 40, 61, 6)).astype(dtype)
+    views = {
+        "plain": images[..., :3],
+        "reversed": images[::-1, ::-1, ::-1, 2::-1],
+        "steps": images[::2, ::3, ::2, ::2],
+        "channel first": np.moveaxis(np.ascontiguousarray(np.moveaxis(images[..., :3], -1, 1)), 1, -1),
+        "read-only": np.broadcast_to(images[:1, :1, :, :3], (2, 40, 61, 3)),
+    }
+    for name, view in views.items():
+        expected = resized(np.ascontiguousarray(view), "bicubic")
+        np.testing.assert_array_equal(resized(view, "bicubic"), expected, err_msg=name)
+        np.testing.assert_allclose(
+            expected, resized(np.ascontiguousarray(view).astype(np.uint8), "bicubic"), atol=LEVEL
+        )
+
+
+@pytest.mark.boundary
+def test_bad_arguments():
+    good = images_of((1, 8, 8, 3))
+    for images, arguments, match in (
+        (good[..., :2], {}, "2 channels"),
+        (good[0], {}, "4 axes"),
+        (good, {"height": 0}, "positive"),
+        (good, {"width": -5}, "positive"),
+        (good, {"scale": math.nan}, "finite"),
+        (good, {"low": 1.0, "high": 0.0}, "low must not exceed high"),
+        (good[:, :0], {}, "empty"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            resized(images, "half_pixel", **arguments)
+    with pytest.raises(TypeError, match="int64"):
+        resized(good.astype(np.int64), "half_pixel")
+    assert resized(good[:0], "half_pixel").shape == (0, 3, 299, 299)
