@@ -39,12 +39,21 @@ struct SsimKernels {
     void (*moments)(const SsimBlock<T>*, T* const* out);  // the means of s, d, s^2, d^2, s d of one output row
 };
 
+// Matrix products by register tiles; see gemm.cpp for the panels.
+template <class T>
+struct GemmKernels {
+    int rows, columns;  // of a tile
+    void (*tile)(int64_t k, const T* a, const T* b, const T* alpha, const T* beta, T* c, int64_t c_stride);
+};
+
 struct Kernels {
     const char* name;
     SsimKernels<float> ssim_f32;
     SsimKernels<double> ssim_f64;
     double (*squared_error[4])(const void* x, const void* y, int64_t n);         // by pg_dtype
     void (*value_range[4])(const void* x, int64_t n, double* low, double* high);  // NaN and infinities show in the bounds
+    GemmKernels<float> gemm_f32;
+    GemmKernels<double> gemm_f64;
 };
 
 extern const Kernels kBaseline;
