@@ -268,7 +268,7 @@ struct Steps {
 // With `halley`, rational steps come first while the interval is long: they cost 5/3 products (Gram matrix, Cholesky
 // and two triangular solves) against 2 of a quintic, and reach [1e-7, 1] -> [0.97, 1] in 3 steps where quintics need 12.
 // Forming I + c G loses c eps of the small singular directions, so smallest must stay above 1e-8.
-Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smallest, bool halley, double accuracy) {
+Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smallest, bool halley, bool normalised, double accuracy) {
     const Buffer<double> gram(n * n), square(n * n);
     Buffer<double> next(rows * n);
     double low = smallest, high = 1;
@@ -276,7 +276,7 @@ Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smalles
     const auto frobenius = [&](const Buffer<double>& m) {
         return std::sqrt(sum_rows(n, [&](int64_t i) { return dot(m.data() + i * n, m.data() + i * n, n); }));
     };
-    for (bool first = true; steps.halley + steps.newton_schulz < 64; first = false) {
+    for (bool first = !normalised; steps.halley + steps.newton_schulz < 64; first = false) {
         const bool rational = halley && low < 0.9;
         const Rows<double> columns{x.data(), 1, n}, rows_of_gram{gram.data(), n, 1};
         gemm<double, double>(n, n, rows, 1.0, columns, columns, 0.0, gram.data(), n, Part::Lower);
@@ -370,7 +370,7 @@ Interval certify(int64_t rows, int64_t n, const double* m, const double* u) {
     for (int64_t i = 0; i < n; ++i) ridge = std::max(ridge, std::fabs(product[i * n + i]));
     ridge *= 16 * kEps;
     double upper = std::numeric_limits<double>::infinity();
-    for (int attempt = 0; attempt < 12; ++attempt, ridge *= 16) {
+    for (int attempt = 0; attempt < 24; ++attempt, ridge *= 4) {
         for_row_blocks(n, [&](int64_t first, int64_t last) {
             for (int64_t i = first; i < last; ++i) {
                 for (int64_t j = 0; j < i; ++j) root[i * n + j] = 0.5 * (product[i * n + j] + product[j * n + i]);
@@ -388,7 +388,7 @@ Interval certify(int64_t rows, int64_t n, const double* m, const double* u) {
     return {lower, upper};
 }
 
-// The short iteration is accepted when its interval is this narrow, relative to the norm.
+// The first round is accepted when its interval is this narrow, relative to the norm.
 constexpr double kAccepted = 2e-11;
 
 }  // namespace
@@ -433,18 +433,18 @@ extern "C" pg_status pg_nuclear_norm(const pg_matrix* matrix, pg_nuclear_norm_re
         for (int64_t i = 0; i < rows * n; ++i) m[i] = std::ldexp(m[i], -exponent);
         const double norm = std::sqrt(squared_norm(rows, n, m.data()));
         Interval best{0, std::numeric_limits<double>::infinity()};
-        const auto run = [&](double smallest, bool halley) {
-            Buffer<double> u(rows * n);
-            for (int64_t i = 0; i < rows * n; ++i) u[i] = m[i] / norm;
-            const Steps steps = polar_iteration(rows, n, u, smallest, halley, 1e-8);  // the bounds feel its square
+        Buffer<double> u(rows * n);
+        for (int64_t i = 0; i < rows * n; ++i) u[i] = m[i] / norm;
+        // What the first round leaves behind, singular values below 1e-7 of the largest, it has multiplied by 1e7: the
+        // second goes on from there. Beyond 1e-13 there is only rounding.
+        for (int round = 0; round < 2; ++round) {
+            const Steps steps = polar_iteration(rows, n, u, round == 0 ? 1e-7 : 1e-6, true, round > 0, 1e-8);  // the bounds feel its square
             const Interval found = certify(rows, n, m.data(), u.data());
             best = {std::max(best.lower, found.lower), std::min(best.upper, found.upper)};
             result->halley_steps += steps.halley;
             result->newton_schulz_steps += steps.newton_schulz;
-        };
-        run(1e-7, true);
-        // Singular values below 1e-7 of the largest that matter, or rounding that does: quintics alone reach further.
-        if (!(best.upper - best.lower <= kAccepted * best.lower)) run(1e-14, false);
+            if (best.upper - best.lower <= kAccepted * best.lower) break;
+        }
         if (!std::isfinite(best.upper)) best.upper = std::sqrt(static_cast<double>(n)) * norm;
         result->lower = std::ldexp(best.lower, exponent);
         result->upper = std::ldexp(std::max(best.upper, best.lower), exponent);
@@ -467,7 +467,7 @@ extern "C" pg_status pg_sqrtm_psd(const double* a, int64_t n, double* root) {
         norm = std::sqrt(norm);
         for (int64_t i = 0; i < n; ++i)
             for (int64_t j = 0; j < rank; ++j) u[i * rank + j] = l[i * n + j] / norm;
-        polar_iteration(n, rank, u, 1e-15, false, kEps);
+        polar_iteration(n, rank, u, 1e-15, false, false, kEps);
         // L = H U with H = (L L^T)^(1/2), so H = L U^T, whose halves differ by rounding only
         gemm<double, double>(n, n, rank, 1.0, Rows<double>{l.data(), n, 1}, Rows<double>{u.data(), rank, 1}, 0.0, root, n, Part::Full);
         for (int64_t i = 0; i < n; ++i)

@@ -30,7 +30,7 @@ class FrechetInfo:
     space: str
     """``"features"`` (the distance of samples no more than D, in their Gram space), ``"covariance"`` or ``"mixed"``."""
     rank: tuple[int, int]
-    """Numerical rank of each covariance, or the number of samples where features were used as they are."""
+    """Numerical rank of each covariance; one less than the samples where features were used as they are."""
     iterations: int
     """Steps of the polar iteration; 0 for the other methods."""
     bound: float
@@ -241,6 +241,15 @@ def centred(x: npt.NDArray[Any]) -> tuple[Float64Array, Float64Array]:
     return mean + rest, difference
 
 
+def _contrasts(x: Float64Array) -> Float64Array:
+    """Rotate n rows that add to zero into n - 1 rows (Helmert's): the null direction goes, the covariance stays."""
+    counts = np.arange(1.0, len(x))[:, np.newaxis]
+    contrasts: Float64Array = np.cumsum(x[:-1], axis=0)
+    contrasts -= counts * x[1:]
+    contrasts /= np.sqrt(counts * (counts + 1))
+    return contrasts
+
+
 def _side(x: object, name: str) -> _Side:
     if isinstance(x, FeatureStats):
         if x.count is not None and x.count < 2:
@@ -257,7 +266,8 @@ def _side(x: object, name: str) -> _Side:
     if n <= dim:
         mean, difference = centred(features)
         difference /= math.sqrt(n - 1)
-        return _Side(mean, difference, math.fsum((difference * difference).sum(axis=1)), 0.0, n, from_samples=True)
+        trace = math.fsum((difference * difference).sum(axis=1))
+        return _Side(mean, _contrasts(difference), trace, 0.0, n - 1, from_samples=True)
     # one more pass over the features puts the shift on their mean, so that the covariance loses nothing to it
     mean = features.mean(axis=0, dtype=np.float64)
     stats = FeatureStats(dim, shift=mean).update(features)
