@@ -1,5 +1,6 @@
 """Metrics that compare distributions of features: the Fréchet distance and its family."""
 
+from pixelgauge.feature_sources import fid
 from pixelgauge.feature_stats import FeatureStats
 from pixelgauge.frechet import FrechetInfo, frechet_distance, sqrtm_psd, trace_sqrt_product
 from pixelgauge.frechet_uncertainty import FrechetInfinity, FrechetInterval, frechet_infinity, frechet_interval
@@ -22,6 +23,7 @@ __all__ = [
     "MeanStd",
     "PrecisionRecall",
     "density_coverage",
+    "fid",
     "frechet_distance",
     "frechet_infinity",
     "frechet_interval",
