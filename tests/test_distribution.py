@@ -122,8 +122,9 @@ def test_nuclear_norm_bounds_hold(isa, spectrum, n):
         slack = 4 * n * 2.0**-53 * values.max()  # rounding in the bounds themselves and in the SVD
         assert lower - slack <= exact <= upper + slack
         assert exact - lower <= 1e-12 * exact + slack
-        # null directions leave the ridge of the certificate, a few hundred eps each
-        assert upper - exact <= 1e-7 * exact
+        # Null directions of U are amplified rounding: the certificate's ridge must exceed what they leave in U^T M,
+        # about 1e-9 of the largest singular value each (the routes of the distance remove null directions first).
+        assert upper - exact <= 1e-6 * exact
 
 
 @pytest.mark.boundary

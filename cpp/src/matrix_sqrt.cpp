@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gemm.h"
+#include "kernels/table.h"
 #include "matrices.h"
 #include "status.h"
 #include "threads.h"
@@ -97,6 +98,76 @@ int64_t cholesky_with_pivots(int64_t n, double* a, int64_t* order, double tolera
     return n;
 }
 
+// Substitution for a block of up to kLeaf unknowns in all rows of x: panels of rows are turned, so that a register holds
+// one unknown of several rows. `backward` runs from the last unknown to the first.
+constexpr int64_t kLeaf = 64;
+
+void solve_leaf(int64_t rows, int64_t n, double* x, int64_t x_stride, const double* l, int64_t l_stride, bool backward) {
+    const GemmKernels<double>& kernel = kernels().gemm_f64;
+    const int64_t width = kernel.solve_width;
+    constexpr int64_t kWidest = 32;  // four registers of eight
+    parallel_for((rows + width - 1) / width, [&](int64_t t) {
+        alignas(64) double panel[kLeaf * kWidest];
+        const int64_t first = t * width, count = std::min(width, rows - first);
+        std::fill(panel, panel + n * width, 0.0);
+        for (int64_t i = 0; i < count; ++i)
+            for (int64_t j = 0; j < n; ++j) panel[(backward ? n - 1 - j : j) * width + i] = x[(first + i) * x_stride + j];
+        if (backward)
+            kernel.solve(n, l + (n - 1) * (l_stride + 1), -1, -l_stride, panel);
+        else
+            kernel.solve(n, l, l_stride, 1, panel);
+        for (int64_t i = 0; i < count; ++i)
+            for (int64_t j = 0; j < n; ++j) x[(first + i) * x_stride + j] = panel[(backward ? n - 1 - j : j) * width + i];
+    });
+}
+
+// x l^T = m for x, in place of m (rows x n), by halves: all but the last 64 columns of each half are matrix products.
+void solve_transposed(int64_t rows, int64_t n, double* x, int64_t x_stride, const double* l, int64_t l_stride) {
+    if (n > kLeaf) {
+        const int64_t left = (n / 2 + kLeaf - 1) / kLeaf * kLeaf;
+        solve_transposed(rows, left, x, x_stride, l, l_stride);
+        gemm<double, double>(rows, n - left, left, -1.0, Rows<double>{x, x_stride, 1}, Rows<double>{l + left * l_stride, l_stride, 1}, 1.0,
+                             x + left, x_stride, Part::Full);
+        solve_transposed(rows, n - left, x + left, x_stride, l + left * l_stride + left, l_stride);
+        return;
+    }
+    solve_leaf(rows, n, x, x_stride, l, l_stride, false);
+}
+
+// x l = m for x, in place of m: the same from the last column to the first.
+void solve(int64_t rows, int64_t n, double* x, int64_t x_stride, const double* l, int64_t l_stride) {
+    if (n > kLeaf) {
+        const int64_t left = (n / 2 + kLeaf - 1) / kLeaf * kLeaf;
+        solve(rows, n - left, x + left, x_stride, l + left * l_stride + left, l_stride);
+        gemm<double, double>(rows, left, n - left, -1.0, Rows<double>{x + left, x_stride, 1},
+                             Rows<double>{l + left * l_stride, 1, l_stride}, 1.0, x, x_stride, Part::Full);
+        solve(rows, left, x, x_stride, l, l_stride);
+        return;
+    }
+    solve_leaf(rows, n, x, x_stride, l, l_stride, true);
+}
+
+// Lower Cholesky in place by halves, without exchanges; false where the matrix is not positive definite.
+bool cholesky(int64_t n, double* a, int64_t stride) {
+    if (n > kLeaf) {
+        const int64_t left = (n / 2 + kLeaf - 1) / kLeaf * kLeaf;
+        double* const below = a + left * stride;
+        if (!cholesky(left, a, stride)) return false;
+        solve_transposed(n - left, left, below, stride, a, stride);
+        gemm<double, double>(n - left, n - left, left, -1.0, Rows<double>{below, stride, 1}, Rows<double>{below, stride, 1}, 1.0,
+                             below + left, stride, Part::Lower);
+        return cholesky(n - left, below + left, stride);
+    }
+    for (int64_t j = 0; j < n; ++j) {
+        double* const row = a + j * stride;
+        for (int64_t q = 0; q < j; ++q) row[q] = (row[q] - dot(row, a + q * stride, q)) / a[q * stride + q];
+        const double left = row[j] - dot(row, row, j);
+        if (!(left > 0)) return false;
+        row[j] = std::sqrt(left);
+    }
+    return true;
+}
+
 struct Factor {
     int64_t rank;
     double remainder;
@@ -116,6 +187,18 @@ Factor pivoted_cholesky(const double* a, int64_t n, double* l) {
         require(a[i * n + i] >= -tolerance, "the matrix is not positive semi-definite: element (" + std::to_string(i) + ", " +
                                                 std::to_string(i) + ") of its diagonal is " + std::to_string(a[i * n + i]));
     const Buffer<double> work(n * n);
+    std::copy(a, a + n * n, work.data());
+    // Most covariances have full rank, and then pivots are not needed and the factor costs a fifth; a pivot within ten
+    // times the tolerance sends the matrix to the search for its rank.
+    bool full = cholesky(n, work.data(), n);
+    for (int64_t i = 0; full && i < n; ++i) full = work[i * n + i] * work[i * n + i] > 10 * tolerance;
+    if (full) {
+        for (int64_t i = 0; i < n; ++i) {
+            std::copy(work.data() + i * n, work.data() + i * n + i + 1, l + i * n);
+            std::fill(l + i * n + i + 1, l + (i + 1) * n, 0.0);
+        }
+        return {n, 0};
+    }
     std::copy(a, a + n * n, work.data());
     std::vector<int64_t> order(static_cast<size_t>(n));
     for (int64_t i = 0; i < n; ++i) order[static_cast<size_t>(i)] = i;
@@ -181,69 +264,6 @@ Quintic best_quintic(double low, double high) {
         x[2] = std::sqrt((-3 * p[1] + root) / (10 * p[2]));
     }
     return {p[0], p[1], p[2], std::fabs(p[3])};
-}
-
-// x l^T = m for x, in place of m (rows x n), by halves: all but the last 64 columns of each half are matrix products.
-void solve_transposed(int64_t rows, int64_t n, double* x, int64_t x_stride, const double* l, int64_t l_stride) {
-    constexpr int64_t kLeaf = 64;
-    if (n > kLeaf) {
-        const int64_t left = (n / 2 + kLeaf - 1) / kLeaf * kLeaf;
-        solve_transposed(rows, left, x, x_stride, l, l_stride);
-        gemm<double, double>(rows, n - left, left, -1.0, Rows<double>{x, x_stride, 1}, Rows<double>{l + left * l_stride, l_stride, 1}, 1.0,
-                             x + left, x_stride, Part::Full);
-        solve_transposed(rows, n - left, x + left, x_stride, l + left * l_stride + left, l_stride);
-        return;
-    }
-    for_row_blocks(rows, [&](int64_t first, int64_t last) {
-        for (int64_t i = first; i < last; ++i) {
-            double* const row = x + i * x_stride;
-            for (int64_t j = 0; j < n; ++j) row[j] = (row[j] - dot(row, l + j * l_stride, j)) / l[j * l_stride + j];
-        }
-    });
-}
-
-// x l = m for x, in place of m: the same from the last column to the first.
-void solve(int64_t rows, int64_t n, double* x, int64_t x_stride, const double* l, int64_t l_stride) {
-    constexpr int64_t kLeaf = 64;
-    if (n > kLeaf) {
-        const int64_t left = (n / 2 + kLeaf - 1) / kLeaf * kLeaf;
-        solve(rows, n - left, x + left, x_stride, l + left * l_stride + left, l_stride);
-        gemm<double, double>(rows, left, n - left, -1.0, Rows<double>{x + left, x_stride, 1},
-                             Rows<double>{l + left * l_stride, 1, l_stride}, 1.0, x, x_stride, Part::Full);
-        solve(rows, left, x, x_stride, l, l_stride);
-        return;
-    }
-    for_row_blocks(rows, [&](int64_t first, int64_t last) {
-        for (int64_t i = first; i < last; ++i) {
-            double* const row = x + i * x_stride;
-            for (int64_t j = n - 1; j >= 0; --j) {
-                row[j] /= l[j * l_stride + j];
-                for (int64_t q = 0; q < j; ++q) row[q] -= row[j] * l[j * l_stride + q];
-            }
-        }
-    });
-}
-
-// Lower Cholesky in place by halves, without exchanges; false where the matrix is not positive definite.
-bool cholesky(int64_t n, double* a, int64_t stride) {
-    constexpr int64_t kLeaf = 64;
-    if (n > kLeaf) {
-        const int64_t left = (n / 2 + kLeaf - 1) / kLeaf * kLeaf;
-        double* const below = a + left * stride;
-        if (!cholesky(left, a, stride)) return false;
-        solve_transposed(n - left, left, below, stride, a, stride);
-        gemm<double, double>(n - left, n - left, left, -1.0, Rows<double>{below, stride, 1}, Rows<double>{below, stride, 1}, 1.0,
-                             below + left, stride, Part::Lower);
-        return cholesky(n - left, below + left, stride);
-    }
-    for (int64_t j = 0; j < n; ++j) {
-        double* const row = a + j * stride;
-        for (int64_t q = 0; q < j; ++q) row[q] = (row[q] - dot(row, a + q * stride, q)) / a[q * stride + q];
-        const double left = row[j] - dot(row, row, j);
-        if (!(left > 0)) return false;
-        row[j] = std::sqrt(left);
-    }
-    return true;
 }
 
 // One step of Halley's iteration with the weights that are best for singular values in [low, 1].

@@ -151,7 +151,7 @@ def inception_score(logits: object, *, splits: int = 10, seed: int | None = None
     --------
     >>> import numpy as np, pixelgauge
     >>> round(pixelgauge.inception_score(50 * np.tile(np.eye(4), (5, 1)), splits=2).mean, 6)
-    3.944645
+    3.920263
     """
     x = as_features(logits, "logits")
     _require_whole("splits", splits, 1)

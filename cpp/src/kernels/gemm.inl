@@ -46,7 +46,26 @@ void gemm_tile(int64_t k, const T* PG_RESTRICT a, const T* PG_RESTRICT b, const 
     }
 }
 
+// Forward substitution for kSolveVecs registers of right-hand sides at once: x is n rows of them, the coefficient of
+// row j and unknown q < j is l[j * row_stride + q * column_stride]. Four chains hide the latency of the multiply-add.
+constexpr int kSolveVecs = 4;
+
+template <class T>
+void solve_panel(int64_t n, const T* l, int64_t row_stride, int64_t column_stride, T* x) {
+    constexpr int L = Vec<T>::lanes, W = kSolveVecs * L;
+    for (int64_t j = 0; j < n; ++j) {
+        Vec<T> sums[kSolveVecs];
+        for (int v = 0; v < kSolveVecs; ++v) sums[v] = Vec<T>::load(x + j * W + v * L);
+        for (int64_t q = 0; q < j; ++q) {
+            const Vec<T> c = Vec<T>::set1(-l[j * row_stride + q * column_stride]);
+            for (int v = 0; v < kSolveVecs; ++v) sums[v] = fma(c, Vec<T>::load(x + q * W + v * L), sums[v]);
+        }
+        const Vec<T> pivot = Vec<T>::set1(l[j * (row_stride + column_stride)]);
+        for (int v = 0; v < kSolveVecs; ++v) (sums[v] / pivot).store(x + j * W + v * L);
+    }
+}
+
 template <class T>
 constexpr GemmKernels<T> gemm_kernels() {
-    return {kGemmRows, kGemmVecs * Vec<T>::lanes, gemm_tile<T>};
+    return {kGemmRows, kGemmVecs * Vec<T>::lanes, gemm_tile<T>, kSolveVecs * Vec<T>::lanes, solve_panel<T>};
 }

@@ -44,6 +44,8 @@ template <class T>
 struct GemmKernels {
     int rows, columns;  // of a tile
     void (*tile)(int64_t k, const T* a, const T* b, const T* alpha, const T* beta, T* c, int64_t c_stride);
+    int solve_width;  // right-hand sides of a panel
+    void (*solve)(int64_t n, const T* l, int64_t row_stride, int64_t column_stride, T* x);
 };
 
 struct Kernels {
