@@ -161,9 +161,8 @@ def main():
     args = parser.parse_args()
     if args.threads:
         pixelgauge.set_num_threads(args.threads)
-    print(
-        f"pixelgauge {pixelgauge.__version__} {pixelgauge.isa()}, {pixelgauge.get_num_threads()} threads, numpy {np.__version__}"
-    )
+    threads = pixelgauge.get_num_threads()
+    print(f"pixelgauge {pixelgauge.__version__} {pixelgauge.isa()}, {threads} threads, numpy {np.__version__}")
     for case in args.cases:
         CASES[case](args.repeats)
 

@@ -123,8 +123,8 @@ def test_nuclear_norm_bounds_hold(isa, spectrum, n):
         assert lower - slack <= exact <= upper + slack
         assert exact - lower <= 1e-12 * exact + slack
         # Null directions of U are amplified rounding: the certificate's ridge must exceed what they leave in U^T M,
-        # about 1e-9 of the largest singular value each (the routes of the distance remove null directions first).
-        assert upper - exact <= 1e-6 * exact
+        # some 1e-10 of the largest singular value each (the routes of the distance remove null directions first).
+        assert upper - exact <= 1e-7 * exact
 
 
 @pytest.mark.boundary
