@@ -18,7 +18,7 @@ Float64Array = npt.NDArray[np.float64]
 FORMAT = "pixelgauge-feature-stats-1"
 
 
-def as_features(x: object, name: str, dim: int | None = None) -> npt.NDArray[Any]:
+def as_features(x: object, name: str, dim: int | None = None, *, finite: bool = True) -> npt.NDArray[Any]:
     """View (N, D) features as float32 or float64.
 
     Parameters
@@ -29,6 +29,8 @@ def as_features(x: object, name: str, dim: int | None = None) -> npt.NDArray[Any
         The argument's name, for messages.
     dim : int, optional
         The D that is expected.
+    finite : bool, default True
+        Look for NaN and infinity; False where the core looks itself.
 
     Returns
     -------
@@ -57,9 +59,11 @@ def as_features(x: object, name: str, dim: int | None = None) -> npt.NDArray[Any
         raise ValueError(f"{name} has {array.shape[1]} features a sample, but {dim} are expected")
     if any(stride % array.itemsize for stride in array.strides):
         array = np.ascontiguousarray(array)
-    finite = np.isfinite(array.sum(axis=0, dtype=np.float64))
-    if not finite.all():
-        raise ValueError(f"{name} holds NaN or infinity, first in column {int(np.argmin(finite))}: remove or repair it")
+    if finite:
+        columns = np.isfinite(array.sum(axis=0, dtype=np.float64))
+        if not columns.all():
+            bad = int(np.argmin(columns))
+            raise ValueError(f"{name} holds NaN or infinity, first in column {bad}: remove or repair it")
     return array
 
 
@@ -204,7 +208,7 @@ class FeatureStats:
             If the features are of another dtype or shape, or hold NaN or infinity: nothing is added then.
         """
         self._require_count()
-        array = as_features(features, "features", self.dim)
+        array = as_features(features, "features", self.dim, finite=False)
         _core.scatter_add(array, self._shift, self._sum, self._scatter)
         self._count += array.shape[0]
         self._moments = None

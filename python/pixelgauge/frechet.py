@@ -314,9 +314,9 @@ def _by_auto(m: Float64Array, scale: float) -> _Nuclear:
     # On two AVX-512 cores at 2048 LAPACK's eigenvalues took 0.5 s and a round of the polar iteration about 1.5 s;
     # singular values are slower than both. Small matrices cost nothing by any of them.
     size = min(m.shape)
-    routes = (_by_eigh, _by_newton_schulz) if size >= _EIGH_FROM else (_by_newton_schulz,)
-    if size <= _SVD_TO:
-        routes = ()
+    routes = [_by_eigh] if size >= _EIGH_FROM else []
+    if size > _SVD_TO:
+        routes.append(_by_newton_schulz)
     for route in routes:
         found = route(m, scale)
         if found.bound <= 1e-11 * scale:
