@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 import pixelgauge
 from pixelgauge import _core, backbones, model_store
 

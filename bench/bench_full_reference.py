@@ -232,7 +232,9 @@ def memory() -> None:
         out = subprocess.run([sys.executable, "-c", MEMORY, call], capture_output=True, text=True, check=True)
         rows.append([call, f"{float(out.stdout):.1f}"])
         assert float(out.stdout) <= 16, call
-    out = subprocess.run([sys.executable, "-c", MEMORY, "z = x.astype(np.float32)"], capture_output=True, text=True, check=True)
+    out = subprocess.run(
+        [sys.executable, "-c", MEMORY, "z = x.astype(np.float32)"], capture_output=True, text=True, check=True
+    )
     assert float(out.stdout) > 90, "the measurement does not see a float32 copy of one image (95 MB)"
     rows.append(["(one float32 copy of an image)", f"{float(out.stdout):.1f}"])
     table("Peak memory above the inputs, 3840x2160x3 pair (limit 16 MB)", ["", "MB"], rows)

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+
 from pixelgauge import backbones, model_store
 from pixelgauge.backbones import CPU, CUDA, OPENVINO, ProviderError, Session, plan, read_rgb
 from pixelgauge.graphs import cut

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from pixelgauge.model_store import manifest
 
 MODELS = Path(__file__).parents[1] / "models"

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 import numpy as np
-import pixelgauge
 import pytest
+
+import pixelgauge
 from pixelgauge import model_store
 from pixelgauge.backbones import INCEPTION_OUTPUTS, InceptionFeatures, Session, plan
 from pixelgauge.checkpoints import CheckpointError

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from pixelgauge import cli, model_store
 from pixelgauge.checkpoints import CheckpointError
 from pixelgauge.model_store import ModelError, ModelMissingError, download

@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 
 import numpy as np
-import pixelgauge
 import pytest
+
+import pixelgauge
 from pixelgauge import model_store
 from pixelgauge.checkpoints import CheckpointError
 from pixelgauge.perceptual import LPIPS

@@ -3,9 +3,10 @@
 import math
 
 import numpy as np
-import pixelgauge
 import pytest
 from PIL import Image
+
+import pixelgauge
 from pixelgauge import _core
 
 RULES = ("half_pixel", "tensorflow1", "antialias", "bicubic")

@@ -76,4 +76,5 @@ PYBIND11_MODULE(_core, m) {
     register_runtime(m);
     register_full_reference(m);
     register_backbones(m);
+    register_distribution(m);
 }

@@ -142,6 +142,42 @@ typedef enum pg_resize_rule {
 PG_API pg_status pg_resize(const pg_images* images, pg_resize_rule rule, int64_t height, int64_t width, double scale, double offset,
                            double low, double high, float* out);
 
+/* ---- matrices: products, statistics of features, square roots (no BLAS, no LAPACK) ---- */
+
+/* float32 or float64 where it lies: any strides in bytes that are multiples of the element, read only. */
+typedef struct pg_matrix {
+    const void* data;
+    pg_dtype dtype;
+    int64_t rows, columns;
+    int64_t row_stride, column_stride;
+} pg_matrix;
+
+/* c = a b^T, dense rows x rows of the same dtype as a and b. The same matrix twice costs half and is exactly symmetric. */
+PG_API pg_status pg_product(const pg_matrix* a, const pg_matrix* b, void* c);
+
+/* Adds the rows of features, less shift[columns], to a sum[2 * columns] and a scatter[2 * columns * columns] of outer
+ * products (lower triangle). Each is a leading part followed by its rounding error, so that the order in which blocks
+ * are added is lost in the 106th bit. PG_INVALID_ARGUMENT, with nothing added, if a feature is NaN or infinite. */
+PG_API pg_status pg_scatter_add(const pg_matrix* features, const double* shift, double* sum, double* scatter);
+
+/* a (n x n, symmetric, dense) = l l^T up to a remainder, by Cholesky with diagonal pivots: l is n x n dense with its
+ * columns from *rank on zero, rows in the order of a. Stops where the largest remaining pivot is below n eps times the
+ * largest diagonal. *remainder: trace of a - l l^T; PG_INVALID_ARGUMENT if a is not positive semi-definite to that
+ * precision. */
+PG_API pg_status pg_pivoted_cholesky(const double* a, int64_t n, double* l, int64_t* rank, double* remainder);
+
+/* The sum of the singular values of a float64 matrix between two bounds, each computed without assuming convergence:
+ * Tr(U^T M) with ||U|| <= 1 from below, (||M L^-T||^2 + ||L||^2) / 2 for a Cholesky factor L of the polar factor's
+ * U^T M from above. */
+typedef struct pg_nuclear_norm_result {
+    double lower, upper;
+    int halley_steps, newton_schulz_steps; /* of the polar iteration */
+} pg_nuclear_norm_result;
+PG_API pg_status pg_nuclear_norm(const pg_matrix* m, pg_nuclear_norm_result* result);
+
+/* root (n x n) = a^(1/2) for a symmetric positive semi-definite, by the polar factor of the pivoted Cholesky factor. */
+PG_API pg_status pg_sqrtm_psd(const double* a, int64_t n, double* root);
+
 #ifdef __cplusplus
 }
 #endif

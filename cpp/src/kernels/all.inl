@@ -2,6 +2,7 @@
 #include "vec.h"
 
 // Written on Vec<T>:
+#include "gemm.inl"
 #include "mse.inl"
 #include "range.inl"
 #include "resize.inl"
@@ -26,5 +27,7 @@ constexpr Kernels table(const char* name) {
             {squared_error<uint8_t>, squared_error<uint16_t>, squared_error<float>, squared_error<double>},
             {value_range<uint8_t>, value_range<uint16_t>, value_range<float>, value_range<double>},
             {resize_columns<uint8_t>, resize_columns<uint16_t>, resize_columns<float>, resize_columns<double>},
-            resize_rows};
+            resize_rows,
+            gemm_kernels<float>(),
+            gemm_kernels<double>()};
 }

@@ -55,6 +55,15 @@ struct ResizeRows {
     int64_t out_row_stride, out_plane_stride;  // elements
 };
 
+// Matrix products by register tiles; see gemm.cpp for the panels.
+template <class T>
+struct GemmKernels {
+    int rows, columns;  // of a tile
+    void (*tile)(int64_t k, const T* a, const T* b, const T* alpha, const T* beta, T* c, int64_t c_stride);
+    int solve_width;  // right-hand sides of a panel
+    void (*solve)(int64_t n, const T* l, int64_t row_stride, int64_t column_stride, T* x);
+};
+
 struct Kernels {
     const char* name;
     SsimKernels<float> ssim_f32;
@@ -63,6 +72,8 @@ struct Kernels {
     void (*value_range[4])(const void* x, int64_t n, double* low, double* high);  // NaN and infinities show in the bounds
     void (*resize_columns[4])(const void* const* rows, const float* weights, int32_t taps, int64_t n, float* out);  // by pg_dtype
     void (*resize_rows)(const ResizeRows*);
+    GemmKernels<float> gemm_f32;
+    GemmKernels<double> gemm_f64;
 };
 
 extern const Kernels kBaseline;

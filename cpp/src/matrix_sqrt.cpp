@@ -1,0 +1,502 @@
+// Square roots of covariances without LAPACK: pivoted Cholesky, and the polar factor U of a matrix M in float64. Two or
+// three dynamically weighted Halley steps (Nakatsukasa, Bai, Gygi: Optimizing Halley's iteration, SIAM J. Matrix Anal. Appl.
+// 31(5), 2010) lift the small singular values, optimal odd quintics (Amsel, Persson, Musco, Gower: The Polar Express, arXiv
+// 2505.16932) finish. U is only ever used through bounds that hold for any U and any Cholesky factor, so an iteration
+// that stops early cannot give a wrong number, only a wide interval.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "gemm.h"
+#include "kernels/table.h"
+#include "matrices.h"
+#include "status.h"
+#include "threads.h"
+
+namespace pixelgauge {
+
+namespace {
+
+constexpr double kEps = 0x1p-53;
+
+// Splits rows over threads in blocks, each to fn(first, last).
+template <class F>
+void for_row_blocks(int64_t rows, F fn) {
+    constexpr int64_t kBlock = 64;
+    parallel_for((rows + kBlock - 1) / kBlock, [&](int64_t t) { fn(t * kBlock, std::min((t + 1) * kBlock, rows)); });
+}
+
+// Sum over the rows of row(i), added in order.
+template <class F>
+double sum_rows(int64_t rows, F row) {
+    const Buffer<double> parts(rows);
+    for_row_blocks(rows, [&](int64_t first, int64_t last) {
+        for (int64_t i = first; i < last; ++i) parts[i] = row(i);
+    });
+    double sum = 0;
+    for (int64_t i = 0; i < rows; ++i) sum += parts[i];
+    return sum;
+}
+
+double dot(const double* a, const double* b, int64_t n) {
+    double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        s0 += a[i] * b[i];
+        s1 += a[i + 1] * b[i + 1];
+        s2 += a[i + 2] * b[i + 2];
+        s3 += a[i + 3] * b[i + 3];
+    }
+    for (; i < n; ++i) s0 += a[i] * b[i];
+    return (s0 + s1) + (s2 + s3);
+}
+
+// Lower Cholesky in place, right-looking in panels, rows and columns exchanged so that each pivot is the largest left; the
+// strict upper triangle is overwritten. Returns how many pivots exceeded the tolerance; what remains is up to date.
+int64_t cholesky_with_pivots(int64_t n, double* a, int64_t* order, double tolerance) {
+    constexpr int64_t kPanel = 64;
+    std::vector<double> spent(static_cast<size_t>(n));
+    for (int64_t k = 0; k < n; k += kPanel) {
+        const int64_t end = std::min(k + kPanel, n);
+        std::fill(spent.begin() + k, spent.end(), 0.0);
+        int64_t j = k;
+        for (; j < end; ++j) {
+            int64_t pivot = j;
+            double largest = -std::numeric_limits<double>::infinity();
+            for (int64_t i = j; i < n; ++i) {
+                const double left = a[i * n + i] - spent[static_cast<size_t>(i)];
+                if (left > largest) {
+                    largest = left;
+                    pivot = i;
+                }
+            }
+            if (!(largest > tolerance)) break;
+            if (pivot != j) {
+                std::swap_ranges(a + j * n, a + j * n + j, a + pivot * n);
+                a[pivot * n + pivot] = a[j * n + j];
+                for (int64_t i = pivot + 1; i < n; ++i) std::swap(a[i * n + j], a[i * n + pivot]);
+                for (int64_t i = j + 1; i < pivot; ++i) std::swap(a[i * n + j], a[pivot * n + i]);
+                std::swap(spent[static_cast<size_t>(j)], spent[static_cast<size_t>(pivot)]);
+                std::swap(order[j], order[pivot]);
+            }
+            const double root = std::sqrt(largest);
+            a[j * n + j] = root;
+            for (int64_t i = j + 1; i < n; ++i) {
+                double& x = a[i * n + j];
+                x = (x - dot(a + i * n + k, a + j * n + k, j - k)) / root;
+                spent[static_cast<size_t>(i)] += x * x;
+            }
+        }
+        if (j < n && j > k) {
+            const Rows<double> panel{a + j * n + k, n, 1};
+            gemm<double, double>(n - j, n - j, j - k, -1.0, panel, panel, 1.0, a + j * n + j, n, Part::Lower);
+        }
+        if (j < end) return j;
+    }
+    return n;
+}
+
+// Substitution for a block of up to kLeaf unknowns in all rows of x: panels of rows are turned, so that a register holds
+// one unknown of several rows. `backward` runs from the last unknown to the first.
+constexpr int64_t kLeaf = 64;
+
+void solve_leaf(int64_t rows, int64_t n, double* x, int64_t x_stride, const double* l, int64_t l_stride, bool backward) {
+    const GemmKernels<double>& kernel = kernels().gemm_f64;
+    const int64_t width = kernel.solve_width;
+    constexpr int64_t kWidest = 32;  // four registers of eight
+    parallel_for((rows + width - 1) / width, [&](int64_t t) {
+        alignas(64) double panel[kLeaf * kWidest];
+        const int64_t first = t * width, count = std::min(width, rows - first);
+        std::fill(panel, panel + n * width, 0.0);
+        for (int64_t i = 0; i < count; ++i)
+            for (int64_t j = 0; j < n; ++j) panel[(backward ? n - 1 - j : j) * width + i] = x[(first + i) * x_stride + j];
+        if (backward)
+            kernel.solve(n, l + (n - 1) * (l_stride + 1), -1, -l_stride, panel);
+        else
+            kernel.solve(n, l, l_stride, 1, panel);
+        for (int64_t i = 0; i < count; ++i)
+            for (int64_t j = 0; j < n; ++j) x[(first + i) * x_stride + j] = panel[(backward ? n - 1 - j : j) * width + i];
+    });
+}
+
+// x l^T = m for x, in place of m (rows x n), by halves: all but the last 64 columns of each half are matrix products.
+void solve_transposed(int64_t rows, int64_t n, double* x, int64_t x_stride, const double* l, int64_t l_stride) {
+    if (n > kLeaf) {
+        const int64_t left = (n / 2 + kLeaf - 1) / kLeaf * kLeaf;
+        solve_transposed(rows, left, x, x_stride, l, l_stride);
+        gemm<double, double>(rows, n - left, left, -1.0, Rows<double>{x, x_stride, 1}, Rows<double>{l + left * l_stride, l_stride, 1}, 1.0,
+                             x + left, x_stride, Part::Full);
+        solve_transposed(rows, n - left, x + left, x_stride, l + left * l_stride + left, l_stride);
+        return;
+    }
+    solve_leaf(rows, n, x, x_stride, l, l_stride, false);
+}
+
+// x l = m for x, in place of m: the same from the last column to the first.
+void solve(int64_t rows, int64_t n, double* x, int64_t x_stride, const double* l, int64_t l_stride) {
+    if (n > kLeaf) {
+        const int64_t left = (n / 2 + kLeaf - 1) / kLeaf * kLeaf;
+        solve(rows, n - left, x + left, x_stride, l + left * l_stride + left, l_stride);
+        gemm<double, double>(rows, left, n - left, -1.0, Rows<double>{x + left, x_stride, 1},
+                             Rows<double>{l + left * l_stride, 1, l_stride}, 1.0, x, x_stride, Part::Full);
+        solve(rows, left, x, x_stride, l, l_stride);
+        return;
+    }
+    solve_leaf(rows, n, x, x_stride, l, l_stride, true);
+}
+
+// Lower Cholesky in place by halves, without exchanges; false where the matrix is not positive definite.
+bool cholesky(int64_t n, double* a, int64_t stride) {
+    if (n > kLeaf) {
+        const int64_t left = (n / 2 + kLeaf - 1) / kLeaf * kLeaf;
+        double* const below = a + left * stride;
+        if (!cholesky(left, a, stride)) return false;
+        solve_transposed(n - left, left, below, stride, a, stride);
+        gemm<double, double>(n - left, n - left, left, -1.0, Rows<double>{below, stride, 1}, Rows<double>{below, stride, 1}, 1.0,
+                             below + left, stride, Part::Lower);
+        return cholesky(n - left, below + left, stride);
+    }
+    for (int64_t j = 0; j < n; ++j) {
+        double* const row = a + j * stride;
+        for (int64_t q = 0; q < j; ++q) row[q] = (row[q] - dot(row, a + q * stride, q)) / a[q * stride + q];
+        const double left = row[j] - dot(row, row, j);
+        if (!(left > 0)) return false;
+        row[j] = std::sqrt(left);
+    }
+    return true;
+}
+
+struct Factor {
+    int64_t rank;
+    double remainder;
+};
+
+// l (n x n, rows in a's order, columns from rank on zero) with a = l l^T up to the remainder.
+Factor pivoted_cholesky(const double* a, int64_t n, double* l) {
+    double largest = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        for (int64_t j = 0; j < n; ++j)
+            if (!std::isfinite(a[i * n + j]))
+                throw InvalidArgument("the matrix holds NaN or infinity at (" + std::to_string(i) + ", " + std::to_string(j) + ")");
+        largest = std::max(largest, a[i * n + i]);
+    }
+    const double tolerance = static_cast<double>(n) * kEps * largest;
+    for (int64_t i = 0; i < n; ++i)
+        require(a[i * n + i] >= -tolerance, "the matrix is not positive semi-definite: element (" + std::to_string(i) + ", " +
+                                                std::to_string(i) + ") of its diagonal is " + std::to_string(a[i * n + i]));
+    const Buffer<double> work(n * n);
+    std::copy(a, a + n * n, work.data());
+    // Most covariances have full rank, and then pivots are not needed and the factor costs a fifth; a pivot within ten
+    // times the tolerance sends the matrix to the search for its rank.
+    bool full = cholesky(n, work.data(), n);
+    for (int64_t i = 0; full && i < n; ++i) full = work[i * n + i] * work[i * n + i] > 10 * tolerance;
+    if (full) {
+        for (int64_t i = 0; i < n; ++i) {
+            std::copy(work.data() + i * n, work.data() + i * n + i + 1, l + i * n);
+            std::fill(l + i * n + i + 1, l + (i + 1) * n, 0.0);
+        }
+        return {n, 0};
+    }
+    std::copy(a, a + n * n, work.data());
+    std::vector<int64_t> order(static_cast<size_t>(n));
+    for (int64_t i = 0; i < n; ++i) order[static_cast<size_t>(i)] = i;
+    const int64_t rank = cholesky_with_pivots(n, work.data(), order.data(), tolerance);
+    double remainder = 0, worst = 0;
+    for (int64_t i = rank; i < n; ++i) {
+        remainder += std::max(work[i * n + i], 0.0);
+        for (int64_t j = rank; j <= i; ++j) worst = std::max(worst, std::fabs(work[i * n + j]));
+    }
+    // What is left of a semi-definite matrix has no element above its largest diagonal. Rounding in the matrix itself
+    // and in the elimination leaves a few n eps; a hundred times that is no rounding any more.
+    require(worst <= 100 * tolerance, "the matrix is not positive semi-definite: after " + std::to_string(rank) + " pivots an element of " +
+                                          std::to_string(worst / largest) +
+                                          " times the largest variance remains, where rounding explains " +
+                                          std::to_string(tolerance / largest));
+    for (int64_t i = 0; i < n; ++i) {
+        double* const to = l + order[static_cast<size_t>(i)] * n;
+        const int64_t filled = std::min(i + 1, rank);
+        std::copy(work.data() + i * n, work.data() + i * n + filled, to);
+        std::fill(to + filled, to + n, 0.0);
+    }
+    return {rank, remainder};
+}
+
+struct Quintic {
+    double a, b, c;
+    double error;  // largest |1 - p| over the interval
+};
+
+// The odd quintic that stays closest to 1 on [low, high] (Remez with four alternations).
+Quintic best_quintic(double low, double high) {
+    if (low / high > 1 - 5e-6) {  // the alternations merge: the limit is the Taylor polynomial of order three
+        const double gap = 1 - low / high;
+        return {1.875 / high, -1.25 / (high * high * high), 0.375 / std::pow(high, 5), gap * gap * gap};
+    }
+    double x[4] = {low, (3 * low + high) / 4, (low + 3 * high) / 4, high};
+    double p[4] = {0, 0, 0, 0}, before = -1;
+    for (int round = 0; round < 60 && std::fabs(p[3] - before) > 1e-15; ++round) {
+        before = p[3];
+        double m[4][5];
+        for (int i = 0; i < 4; ++i) {
+            const double square = x[i] * x[i];
+            m[i][0] = x[i];
+            m[i][1] = x[i] * square;
+            m[i][2] = x[i] * square * square;
+            m[i][3] = i % 2 == 0 ? 1 : -1;
+            m[i][4] = 1;
+        }
+        for (int col = 0; col < 4; ++col) {
+            int pivot = col;
+            for (int r = col + 1; r < 4; ++r)
+                if (std::fabs(m[r][col]) > std::fabs(m[pivot][col])) pivot = r;
+            std::swap_ranges(m[col], m[col] + 5, m[pivot]);
+            for (int r = 0; r < 4; ++r) {
+                if (r == col) continue;
+                const double f = m[r][col] / m[col][col];
+                for (int q = col; q < 5; ++q) m[r][q] -= f * m[col][q];
+            }
+        }
+        for (int i = 0; i < 4; ++i) p[i] = m[i][4] / m[i][i];
+        const double root = std::sqrt(std::max(0.0, 9 * p[1] * p[1] - 20 * p[0] * p[2]));
+        x[1] = std::sqrt((-3 * p[1] - root) / (10 * p[2]));
+        x[2] = std::sqrt((-3 * p[1] + root) / (10 * p[2]));
+    }
+    return {p[0], p[1], p[2], std::fabs(p[3])};
+}
+
+// One step of Halley's iteration with the weights that are best for singular values in [low, 1].
+struct Halley {
+    double a, b, c;
+    double low;  // of the interval that the step leads to
+};
+
+Halley best_halley(double low) {
+    const double square = low * low, d = std::cbrt(4 * (1 - square) / (square * square)), root = std::sqrt(1 + d);
+    const double a = root + 0.5 * std::sqrt(std::max(0.0, 8 - 4 * d + 8 * (2 - square) / (square * root)));
+    const double b = (a - 1) * (a - 1) / 4, c = a + b - 1;
+    return {a, b, c, std::min(1.0, low * (a + b * square) / (1 + c * square))};
+}
+
+struct Steps {
+    int halley = 0, newton_schulz = 0;
+};
+
+// x (rows x n, n <= rows, row-major) becomes its polar factor, orthogonal to `accuracy`, for singular values above
+// `smallest` times the largest.
+// With `halley`, rational steps come first while the interval is long: they cost 5/3 products (Gram matrix, Cholesky
+// and two triangular solves) against 2 of a quintic, and lift [1e-8, 1] to [0.9, 1] in 3 steps where quintics need 14.
+// Forming I + c G loses c eps of the small singular directions, and widens the interval in proportion.
+Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smallest, bool halley, bool normalised, double accuracy) {
+    const Buffer<double> gram(n * n), square(n * n);
+    Buffer<double> next(rows * n);
+    double low = smallest, high = 1;
+    Steps steps;
+    const auto frobenius = [&](const Buffer<double>& m) {
+        return std::sqrt(sum_rows(n, [&](int64_t i) { return dot(m.data() + i * n, m.data() + i * n, n); }));
+    };
+    for (bool first = !normalised; steps.halley + steps.newton_schulz < 64; first = false) {
+        const bool rational = halley && low < 0.9;
+        const Rows<double> columns{x.data(), 1, n}, rows_of_gram{gram.data(), n, 1};
+        gemm<double, double>(n, n, rows, 1.0, columns, columns, 0.0, gram.data(), n, Part::Lower);
+        mirror(n, gram.data(), n);
+        if (first || !rational) {
+            gemm<double, double>(n, n, n, 1.0, rows_of_gram, rows_of_gram, 0.0, square.data(), n, Part::Lower);
+            mirror(n, square.data(), n);
+        }
+        // sigma_max^8 <= ||G^2||_F^2: a bound that is tight for any spectrum that decays
+        const double scale = first ? std::pow(frobenius(square), 0.25) * (1 + 64 * kEps) : 1;
+        if (rational) {
+            const Halley p = best_halley(low);
+            const double weight = p.c / (scale * scale);
+            for_row_blocks(n, [&](int64_t from, int64_t to) {
+                for (int64_t i = from * n; i < to * n; ++i) gram[i] *= weight;
+                for (int64_t i = from; i < to; ++i) gram[i * n + i] += 1;
+            });
+            if (!cholesky(n, gram.data(), n)) return steps;  // only where x is not finite: the certificate will tell
+            std::copy(x.data(), x.data() + rows * n, next.data());
+            solve_transposed(rows, n, next.data(), n, gram.data(), n);
+            solve(rows, n, next.data(), n, gram.data(), n);
+            const double keep = p.b / p.c / scale, add = (p.a - p.b / p.c) / scale;
+            for_row_blocks(rows, [&](int64_t from, int64_t to) {
+                for (int64_t i = from * n; i < to * n; ++i) x[i] = keep * x[i] + add * next[i];
+            });
+            low = p.low;
+            ++steps.halley;
+            continue;
+        }
+        const Quintic p = best_quintic(low, high);
+        const double a = p.a / scale, b = p.b / std::pow(scale, 3), c = p.c / std::pow(scale, 5);
+        for_row_blocks(n, [&](int64_t from, int64_t to) {
+            for (int64_t i = from * n; i < to * n; ++i) gram[i] = b * gram[i] + c * square[i];
+            for (int64_t i = from; i < to; ++i) gram[i * n + i] += a;
+        });
+        gemm<double, double>(rows, n, n, 1.0, Rows<double>{x.data(), n, 1}, rows_of_gram, 0.0, next.data(), n, Part::Full);
+        std::swap(x, next);
+        low = 1 - p.error;
+        high = 1 + p.error;
+        ++steps.newton_schulz;
+        if (p.error <= accuracy) return steps;
+    }
+    return steps;
+}
+
+double squared_norm(int64_t rows, int64_t n, const double* x) {
+    return sum_rows(rows, [&](int64_t i) { return dot(x + i * n, x + i * n, n); });
+}
+
+struct Interval {
+    double lower, upper;
+};
+
+// Bounds of the nuclear norm of m (rows x n, n <= rows) from an approximate polar factor u.
+Interval certify(int64_t rows, int64_t n, const double* m, const double* u) {
+    const Buffer<double> gram(n * n), product(n * n);
+    const Rows<double> columns_u{u, 1, n}, columns_m{m, 1, n};
+    gemm<double, double>(n, n, rows, 1.0, columns_u, columns_u, 0.0, gram.data(), n, Part::Lower);
+    mirror(n, gram.data(), n);
+    gemm<double, double>(n, n, rows, 1.0, columns_u, columns_m, 0.0, product.data(), n, Part::Full);
+    // From below: W = U (3 I - U^T U) / 2 has norm at most 1 while U's is at most 2 (3/2 s - s^3/2 peaks at s = 1), which
+    // the largest row sum of U^T U shows; Tr(W^T M) needs no further product.
+    double row_sum = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        double sum = 0;
+        for (int64_t j = 0; j < n; ++j) sum += std::fabs(gram[i * n + j]);
+        row_sum = std::max(row_sum, sum);
+    }
+    double lower = sum_rows(n, [&](int64_t i) {
+        double sum = 0;
+        for (int64_t j = 0; j < n; ++j) sum += gram[i * n + j] * product[j * n + i];
+        return 1.5 * product[i * n + i] - 0.5 * sum;
+    });
+    if (!(row_sum <= 4)) {
+        // Row sums say little when U has null directions; 4 I - U^T U having a Cholesky factor says all.
+        const Buffer<double> rest(n * n);
+        for (int64_t i = 0; i < n; ++i)
+            for (int64_t j = 0; j <= i; ++j) rest[i * n + j] = (i == j ? 4.0 : 0.0) - gram[i * n + j];
+        if (!cholesky(n, rest.data(), n)) {
+            double trace = 0;
+            for (int64_t i = 0; i < n; ++i) trace += product[i * n + i];
+            lower = trace / std::sqrt(row_sum);
+        }
+    }
+    lower = std::max(lower, 0.0);
+    // From above: ||M||_* <= ||M L^-T||_F ||L||_F <= (||M L^-T||_F^2 + ||L||_F^2) / 2 for any L; equality for L L^T =
+    // (M^T M)^(1/2), to which the symmetric part of U^T M comes close, and the bound feels a deviation in second order.
+    const Buffer<double>& root = gram;
+    const Buffer<double> solved(rows * n);
+    double ridge = 0;
+    for (int64_t i = 0; i < n; ++i) ridge = std::max(ridge, std::fabs(product[i * n + i]));
+    ridge *= 16 * kEps;
+    double upper = std::numeric_limits<double>::infinity();
+    for (int attempt = 0; attempt < 24; ++attempt, ridge *= 4) {
+        for_row_blocks(n, [&](int64_t first, int64_t last) {
+            for (int64_t i = first; i < last; ++i) {
+                for (int64_t j = 0; j < i; ++j) root[i * n + j] = 0.5 * (product[i * n + j] + product[j * n + i]);
+                root[i * n + i] = product[i * n + i] + ridge;
+            }
+        });
+        if (!cholesky(n, root.data(), n)) continue;
+        std::copy(m, m + rows * n, solved.data());
+        solve_transposed(rows, n, solved.data(), n, root.data(), n);
+        const double norm_l = sum_rows(n, [&](int64_t i) { return dot(root.data() + i * n, root.data() + i * n, i + 1); });
+        const double norm_x = squared_norm(rows, n, solved.data());
+        upper = std::min(upper, std::sqrt(norm_l) * std::sqrt(norm_x));
+        break;
+    }
+    return {lower, upper};
+}
+
+// The first round is accepted when its interval is this narrow, relative to the norm.
+constexpr double kAccepted = 2e-11;
+
+}  // namespace
+
+}  // namespace pixelgauge
+
+using namespace pixelgauge;
+
+extern "C" pg_status pg_pivoted_cholesky(const double* a, int64_t n, double* l, int64_t* rank, double* remainder) {
+    return guarded([&] {
+        require(a && l && rank && remainder, "a, l, rank or remainder is NULL");
+        require(n >= 1, "the matrix is empty");
+        const Factor factor = pivoted_cholesky(a, n, l);
+        *rank = factor.rank;
+        *remainder = factor.remainder;
+    });
+}
+
+extern "C" pg_status pg_nuclear_norm(const pg_matrix* matrix, pg_nuclear_norm_result* result) {
+    return guarded([&] {
+        require_matrix(matrix, "m");
+        require(matrix->dtype == PG_FLOAT64, "m must be float64");
+        require(result != nullptr, "result is NULL");
+        const bool wide = matrix->columns > matrix->rows;
+        const int64_t rows = wide ? matrix->columns : matrix->rows, n = wide ? matrix->rows : matrix->columns;
+        auto source = rows_of<double, double>(*matrix);
+        if (wide) std::swap(source.row_stride, source.k_stride);
+        const Buffer<double> m(rows * n);
+        double largest = 0;
+        for (int64_t i = 0; i < rows; ++i) {
+            for (int64_t j = 0; j < n; ++j) {
+                const double x = source.data[i * source.row_stride + j * source.k_stride];
+                if (!std::isfinite(x)) throw InvalidArgument("m holds NaN or infinity");
+                m[i * n + j] = x;
+                largest = std::max(largest, std::fabs(x));
+            }
+        }
+        *result = {0, 0, 0, 0};
+        if (largest == 0) return;
+        int exponent = 0;
+        std::frexp(largest, &exponent);
+        for (int64_t i = 0; i < rows * n; ++i) m[i] = std::ldexp(m[i], -exponent);
+        const double norm = std::sqrt(squared_norm(rows, n, m.data()));
+        Interval best{0, std::numeric_limits<double>::infinity()};
+        // Singular values below 1e-8 of the largest, which the first round leaves behind, it has multiplied by 1e8: the
+        // second goes on from there. Where null directions keep the interval wide, quintics from the start disturb them
+        // least: no step of theirs forms I + c G.
+        const struct {
+            bool restart, halley;
+            double smallest, wide;
+        } rounds[] = {{true, true, 1e-8, kAccepted}, {false, true, 1e-6, 1e-9}, {true, false, 1e-14, 0}};
+        Buffer<double> u(rows * n);
+        for (const auto& round : rounds) {
+            if (round.restart)
+                for (int64_t i = 0; i < rows * n; ++i) u[i] = m[i] / norm;
+            const Steps steps = polar_iteration(rows, n, u, round.smallest, round.halley, !round.restart, 1e-8);
+            const Interval found = certify(rows, n, m.data(), u.data());
+            best = {std::max(best.lower, found.lower), std::min(best.upper, found.upper)};
+            result->halley_steps += steps.halley;
+            result->newton_schulz_steps += steps.newton_schulz;
+            if (best.upper - best.lower <= round.wide * best.lower) break;
+        }
+        if (!std::isfinite(best.upper)) best.upper = std::sqrt(static_cast<double>(n)) * norm;
+        result->lower = std::ldexp(best.lower, exponent);
+        result->upper = std::ldexp(std::max(best.upper, best.lower), exponent);
+    });
+}
+
+extern "C" pg_status pg_sqrtm_psd(const double* a, int64_t n, double* root) {
+    return guarded([&] {
+        require(a && root, "a or root is NULL");
+        require(n >= 1, "the matrix is empty");
+        const Buffer<double> l(n * n);
+        const int64_t rank = pivoted_cholesky(a, n, l.data()).rank;
+        if (rank == 0) {
+            std::fill(root, root + n * n, 0.0);
+            return;
+        }
+        Buffer<double> u(n * rank);
+        double norm = 0;
+        for (int64_t i = 0; i < n; ++i) norm += dot(l.data() + i * n, l.data() + i * n, rank);
+        norm = std::sqrt(norm);
+        for (int64_t i = 0; i < n; ++i)
+            for (int64_t j = 0; j < rank; ++j) u[i * rank + j] = l[i * n + j] / norm;
+        polar_iteration(n, rank, u, 1e-15, false, false, kEps);
+        // L = H U with H = (L L^T)^(1/2), so H = L U^T, whose halves differ by rounding only
+        gemm<double, double>(n, n, rank, 1.0, Rows<double>{l.data(), n, 1}, Rows<double>{u.data(), rank, 1}, 0.0, root, n, Part::Full);
+        for (int64_t i = 0; i < n; ++i)
+            for (int64_t j = 0; j < i; ++j) root[i * n + j] = root[j * n + i] = 0.5 * (root[i * n + j] + root[j * n + i]);
+    });
+}

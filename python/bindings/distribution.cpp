@@ -1,0 +1,87 @@
+// Matrix products, statistics of features and square roots of covariances on float32 and float64 arrays.
+#include <vector>
+
+#include "bindings.h"
+
+namespace {
+
+using Float64 = py::array_t<double, py::array::c_style>;
+
+pg_matrix matrix_of(const py::array& array, const char* name) {
+    if (array.ndim() != 2) throw py::value_error(std::string(name) + " must have 2 axes, not " + std::to_string(array.ndim()));
+    pg_matrix matrix{};
+    if (array.dtype().equal(py::dtype::of<float>()))
+        matrix.dtype = PG_FLOAT32;
+    else if (array.dtype().equal(py::dtype::of<double>()))
+        matrix.dtype = PG_FLOAT64;
+    else
+        throw py::type_error(std::string(name) + " has dtype " + py::str(array.dtype()).cast<std::string>() +
+                             ": use float32 or float64 in native byte order");
+    matrix.data = array.data();
+    matrix.rows = array.shape(0);
+    matrix.columns = array.shape(1);
+    matrix.row_stride = array.strides(0);
+    matrix.column_stride = array.strides(1);
+    return matrix;
+}
+
+// A dense square float64 matrix, used where the core wants plain memory.
+int64_t order_of(const Float64& a, const char* name) {
+    if (a.ndim() != 2 || a.shape(0) != a.shape(1)) throw py::value_error(std::string(name) + " must be a square matrix");
+    return a.shape(0);
+}
+
+py::array product(const py::array& a, const py::array& b) {
+    const pg_matrix x = matrix_of(a, "a"), y = matrix_of(b, "b");
+    py::array c(a.dtype(), std::vector<py::ssize_t>{x.rows, y.rows});
+    void* out = c.mutable_data();
+    released([&] { return pg_product(&x, &y, out); });
+    return c;
+}
+
+void scatter_add(const py::array& features, const Float64& shift, Float64& sum, Float64& scatter) {
+    const pg_matrix x = matrix_of(features, "features");
+    if (shift.size() != x.columns || sum.size() != 2 * x.columns || scatter.size() != 2 * x.columns * x.columns)
+        throw py::value_error("shift, sum and scatter must hold D, 2 D and 2 D D values for features of D columns");
+    const double* c = shift.data();
+    double *s = sum.mutable_data(), *m = scatter.mutable_data();
+    released([&] { return pg_scatter_add(&x, c, s, m); });
+}
+
+py::tuple pivoted_cholesky(const Float64& a) {
+    const int64_t n = order_of(a, "a");
+    Float64 l(std::vector<py::ssize_t>{n, n});
+    int64_t rank = 0;
+    double remainder = 0;
+    const double* in = a.data();
+    double* out = l.mutable_data();
+    released([&] { return pg_pivoted_cholesky(in, n, out, &rank, &remainder); });
+    return py::make_tuple(l, rank, remainder);
+}
+
+py::tuple nuclear_norm(const py::array& m) {
+    const pg_matrix x = matrix_of(m, "m");
+    pg_nuclear_norm_result result{};
+    released([&] { return pg_nuclear_norm(&x, &result); });
+    return py::make_tuple(result.lower, result.upper, result.halley_steps, result.newton_schulz_steps);
+}
+
+Float64 sqrtm_psd(const Float64& a) {
+    const int64_t n = order_of(a, "a");
+    Float64 root(std::vector<py::ssize_t>{n, n});
+    const double* in = a.data();
+    double* out = root.mutable_data();
+    released([&] { return pg_sqrtm_psd(in, n, out); });
+    return root;
+}
+
+}  // namespace
+
+void register_distribution(py::module_& m) {
+    m.def("product", &product, py::arg("a"), py::arg("b"));
+    m.def("scatter_add", &scatter_add, py::arg("features"), py::arg("shift").noconvert(), py::arg("sum").noconvert(),
+          py::arg("scatter").noconvert());
+    m.def("pivoted_cholesky", &pivoted_cholesky, py::arg("a").noconvert());
+    m.def("nuclear_norm", &nuclear_norm, py::arg("m"));
+    m.def("sqrtm_psd", &sqrtm_psd, py::arg("a").noconvert());
+}

@@ -1,0 +1,193 @@
+"""``pixelgauge distance A B``: FID and its family between two sets of images, features or statistics."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from types import TracebackType
+from typing import Any
+
+from tqdm import tqdm
+
+from pixelgauge._version import __version__
+from pixelgauge.cli import EXIT_DONE, UsageError
+from pixelgauge.feature_sources import Inception, Source
+from pixelgauge.frechet import METHODS, frechet_distance
+from pixelgauge.sample_metrics import density_coverage, inception_score, kernel_distance, precision_recall
+
+METRICS = ("fid", "kid", "is", "prdc", "sfid")
+PRESETS = ("pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid")
+FAILURES = (ValueError, TypeError, OSError, ImportError)
+"""What wrong input raises, the missing model and the missing onnxruntime included."""
+
+
+class Progress:
+    """One bar a source, with rate and remaining time, on a terminal; nothing in a pipe."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet or not sys.stderr.isatty()
+        self._bar: tqdm[Any] | None = None
+        self._name = ""
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        """Show `done` of `total` images."""
+        if self._quiet:
+            return
+        if self._bar is None or self._name != name or done < self._bar.n:
+            if self._bar is not None:
+                self._bar.close()
+            self._bar, self._name = tqdm(total=total, desc=name, unit="img"), name
+        self._bar.update(done - self._bar.n)
+
+
+def add_inception_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how images become features."""
+    parser.add_argument("--preset", default="pytorch-fid", choices=PRESETS, help="whose numbers (default: %(default)s)")
+    parser.add_argument("--weights", metavar="FILE", help="Inception's state dict (default: the model in the cache)")
+    parser.add_argument(
+        "--providers", metavar="P,...", help="of onnxruntime: cpu, cuda, ... (default: the best there is)"
+    )
+    parser.add_argument(
+        "--batch-size", type=int, default=32, metavar="N", help="images at a time (default: %(default)s)"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="use N images of each side, chosen at random")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of every random choice (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def inception_of(args: argparse.Namespace, preset: str | None = None) -> Inception:
+    """Network that the options describe."""
+    providers = args.providers.split(",") if args.providers else None
+    return Inception(preset or args.preset, args.batch_size, args.weights, providers)
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command's parser."""
+    parser = commands.add_parser(
+        "distance",
+        help="FID, KID, IS, precision/recall, density/coverage between two sets",
+        description="Compare the distribution of B (generated) with that of A (real). Each is a folder or zip archive "
+        "of images, an .npy or .npz file of uint8 images or of float features, or .npz statistics (fid only). The "
+        "Inception score is that of B alone.",
+    )
+    parser.add_argument("a", metavar="A", help="the real images, features or statistics")
+    parser.add_argument("b", metavar="B", help="the generated ones")
+    parser.add_argument(
+        "--metrics", default="fid", metavar="M,...", help=f"of {', '.join(METRICS)} (default: %(default)s)"
+    )
+    parser.add_argument("--method", default="auto", choices=METHODS, help="of the matrix square root (default: auto)")
+    parser.add_argument("--kid-subsets", type=int, default=100, metavar="N", help="(default: %(default)s)")
+    parser.add_argument("--kid-subset-size", type=int, default=1000, metavar="N", help="(default: %(default)s)")
+    parser.add_argument("--splits", type=int, default=10, metavar="N", help="of the Inception score (default: 10)")
+    parser.add_argument(
+        "--explain", action="store_true", help="also the FID under every preset, and what each differs in"
+    )
+    add_inception_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compute and print."""
+    wanted = [name.strip() for name in args.metrics.split(",") if name.strip()]
+    for name in wanted:
+        if name not in METRICS:
+            raise UsageError(f"--metrics {name!r} is not known: use some of {', '.join(METRICS)}")
+    if not wanted:
+        raise UsageError(f"--metrics is empty: use some of {', '.join(METRICS)}")
+    try:
+        facts = _facts(args, wanted)
+    except FAILURES as error:
+        raise UsageError(str(error)) from error
+    if args.json:
+        print(json.dumps(facts))
+        return EXIT_DONE
+    for name, value in facts["metrics"].items():
+        print(f"{name:12} {value:.10g}")
+    for name, row in facts.get("explain", {}).items():
+        print(f"fid under {name:15} {row['fid']:.10g}  {row['difference']:+.6g}  {row['source']}")
+    return EXIT_DONE
+
+
+def _facts(args: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
+    inception = inception_of(args)
+    with Progress(args.quiet) as progress:
+        a = Source(args.a, "A", limit=args.limit, seed=args.seed)
+        b = Source(args.b, "B", limit=args.limit, seed=args.seed)
+        metrics: dict[str, float] = {}
+        facts: dict[str, Any] = {
+            "version": __version__,
+            "preset": inception.preset if a.holds_images or b.holds_images else None,
+            "counts": [len(a) or None, len(b) or None],
+            "metrics": metrics,
+        }
+        samples = None
+        if {"kid", "prdc"} & set(wanted):
+            samples = a.samples(inception, report=progress), b.samples(inception, report=progress)
+        if "fid" in wanted:
+            pair = samples or (a.gaussian(inception, report=progress), b.gaussian(inception, report=progress))
+            metrics["fid"], info = frechet_distance(*pair, method=args.method, return_info=True)
+            facts["frechet"] = {name: getattr(info, name) for name in ("method", "space", "rank", "bound")}
+        if samples is not None and "kid" in wanted:
+            found = kernel_distance(
+                *samples, subsets=args.kid_subsets, subset_size=args.kid_subset_size, seed=args.seed
+            )
+            metrics |= {"kid": found.mean, "kid_std": found.std}
+        if samples is not None and "prdc" in wanted:
+            metrics |= precision_recall(*samples)._asdict()
+            metrics |= density_coverage(*samples)._asdict()
+        if "sfid" in wanted:
+            if not (a.holds_images and b.holds_images):
+                raise ValueError(
+                    "sfid needs images on both sides: features and statistics say not of which layer they are"
+                )
+            metrics["sfid"] = frechet_distance(*(side.gaussian(inception, "spatial", progress) for side in (a, b)))
+        if "is" in wanted:
+            if not b.holds_images:
+                raise ValueError(f"is needs the images of B: {args.b} holds none")
+            score = inception_score(
+                b.samples(inception, "logits_unbiased", progress), splits=args.splits, seed=args.seed
+            )
+            metrics |= {"is": score.mean, "is_std": score.std}
+        if a.holds_images or b.holds_images:
+            facts["network"] = inception.extractor("2048").fingerprint
+        if args.explain:
+            facts["explain"] = _explained(args, a, b, metrics.get("fid"), progress)
+    return facts
+
+
+def _explained(
+    args: argparse.Namespace, a: Source, b: Source, known: float | None, progress: Progress
+) -> dict[str, dict[str, Any]]:
+    """FID under every preset, its difference from the chosen one, and what the preset does."""
+    if not (a.holds_images and b.holds_images):
+        raise ValueError("--explain needs images on both sides: features are of one preset already")
+    from pixelgauge.presets import INCEPTION_PRESETS
+
+    values: dict[str, float] = {}
+    for name in PRESETS:
+        if name == args.preset and known is not None:
+            values[name] = known
+            continue
+        inception = inception_of(args, name)
+        values[name] = frechet_distance(*(side.gaussian(inception, report=progress) for side in (a, b)))
+    return {
+        name: {
+            "fid": value,
+            "difference": value - values[args.preset],
+            "source": INCEPTION_PRESETS[name].source,
+        }
+        for name, value in values.items()
+    }

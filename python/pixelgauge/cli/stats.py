@@ -1,0 +1,54 @@
+"""``pixelgauge stats A -o stats.npz``: the mean and covariance of a set of images, for later comparisons."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+
+from pixelgauge._version import __version__
+from pixelgauge.cli import EXIT_DONE, UsageError
+from pixelgauge.cli.distance import FAILURES, Progress, add_inception_options, inception_of
+from pixelgauge.feature_sources import Source
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command's parser."""
+    parser = commands.add_parser(
+        "stats",
+        help="write the mean and covariance of images or features to a file",
+        description="Write the mean and covariance of the Inception features of A, or of features, to an .npz file "
+        "that pixelgauge, pytorch-fid, torch-fidelity, ADM and EDM read.",
+    )
+    parser.add_argument("a", metavar="A", help="folder or zip of images, or .npy/.npz of images or features")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the .npz file to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
+    add_inception_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compute and save."""
+    if os.path.exists(args.output) and not args.overwrite:
+        raise UsageError(f"{args.output} exists: choose another name or give --overwrite")
+    if not args.output.endswith(".npz"):
+        raise UsageError(f"--output {args.output}: the name must end in .npz")
+    try:
+        with Progress(args.quiet) as progress:
+            source = Source(args.a, "A", limit=args.limit, seed=args.seed)
+            if source.stats is not None:
+                raise UsageError(f"{args.a} holds statistics already")
+            stats = source.statistics(inception_of(args), report=progress)
+        stats.save(args.output)
+    except FAILURES as error:
+        raise UsageError(str(error)) from error
+    facts = {
+        "version": __version__,
+        "output": args.output,
+        "count": stats.count,
+        "dim": stats.dim,
+        "preset": stats.preset,
+        "weights_sha256": stats.weights,
+    }
+    print(json.dumps(facts) if args.json else f"{args.output}: {stats.count} samples of {stats.dim} features")
+    return EXIT_DONE

@@ -1,0 +1,298 @@
+"""Anything a distribution can come from (folders, archives, arrays, statistics) to features or their statistics."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgauge import _core
+from pixelgauge.feature_stats import FeatureStats, as_features
+from pixelgauge.frechet import frechet_distance
+from pixelgauge.images import as_array
+
+IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+Report = Callable[[str, int, int], None]
+"""Told (name of the source, images done, images in all) after each batch."""
+
+
+def list_images(folder: str | os.PathLike[str]) -> list[str]:
+    """Image files of a folder and its subfolders, any case of extension, hidden ones left out, sorted by path."""
+    found = []
+    for here, folders, names in os.walk(folder, followlinks=False):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [
+            os.path.join(here, name)
+            for name in names
+            if not name.startswith(".") and name.lower().endswith(IMAGE_EXTENSIONS)
+        ]
+    return sorted(found)
+
+
+@dataclass(frozen=True)
+class Inception:
+    """How images become features; see :class:`pixelgauge.backbones.InceptionFeatures` for the fields."""
+
+    preset: str = "pytorch-fid"
+    batch_size: int = 32
+    weights: str | os.PathLike[str] | None = None
+    providers: Any = None
+
+    def extractor(self, output: str) -> Any:
+        """Network that ends at `output`; what is missing raises an error that says how to get it."""
+        from pixelgauge.backbones import InceptionFeatures
+
+        return InceptionFeatures(
+            self.preset,
+            output=output,
+            weights=self.weights,
+            providers=self.providers,
+            batch_size=self.batch_size,
+        )
+
+
+class Source:
+    """One side of a comparison.
+
+    Parameters
+    ----------
+    x : path, FeatureStats, (mean, covariance) or array_like
+        A folder or zip archive of images (with subfolders, sizes may differ), an ``.npz`` or ``.npy`` file with images,
+        features or statistics, statistics, uint8 images (N, H, W, 3), or features (N, D) of floats.
+    name : str
+        The argument's name, for messages.
+    limit : int, optional
+        Use this many images or samples, chosen at random by `seed`.
+    seed : int, default 0
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        If it is none of these, is empty or unreadable, or holds fewer than `limit`.
+    """
+
+    def __init__(self, x: object, name: str, *, limit: int | None = None, seed: int = 0) -> None:
+        self.name = str(x) if isinstance(x, str | os.PathLike) else name
+        self.stats: FeatureStats | None = None
+        self.features: npt.NDArray[Any] | None = None
+        self._images: Any = None
+        self._archive: str | None = None
+        if isinstance(x, str | os.PathLike):
+            x = self._open(os.fspath(x))
+        if isinstance(x, tuple) and len(x) == 2 and not isinstance(x[0], str):
+            x = FeatureStats.from_moments(x[0], x[1], name=name)
+        if isinstance(x, FeatureStats):
+            self.stats = x
+        elif isinstance(x, list):
+            if not x:
+                raise ValueError(f"{self.name} is an empty list: name at least one image")
+            self._images = [os.fspath(path) for path in x]
+        else:
+            array = as_array(x, name)
+            if array.ndim == 2:
+                self.features = as_features(array, self.name)
+            elif array.ndim == 4 and array.dtype == np.uint8:
+                self._images = array
+            else:
+                raise ValueError(
+                    f"{self.name} has shape {array.shape} and dtype {array.dtype}: use uint8 images (N, H, W, 3) or "
+                    "float features (N, D)"
+                )
+        if limit is not None:
+            self._take(limit, seed)
+
+    def _open(self, path: str) -> Any:
+        if os.path.isdir(path):
+            found = list_images(path)
+            if not found:
+                raise ValueError(f"{path} holds no images ({', '.join(IMAGE_EXTENSIONS)})")
+            return found
+        extension = os.path.splitext(path)[1].lower()
+        if extension == ".npy":
+            with open(path, "rb") as file:
+                try:
+                    return np.load(file, allow_pickle=False)
+                except (ValueError, EOFError) as error:
+                    raise ValueError(f"{path} is not a readable .npy file ({error}): it may be truncated") from error
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+        except zipfile.BadZipFile as error:
+            raise ValueError(
+                f"{path} is no folder, no zip archive and no .npy or .npz file, or it is truncated ({error})"
+            ) from error
+        if extension == ".npz":
+            if {"mu.npy", "format.npy"} & set(names):
+                return FeatureStats.load(path)
+            arrays = [name for name in names if name.endswith(".npy")]
+            if "arr_0.npy" not in arrays and len(arrays) != 1:
+                raise ValueError(f"{path} holds {', '.join(arrays) or 'nothing'}: one array, 'arr_0' or 'mu' is needed")
+            with np.load(path, allow_pickle=False) as data:
+                return data["arr_0" if "arr_0.npy" in arrays else arrays[0][:-4]]
+        members = sorted(
+            name
+            for name in names
+            if name.lower().endswith(IMAGE_EXTENSIONS)
+            and not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+        )
+        if not members:
+            raise ValueError(f"{path} holds no images ({', '.join(IMAGE_EXTENSIONS)})")
+        self._archive = path
+        return members
+
+    def _take(self, limit: int, seed: int) -> None:
+        if isinstance(limit, bool) or not isinstance(limit, int | np.integer) or limit < 1:
+            raise ValueError(f"limit={limit!r} must be a whole number of at least 1")
+        if self.stats is not None:
+            raise ValueError(f"{self.name} holds statistics, of which no part can be taken: leave the limit out")
+        if limit > len(self):
+            raise ValueError(f"limit={limit} exceeds the {len(self)} samples of {self.name}")
+        chosen = np.sort(np.random.RandomState(seed).choice(len(self), limit, replace=False))
+        if self.features is not None:
+            self.features = self.features[chosen]
+        elif isinstance(self._images, list):
+            self._images = [self._images[i] for i in chosen]
+        else:
+            self._images = self._images[chosen]
+
+    def __len__(self) -> int:
+        if self.stats is not None:
+            return self.stats.count or 0
+        return len(self._images if self.features is None else self.features)
+
+    @property
+    def holds_images(self) -> bool:
+        """Whether a network is needed to get features."""
+        return self._images is not None
+
+    @contextmanager
+    def _image_input(self) -> Iterator[Any]:
+        if self._archive is None:
+            yield self._images
+            return
+        with tempfile.TemporaryDirectory(prefix="pixelgauge-") as folder, zipfile.ZipFile(self._archive) as archive:
+            yield [archive.extract(name, folder) for name in self._images]
+
+    def batches(self, extractor: Any, report: Report | None = None) -> Iterator[npt.NDArray[Any]]:
+        """Features of the images, batch by batch."""
+        done = 0
+        with self._image_input() as images:
+            for batch in extractor.batches(images):
+                done += len(batch)
+                if report is not None:
+                    report(self.name, done, len(self))
+                yield batch
+
+    def samples(self, inception: Inception, output: str = "2048", report: Report | None = None) -> npt.NDArray[Any]:
+        """(N, D) features; ``ValueError`` for statistics, which have lost them."""
+        if self.features is not None:
+            return self.features
+        if self.stats is not None:
+            raise ValueError(f"{self.name} holds statistics: this metric needs the images or their features")
+        return np.concatenate(list(self.batches(inception.extractor(output), report)))
+
+    def gaussian(
+        self, inception: Inception, output: str = "2048", report: Report | None = None
+    ) -> FeatureStats | npt.NDArray[Any]:
+        """Hand out what :func:`frechet_distance` takes: features while they are fewer than D, statistics beyond."""
+        if self.stats is not None:
+            if self.stats.preset not in (None, inception.preset):
+                raise ValueError(
+                    f"{self.name} was made with preset {self.stats.preset!r}, and {inception.preset!r} is asked for"
+                )
+            return self.stats
+        if self.features is not None:
+            return self.features
+        extractor = inception.extractor(output)
+        if len(self) <= extractor.dim:
+            return np.concatenate(list(self.batches(extractor, report)))
+        return self.statistics(inception, output, report)
+
+    def statistics(self, inception: Inception, output: str = "2048", report: Report | None = None) -> FeatureStats:
+        """Statistics of the features, labelled with preset and weights where a network made them."""
+        if self.stats is not None:
+            return self.stats
+        if self.features is not None:
+            return FeatureStats(self.features.shape[1]).update(self.features)
+        extractor = inception.extractor(output)
+        weights = extractor.fingerprint.get("weights_sha256")
+        label = inception.preset if output == "2048" else f"{inception.preset}/{output}"
+        stats = FeatureStats(extractor.dim, preset=label, weights=None if weights is None else str(weights))
+        for batch in self.batches(extractor, report):
+            stats.update(batch)
+        return stats
+
+
+def fid(
+    a: object,
+    b: object,
+    *,
+    preset: str = "pytorch-fid",
+    batch_size: int = 32,
+    workers: int | None = None,
+    providers: Any = None,
+    weights: str | os.PathLike[str] | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+) -> float:
+    """Fréchet Inception distance of two sets of images.
+
+    Parameters
+    ----------
+    a, b : path, FeatureStats, (mean, covariance), array_like or list of paths
+        Folders or zip archives of images (subfolders included, sizes may differ), ``.npz`` statistics of any dialect,
+        ``.npz`` or ``.npy`` files of images or features, uint8 images (N, H, W, 3), or features (N, D).
+    preset : {"pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid"}, default "pytorch-fid"
+        Whose number to compute: they differ in how images are resized to 299 x 299.
+    batch_size : int, default 32
+        Images that go through the network at a time; no digit depends on it.
+    workers : int, optional
+        Threads that decode images and compute, for this call. Default: :func:`pixelgauge.get_num_threads`.
+    providers : optional
+        Of onnxruntime; see :class:`pixelgauge.backbones.InceptionFeatures`.
+    weights : path, optional
+        Inception's state dict; default the model ``inception-fid`` of the cache.
+    limit : int, optional
+        Use this many images of each side, chosen at random by `seed`.
+    seed : int, default 0
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        If a side is none of these, is empty, damaged or has fewer than two samples, or the sides do not compare.
+    ImportError
+        If images are given and onnxruntime is not installed.
+
+    Notes
+    -----
+    M. Heusel et al., NeurIPS 2017. While there are fewer images than features the distance is computed from the
+    features themselves, which is exact where a singular covariance would not be; beyond that they are not kept.
+
+    Examples
+    --------
+    >>> import numpy as np, pixelgauge
+    >>> x = np.random.default_rng(0).standard_normal((50, 6))
+    >>> round(pixelgauge.fid(x, x + 2), 6)  # features: no network needed
+    24.0
+    """
+    before = _core.get_num_threads()
+    if workers is not None:
+        _core.set_num_threads(workers)
+    try:
+        inception = Inception(preset, batch_size, weights, providers)
+        first, second = Source(a, "a", limit=limit, seed=seed), Source(b, "b", limit=limit, seed=seed)
+        return frechet_distance(first.gaussian(inception), second.gaussian(inception))
+    finally:
+        _core.set_num_threads(before)

@@ -1,0 +1,327 @@
+"""Fréchet distance between Gaussians, by routes that stay right for singular covariances, each with a bound."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any, Literal, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgauge import _core
+from pixelgauge.feature_stats import FeatureStats, as_features, checked_moments
+from pixelgauge.images import as_array
+
+Float64Array = npt.NDArray[np.float64]
+Method = Literal["auto", "newton-schulz", "eigh", "svd"]
+
+_EIGH_FROM, _SVD_TO = 300, 64
+
+METHODS = ("auto", "newton-schulz", "eigh", "svd")
+_EPS = 2.0**-53
+
+
+@dataclass(frozen=True)
+class FrechetInfo:
+    """How a Fréchet distance was computed."""
+
+    method: str
+    """``"newton-schulz"``, ``"eigh"`` or ``"svd"``."""
+    space: str
+    """``"features"`` (the distance of samples no more than D, in their Gram space), ``"covariance"`` or ``"mixed"``."""
+    rank: tuple[int, int]
+    """Numerical rank of each covariance; one less than the samples where features were used as they are."""
+    iterations: int
+    """Steps of the polar iteration; 0 for the other methods."""
+    bound: float
+    """Largest possible error of the distance: from the certificate for newton-schulz, from the rounding of the method
+    for the others, and for what pivoted Cholesky left out of singular covariances."""
+    mean_term: float
+    """Squared distance of the means."""
+    trace_term: float
+    """Trace of C1 + C2 - 2 (C1 C2)^(1/2)."""
+    seconds: float
+    """Time taken."""
+
+
+@dataclass(frozen=True)
+class _Nuclear:
+    value: float
+    bound: float
+    iterations: int
+    method: str
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One Gaussian: mean, a factor F with covariance F^T F, the trace, and what the factor leaves out."""
+
+    mean: Float64Array
+    factor: Float64Array
+    trace: float
+    remainder: float
+    rank: int
+    from_samples: bool
+
+
+def sqrtm_psd(a: object) -> Float64Array:
+    """Square root of a symmetric positive semi-definite matrix, symmetric and never complex.
+
+    Parameters
+    ----------
+    a : (D, D) array_like of float
+        Symmetric to rounding; singular is fine.
+
+    Returns
+    -------
+    (D, D) numpy.ndarray of float64
+
+    Raises
+    ------
+    ValueError
+        If `a` is not square, finite, symmetric and positive semi-definite to rounding.
+
+    Notes
+    -----
+    The polar factor U of a pivoted Cholesky factor L gives (L L^T)^(1/2) = L U^T (Higham: Computing the polar
+    decomposition, SIAM J. Sci. Stat. Comput. 7(4), 1986). Against a coupled iteration on `a` itself, L has half the
+    range of exponents, so singular directions cost no digits elsewhere. The square of the result equals `a` to about
+    1e-15 of its norm; the root of a direction whose variance is below D 1e-16 of the largest is 0.
+
+    Examples
+    --------
+    >>> import numpy as np, pixelgauge
+    >>> root = pixelgauge.sqrtm_psd(np.diag([4.0, 9.0, 0.0]))
+    >>> bool(np.allclose(root, np.diag([2.0, 3.0, 0.0])))
+    True
+    """
+    return _core.sqrtm_psd(_covariance(a, "a"))
+
+
+def trace_sqrt_product(sigma1: object, sigma2: object, *, method: Method = "auto") -> float:
+    """Trace of (C1 C2)^(1/2) for two covariances: the nuclear norm of L1^T L2 with C = L L^T.
+
+    Parameters
+    ----------
+    sigma1, sigma2 : (D, D) array_like of float
+        Symmetric positive semi-definite, singular or not.
+    method : {"auto", "newton-schulz", "eigh", "svd"}, default "auto"
+        How the singular values of L1^T L2 are summed; see :func:`frechet_distance`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the matrices are not square, finite, symmetric, positive semi-definite and of one size, or `method` is
+        unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, pixelgauge
+    >>> pixelgauge.trace_sqrt_product(np.diag([1.0, 4.0]), np.diag([9.0, 16.0]))
+    11.0
+    """
+    _require_method(method)
+    a, b = _covariance(sigma1, "sigma1"), _covariance(sigma2, "sigma2")
+    if a.shape != b.shape:
+        raise ValueError(f"sigma1 and sigma2 differ in size: {a.shape} and {b.shape}")
+    zero = np.zeros(a.shape[0])
+    return _nuclear_norm(_from_moments(zero, a, "sigma1"), _from_moments(zero, b, "sigma2"), method).value
+
+
+@overload
+def frechet_distance(a: object, b: object, *, method: Method = ..., return_info: Literal[False] = ...) -> float: ...
+@overload
+def frechet_distance(
+    a: object, b: object, *, method: Method = ..., return_info: Literal[True]
+) -> tuple[float, FrechetInfo]: ...
+def frechet_distance(
+    a: object, b: object, *, method: Method = "auto", return_info: bool = False
+) -> float | tuple[float, FrechetInfo]:
+    """Fréchet (2-Wasserstein, squared) distance between the Gaussians of two sets of features.
+
+    Parameters
+    ----------
+    a, b : FeatureStats, (mean, covariance), or (N, D) array_like of features
+        Covariances have ddof 1. Features give the more accurate result when they are fewer than D: their covariance is
+        singular, and only the features know exactly where.
+    method : {"auto", "newton-schulz", "eigh", "svd"}, default "auto"
+        How the trace of the square root is found, always from factors C = L L^T as the nuclear norm of L1^T L2.
+        ``"newton-schulz"``: a polar iteration in the core, without LAPACK, with a certified interval. ``"svd"``:
+        singular values by LAPACK, the most accurate and the slowest. ``"eigh"``: eigenvalues of the Gram matrix by
+        LAPACK, which loses half the digits of singular values below 1e-8 of the largest. ``"auto"``: the fastest of
+        them whose bound is below 1e-11 of the traces, and SVD where none is.
+    return_info : bool, default False
+        Also return a :class:`FrechetInfo`.
+
+    Returns
+    -------
+    distance : float
+        Never complex, never NaN; nothing is added to the covariances. Rounding may leave a tiny negative number for
+        identical sets, which is returned as it is: clipping it would hide the error.
+    info : FrechetInfo
+        Only with `return_info`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are fewer than two samples, the dimensions or presets differ, something is NaN, or a covariance is not
+        symmetric and positive semi-definite.
+
+    References
+    ----------
+    M. Heusel, H. Ramsauer, T. Unterthiner, B. Nessler, S. Hochreiter: GANs trained by a two time-scale update rule
+    converge to a local Nash equilibrium, NeurIPS 2017.
+
+    Examples
+    --------
+    >>> import numpy as np, pixelgauge
+    >>> pixelgauge.frechet_distance((np.zeros(8), np.eye(8)), (np.ones(8), np.eye(8)))
+    8.0
+    """
+    _require_method(method)
+    start = time.perf_counter()
+    if isinstance(a, FeatureStats) and isinstance(b, FeatureStats):
+        a._require_same(b, "compare")
+    first, second = _side(a, "a"), _side(b, "b")
+    if first.mean.size != second.mean.size:
+        raise ValueError(f"a has {first.mean.size} features a sample and b {second.mean.size}: they do not compare")
+    norm = _nuclear_norm(first, second, method)
+    difference = first.mean - second.mean
+    mean_term = float(difference @ difference)
+    mean_size = math.sqrt(max(float(first.mean @ first.mean), float(second.mean @ second.mean)))
+    mean_rounding = 8 * _EPS * mean_size * math.sqrt(mean_term)
+    trace_term = math.fsum((first.trace, second.trace, -2 * norm.value))
+    if not return_info:
+        return mean_term + trace_term
+    info = FrechetInfo(
+        method=norm.method,
+        space=("covariance", "mixed", "features")[first.from_samples + second.from_samples],
+        rank=(first.rank, second.rank),
+        iterations=norm.iterations,
+        bound=2 * norm.bound + mean_rounding,
+        mean_term=mean_term,
+        trace_term=trace_term,
+        seconds=time.perf_counter() - start,
+    )
+    return mean_term + trace_term, info
+
+
+def _require_method(method: str) -> None:
+    if method not in METHODS:
+        raise ValueError(f"method={method!r} is not known: use one of {', '.join(map(repr, METHODS))}")
+
+
+def _covariance(a: object, name: str) -> Float64Array:
+    array = as_array(a, name)
+    if array.ndim != 2 or array.shape[0] != array.shape[1] or array.size == 0:
+        raise ValueError(f"{name} has shape {array.shape}: a covariance is a square matrix")
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name} has dtype {array.dtype}: a covariance is real")
+    return checked_moments(np.zeros(array.shape[0]), array, name)[1]
+
+
+def _from_moments(mean: Float64Array, cov: Float64Array, name: str) -> _Side:
+    try:
+        factor, rank, remainder = _core.pivoted_cholesky(np.ascontiguousarray(cov))
+    except ValueError as error:
+        raise ValueError(f"the covariance of {name}: {error}") from error
+    return _Side(mean, factor[:, : max(rank, 1)].T, math.fsum(np.diag(cov)), remainder, rank, from_samples=False)
+
+
+def centred(x: npt.NDArray[Any]) -> tuple[Float64Array, Float64Array]:
+    """Mean (D,) and centred features (N, D) in float64; a second pass takes out what rounding left in the mean."""
+    mean = x.mean(axis=0, dtype=np.float64)
+    difference = x - mean
+    rest = difference.mean(axis=0)
+    difference -= rest
+    return mean + rest, difference
+
+
+def _contrasts(x: Float64Array) -> Float64Array:
+    """Rotate n rows that add to zero into n - 1 rows (Helmert's): the null direction goes, the covariance stays."""
+    counts = np.arange(1.0, len(x))[:, np.newaxis]
+    contrasts: Float64Array = np.cumsum(x[:-1], axis=0)
+    contrasts -= counts * x[1:]
+    contrasts /= np.sqrt(counts * (counts + 1))
+    return contrasts
+
+
+def _side(x: object, name: str) -> _Side:
+    if isinstance(x, FeatureStats):
+        if x.count is not None and x.count < 2:
+            raise ValueError(f"{name} holds {x.count} samples: a covariance needs at least two")
+        return _from_moments(x.mean, x.cov(), name)
+    if isinstance(x, tuple):
+        if len(x) != 2:
+            raise ValueError(f"{name} is a tuple of {len(x)}: moments are (mean, covariance)")
+        return _from_moments(*checked_moments(x[0], x[1], name), name)
+    features = as_features(x, name)
+    n, dim = features.shape
+    if n < 2:
+        raise ValueError(f"{name} holds 1 sample: a covariance needs at least two")
+    if n <= dim:
+        mean, difference = centred(features)
+        difference /= math.sqrt(n - 1)
+        trace = math.fsum((difference * difference).sum(axis=1))
+        return _Side(mean, _contrasts(difference), trace, 0.0, n - 1, from_samples=True)
+    # one more pass over the features puts the shift on their mean, so that the covariance loses nothing to it
+    mean = features.mean(axis=0, dtype=np.float64)
+    stats = FeatureStats(dim, shift=mean).update(features)
+    return _from_moments(stats.mean, stats.cov(), name)
+
+
+def _nuclear_norm(a: _Side, b: _Side, method: Method) -> _Nuclear:
+    m = _core.product(a.factor, b.factor)
+    # ||E^(1/2) F2||_* <= ||E^(1/2)||_F ||F2||_F for the remainder E of a covariance
+    left_out = math.sqrt(a.remainder * b.trace) + math.sqrt(b.remainder * a.trace)
+    rounding = 8 * _EPS * math.sqrt(max(a.trace, 0) * max(b.trace, 0))
+    found = _NUCLEAR[method](m, a.trace + b.trace)
+    return _Nuclear(found.value, found.bound + left_out + rounding, found.iterations, found.method)
+
+
+def _by_newton_schulz(m: Float64Array, scale: float) -> _Nuclear:
+    lower, upper, halley, quintic = _core.nuclear_norm(m)
+    # the lower bound is the trace at the polar factor itself: second order in what is left of the iteration
+    return _Nuclear(lower, upper - lower, halley + quintic, "newton-schulz")
+
+
+def _by_svd(m: Float64Array, scale: float) -> _Nuclear:
+    values = np.linalg.svd(m, compute_uv=False)
+    total = math.fsum(values)
+    return _Nuclear(total, 4 * _EPS * float(values[0]) * values.size, 0, "svd")
+
+
+def _by_eigh(m: Float64Array, scale: float) -> _Nuclear:
+    small = m if m.shape[0] <= m.shape[1] else m.T
+    values = np.linalg.eigvalsh(_core.product(small, small))
+    values = np.maximum(values, 0)
+    roots = np.sqrt(values)
+    # An eigenvalue is off by a few eps of the largest. Roots of those that are lost in that add up, the rest is off to
+    # first order and at random.
+    off = 8 * _EPS * float(values[-1])
+    lost = values < 16 * off
+    bound = math.sqrt(off) * 4 * int(lost.sum()) + 4 * off * math.sqrt(float((0.25 / values[~lost]).sum()))
+    return _Nuclear(math.fsum(roots), bound, 0, "eigh")
+
+
+def _by_auto(m: Float64Array, scale: float) -> _Nuclear:
+    # On two AVX-512 cores at 2048 LAPACK's eigenvalues took 0.5 s and a round of the polar iteration about 1.5 s;
+    # singular values are slower than both. Small matrices cost nothing by any of them.
+    size = min(m.shape)
+    routes = [_by_eigh] if size >= _EIGH_FROM else []
+    if size > _SVD_TO:
+        routes.append(_by_newton_schulz)
+    for route in routes:
+        found = route(m, scale)
+        if found.bound <= 1e-11 * scale:
+            return found
+    return _by_svd(m, scale)
+
+
+_NUCLEAR = {"newton-schulz": _by_newton_schulz, "eigh": _by_eigh, "svd": _by_svd, "auto": _by_auto}

@@ -1,0 +1,470 @@
+"""Fréchet distance, feature statistics and the square roots beneath them, against SVD of exact factors in float64."""
+
+import io
+import math
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import pixelgauge
+from pixelgauge import FeatureStats, _core, frechet_distance, sqrtm_psd, trace_sqrt_product
+
+ISAS = _core.available_isas()
+METHODS = ("auto", "newton-schulz", "eigh", "svd")
+
+
+@pytest.fixture(params=ISAS)
+def isa(request):
+    before = _core.isa()
+    _core.set_isa(request.param)
+    yield request.param
+    _core.set_isa(before)
+
+
+def centred_factor(x):
+    """Factor F of the covariance with ddof 1, from features in float64 (longdouble means)."""
+    x = np.asarray(x, np.longdouble)
+    return ((x - x.mean(axis=0)) / np.sqrt(np.longdouble(len(x) - 1))).astype(np.float64)
+
+
+def distance_by_svd(x, y):
+    """The oracle: nuclear norm of the product of exact factors."""
+    f, g = centred_factor(x), centred_factor(y)
+    mean = np.asarray(x, np.longdouble).mean(axis=0) - np.asarray(y, np.longdouble).mean(axis=0)
+    cross = math.fsum(np.linalg.svd(f @ g.T, compute_uv=False))
+    return float((mean * mean).sum()) + math.fsum((f * f).ravel()) + math.fsum((g * g).ravel()) - 2 * cross
+
+
+def features(n, dim, seed=0, decay=1.0, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    mix = rng.standard_normal((dim, dim)) / math.sqrt(dim) * np.arange(1, dim + 1.0) ** -decay
+    return (rng.standard_normal((n, dim)) @ mix.T + rng.standard_normal(dim)).astype(dtype)
+
+
+# ---- products ----
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 7, 3), (9, 25, 64), (50, 33, 300), (201, 515, 600)])
+def test_product_equals_numpy(isa, dtype, shape):
+    m, n, k = shape
+    rng = np.random.default_rng(1)
+    a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((n, k)).astype(dtype)
+    exact = a.astype(np.float64) @ b.astype(np.float64).T
+    # a sum of k products of unit variance: k eps bounds it, sqrt(k) eps is what happens
+    tolerance = 8 * math.sqrt(k) * np.finfo(dtype).eps * 4
+    assert_allclose(_core.product(a, b), exact, rtol=0, atol=tolerance)
+    assert_allclose(_core.product(np.asfortranarray(a), b[::-1]), exact[:, ::-1], rtol=0, atol=tolerance)
+    square = _core.product(a, a)
+    assert_array_equal(square, square.T)
+    # the diagonal sums k positive terms, so partial sums grow to k: k eps bounds the relative error
+    assert_allclose(square, a.astype(np.float64) @ a.astype(np.float64).T, rtol=k * np.finfo(dtype).eps, atol=tolerance)
+
+
+@pytest.mark.property
+def test_products_and_norms_do_not_depend_on_threads(isa):
+    x = features(400, 130)
+    before = pixelgauge.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2, 5):
+            pixelgauge.set_num_threads(threads)
+            stats = FeatureStats(130).update(x)
+            results.append(
+                (_core.product(x, x), stats.cov(), frechet_distance(x[:200], x[150:]), sqrtm_psd(stats.cov()))
+            )
+    finally:
+        pixelgauge.set_num_threads(before)
+    for other in results[1:]:
+        for mine, theirs in zip(results[0], other, strict=True):
+            assert_array_equal(mine, theirs)
+
+
+@pytest.mark.boundary
+def test_product_refuses_what_does_not_fit():
+    with pytest.raises(ValueError, match="columns"):
+        _core.product(np.ones((2, 3)), np.ones((2, 4)))
+    with pytest.raises(TypeError, match="dtype"):
+        _core.product(np.ones((2, 3), np.int32), np.ones((2, 3), np.int32))
+    with pytest.raises(ValueError, match="differ in dtype"):
+        _core.product(np.ones((2, 3), np.float32), np.ones((2, 3)))
+    with pytest.raises(ValueError, match="empty"):
+        _core.product(np.ones((0, 3)), np.ones((2, 3)))
+
+
+# ---- square roots ----
+
+SPECTRA = {
+    "ones": lambda n: np.ones(n),
+    "power": lambda n: np.arange(1, n + 1.0) ** -1.5,
+    "condition 1e6": lambda n: np.logspace(0, -6, n),
+    "condition 1e12": lambda n: np.logspace(0, -12, n),
+    "one large": lambda n: np.r_[1e8, np.ones(n - 1)],
+    "half null": lambda n: np.r_[np.ones(n - n // 2), np.zeros(n // 2)],
+}
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("spectrum", SPECTRA)
+@pytest.mark.parametrize("n", [1, 2, 17, 64, 65, 150])
+def test_nuclear_norm_bounds_hold(isa, spectrum, n):
+    rng = np.random.default_rng(n)
+    left, right = (np.linalg.qr(rng.standard_normal((n, n)))[0] for _ in range(2))
+    values = SPECTRA[spectrum](n) * 1e3
+    m = (left * values) @ right
+    exact = math.fsum(np.linalg.svd(m, compute_uv=False))
+    for matrix in (m, m.T, np.vstack([m, 0 * m])):
+        lower, upper, _, _ = _core.nuclear_norm(matrix)
+        slack = 4 * n * 2.0**-53 * values.max()  # rounding in the bounds themselves and in the SVD
+        assert lower - slack <= exact <= upper + slack
+        assert exact - lower <= 1e-12 * exact + slack
+        # Null directions of U are amplified rounding: the certificate's ridge must exceed what they leave in U^T M,
+        # some 1e-10 of the largest singular value each (the routes of the distance remove null directions first).
+        assert upper - exact <= 1e-7 * exact
+
+
+@pytest.mark.boundary
+def test_nuclear_norm_of_zero_and_of_nan():
+    assert _core.nuclear_norm(np.zeros((3, 4)))[:2] == (0, 0)
+    for bad in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="NaN or infinity"):
+            _core.nuclear_norm(np.full((3, 3), bad))
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("n", [1, 3, 64, 130])
+def test_pivoted_cholesky_reveals_the_rank(isa, n):
+    for rank in {1, max(1, n // 2), n}:
+        x = features(rank, n, seed=rank, decay=0)
+        a = x.T @ x
+        factor, found, remainder = _core.pivoted_cholesky(a)
+        assert found == rank
+        assert_allclose(factor @ factor.T, a, rtol=0, atol=4 * n * 2.0**-53 * np.diag(a).max())
+        assert not factor[:, rank:].any()
+        assert 0 <= remainder <= n * n * 2.0**-53 * np.diag(a).max()
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("n", [1, 2, 30, 129])
+@pytest.mark.parametrize("spectrum", SPECTRA)
+def test_sqrtm_psd(isa, n, spectrum):
+    basis = np.linalg.qr(np.random.default_rng(n).standard_normal((n, n)))[0]
+    values = SPECTRA[spectrum](n)
+    a = (basis * values) @ basis.T
+    a = (a + a.T) / 2
+    root = sqrtm_psd(a)
+    assert_array_equal(root, root.T)
+    # backward error: products of n terms, and pivots below n eps left out
+    assert_allclose(root @ root, a, rtol=0, atol=8 * n * 2.0**-53 * values.max() * max(1, math.sqrt(n)))
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [
+        (np.ones((2, 3)), "square"),
+        (np.array([[1.0, 2.0], [0.0, 1.0]]), "not symmetric"),
+        (np.diag([1.0, -1.0]), "not positive semi-definite"),
+        (np.array([[1.0, 2.0], [2.0, 1.0]]), "not positive semi-definite"),
+        (np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 0.5], [0.0, 0.5, 0.0]]), "not positive semi-definite"),
+        (np.full((2, 2), np.nan), "NaN"),
+        (np.zeros((0, 0)), "square"),
+    ],
+)
+def test_covariances_are_checked(matrix, message):
+    with pytest.raises(ValueError, match=message):
+        sqrtm_psd(matrix)
+    with pytest.raises(ValueError, match=message):
+        trace_sqrt_product(matrix, matrix)
+
+
+# ---- Fréchet distance ----
+
+PAIRS = {
+    "full rank": lambda: (features(500, 60, 1), features(450, 60, 2)),
+    "fewer samples than features": lambda: (features(40, 200, 1), features(50, 200, 2)),
+    "mixed": lambda: (features(40, 200, 1), features(500, 200, 2)),
+    "scaled": lambda: (features(300, 50, 1) * 1e-9, features(300, 50, 2) * 1e-9),
+    "large": lambda: (features(300, 50, 1) * 1e9, features(300, 50, 2) * 1e9),
+    "one feature constant": lambda: tuple(
+        x * np.r_[np.ones(39), 0] + 3 for x in (features(300, 40, 1), features(300, 40, 2))
+    ),
+    "decaying to 1e-12": lambda: tuple(
+        np.random.default_rng(s).standard_normal((300, 40)) * np.logspace(0, -6, 40) for s in (1, 2)
+    ),
+    "dim 1": lambda: (features(30, 1, 1), features(40, 1, 2)),
+    "far from zero": lambda: (features(300, 30, 1) + 1e4, features(300, 30, 2) + 1e4),
+    "float32": lambda: (features(300, 30, 1, dtype=np.float32), features(280, 30, 2, dtype=np.float32)),
+}
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("pair", PAIRS)
+def test_distance_from_features_against_svd(pair, method):
+    x, y = PAIRS[pair]()
+    exact = distance_by_svd(x, y)
+    distance, info = frechet_distance(x, y, method=method, return_info=True)
+    trace = (centred_factor(x) ** 2).sum() + (centred_factor(y) ** 2).sum()
+    assert abs(distance - exact) <= info.bound + 1e-14 * (trace + exact)
+    if method != "eigh":  # eigenvalues of a singular Gram matrix: only their bound is promised
+        assert_allclose(distance, exact, rtol=1e-9)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("method", METHODS)
+def test_distance_from_singular_moments_stays_within_its_bound(method):
+    x, y = features(100, 200, 1), features(120, 200, 2)
+    exact = distance_by_svd(x, y)
+    a, b = ((z.mean(axis=0), np.cov(z.T)) for z in (x, y))
+    distance, info = frechet_distance(a, b, method=method, return_info=True)
+    assert info.rank == (99, 119)
+    assert abs(distance - exact) <= info.bound
+    assert abs(distance - exact) <= 1e-9 * exact  # the pivots reveal the rank
+    assert info.bound <= 1e-6 * exact
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("shape", [(300, 40), (30, 100), (2, 1), (2, 64)])
+def test_identical_sets_are_at_distance_zero(shape):
+    x = features(*shape)
+    trace = 2 * (centred_factor(x) ** 2).sum()
+    for a in (x, (x.mean(axis=0), np.cov(x.T))):
+        assert abs(frechet_distance(a, a)) <= 1e-9 * trace
+    y = x + 1e-3 * features(*shape, seed=5)
+    assert_allclose(frechet_distance(x, y), distance_by_svd(x, y), rtol=1e-9)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dim", [1, 8, 2048])
+def test_unit_shift_is_the_dimension_exactly(method, dim):
+    if dim > 100 and method in ("eigh", "svd"):
+        pytest.skip("LAPACK at 2048 takes seconds and is the same code at 8")
+    identity = np.eye(dim)
+    distance = frechet_distance((np.zeros(dim), identity), (np.ones(dim), identity), method=method)
+    assert_allclose(distance, dim, rtol=1e-13)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("method", METHODS)
+def test_commuting_covariances(method):
+    rng = np.random.default_rng(3)
+    basis = np.linalg.qr(rng.standard_normal((80, 80)))[0]
+    a, b = rng.uniform(0.1, 2, 80), rng.uniform(0.1, 2, 80)
+    distance = frechet_distance(
+        (np.zeros(80), (basis * a) @ basis.T), (np.zeros(80), (basis * b) @ basis.T), method=method
+    )
+    assert_allclose(distance, ((np.sqrt(a) - np.sqrt(b)) ** 2).sum(), rtol=1e-11)
+
+
+@pytest.mark.property
+def test_distance_is_symmetric_and_takes_every_form():
+    x, y = features(90, 20, 1), features(80, 20, 2)
+    sx, sy = FeatureStats(20).update(x), FeatureStats(20).update(y)
+    value = frechet_distance(x, y)
+    assert_allclose(frechet_distance(y, x), value, rtol=1e-12)
+    assert_allclose(frechet_distance(sx, (y.mean(axis=0), np.cov(y.T))), value, rtol=1e-11)
+    assert_allclose(frechet_distance(sx, sy), value, rtol=1e-11)
+    assert_allclose(frechet_distance(x[:, ::-1], y[:, ::-1]), value, rtol=1e-11)
+
+
+@pytest.mark.boundary
+def test_bad_input_is_refused():
+    x = features(10, 4)
+    good = (np.zeros(4), np.eye(4))
+    nan = x.copy()
+    nan[3, 2] = np.nan
+    for a, message in [
+        (x[:1], "at least two"),
+        (FeatureStats(4).update(x[:1]), "at least two"),
+        (FeatureStats(4), "at least two"),
+        (nan, "column 2"),
+        (x[:0], "empty"),
+        (x[:, :3], "do not compare"),
+        ((np.zeros(3), np.eye(4)), "mean of shape"),
+        ((np.zeros(4), np.full((4, 4), np.inf)), "NaN or infinity"),
+        ((np.zeros(4), -np.eye(4)), "covariance of a: .*not positive semi-definite"),
+        (x[0], "shape"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            frechet_distance(a, good)
+    with pytest.raises(TypeError, match="dtype"):
+        frechet_distance(x.astype(int), good)
+    with pytest.raises(ValueError, match="method"):
+        frechet_distance(x, good, method="sqrtm")
+    with pytest.raises(ValueError, match="preset"):
+        frechet_distance(FeatureStats(4, preset="a").update(x), FeatureStats(4, preset="b").update(x))
+
+
+# ---- statistics ----
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(2, 1), (9, 5), (700, 33), (9000, 3)])
+def test_stats_equal_numpy(isa, dtype, shape):
+    x = features(*shape).astype(dtype)
+    stats = FeatureStats(shape[1]).update(x)
+    wide = x.astype(np.float64)
+    assert stats.count == len(x)
+    assert_allclose(stats.mean, wide.mean(axis=0), rtol=0, atol=1e-15 * np.abs(wide).max() * 4)
+    for ddof in (0, 1):
+        exact = np.atleast_2d(np.cov(wide.T, ddof=ddof))
+        # mean squares are removed after summing: a few eps of the second moment
+        assert_allclose(stats.cov(ddof), exact, rtol=0, atol=3e-15 * (wide**2).mean(axis=0).max() * 4)
+    cov = stats.cov()
+    assert_array_equal(cov, cov.T)
+
+
+@pytest.mark.property
+def test_any_order_of_blocks_and_merges_gives_the_same_bits():
+    x = features(1000, 24, dtype=np.float32)
+    blocks = np.split(x, [10, 300, 301, 650])
+    forward = FeatureStats(24)
+    for block in blocks:
+        forward.update(block)
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        order = rng.permutation(len(blocks))
+        half = int(rng.integers(1, len(blocks)))
+        parts = []
+        for some in (order[:half], order[half:]):
+            part = FeatureStats(24)
+            for i in some:
+                part.update(blocks[i])
+            parts.append(FeatureStats.from_bytes(part.to_bytes()))
+        merged = parts[0].merge(parts[1])
+        assert merged.count == 1000
+        assert_array_equal(merged.mean, forward.mean)
+        assert_array_equal(merged.cov(), forward.cov())
+    whole = FeatureStats(24).update(x)
+    assert_allclose(whole.cov(), forward.cov(), rtol=0, atol=4e-15 * (x.astype(float) ** 2).mean(axis=0).max())
+
+
+@pytest.mark.property
+def test_strides_shift_and_single_rows():
+    x = features(200, 12)
+    exact = np.cov(x.T)
+    read_only = x.copy()
+    read_only.setflags(write=False)
+    for view in (np.asfortranarray(x), x[::-1], read_only, np.repeat(x, 2, axis=1)[:, ::2]):
+        assert_allclose(FeatureStats(12).update(view).cov(), exact, rtol=0, atol=1e-14)
+    rows = FeatureStats(12)
+    for row in x:
+        rows.update(row)
+    assert_allclose(rows.cov(), exact, rtol=0, atol=1e-14)
+    far = x + 1e6
+    assert_allclose(FeatureStats(12, shift=far[0]).update(far).cov(), np.cov(far.T), rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.boundary
+def test_stats_refuse_bad_input_and_keep_their_state():
+    stats = FeatureStats(3).update(np.ones((2, 3)))
+    before = stats.to_bytes()
+    for bad, error in [
+        (np.ones((2, 4)), ValueError),
+        (np.array([[1.0, np.inf, 0.0]]), ValueError),
+        (np.ones((0, 3)), ValueError),
+        (np.ones((2, 3), int), TypeError),
+        (np.ones((2, 3), complex), TypeError),
+        ([[1.0, 2.0, 3.0]], TypeError),
+        (np.ones((2, 3, 1)), ValueError),
+    ]:
+        with pytest.raises(error):
+            stats.update(bad)
+    assert stats.to_bytes() == before
+    with pytest.raises(ValueError, match="4 features"):
+        stats.merge(FeatureStats(4))
+    with pytest.raises(ValueError, match="shifts"):
+        stats.merge(FeatureStats(3, shift=np.ones(3)))
+    with pytest.raises(ValueError, match="ddof"):
+        FeatureStats(3).update(np.ones((1, 3))).cov()
+    with pytest.raises(ValueError, match="no features"):
+        FeatureStats(3).mean
+    for dim in (0, -1, 2.5, True):
+        with pytest.raises(ValueError, match="dim"):
+            FeatureStats(dim)
+    with pytest.raises(ValueError, match="shift"):
+        FeatureStats(3, shift=np.ones(4))
+
+
+@pytest.mark.parity
+def test_files_in_every_dialect(tmp_path):
+    x = features(50, 6)
+    mu, sigma = x.mean(axis=0), np.cov(x.T)
+    stats = FeatureStats(6, preset="pytorch-fid", weights="ab" * 32).update(x)
+    path = tmp_path / "own.npz"
+    stats.save(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["own.npz"]
+    with np.load(path) as file:  # what pytorch-fid, torch-fidelity, ADM and EDM read
+        assert_allclose(file["mu"], mu)
+        assert_allclose(file["sigma"], sigma, atol=1e-14)
+    again = FeatureStats.load(path)
+    assert (again.count, again.preset, again.weights) == (50, "pytorch-fid", "ab" * 32)
+    assert_array_equal(again.cov(), stats.cov())
+    assert again.to_bytes() == stats.to_bytes() == path.read_bytes()
+    foreign = tmp_path / "adm.npz"
+    np.savez(foreign, mu=mu, sigma=sigma, mu_s=mu + 1, sigma_s=sigma * 2)
+    read = FeatureStats.load(foreign)
+    assert read.count is None
+    assert_array_equal(read.cov(), (sigma + sigma.T) / 2)
+    assert_array_equal(FeatureStats.load(foreign, spatial=True).mean, mu + 1)
+    assert_allclose(frechet_distance(read, stats), 0, atol=1e-12)
+    assert FeatureStats.from_bytes(read.to_bytes()).count is None
+    with pytest.raises(ValueError, match="how many samples"):
+        read.update(x)
+    with pytest.raises(ValueError, match="ddof"):
+        read.cov(ddof=0)
+    counted = FeatureStats.from_moments(mu, sigma, count=50)
+    assert_allclose(counted.merge(FeatureStats(6).update(x)).cov(ddof=0), np.cov(x.T, ddof=0), atol=1e-13)
+
+
+@pytest.mark.boundary
+def test_damaged_files_are_refused(tmp_path):
+    stats = FeatureStats(6).update(features(50, 6))
+    good = stats.to_bytes()
+    for cut in (0, 10, len(good) // 2, len(good) - 30):
+        with pytest.raises(ValueError, match="truncated"):
+            FeatureStats.from_bytes(good[:cut])
+    for fields, message in [
+        ({"mean": np.zeros(3)}, "'mu' and 'sigma'"),
+        ({"mu": np.zeros(3), "sigma": np.eye(4)}, "shape"),
+        ({"mu": np.zeros(2), "sigma": np.array([[1.0, 2.0], [0.0, 1.0]])}, "not symmetric"),
+        ({"mu": np.zeros(2), "sigma": np.full((2, 2), np.nan)}, "NaN"),
+        ({"format": "pixelgauge-feature-stats-9", "dim": 2}, "format"),
+    ]:
+        path = tmp_path / "bad.npz"
+        np.savez(path, **fields)
+        with pytest.raises(ValueError, match=message):
+            FeatureStats.load(path)
+    array = io.BytesIO()
+    np.save(array, np.zeros(3))
+    with pytest.raises(ValueError, match="one array"):
+        FeatureStats.from_bytes(array.getvalue())
+    pickled = io.BytesIO()
+    np.savez(pickled, mu=np.array([{}], dtype=object), sigma=np.eye(1))
+    with pytest.raises(ValueError, match="readable"):
+        FeatureStats.from_bytes(pickled.getvalue())
+    missing = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(good)) as source, zipfile.ZipFile(missing, "w") as target:
+        for name in source.namelist():
+            if name != "scatter.npy":
+                target.writestr(name, source.read(name))
+    with pytest.raises(ValueError, match="scatter"):
+        FeatureStats.from_bytes(missing.getvalue())
+    with pytest.raises(FileNotFoundError):
+        FeatureStats.load(tmp_path / "none.npz")
+
+
+@pytest.mark.property
+def test_import_stays_light():
+    code = "import sys, pixelgauge; print([m for m in ('scipy', 'onnxruntime', 'PIL', 'torch') if m in sys.modules])"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

@@ -1,0 +1,195 @@
+"""Kernel distance, Inception score, precision/recall, density/coverage and the uncertainty of the Fréchet distance,
+against plain float64 programs written from the definitions of torch-fidelity, Kynkäänniemi et al. and prdc."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import pixelgauge
+from pixelgauge import (
+    density_coverage,
+    frechet_distance,
+    frechet_infinity,
+    frechet_interval,
+    inception_score,
+    kernel_distance,
+    precision_recall,
+    sample_metrics,
+)
+
+
+def pair(n=120, m=90, dim=16, seed=0, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    return (
+        rng.standard_normal((n, dim)).astype(dtype),
+        (rng.standard_normal((m, dim)) * 1.1 + 0.2).astype(dtype),
+    )
+
+
+def kid_oracle(a, b, subsets, size, seed, degree=3, gamma=None, coef0=1.0):
+    rng = np.random.RandomState(seed)
+    gamma = 1 / a.shape[1] if gamma is None else gamma
+    values = []
+    for _ in range(subsets):
+        x = a[rng.choice(len(a), size, replace=False)].astype(np.float64)
+        y = b[rng.choice(len(b), size, replace=False)].astype(np.float64)
+        xx, yy, xy = ((p @ q.T * gamma + coef0) ** degree for p, q in ((x, x), (y, y), (x, y)))
+        off = 1 - np.eye(size)
+        values.append(((xx * off).sum() + (yy * off).sum()) / (size * (size - 1)) - 2 * xy.mean())
+    return np.mean(values), np.std(values)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("options", [{}, {"degree": 1}, {"degree": 2, "gamma": 0.3, "coef0": 0.5}])
+def test_kernel_distance(options):
+    a, b = pair(dtype=np.float32)
+    found = kernel_distance(a, b, subsets=7, subset_size=50, seed=2020, **options)
+    assert_allclose(found, kid_oracle(a, b, 7, 50, 2020, **options), rtol=1e-10, atol=1e-13)
+
+
+def inception_score_oracle(logits, splits, seed):
+    n = len(logits)
+    if seed is not None:
+        logits = logits[np.random.RandomState(seed).permutation(n)]
+    logits = logits.astype(np.float64)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    scores = []
+    for i in range(splits):
+        part = p[i * n // splits : (i + 1) * n // splits]
+        scores.append(np.exp((part * (np.log(part) - np.log(part.mean(axis=0)))).sum(axis=1).mean()))
+    return np.mean(scores), np.std(scores)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("seed", [None, 2020])
+@pytest.mark.parametrize("splits", [1, 3, 10])
+def test_inception_score(splits, seed):
+    logits = (3 * np.random.default_rng(1).standard_normal((53, 20))).astype(np.float32)
+    assert_allclose(
+        inception_score(logits, splits=splits, seed=seed), inception_score_oracle(logits, splits, seed), rtol=1e-12
+    )
+
+
+@pytest.mark.property
+def test_inception_score_of_certain_and_huge_logits():
+    certain = 1e4 * np.tile(np.eye(5), (4, 1))
+    assert_allclose(inception_score(certain, splits=1), (5, 0), rtol=1e-12)
+    assert_allclose(inception_score(np.full((20, 7), -1e30)), (1, 0), rtol=1e-12)
+
+
+def distances(x, y):
+    return np.sqrt(((x[:, None].astype(np.float64) - y[None].astype(np.float64)) ** 2).sum(axis=2))
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("k", [1, 3, 5, 20])
+@pytest.mark.parametrize("block", [1, 1000, 1 << 23])
+def test_neighbour_metrics(monkeypatch, dtype, k, block):
+    monkeypatch.setattr(sample_metrics, "_BLOCK", block)
+    real, fake = pair(dtype=dtype)
+    own, other, cross = distances(real, real), distances(fake, fake), distances(real, fake)
+    radius, radius_fake = np.sort(own, axis=1)[:, k], np.sort(other, axis=1)[:, k]  # column 0 is the sample itself
+    precision = (cross <= radius[:, None]).any(axis=0).mean()
+    recall = (cross <= radius_fake).any(axis=1).mean()
+    assert_allclose(precision_recall(real, fake, k=k), (precision, recall), rtol=0, atol=1e-12)
+    density = (cross < radius[:, None]).sum(axis=0).mean() / k
+    coverage = (cross.min(axis=1) < radius).mean()
+    assert_allclose(density_coverage(real, fake, k=k), (density, coverage), rtol=0, atol=1e-12)
+
+
+@pytest.mark.property
+def test_neighbour_metrics_with_duplicates_and_offsets():
+    x, y = pair()
+    assert precision_recall(x, x) == (1, 1)
+    twice = np.concatenate([x, x])
+    # with k=1 the nearest neighbour is the duplicate, so every ball is a point: closed balls hold it, open ones nothing
+    assert precision_recall(twice + 50, x + 50, k=1)[0] == 1
+    assert density_coverage(twice + 50, x + 50, k=1) == (0, 0)
+    assert_allclose(precision_recall(x + 1e3, y + 1e3), precision_recall(x, y), atol=1e-12)
+
+
+@pytest.mark.boundary
+def test_bad_samples_are_refused():
+    x, y = pair()
+    nan = y.copy()
+    nan[0, 0] = np.nan
+    calls = (
+        lambda a, b: kernel_distance(a, b, subset_size=2),
+        lambda a, b: precision_recall(a, b, k=1),
+        lambda a, b: density_coverage(a, b, k=1),
+        lambda a, b: frechet_interval(a, b, resamples=2),
+    )
+    for call in calls:
+        with pytest.raises(ValueError, match="do not compare"):
+            call(x, y[:, :5])
+        with pytest.raises(ValueError, match="NaN"):
+            call(x, nan)
+        with pytest.raises(ValueError, match="empty"):
+            call(x[:0], y)
+        with pytest.raises(TypeError, match="dtype"):
+            call(x.astype(int), y)
+        with pytest.raises(ValueError):  # noqa: PT011 - each says it in its own words
+            call(x[:1], y)
+    with pytest.raises(ValueError, match="subset_size=1000 exceeds"):
+        kernel_distance(x, y)
+    for name in ("degree", "subsets", "subset_size"):
+        with pytest.raises(ValueError, match=name):
+            kernel_distance(x, y, **{"subset_size": 10, name: 0})
+    with pytest.raises(ValueError, match="gamma"):
+        kernel_distance(x, y, subset_size=10, gamma=np.inf)
+    with pytest.raises(ValueError, match="90 samples"):
+        precision_recall(x, y, k=90)
+    with pytest.raises(ValueError, match="splits=10"):
+        inception_score(x[:9])
+    with pytest.raises(ValueError, match="level"):
+        frechet_interval(x, y, level=1.0)
+    with pytest.raises(ValueError, match="resamples"):
+        frechet_interval(x, y, resamples=1)
+    with pytest.raises(ValueError, match="smallest"):
+        frechet_infinity(x, y, smallest=90)
+    with pytest.raises(ValueError, match="points"):
+        frechet_infinity(x, y, points=1)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dim", [4, 60])
+def test_bootstrap_by_the_gram_matrix_equals_drawing_features(dim):
+    a, b = pair(40, 30, dim)
+    found = frechet_interval(a, b, resamples=20, seed=3, level=0.8)
+    rng = np.random.default_rng(3)
+    values = []
+    for _ in range(20):
+        rows, columns = rng.integers(0, 40, 40), rng.integers(0, 30, 30)
+        values.append(frechet_distance(a[rows], b[columns], method="svd"))
+    distance = frechet_distance(a, b)
+    low, high = np.quantile(values, [0.1, 0.9])
+    expected = (distance, 2 * distance - high, 2 * distance - low, np.std(values, ddof=1))
+    assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.property
+def test_extrapolation_takes_the_bias_out():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((4000, 20))
+    reference = (np.zeros(20), np.eye(20))
+    found = frechet_infinity(reference, x)
+    # the true distance is 0; the plain one carries a bias of about D (D + 5) / 4 N + D / N
+    assert abs(found.distance) < frechet_distance(reference, x) / 3
+    assert found.slope > 0
+    assert found == frechet_infinity(reference, x)
+    assert found != frechet_infinity(reference, x, seed=1)
+
+
+@pytest.mark.property
+def test_results_do_not_depend_on_threads():
+    a, b = pair()
+    before = pixelgauge.get_num_threads()
+    try:
+        results = []
+        for threads in (1, 3):
+            pixelgauge.set_num_threads(threads)
+            results.append((kernel_distance(a, b, subset_size=60, subsets=3), frechet_interval(a, b, resamples=5)))
+    finally:
+        pixelgauge.set_num_threads(before)
+    assert results[0] == results[1]

@@ -1,0 +1,267 @@
+"""Folders, archives, arrays and statistics to distances: in Python and on the command line, with a small stand-in for
+the Inception network, and once with the network itself where its weights can be made."""
+
+import hashlib
+import json
+import os
+import pathlib
+import zipfile
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from PIL import Image
+
+import pixelgauge
+from pixelgauge import FeatureStats, feature_sources, fid, frechet_distance
+from pixelgauge.cli import main
+from pixelgauge.feature_sources import Inception, Source, list_images
+
+SHARED = pathlib.Path(os.environ.get("PIXELGAUGE_SHARED", pathlib.Path(__file__).parents[2] / "shared"))
+
+
+class StandIn:
+    """Ten numbers an image, from its pixels: what the network does, small."""
+
+    dim = 10
+
+    def __init__(self, output):
+        self.output = output
+        self.fingerprint = {"weights_sha256": "0" * 64, "preset": "stand-in"}
+
+    def batches(self, images):
+        for i in range(0, len(images), 4):
+            part = images[i : i + 4]
+            pixels = [np.asarray(Image.open(p).convert("RGB")) if isinstance(p, str) else p for p in part]
+            yield np.stack([self.one(x) for x in pixels])
+
+    def one(self, x):
+        small = np.asarray(Image.fromarray(x).resize((4, 4)), np.float32).ravel() / 255
+        weights = np.random.default_rng(len(self.output)).standard_normal((small.size, self.dim))
+        return (small @ weights).astype(np.float32)
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    monkeypatch.setattr(Inception, "extractor", lambda self, output: StandIn(output))
+
+
+def pictures(n, seed, size=None):
+    rng = np.random.default_rng(seed)
+    for _ in range(n):
+        h, w = size or rng.integers(8, 40, 2)
+        yield rng.integers(0, 256, (h, w, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    for name, seed, n in (("a", 1, 8), ("b", 2, 25)):
+        folder = tmp_path / name / "deeper"
+        folder.mkdir(parents=True)
+        for i, picture in enumerate(pictures(n, seed)):
+            Image.fromarray(picture).save(
+                folder.parent / ("deeper/" * (i % 2) + f"{i:03}.{('png', 'PNG', 'bmp')[i % 3]}")
+            )
+        (folder / ".hidden.png").write_bytes(b"")
+        (folder / "notes.txt").write_text("not an image")
+    return tmp_path / "a", tmp_path / "b"
+
+
+def features_of(folder):
+    return np.concatenate(list(StandIn("2048").batches(list_images(folder))))
+
+
+@pytest.mark.oracle
+def test_fid_of_folders_archives_and_lists(folders, tmp_path, stand_in):
+    a, b = folders
+    x, y = features_of(a), features_of(b)
+    assert (len(x), len(y)) == (8, 25)
+    exact = frechet_distance(x.astype(np.float64), y.astype(np.float64), method="svd")
+    assert_allclose(fid(a, b), exact, rtol=1e-9)
+    assert_allclose(fid(list_images(a), str(b), workers=1), exact, rtol=1e-9)
+    for folder in (a, b):
+        with zipfile.ZipFile(f"{folder}.zip", "w") as archive:
+            for path in list_images(folder):
+                archive.write(path, os.path.relpath(path, folder))
+            archive.writestr("__MACOSX/x.png", b"")
+    assert_allclose(fid(f"{a}.zip", f"{b}.zip"), exact, rtol=1e-9)
+    assert_allclose(fid(x, FeatureStats(10).update(y)), exact, rtol=1e-9)
+    before = pixelgauge.get_num_threads()
+    fid(x, y, workers=1)
+    assert pixelgauge.get_num_threads() == before
+
+
+@pytest.mark.oracle
+def test_arrays_of_images_and_files_of_arrays(tmp_path, stand_in):
+    images = np.stack(list(pictures(20, 3, (16, 16))))
+    features = np.concatenate(list(StandIn("2048").batches(images)))
+    np.save(tmp_path / "images.npy", images)
+    np.savez(tmp_path / "images.npz", images)
+    np.save(tmp_path / "features.npy", features)
+    np.savez(tmp_path / "stats.npz", mu=features.mean(axis=0, dtype=float), sigma=np.cov(features.T.astype(float)))
+    other = np.random.default_rng(0).standard_normal((30, 10))
+    exact = frechet_distance(features, other)
+    for source in (images, *(tmp_path / name for name in ("images.npy", "images.npz", "features.npy", "stats.npz"))):
+        assert_allclose(fid(source, other), exact, rtol=1e-9)
+
+
+@pytest.mark.property
+def test_limit_takes_the_same_random_part(folders, stand_in):
+    a, b = folders
+    chosen = np.sort(np.random.RandomState(5).choice(25, 6, replace=False))
+    expected = frechet_distance(
+        features_of(a)[np.sort(np.random.RandomState(5).choice(8, 6, replace=False))], features_of(b)[chosen]
+    )
+    assert_allclose(fid(a, b, limit=6, seed=5), expected, rtol=1e-12)
+    assert fid(a, b, limit=6, seed=6) != fid(a, b, limit=6, seed=5)
+
+
+@pytest.mark.cli
+def test_distance_and_stats_commands(folders, tmp_path, stand_in, capsys, monkeypatch):
+    a, b = map(str, folders)
+    x, y = features_of(a), features_of(b)
+    argv = ["distance", a, b, "--metrics", "fid,kid,is,prdc,sfid", "--kid-subset-size", "7", "--kid-subsets", "4"]
+    assert main([*argv, "--splits", "2", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["counts"] == [8, 25]
+    assert facts["preset"] == "pytorch-fid"
+    assert facts["network"]["weights_sha256"] == "0" * 64
+    found = facts["metrics"]
+    assert_allclose(found["fid"], frechet_distance(x, y), rtol=1e-12)
+    assert_allclose(found["kid"], pixelgauge.kernel_distance(x, y, subsets=4, subset_size=7).mean, rtol=1e-12)
+    assert found["precision"] == pixelgauge.precision_recall(x, y).precision
+    assert found["coverage"] == pixelgauge.density_coverage(x, y).coverage
+    assert {"sfid", "is", "is_std", "recall", "density", "kid_std"} <= set(found)
+
+    output = str(tmp_path / "b.npz")
+    assert main(["stats", b, "-o", output]) == 0
+    assert "25 samples of 10 features" in capsys.readouterr().out
+    stats = FeatureStats.load(output)
+    assert (stats.count, stats.preset, stats.weights) == (25, "pytorch-fid", "0" * 64)
+    assert main(["distance", a, output, "--quiet"]) == 0
+    name, value = capsys.readouterr().out.split()
+    assert name == "fid"
+    assert_allclose(float(value), frechet_distance(x, y), rtol=1e-8)
+    assert main(["stats", b, "-o", output]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main(["distance", a, output, "--preset", "clean-fid"]) == 2
+    assert "'pytorch-fid'" in capsys.readouterr().err
+
+
+@pytest.mark.cli
+def test_explain_names_every_preset(folders, stand_in, capsys):
+    pytest.importorskip("pixelgauge.backbones", reason="the Inception presets come with pixelgauge.backbones")
+    a, b = map(str, folders)
+    assert main(["distance", a, b, "--explain", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["explain"]
+    assert set(rows) == {"pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid"}
+    assert rows["pytorch-fid"]["difference"] == 0
+
+
+@pytest.mark.boundary
+def test_bad_sources(folders, tmp_path, stand_in, capsys):
+    a, _ = folders
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (tmp_path / "cut.npz").write_bytes(FeatureStats(3).update(np.eye(3)).to_bytes()[:200])
+    (tmp_path / "cut.npy").write_bytes(b"\x93NUMPY\x01")
+    (tmp_path / "text.zip").write_text("no archive")
+    np.savez(tmp_path / "two.npz", x=np.zeros(3), y=np.zeros(3))
+    with zipfile.ZipFile(tmp_path / "none.zip", "w") as archive:
+        archive.writestr("readme.txt", "")
+    np.savez(tmp_path / "indefinite.npz", mu=np.zeros(10), sigma=-np.eye(10))
+    for source, message in [
+        (empty, "no images"),
+        (tmp_path / "cut.npz", "truncated"),
+        (tmp_path / "cut.npy", "truncated"),
+        (tmp_path / "text.zip", "no zip archive"),
+        (tmp_path / "two.npz", "arr_0"),
+        (tmp_path / "none.zip", "no images"),
+        (tmp_path / "indefinite.npz", "not positive semi-definite"),
+        (tmp_path / "missing", "missing"),
+    ]:
+        with pytest.raises((ValueError, OSError), match=message):
+            fid(source, a)
+        assert main(["distance", str(source), str(a)]) == 2
+        assert message in capsys.readouterr().err
+    for bad, message in [
+        ([], "empty list"),
+        (np.zeros((4, 8, 8, 3)), "uint8 images"),
+        (np.zeros((8, 8, 3), np.uint8), "uint8 images"),
+        (np.zeros((1, 10)), "at least two"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            fid(bad, a)
+    with pytest.raises(ValueError, match="limit=9 exceeds"):
+        fid(a, a, limit=9)
+    with pytest.raises(ValueError, match="limit=0"):
+        fid(a, a, limit=0)
+    with pytest.raises(ValueError, match="no part"):
+        fid(FeatureStats(10).update(np.eye(10)), a, limit=3)
+    with pytest.raises(ValueError, match="needs the images"):
+        Source(FeatureStats(10).update(np.eye(10)), "a").samples(Inception())
+    for argv, message in [
+        (["--metrics", "fid,nope"], "nope"),
+        (["--metrics", ","], "empty"),
+        (["--metrics", "kid"], "subset_size"),
+    ]:
+        assert main(["distance", str(a), str(a), *argv]) == 2
+        assert message in capsys.readouterr().err
+    np.save(tmp_path / "features.npy", np.eye(10))
+    for metrics in ("sfid", "is"):
+        assert main(["distance", str(a), str(tmp_path / "features.npy"), "--metrics", metrics]) == 2
+        assert metrics in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+def test_one_image_is_too_few(tmp_path, stand_in):
+    Image.fromarray(next(pictures(1, 0))).save(tmp_path / "only.png")
+    with pytest.raises(ValueError, match="at least two"):
+        fid(tmp_path, np.eye(10))
+
+
+def recipe_weights():
+    recipe = json.loads((SHARED / "reference" / "inception_recipe.json").read_text())
+    g = np.random.Generator(np.random.PCG64(recipe["seed"]))
+    digest = hashlib.sha256()
+    tensors = {}
+    for name, shape, kind in recipe["tensors"]:
+        if kind == "count":
+            tensors[name] = np.zeros(shape, np.int64)
+        else:
+            z = g.standard_normal(shape, dtype=np.float32)
+            tensors[name] = {
+                "conv": lambda: z * np.float32(np.sqrt(2 / np.prod(shape[1:]))),  # noqa: B023
+                "fc": lambda: z * np.float32(np.sqrt(1 / shape[1])),  # noqa: B023
+                "bias": lambda: z * np.float32(0.1),  # noqa: B023
+                "scale": lambda: 1 + np.float32(0.1) * z,  # noqa: B023
+                "var": lambda: 1 + np.float32(0.1) * np.abs(z),  # noqa: B023
+            }[kind]()
+        digest.update(tensors[name].tobytes())
+    assert digest.hexdigest() == recipe["sha256"]
+    return tensors
+
+
+@pytest.mark.parity
+def test_command_line_with_the_network_equals_step_by_step(folders, tmp_path, capsys, monkeypatch):
+    backbones = pytest.importorskip("pixelgauge.backbones", reason="the network comes with pixelgauge.backbones")
+    pytest.importorskip("onnxruntime", reason="the network runs in onnxruntime (extra 'cpu')")
+    if not (SHARED / "reference" / "inception_recipe.json").exists():
+        pytest.skip("the recipe of the weights is not here: set PIXELGAUGE_SHARED")
+    monkeypatch.setenv("PIXELGAUGE_CACHE", str(tmp_path / "cache"))
+    weights = tmp_path / "inception.npz"
+    np.savez(weights, **recipe_weights())
+    a, b = folders
+    assert main(["distance", str(a), str(b), "--limit", "6", "--weights", str(weights), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["metrics"]["fid"]
+    network = backbones.InceptionFeatures(weights=weights)
+    x, y = (
+        np.concatenate([network([path]) for path in Source(folder, "a", limit=6)._images]).astype(np.float64)
+        for folder in (a, b)
+    )
+    f, g = ((z - z.mean(axis=0)) / np.sqrt(len(z) - 1) for z in (x, y))
+    nuclear = np.linalg.svd(f @ g.T, compute_uv=False).sum()
+    exact = ((x.mean(axis=0) - y.mean(axis=0)) ** 2).sum() + (f * f).sum() + (g * g).sum() - 2 * nuclear
+    # batches of another size round the network's float32 otherwise: 1e-5 of the distance covers it
+    assert_allclose(found, exact, rtol=1e-5)
+    assert feature_sources.fid(x, y) == pytest.approx(exact, rel=1e-9)
