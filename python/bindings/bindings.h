@@ -30,3 +30,4 @@ pg_images images_of(const py::array& array, const char* name);
 
 void register_runtime(py::module_& m);
 void register_full_reference(py::module_& m);
+void register_ranking(py::module_& m);

@@ -70,4 +70,5 @@ PYBIND11_MODULE(_core, m) {
     m.doc() = "Kernels of pixelgauge.";
     register_runtime(m);
     register_full_reference(m);
+    register_ranking(m);
 }

@@ -129,6 +129,45 @@ typedef struct pg_ms_ssim_options {
 
 PG_API pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg_ms_ssim_options* options, double* scores);
 
+/* ---- ranking ---- */
+
+typedef enum pg_score_dtype {
+    PG_SCORE_UINT8 = 0,
+    PG_SCORE_INT8 = 1,
+    PG_SCORE_UINT16 = 2,
+    PG_SCORE_INT16 = 3,
+    PG_SCORE_FLOAT16 = 4,
+    PG_SCORE_BFLOAT16 = 5,
+    PG_SCORE_UINT32 = 6,
+    PG_SCORE_INT32 = 7,
+    PG_SCORE_FLOAT32 = 8,
+    PG_SCORE_UINT64 = 9,
+    PG_SCORE_INT64 = 10,
+    PG_SCORE_FLOAT64 = 11
+} pg_score_dtype;
+
+/* Scores where they lie (stride in bytes) and one bit a sample, lowest first: set for the positive class.
+ * Infinities are ordinary scores, -0 equals 0, NaN is PG_INVALID_ARGUMENT. */
+typedef struct pg_ranking {
+    const void* scores;
+    pg_score_dtype dtype;
+    int64_t count, stride;
+    const uint64_t* labels; /* (count + 63) / 64 words */
+} pg_ranking;
+
+/* Labels of 1, 2, 4 or 8 bytes to bits: set where a label has the bits of positive[0] or positive[1]; *all_known is 0 if
+ * some label is neither positive nor negative. Two spellings, because 0.0 and -0.0 are one label. */
+PG_API pg_status pg_label_bits(const void* labels, int64_t bytes, int64_t count, int64_t stride, const uint64_t positive[2],
+                               const uint64_t negative[2], uint64_t* bits, int* all_known);
+
+/* AUROC = twice_u / (2 positives negatives), with twice_u = 2 #{negative < positive} + #{negative = positive} in 128 bits. */
+typedef struct pg_auroc_counts {
+    uint64_t twice_u_low, twice_u_high;
+    int64_t positives, negatives;
+} pg_auroc_counts;
+
+PG_API pg_status pg_auroc(const pg_ranking* ranking, pg_auroc_counts* result);
+
 #ifdef __cplusplus
 }
 #endif

@@ -3,6 +3,7 @@
 #include "ssim.inl"
 #include "mse.inl"
 #include "range.inl"
+#include "ranking.inl"
 
 template <class T>
 constexpr SsimKernels<T> ssim_kernels() {
@@ -20,5 +21,6 @@ constexpr Kernels table(const char* name) {
             ssim_kernels<float>(),
             ssim_kernels<double>(),
             {squared_error<uint8_t>, squared_error<uint16_t>, squared_error<float>, squared_error<double>},
-            {value_range<uint8_t>, value_range<uint16_t>, value_range<float>, value_range<double>}};
+            {value_range<uint8_t>, value_range<uint16_t>, value_range<float>, value_range<double>},
+            ranking_kernels()};
 }

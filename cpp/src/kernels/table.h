@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ranking_kernels.h"
+
 namespace pixelgauge {
 
 // One block of output rows of windowed SSIM over a strip of interleaved elements.
@@ -45,6 +47,7 @@ struct Kernels {
     SsimKernels<double> ssim_f64;
     double (*squared_error[4])(const void* x, const void* y, int64_t n);         // by pg_dtype
     void (*value_range[4])(const void* x, int64_t n, double* low, double* high);  // NaN and infinities show in the bounds
+    RankingKernels ranking;
 };
 
 extern const Kernels kBaseline;

@@ -1,0 +1,235 @@
+// Ranking: scores to keys, labels to bits, keys to buckets and ranks. A gather costs as much as the loads it replaces
+// on the machines measured, so tables are read one key at a time; what surrounds the table is left to the vectoriser.
+
+template <class K>
+struct KeySign;
+template <>
+struct KeySign<uint16_t> {
+    using Signed = int16_t;
+    static constexpr uint16_t top = 0x8000;
+};
+template <>
+struct KeySign<uint32_t> {
+    using Signed = int32_t;
+    static constexpr uint32_t top = 0x80000000u;
+};
+template <>
+struct KeySign<uint64_t> {
+    using Signed = int64_t;
+    static constexpr uint64_t top = 0x8000000000000000u;
+};
+
+// IEEE bits to keys: negative numbers reversed, positive ones above them, -0 as +0. Infinity is that of the format.
+template <class K, K Infinity>
+bool float_keys(const void* scores, int64_t n, K* PG_RESTRICT keys) {
+    using Signed = typename KeySign<K>::Signed;
+    constexpr K top = KeySign<K>::top;
+    const K* PG_RESTRICT bits = static_cast<const K*>(scores);
+    K most = 0;  // NaN has a magnitude above that of infinity
+    for (int64_t i = 0; i < n; ++i) {
+        K u = bits[i];
+        u = u == top ? K{0} : u;
+        const K magnitude = static_cast<K>(u & static_cast<K>(~top));
+        most = magnitude > most ? magnitude : most;
+        keys[i] = static_cast<K>(u ^ static_cast<K>(static_cast<K>(static_cast<Signed>(u) < 0 ? static_cast<K>(~K{0}) : K{0}) | top));
+    }
+    return most <= Infinity;
+}
+
+template <class K, class In, K Bias>
+bool integer_keys(const void* scores, int64_t n, K* PG_RESTRICT keys) {
+    const In* PG_RESTRICT p = static_cast<const In*>(scores);
+    for (int64_t i = 0; i < n; ++i) keys[i] = static_cast<K>(static_cast<K>(p[i]) ^ Bias);
+    return true;
+}
+
+inline void histogram16(const uint16_t* keys, const uint64_t* labels, int64_t n, uint32_t* counts) {
+    for (int64_t i = 0; i < n; i += 64) {
+        uint64_t word = labels[i >> 6];
+        const int64_t end = i + 64 < n ? i + 64 : n;
+        for (int64_t j = i; j < end; ++j, word >>= 1) ++counts[2 * static_cast<uint32_t>(keys[j]) + static_cast<uint32_t>(word & 1)];
+    }
+}
+
+inline void histogram8(const uint8_t* scores, uint8_t bias, const uint64_t* labels, int64_t n, uint32_t* counts) {
+    for (int64_t i = 0; i < n; i += 64) {
+        uint64_t word = labels[i >> 6];
+        const int64_t end = i + 64 < n ? i + 64 : n;
+        int64_t j = i;
+        for (; j + 4 <= end; j += 4, word >>= 4) {
+            for (int k = 0; k < 4; ++k) {
+                const uint32_t key = static_cast<uint8_t>(scores[j + k] ^ bias);
+                ++counts[512 * static_cast<uint32_t>(k) + 2 * key + static_cast<uint32_t>((word >> k) & 1)];
+            }
+        }
+        for (; j < end; ++j, word >>= 1)
+            ++counts[2 * static_cast<uint32_t>(static_cast<uint8_t>(scores[j] ^ bias)) + static_cast<uint32_t>(word & 1)];
+    }
+}
+
+// 64 labels to a word; what is neither yes nor no leaves a bit in other.
+template <class L>
+PG_INLINE uint64_t label_word(const L* PG_RESTRICT p, L yes, L yes2, L no, L no2, L* other) {
+    L is[64], unknown = 0;
+    for (int j = 0; j < 64; ++j) {
+        const L v = p[j];
+        const L y = static_cast<L>(v == yes ? 1 : v == yes2 ? 1 : 0);
+        const L n = static_cast<L>(v == no ? 1 : v == no2 ? 1 : 0);
+        is[j] = y;
+        unknown = static_cast<L>(unknown | static_cast<L>((y | n) ^ 1));
+    }
+    *other = static_cast<L>(*other | unknown);
+    uint8_t narrow[64];
+    for (int j = 0; j < 64; ++j) narrow[j] = static_cast<uint8_t>(is[j]);
+    uint64_t word = 0;
+    for (int k = 0; k < 8; ++k) {
+        // eight 0/1 bytes, lowest first, to eight bits by one multiplication
+        uint64_t eight = 0;
+        for (int b = 0; b < 8; ++b) eight |= static_cast<uint64_t>(narrow[8 * k + b]) << (8 * b);
+        word |= ((eight * 0x0102040810204080u) >> 56) << (8 * k);
+    }
+    return word;
+}
+
+template <class L>
+bool label_bits(const void* labels, int64_t n, const uint64_t* positive, const uint64_t* negative, uint64_t* bits) {
+    const L* p = static_cast<const L*>(labels);
+    const L yes = static_cast<L>(positive[0]), yes2 = static_cast<L>(positive[1]);
+    const L no = static_cast<L>(negative[0]), no2 = static_cast<L>(negative[1]);
+    L other = 0;
+    int64_t i = 0;
+    for (; i + 64 <= n; i += 64) bits[i >> 6] = label_word(p + i, yes, yes2, no, no2, &other);
+    if (i < n) {
+        L rest[64];
+        for (int j = 0; j < 64; ++j) rest[j] = i + j < n ? p[i + j] : no;
+        bits[i >> 6] = label_word(rest, yes, yes2, no, no2, &other);
+    }
+    return other == 0;
+}
+
+// Distances from the map's low end, clamped; blocks of 64 so that they stay in registers and L1.
+template <class K>
+PG_INLINE void map_distances(const K* PG_RESTRICT keys, int64_t m, const BucketMap<K>& map, K* PG_RESTRICT distance) {
+    for (int64_t j = 0; j < m; ++j) {
+        const K above = keys[j] > map.low ? static_cast<K>(keys[j] - map.low) : K{0};
+        distance[j] = above < map.range ? above : map.range;
+    }
+}
+
+template <class K>
+PG_INLINE uint64_t bucket_of(K distance, const uint32_t* cells, int cell_shift, K within) {
+    const uint32_t entry = cells[distance >> cell_shift];
+    return (entry >> 6) + ((distance & within) >> (entry & 63));
+}
+
+template <class K>
+void rank_histogram(const K* keys, const uint64_t* labels, int64_t n, const BucketMap<K>* map, uint32_t* counts) {
+    const BucketMap<K> local = *map;
+    const K within = static_cast<K>((K{1} << local.cell_shift) - 1);
+    K distance[64];
+    for (int64_t i = 0; i < n; i += 64) {
+        const int64_t m = n - i < 64 ? n - i : 64;
+        map_distances(keys + i, m, local, distance);
+        uint64_t word = labels[i >> 6];
+        for (int64_t j = 0; j < m; ++j, word >>= 1)
+            ++counts[2 * bucket_of(distance[j], local.cells, local.cell_shift, within) + (word & 1)];
+    }
+}
+
+// Places with the top bit set do not advance: keys that are not wanted go there, without a branch to mispredict.
+constexpr uint64_t kPlace = ~(uint64_t{1} << 63);
+
+template <class K>
+void rank_scatter(const K* keys, const uint64_t* labels, int64_t n, const BucketMap<K>* map, uint64_t* next, K* out) {
+    const BucketMap<K> local = *map;
+    const K within = static_cast<K>((K{1} << local.cell_shift) - 1);
+    K distance[64];
+    for (int64_t i = 0; i < n; i += 64) {
+        const int64_t m = n - i < 64 ? n - i : 64;
+        map_distances(keys + i, m, local, distance);
+        uint64_t word = labels[i >> 6];
+        for (int64_t j = 0; j < m; ++j, word >>= 1) {
+            uint64_t& place = next[2 * bucket_of(distance[j], local.cells, local.cell_shift, within) + (word & 1)];
+            out[place & kPlace] = keys[i + j];
+            place += (place >> 63) ^ 1;
+        }
+    }
+}
+
+template <class K>
+void rank_scatter_weighted(const K* keys, const double* weights, const uint64_t* labels, int64_t n, const BucketMap<K>* map,
+                           uint64_t* next, K* out, double* out_weights) {
+    const BucketMap<K> local = *map;
+    const K within = static_cast<K>((K{1} << local.cell_shift) - 1);
+    K distance[64];
+    for (int64_t i = 0; i < n; i += 64) {
+        const int64_t m = n - i < 64 ? n - i : 64;
+        map_distances(keys + i, m, local, distance);
+        uint64_t word = labels[i >> 6];
+        for (int64_t j = 0; j < m; ++j, word >>= 1) {
+            uint64_t& place = next[2 * bucket_of(distance[j], local.cells, local.cell_shift, within) + (word & 1)];
+            out_weights[place & kPlace] = weights[i + j];
+            out[place & kPlace] = keys[i + j];
+            place += (place >> 63) ^ 1;
+        }
+    }
+}
+
+template <class K>
+void key_bounds(const K* keys, int64_t n, K* low, K* high) {
+    K lo = *low, hi = *high;
+    for (int64_t i = 0; i < n; ++i) {
+        lo = keys[i] < lo ? keys[i] : lo;
+        hi = keys[i] > hi ? keys[i] : hi;
+    }
+    *low = lo;
+    *high = hi;
+}
+
+template <class K>
+uint64_t exact_ranks(const K* keys, int64_t n, K low, const uint32_t* twice_rank) {
+    uint64_t a = 0, b = 0, c = 0, d = 0;
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        a += twice_rank[static_cast<K>(keys[i] - low)];
+        b += twice_rank[static_cast<K>(keys[i + 1] - low)];
+        c += twice_rank[static_cast<K>(keys[i + 2] - low)];
+        d += twice_rank[static_cast<K>(keys[i + 3] - low)];
+    }
+    for (; i < n; ++i) a += twice_rank[static_cast<K>(keys[i] - low)];
+    return a + b + c + d;
+}
+
+template <class K>
+uint64_t cell_ranks(const K* keys, int64_t n, K low, int shift, const uint32_t* twice_rank, K* unresolved, int64_t* unresolved_count) {
+    uint64_t sum = 0;
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        const uint32_t rank = twice_rank[static_cast<K>(keys[i] - low) >> shift];
+        const uint32_t open = rank >> 31;
+        unresolved[count] = keys[i];
+        count += open;
+        sum += rank & (open - 1);
+    }
+    *unresolved_count = count;
+    return sum;
+}
+
+template <class K>
+constexpr PlacementKernels<K> placement_kernels() {
+    return {rank_histogram<K>, rank_scatter<K>, rank_scatter_weighted<K>, key_bounds<K>, exact_ranks<K>, cell_ranks<K>};
+}
+
+constexpr RankingKernels ranking_kernels() {
+    return {{integer_keys<uint16_t, uint8_t, 0>, integer_keys<uint16_t, int8_t, 0x8000>, integer_keys<uint16_t, uint16_t, 0>,
+             integer_keys<uint16_t, int16_t, 0x8000>, float_keys<uint16_t, 0x7c00>, float_keys<uint16_t, 0x7f80>},
+            {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, integer_keys<uint32_t, uint32_t, 0>,
+             integer_keys<uint32_t, int32_t, 0x80000000u>, float_keys<uint32_t, 0x7f800000u>},
+            {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, integer_keys<uint64_t, uint64_t, 0>,
+             integer_keys<uint64_t, int64_t, 0x8000000000000000u>, float_keys<uint64_t, 0x7ff0000000000000u>},
+            histogram16,
+            histogram8,
+            {label_bits<uint8_t>, label_bits<uint16_t>, label_bits<uint32_t>, label_bits<uint64_t>},
+            placement_kernels<uint32_t>(),
+            placement_kernels<uint64_t>()};
+}
