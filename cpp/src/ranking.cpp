@@ -138,9 +138,11 @@ Wide twice_ranks(const K* small, int64_t smalls, const K* large, int64_t larges,
             const uint32_t from = begin_of(c), to = start[c];
             uint64_t rank = 2 * static_cast<uint64_t>(from);
             if (to - from <= 8) {
-                for (uint32_t s = from; s < to; ++s) rank += static_cast<uint64_t>(sorted[s] < key) + static_cast<uint64_t>(sorted[s] <= key);
+                for (uint32_t s = from; s < to; ++s)
+                    rank += static_cast<uint64_t>(sorted[s] < key) + static_cast<uint64_t>(sorted[s] <= key);
             } else if (sorted[from] == sorted[to - 1]) {
-                rank += static_cast<uint64_t>(to - from) * (static_cast<uint64_t>(sorted[from] < key) + static_cast<uint64_t>(sorted[from] <= key));
+                rank += static_cast<uint64_t>(to - from) *
+                        (static_cast<uint64_t>(sorted[from] < key) + static_cast<uint64_t>(sorted[from] <= key));
             } else {
                 const auto range = std::equal_range(sorted + from, sorted + to, key);
                 rank = static_cast<uint64_t>(range.first - sorted) + static_cast<uint64_t>(range.second - sorted);
@@ -274,8 +276,11 @@ extern "C" pg_status pg_auroc(const pg_ranking* ranking, pg_auroc_counts* result
                 result->negatives = static_cast<int64_t>(negatives);
                 break;
             }
-            case 4: sum = twice_u<uint32_t>({score_source<uint32_t>(*ranking)}, 0, &result->positives, &result->negatives); break;
-            default: sum = twice_u<uint64_t>({score_source<uint64_t>(*ranking)}, 0, &result->positives, &result->negatives);
+            case 4:
+                sum = twice_u<uint32_t>({score_source<uint32_t>(*ranking)}, 0, &result->positives, &result->negatives);
+                break;
+            default:
+                sum = twice_u<uint64_t>({score_source<uint64_t>(*ranking)}, 0, &result->positives, &result->negatives);
         }
         result->twice_u_high = static_cast<uint64_t>(sum >> 64);
         result->twice_u_low = static_cast<uint64_t>(sum);

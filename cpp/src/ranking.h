@@ -83,7 +83,8 @@ void for_each_block(const ScoreSource<K>& source, int64_t begin, int64_t end, F 
         const int64_t m = std::min(kBlock, end - i);
         const char* p = source.data + i * source.stride;
         if (source.stride != source.item) {
-            for (int64_t j = 0; j < m; ++j) std::memcpy(gathered + j * source.item, p + j * source.stride, static_cast<size_t>(source.item));
+            for (int64_t j = 0; j < m; ++j)
+                std::memcpy(gathered + j * source.item, p + j * source.stride, static_cast<size_t>(source.item));
             p = gathered;
         }
         const K* block = reinterpret_cast<const K*>(p);
@@ -142,8 +143,9 @@ class Buckets {
         parallel_for(static_cast<int64_t>(parts), [&](int64_t c) {
             const Chunk& chunk = chunks[static_cast<size_t>(c)];
             uint32_t* mine = counts.data() + static_cast<size_t>(c) * slots;
-            for_each_block(*chunk.source, chunk.begin, chunk.end,
-                           [&](const K* keys, const uint64_t* labels, int64_t m, int64_t) { kernel.histogram(keys, labels, m, &map, mine); });
+            for_each_block(*chunk.source, chunk.begin, chunk.end, [&](const K* keys, const uint64_t* labels, int64_t m, int64_t) {
+                kernel.histogram(keys, labels, m, &map, mine);
+            });
         });
 
         classes_.assign(slots, 0);
@@ -170,20 +172,30 @@ class Buckets {
         constexpr uint64_t line = 64 / sizeof(K);
         for (size_t c = 0; c < parts; ++c)
             for (size_t s = c * slots; s < (c + 1) * slots; ++s)
-                if (next[s] == UINT64_MAX) next[s] = (uint64_t{1} << 63) | (moved + (c + 1) * line);
+                if (next[s] == UINT64_MAX) next[s] = (uint64_t{1} << 63) | ((moved / line + 1 + c) * line);
         const size_t places = static_cast<size_t>(moved) + (parts + 2) * line;
         keys_ = LargeBuffer(places * sizeof(K));
         if (weighted) weights_ = LargeBuffer(places * sizeof(double));
         parallel_for(static_cast<int64_t>(parts), [&](int64_t c) {
             const Chunk& chunk = chunks[static_cast<size_t>(c)];
             uint64_t* mine = next.data() + static_cast<size_t>(c) * slots;
-            for_each_block(*chunk.source, chunk.begin, chunk.end, [&](const K* keys, const uint64_t* labels, int64_t m, int64_t i) {
-                if (weighted)
-                    kernel.scatter_weighted(keys, chunk.source->weights + i, labels, m, &map, mine, keys_.template as<K>(),
-                                            weights_.template as<double>());
-                else
-                    kernel.scatter(keys, labels, m, &map, mine, keys_.template as<K>());
+            K* out = keys_.template as<K>();
+            if (weighted) {
+                for_each_block(*chunk.source, chunk.begin, chunk.end, [&](const K* keys, const uint64_t* labels, int64_t m, int64_t i) {
+                    kernel.scatter_weighted(keys, chunk.source->weights + i, labels, m, &map, mine, out, weights_.template as<double>());
+                });
+                return;
+            }
+            const std::vector<uint64_t> begin(mine, mine + slots);
+            const LargeBuffer lines(slots * 64);
+            for_each_block(*chunk.source, chunk.begin, chunk.end, [&](const K* keys, const uint64_t* labels, int64_t m, int64_t) {
+                kernel.scatter(keys, labels, m, &map, mine, begin.data(), lines.template as<K>(), out);
             });
+            for (size_t slot = 0; slot < slots; ++slot) {
+                if (mine[slot] >> 63) continue;
+                for (uint64_t k = std::max(begin[slot], mine[slot] / line * line); k < mine[slot]; ++k)
+                    out[k] = lines.template as<K>()[slot * line + k % line];
+            }
         });
         below_.assign(slots + 2, 0);
         for (size_t s = 0; s < slots; ++s) below_[s + 2] = below_[s] + classes_[s];
@@ -221,9 +233,7 @@ class Buckets {
     static constexpr int64_t kKeysPerBucket = 4096, kMostBuckets = 4096, kSamplesPerBucket = 16;
 
     K low(int64_t b) const { return b == 0 ? K{0} : starts_[static_cast<size_t>(b)]; }
-    K high(int64_t b) const {
-        return b + 1 == count() ? static_cast<K>(~K{0}) : static_cast<K>(starts_[static_cast<size_t>(b + 1)] - 1);
-    }
+    K high(int64_t b) const { return b + 1 == count() ? static_cast<K>(~K{0}) : static_cast<K>(starts_[static_cast<size_t>(b + 1)] - 1); }
     BucketMap<K> map() const { return {low_, range_, cells_.data(), cell_shift_}; }
 
     void build_map(const std::vector<ScoreSource<K>>& sources, int64_t total) {

@@ -34,8 +34,8 @@ pg_ranking ranking_of(const py::array& scores, const Bits& labels, bool bfloat16
 }
 
 py::object wide(uint64_t high, uint64_t low) {
-    return py::reinterpret_steal<py::object>(
-        PyNumber_Or(py::reinterpret_steal<py::object>(PyNumber_Lshift(py::int_(high).ptr(), py::int_(64).ptr())).ptr(), py::int_(low).ptr()));
+    return py::reinterpret_steal<py::object>(PyNumber_Or(
+        py::reinterpret_steal<py::object>(PyNumber_Lshift(py::int_(high).ptr(), py::int_(64).ptr())).ptr(), py::int_(low).ptr()));
 }
 
 py::object label_bits(const py::array& labels, const py::array& positive, const py::array& negative) {

@@ -1,37 +1,18 @@
 // Ranking: scores to keys, labels to bits, keys to buckets and ranks. A gather costs as much as the loads it replaces
 // on the machines measured, so tables are read one key at a time; what surrounds the table is left to the vectoriser.
 
-template <class K>
-struct KeySign;
-template <>
-struct KeySign<uint16_t> {
-    using Signed = int16_t;
-    static constexpr uint16_t top = 0x8000;
-};
-template <>
-struct KeySign<uint32_t> {
-    using Signed = int32_t;
-    static constexpr uint32_t top = 0x80000000u;
-};
-template <>
-struct KeySign<uint64_t> {
-    using Signed = int64_t;
-    static constexpr uint64_t top = 0x8000000000000000u;
-};
-
 // IEEE bits to keys: negative numbers reversed, positive ones above them, -0 as +0. Infinity is that of the format.
 template <class K, K Infinity>
 bool float_keys(const void* scores, int64_t n, K* PG_RESTRICT keys) {
-    using Signed = typename KeySign<K>::Signed;
-    constexpr K top = KeySign<K>::top;
+    constexpr K top = static_cast<K>(K{1} << (8 * sizeof(K) - 1));
     const K* PG_RESTRICT bits = static_cast<const K*>(scores);
     K most = 0;  // NaN has a magnitude above that of infinity
     for (int64_t i = 0; i < n; ++i) {
-        K u = bits[i];
-        u = u == top ? K{0} : u;
+        // masks instead of conditions: GCC 12 makes branches of those and then does not vectorise
+        const K u = static_cast<K>(bits[i] & static_cast<K>(K{0} - static_cast<K>(bits[i] != top)));
         const K magnitude = static_cast<K>(u & static_cast<K>(~top));
         most = magnitude > most ? magnitude : most;
-        keys[i] = static_cast<K>(u ^ static_cast<K>(static_cast<K>(static_cast<Signed>(u) < 0 ? static_cast<K>(~K{0}) : K{0}) | top));
+        keys[i] = static_cast<K>(u ^ static_cast<K>(static_cast<K>(K{0} - static_cast<K>(u >> (8 * sizeof(K) - 1))) | top));
     }
     return most <= Infinity;
 }
@@ -139,8 +120,12 @@ void rank_histogram(const K* keys, const uint64_t* labels, int64_t n, const Buck
 // Places with the top bit set do not advance: keys that are not wanted go there, without a branch to mispredict.
 constexpr uint64_t kPlace = ~(uint64_t{1} << 63);
 
+// Keys gather in one line a slot and leave a line at a time, so that the many streams cost one miss of cache and TLB a
+// line and not a key.
 template <class K>
-void rank_scatter(const K* keys, const uint64_t* labels, int64_t n, const BucketMap<K>* map, uint64_t* next, K* out) {
+void rank_scatter(const K* keys, const uint64_t* labels, int64_t n, const BucketMap<K>* map, uint64_t* next, const uint64_t* begin,
+                  K* lines, K* out) {
+    constexpr uint64_t line = 64 / sizeof(K);
     const BucketMap<K> local = *map;
     const K within = static_cast<K>((K{1} << local.cell_shift) - 1);
     K distance[64];
@@ -149,16 +134,26 @@ void rank_scatter(const K* keys, const uint64_t* labels, int64_t n, const Bucket
         map_distances(keys + i, m, local, distance);
         uint64_t word = labels[i >> 6];
         for (int64_t j = 0; j < m; ++j, word >>= 1) {
-            uint64_t& place = next[2 * bucket_of(distance[j], local.cells, local.cell_shift, within) + (word & 1)];
-            out[place & kPlace] = keys[i + j];
-            place += (place >> 63) ^ 1;
+            const uint64_t slot = 2 * bucket_of(distance[j], local.cells, local.cell_shift, within) + (word & 1);
+            const uint64_t place = next[slot];
+            next[slot] = place + ((place >> 63) ^ 1);
+            K* PG_RESTRICT mine = lines + slot * line;
+            mine[place & (line - 1)] = keys[i + j];
+            if ((place & (line - 1)) == line - 1) {
+                const uint64_t first = place - (line - 1);
+                if (first >= begin[slot]) {
+                    for (uint64_t k = 0; k < line; ++k) out[first + k] = mine[k];
+                } else {
+                    for (uint64_t k = begin[slot]; k <= place; ++k) out[k] = mine[k & (line - 1)];
+                }
+            }
         }
     }
 }
 
 template <class K>
-void rank_scatter_weighted(const K* keys, const double* weights, const uint64_t* labels, int64_t n, const BucketMap<K>* map,
-                           uint64_t* next, K* out, double* out_weights) {
+void rank_scatter_weighted(const K* keys, const double* weights, const uint64_t* labels, int64_t n, const BucketMap<K>* map, uint64_t* next,
+                           K* out, double* out_weights) {
     const BucketMap<K> local = *map;
     const K within = static_cast<K>((K{1} << local.cell_shift) - 1);
     K distance[64];

@@ -20,16 +20,19 @@ template <class K>
 struct PlacementKernels {
     // counts[2 * bucket + label] += 1; labels are bits, lowest first
     void (*histogram)(const K* keys, const uint64_t* labels, int64_t n, const BucketMap<K>* map, uint32_t* counts);
-    // out[next[2 * bucket + label]++] = key; a next whose top bit is set stays, the place of keys that are not wanted
-    void (*scatter)(const K* keys, const uint64_t* labels, int64_t n, const BucketMap<K>* map, uint64_t* next, K* out);
-    // the same, and weights along
+    // out[next[2 * bucket + label]++] = key, through lines, 64 bytes a slot, of which the caller writes out what is left
+    // between begin and next; a next whose top bit is set stays, and is a multiple of a line: that of keys not wanted
+    void (*scatter)(const K* keys, const uint64_t* labels, int64_t n, const BucketMap<K>* map, uint64_t* next, const uint64_t* begin,
+                    K* lines, K* out);
+    // the same with weights along, without lines
     void (*scatter_weighted)(const K* keys, const double* weights, const uint64_t* labels, int64_t n, const BucketMap<K>* map,
                              uint64_t* next, K* out, double* out_weights);
     void (*bounds)(const K* keys, int64_t n, K* low, K* high);
     // sum of twice_rank[key - low]
     uint64_t (*exact_ranks)(const K* keys, int64_t n, K low, const uint32_t* twice_rank);
     // sum of twice_rank[(key - low) >> shift] where its top bit is clear; the other keys are appended to unresolved
-    uint64_t (*cell_ranks)(const K* keys, int64_t n, K low, int shift, const uint32_t* twice_rank, K* unresolved, int64_t* unresolved_count);
+    uint64_t (*cell_ranks)(const K* keys, int64_t n, K low, int shift, const uint32_t* twice_rank, K* unresolved,
+                           int64_t* unresolved_count);
 };
 
 struct RankingKernels {
