@@ -50,6 +50,8 @@ int key_bytes(pg_score_dtype dtype);
 int64_t item_bytes(pg_score_dtype dtype);
 void require_ranking(const pg_ranking* ranking);
 [[noreturn]] void throw_nan_scores();
+// counts[2 key + label] of scores of one or two bytes; of one byte, the key is the byte, biased where it is signed
+void narrow_counts(const pg_ranking& r, std::vector<uint64_t>& counts);
 
 template <class K>
 const PlacementKernels<K>& placement() {

@@ -1,5 +1,8 @@
 // Ranking on one vector of scores and one of label bits.
+#include <pybind11/stl.h>
+
 #include <cstring>
+#include <optional>
 
 #include "bindings.h"
 
@@ -66,9 +69,63 @@ py::tuple auroc(const py::array& scores, const Bits& labels, bool bfloat16) {
     return py::make_tuple(wide(counts.twice_u_high, counts.twice_u_low), counts.positives, counts.negatives);
 }
 
+using Weights = py::array_t<double, py::array::c_style>;
+
+const double* weights_of(const std::optional<Weights>& weights, const py::array& scores) {
+    if (!weights) return nullptr;
+    if (weights->ndim() != 1 || weights->shape(0) != scores.shape(0)) throw py::value_error("weights must be one a score");
+    return weights->data();
+}
+
+py::tuple curve(const py::array& scores, const Bits& labels, const std::optional<Weights>& weights, pg_curve_drop drop, bool bfloat16) {
+    const pg_ranking ranking = ranking_of(scores, labels, bfloat16);
+    const double* w = weights_of(weights, scores);
+    pg_curve* made = nullptr;
+    released([&] { return pg_curve_new(&ranking, w, drop, &made); });
+    // the arrays look into the curve, which goes with the last of them
+    const py::capsule owner(made, [](void* c) { pg_curve_free(static_cast<pg_curve*>(c)); });
+    int64_t n = 0;
+    const double *thresholds = nullptr, *positives = nullptr, *negatives = nullptr;
+    check(pg_curve_points(made, &n, &thresholds, &positives, &negatives));
+    const auto view = [&](const double* p) { return py::array_t<double>(n, p, owner); };
+    return py::make_tuple(view(negatives), view(positives), view(thresholds));
+}
+
+double average_precision(const py::array& scores, const Bits& labels, const std::optional<Weights>& weights, bool bfloat16) {
+    const pg_ranking ranking = ranking_of(scores, labels, bfloat16);
+    const double* w = weights_of(weights, scores);
+    double result = 0;
+    released([&] { return pg_average_precision(&ranking, w, &result); });
+    return result;
+}
+
+double weighted_auroc(const py::array& scores, const Bits& labels, const Weights& weights, bool bfloat16) {
+    const pg_ranking ranking = ranking_of(scores, labels, bfloat16);
+    const double* w = weights_of(weights, scores);
+    double result = 0;
+    released([&] { return pg_weighted_auroc(&ranking, w, &result); });
+    return result;
+}
+
+py::tuple delong(const py::array& scores, const Bits& labels, bool bfloat16) {
+    const pg_ranking ranking = ranking_of(scores, labels, bfloat16);
+    pg_delong_sums sums{};
+    released([&] { return pg_delong(&ranking, &sums); });
+    return py::make_tuple(wide(sums.twice_u[1], sums.twice_u[0]), wide(sums.positive_squares[1], sums.positive_squares[0]),
+                          wide(sums.negative_squares[1], sums.negative_squares[0]), sums.positives, sums.negatives);
+}
+
 }  // namespace
 
 void register_ranking(py::module_& m) {
+    py::enum_<pg_curve_drop>(m, "CurveDrop")
+        .value("none", PG_CURVE_DROP_NONE)
+        .value("equal_steps", PG_CURVE_DROP_EQUAL_STEPS)
+        .value("same_positives", PG_CURVE_DROP_SAME_POSITIVES);
+    m.def("curve", &curve, py::arg("scores"), py::arg("labels"), py::arg("weights"), py::arg("drop"), py::arg("bfloat16") = false);
+    m.def("average_precision", &average_precision, py::arg("scores"), py::arg("labels"), py::arg("weights"), py::arg("bfloat16") = false);
+    m.def("weighted_auroc", &weighted_auroc, py::arg("scores"), py::arg("labels"), py::arg("weights"), py::arg("bfloat16") = false);
+    m.def("delong", &delong, py::arg("scores"), py::arg("labels"), py::arg("bfloat16") = false);
     m.def("label_bits", &label_bits, py::arg("labels"), py::arg("positive"), py::arg("negative"));
     m.def("auroc", &auroc, py::arg("scores"), py::arg("labels"), py::arg("bfloat16") = false);
 }

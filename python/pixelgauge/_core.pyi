@@ -72,3 +72,25 @@ def ms_ssim(
 ) -> _Float64Array: ...
 def label_bits(labels: _Images, positive: _Images, negative: _Images) -> npt.NDArray[np.uint64] | None: ...
 def auroc(scores: _Images, labels: npt.NDArray[np.uint64], bfloat16: bool = False) -> tuple[int, int, int]: ...
+
+class CurveDrop(enum.Enum):
+    none: int
+    equal_steps: int
+    same_positives: int
+
+def curve(
+    scores: _Images,
+    labels: npt.NDArray[np.uint64],
+    weights: _Float64Array | None,
+    drop: CurveDrop,
+    bfloat16: bool = False,
+) -> tuple[_Float64Array, _Float64Array, _Float64Array]: ...
+def average_precision(
+    scores: _Images, labels: npt.NDArray[np.uint64], weights: _Float64Array | None, bfloat16: bool = False
+) -> float: ...
+def weighted_auroc(
+    scores: _Images, labels: npt.NDArray[np.uint64], weights: _Float64Array, bfloat16: bool = False
+) -> float: ...
+def delong(
+    scores: _Images, labels: npt.NDArray[np.uint64], bfloat16: bool = False
+) -> tuple[int, int, int, int, int]: ...

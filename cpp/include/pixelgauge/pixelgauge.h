@@ -168,6 +168,33 @@ typedef struct pg_auroc_counts {
 
 PG_API pg_status pg_auroc(const pg_ranking* ranking, pg_auroc_counts* result);
 
+/* Weights are one float64 a sample, finite and not negative. */
+PG_API pg_status pg_weighted_auroc(const pg_ranking* ranking, const double* weights, double* result);
+
+/* Mean over positives of the precision at their score, ties together. weights may be NULL. */
+PG_API pg_status pg_average_precision(const pg_ranking* ranking, const double* weights, double* result);
+
+/* Points of the curves: one a distinct score, highest first, with the positives and negatives (or their weights) at or
+ * above it. The first and the last point always stay. */
+typedef enum pg_curve_drop {
+    PG_CURVE_DROP_NONE = 0,
+    PG_CURVE_DROP_EQUAL_STEPS = 1,   /* points with the same step before and after: scikit-learn's roc_curve */
+    PG_CURVE_DROP_SAME_POSITIVES = 2 /* points amid a run of negatives: its precision_recall_curve and det_curve */
+} pg_curve_drop;
+typedef struct pg_curve pg_curve;
+PG_API pg_status pg_curve_new(const pg_ranking* ranking, const double* weights, pg_curve_drop drop, pg_curve** curve);
+PG_API pg_status pg_curve_points(const pg_curve* curve, int64_t* count, const double** thresholds, const double** positives,
+                                 const double** negatives);
+PG_API void pg_curve_free(pg_curve* curve);
+
+/* DeLong's sums in 128 bits, low word first: twice U, and the sums of the squares of twice the placements: of each
+ * positive among the negatives, of each negative among the positives above it. */
+typedef struct pg_delong_sums {
+    uint64_t twice_u[2], positive_squares[2], negative_squares[2];
+    int64_t positives, negatives;
+} pg_delong_sums;
+PG_API pg_status pg_delong(const pg_ranking* ranking, pg_delong_sums* result);
+
 #ifdef __cplusplus
 }
 #endif
