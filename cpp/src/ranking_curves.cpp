@@ -317,16 +317,18 @@ void build_curve(const pg_ranking& r, const double* weights, pg_curve_drop drop,
         part.any = true;
         part.first = groups.front();
         part.last = groups.back();
+        // Counted from the bucket's top: what lies above is added when the parts are joined, so that the points of a run
+        // without positives (or negatives) keep exactly one value across buckets, weighted or not.
+        const bool top = positives == 0 && negatives == 0;
+        W positive = 0, negative = 0;
         for (size_t g = 0; g < groups.size(); ++g) {
-            positives += groups[g].positive;
-            negatives += groups[g].negative;
-            // the first of all points stays, and that of a bucket may be it; the last waits for the next bucket
-            if (g + 1 < groups.size() && (positives + negatives > groups[g].positive + groups[g].negative || g > 0) &&
-                !stays(groups[g], groups[g + 1]))
-                continue;
+            positive += groups[g].positive;
+            negative += groups[g].negative;
+            // the very first point stays; the last of a bucket waits for the next bucket
+            if (g + 1 < groups.size() && !(top && g == 0) && !stays(groups[g], groups[g + 1])) continue;
             part.thresholds.push_back(ranking.score(groups[g].key));
-            part.positives.push_back(static_cast<double>(positives));
-            part.negatives.push_back(static_cast<double>(negatives));
+            part.positives.push_back(static_cast<double>(positive));
+            part.negatives.push_back(static_cast<double>(negative));
         }
     });
     size_t total = 0;
@@ -347,15 +349,19 @@ void build_curve(const pg_ranking& r, const double* weights, pg_curve_drop drop,
     curve.thresholds.reserve(total);
     curve.positives.reserve(total);
     curve.negatives.reserve(total);
+    double positives = 0, negatives = 0;
     for (size_t i = 0; i < parts.size(); ++i) {
-        const auto append = [&](std::vector<double>& to, const std::vector<double>& from) {
-            to.insert(to.end(), from.begin(), from.end() - drop_last[i]);
-        };
-        if (!parts[i].any) continue;
-        append(curve.thresholds, parts[i].thresholds);
-        append(curve.positives, parts[i].positives);
-        append(curve.negatives, parts[i].negatives);
-        parts[i] = {};
+        Part& part = parts[i];
+        if (!part.any) continue;
+        const size_t points = part.thresholds.size() - static_cast<size_t>(drop_last[i]);
+        for (size_t k = 0; k < points; ++k) {
+            curve.thresholds.push_back(part.thresholds[k]);
+            curve.positives.push_back(positives + part.positives[k]);
+            curve.negatives.push_back(negatives + part.negatives[k]);
+        }
+        positives += part.positives.back();
+        negatives += part.negatives.back();
+        part = {};
     }
 }
 

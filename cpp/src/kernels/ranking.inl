@@ -83,7 +83,7 @@ bool label_bits(const void* labels, int64_t n, const uint64_t* positive, const u
     if (i < n) {
         L rest[64];
         for (int j = 0; j < 64; ++j) rest[j] = i + j < n ? p[i + j] : no;
-        bits[i >> 6] = label_word(rest, yes, yes2, no, no2, &other);
+        bits[i >> 6] = label_word(rest, yes, yes2, no, no2, &other) & ((uint64_t{1} << (n - i)) - 1);
     }
     return other == 0;
 }
