@@ -195,7 +195,7 @@ Wide twice_u(const std::vector<ScoreSource<K>>& sources, int depth, int64_t* pos
                 continue;
             }
             const int64_t smalls = std::min(b.positives, b.negatives), keys = b.positives + b.negatives;
-            if (smalls >= (int64_t{1} << 29) || (keys > (1 << 17) && b.high - b.low >= (1u << 18))) {
+            if (smalls >= (int64_t{1} << 29) || (keys > (1 << 18) && b.high - b.low >= (1u << 18))) {
                 if (depth < 8) {
                     again[static_cast<size_t>(i)] = 1;
                     continue;

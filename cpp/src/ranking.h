@@ -231,8 +231,8 @@ class Buckets {
 
   private:
     static constexpr uint64_t kSkipped = UINT64_MAX;
-    // About 4096 keys a bucket fill 16 to 32 KB, L1; more than 8192 buckets would write to too many streams at once.
-    static constexpr int64_t kKeysPerBucket = 4096, kMostBuckets = 4096, kSamplesPerBucket = 16;
+    // Measured at 1e7 float32 scores: 16384 keys a bucket 12.3 ns a score, 4096 keys 16.4, 65536 keys and no lines 14.5.
+    static constexpr int64_t kKeysPerBucket = 16384, kMostBuckets = 4096, kSamplesPerBucket = 16;
 
     K low(int64_t b) const { return b == 0 ? K{0} : starts_[static_cast<size_t>(b)]; }
     K high(int64_t b) const { return b + 1 == count() ? static_cast<K>(~K{0}) : static_cast<K>(starts_[static_cast<size_t>(b + 1)] - 1); }

@@ -195,6 +195,10 @@ typedef struct pg_delong_sums {
 } pg_delong_sums;
 PG_API pg_status pg_delong(const pg_ranking* ranking, pg_delong_sums* result);
 
+/* Connected regions (8 neighbours) of contiguous masks, nonzero inside: labels 1.. per image in the order of their first
+ * pixels, 0 outside; regions[count] says how many. */
+PG_API pg_status pg_label_regions(const uint8_t* masks, int64_t count, int64_t height, int64_t width, int32_t* labels, int64_t* regions);
+
 #ifdef __cplusplus
 }
 #endif

@@ -88,32 +88,51 @@ bool label_bits(const void* labels, int64_t n, const uint64_t* positive, const u
     return other == 0;
 }
 
-// Distances from the map's low end, clamped; blocks of 64 so that they stay in registers and L1.
+// slots[j] = 2 * bucket + label of up to 64 keys.
 template <class K>
-PG_INLINE void map_distances(const K* PG_RESTRICT keys, int64_t m, const BucketMap<K>& map, K* PG_RESTRICT distance) {
+PG_INLINE void map_slots(const K* PG_RESTRICT keys, uint64_t word, int64_t m, const BucketMap<K>& map, uint32_t* PG_RESTRICT slots) {
+    const K within = static_cast<K>((K{1} << map.cell_shift) - 1);
+    K distance[64];
     for (int64_t j = 0; j < m; ++j) {
         const K above = keys[j] > map.low ? static_cast<K>(keys[j] - map.low) : K{0};
         distance[j] = above < map.range ? above : map.range;
     }
+    for (int64_t j = 0; j < m; ++j, word >>= 1) {
+        const uint32_t entry = map.cells[distance[j] >> map.cell_shift];
+        const uint32_t bucket = (entry >> 6) + static_cast<uint32_t>((distance[j] & within) >> (entry & 63));
+        slots[j] = 2 * bucket + static_cast<uint32_t>(word & 1);
+    }
 }
 
-template <class K>
-PG_INLINE uint64_t bucket_of(K distance, const uint32_t* cells, int cell_shift, K within) {
-    const uint32_t entry = cells[distance >> cell_shift];
-    return (entry >> 6) + ((distance & within) >> (entry & 63));
+#if defined(__AVX512F__)
+// The look-up is one gather: 16 keys at a time from their bits to their slots.
+template <>
+PG_INLINE void map_slots<uint32_t>(const uint32_t* PG_RESTRICT keys, uint64_t word, int64_t m, const BucketMap<uint32_t>& map,
+                                   uint32_t* PG_RESTRICT slots) {
+    const __m512i low = _mm512_set1_epi32(static_cast<int>(map.low)), range = _mm512_set1_epi32(static_cast<int>(map.range));
+    const __m512i within = _mm512_set1_epi32(static_cast<int>((uint32_t{1} << map.cell_shift) - 1));
+    const __m512i shift_mask = _mm512_set1_epi32(63), one = _mm512_set1_epi32(1);
+    const __m128i cell_shift = _mm_cvtsi32_si128(map.cell_shift);
+    for (int64_t j = 0; j < m; j += 16, word >>= 16) {
+        const __mmask16 valid = m - j >= 16 ? static_cast<__mmask16>(0xffff) : static_cast<__mmask16>((1u << (m - j)) - 1);
+        const __m512i key = _mm512_maskz_loadu_epi32(valid, keys + j);
+        const __m512i distance = _mm512_min_epu32(_mm512_sub_epi32(_mm512_max_epu32(key, low), low), range);
+        const __m512i entry = _mm512_i32gather_epi32(_mm512_srl_epi32(distance, cell_shift), map.cells, 4);
+        const __m512i piece = _mm512_srlv_epi32(_mm512_and_si512(distance, within), _mm512_and_si512(entry, shift_mask));
+        const __m512i bucket = _mm512_add_epi32(_mm512_srli_epi32(entry, 6), piece);
+        const __m512i twice = _mm512_add_epi32(bucket, bucket);
+        _mm512_mask_storeu_epi32(slots + j, valid, _mm512_mask_add_epi32(twice, static_cast<__mmask16>(word), twice, one));
+    }
 }
+#endif
 
 template <class K>
 void rank_histogram(const K* keys, const uint64_t* labels, int64_t n, const BucketMap<K>* map, uint32_t* counts) {
-    const BucketMap<K> local = *map;
-    const K within = static_cast<K>((K{1} << local.cell_shift) - 1);
-    K distance[64];
+    uint32_t slots[64];
     for (int64_t i = 0; i < n; i += 64) {
         const int64_t m = n - i < 64 ? n - i : 64;
-        map_distances(keys + i, m, local, distance);
-        uint64_t word = labels[i >> 6];
-        for (int64_t j = 0; j < m; ++j, word >>= 1)
-            ++counts[2 * bucket_of(distance[j], local.cells, local.cell_shift, within) + (word & 1)];
+        map_slots(keys + i, labels[i >> 6], m, *map, slots);
+        for (int64_t j = 0; j < m; ++j) ++counts[slots[j]];
     }
 }
 
@@ -126,15 +145,12 @@ template <class K>
 void rank_scatter(const K* keys, const uint64_t* labels, int64_t n, const BucketMap<K>* map, uint64_t* next, const uint64_t* begin,
                   K* lines, K* out) {
     constexpr uint64_t line = 64 / sizeof(K);
-    const BucketMap<K> local = *map;
-    const K within = static_cast<K>((K{1} << local.cell_shift) - 1);
-    K distance[64];
+    uint32_t slots[64];
     for (int64_t i = 0; i < n; i += 64) {
         const int64_t m = n - i < 64 ? n - i : 64;
-        map_distances(keys + i, m, local, distance);
-        uint64_t word = labels[i >> 6];
-        for (int64_t j = 0; j < m; ++j, word >>= 1) {
-            const uint64_t slot = 2 * bucket_of(distance[j], local.cells, local.cell_shift, within) + (word & 1);
+        map_slots(keys + i, labels[i >> 6], m, *map, slots);
+        for (int64_t j = 0; j < m; ++j) {
+            const uint64_t slot = slots[j];
             const uint64_t place = next[slot];
             next[slot] = place + ((place >> 63) ^ 1);
             K* PG_RESTRICT mine = lines + slot * line;
@@ -154,15 +170,12 @@ void rank_scatter(const K* keys, const uint64_t* labels, int64_t n, const Bucket
 template <class K>
 void rank_scatter_weighted(const K* keys, const double* weights, const uint64_t* labels, int64_t n, const BucketMap<K>* map, uint64_t* next,
                            K* out, double* out_weights) {
-    const BucketMap<K> local = *map;
-    const K within = static_cast<K>((K{1} << local.cell_shift) - 1);
-    K distance[64];
+    uint32_t slots[64];
     for (int64_t i = 0; i < n; i += 64) {
         const int64_t m = n - i < 64 ? n - i : 64;
-        map_distances(keys + i, m, local, distance);
-        uint64_t word = labels[i >> 6];
-        for (int64_t j = 0; j < m; ++j, word >>= 1) {
-            uint64_t& place = next[2 * bucket_of(distance[j], local.cells, local.cell_shift, within) + (word & 1)];
+        map_slots(keys + i, labels[i >> 6], m, *map, slots);
+        for (int64_t j = 0; j < m; ++j) {
+            uint64_t& place = next[slots[j]];
             out_weights[place & kPlace] = weights[i + j];
             out[place & kPlace] = keys[i + j];
             place += (place >> 63) ^ 1;
