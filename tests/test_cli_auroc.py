@@ -7,9 +7,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
-
 import pixelgauge
+import pytest
 from pixelgauge.cli import main
 
 pytestmark = pytest.mark.cli
@@ -55,7 +54,18 @@ def test_formats(tmp_path: Path, capsys: pytest.CaptureFixture[str], extension: 
 def test_text_labels_bootstrap_and_threshold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "t.csv"
     path.write_text("truth,p\n" + "\n".join(f"{'ill' if y else 'well'},{s}" for y, s in zip(Y, S, strict=True)))
-    arguments = ["--label", "truth", "--score", "p", "--pos-label", "ill", "--interval", "bootstrap", "--threshold", "0.35"]
+    arguments = [
+        "--label",
+        "truth",
+        "--score",
+        "p",
+        "--pos-label",
+        "ill",
+        "--interval",
+        "bootstrap",
+        "--threshold",
+        "0.35",
+    ]
     assert main(["auroc", str(path), *arguments]) == 0
     out = capsys.readouterr().out
     assert "sensitivity                1.0" in out

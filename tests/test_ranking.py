@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pytest
-
 import pixelgauge
+import pytest
 from pixelgauge import _core
 
 sklearn_metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn, the test oracle, is not installed")
@@ -16,7 +15,7 @@ RNG = np.random.default_rng(20240)
 
 
 @pytest.fixture
-def _restored() -> Iterator[None]:
+def restored() -> Iterator[None]:
     isa, threads = _core.isa(), _core.get_num_threads()
     yield
     _core.set_isa(isa)
@@ -94,7 +93,7 @@ def test_every_dtype_equals_pair_counting(dtype: str) -> None:
 @pytest.mark.property
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_large_samples_on_every_isa_and_thread_count(kind: str, dtype: str, _restored: None) -> None:
+def test_large_samples_on_every_isa_and_thread_count(kind: str, dtype: str, restored: None) -> None:
     y, x = sample(kind, 150_000, prevalence=0.1)
     with np.errstate(over="ignore"):
         scores = x.astype(dtype)

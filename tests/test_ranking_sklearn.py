@@ -5,9 +5,8 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-import pytest
-
 import pixelgauge
+import pytest
 
 sk = pytest.importorskip("sklearn.metrics", reason="scikit-learn, the test oracle, is not installed")
 pytestmark = pytest.mark.parity

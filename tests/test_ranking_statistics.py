@@ -7,9 +7,8 @@ import tracemalloc
 from pathlib import Path
 
 import numpy as np
-import pytest
-
 import pixelgauge
+import pytest
 from pixelgauge import Confusion, RankingHistogram, _core
 from pixelgauge import out_of_core as module_out_of_core
 
@@ -270,7 +269,7 @@ def test_out_of_core_stays_within_its_budget(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert value == expected
-    # NumPy's memory, which tracemalloc sees; the kernel's copy of held keys, 8 of 20 bytes of half the budget, it does not
+    # tracemalloc sees NumPy's memory but not the kernel's copy of the held keys: 8 of 20 bytes of half the budget
     assert peak + (32 << 20) // 2 * 8 // 20 <= 32 << 20
 
 

@@ -74,9 +74,9 @@ def label_bits(labels: _Images, positive: _Images, negative: _Images) -> npt.NDA
 def auroc(scores: _Images, labels: npt.NDArray[np.uint64], bfloat16: bool = False) -> tuple[int, int, int]: ...
 
 class CurveDrop(enum.Enum):
-    none: int
-    equal_steps: int
-    same_positives: int
+    none = 0
+    equal_steps = 1
+    same_positives = 2
 
 def curve(
     scores: _Images,

@@ -12,8 +12,8 @@ def aupro(masks: object, maps: object, *, max_fpr: float = 0.3) -> float:
     """Area under the per-region overlap curve up to a false positive rate, divided by that rate.
 
     The overlap of a threshold is the share of each connected region (eight neighbours) at or above it, averaged over
-    all regions of all images; the false positive rate is over all normal pixels. The curve starts at (0, 0), has a point
-    a distinct score and is linear between them, also at the cut.
+    all regions of all images; the false positive rate is over all normal pixels. The curve starts at (0, 0), has one
+    point a distinct score and is linear between them, also at the cut.
 
     Parameters
     ----------
@@ -67,7 +67,9 @@ def aupro(masks: object, maps: object, *, max_fpr: float = 0.3) -> float:
     labels, regions = _core.label_regions(anomalous.view(np.uint8))
     kept_anomalous = anomalous & (scores >= cut)
     offsets = np.concatenate(([0], np.cumsum(regions)))
-    areas = np.concatenate([np.bincount(part.ravel(), minlength=n + 1)[1:] for part, n in zip(labels, regions, strict=True)])
+    areas = np.concatenate(
+        [np.bincount(part.ravel(), minlength=n + 1)[1:] for part, n in zip(labels, regions, strict=True)]
+    )
     images = np.repeat(np.arange(len(labels)), kept_anomalous.sum(axis=(1, 2)))
     region_of_pixel = offsets[images] + labels[kept_anomalous] - 1
     above = normal[normal >= cut]

@@ -101,7 +101,9 @@ class RankingHistogram:
         scores = column(score_array(y_score), "y_score")
         kind, binary = target_type(labels)
         if binary is None or not set(binary.classes.tolist()) <= {0, 1}:
-            raise ValueError(f"y_true must hold 0 and 1 only, not {kind if binary is None else binary.classes.tolist()}")
+            raise ValueError(
+                f"y_true must hold 0 and 1 only, not {kind if binary is None else binary.classes.tolist()}"
+            )
         labels = column(labels, "y_true")
         check_lengths(y_true=labels, y_score=scores)
         values = scores.astype(np.float64)
@@ -192,11 +194,13 @@ class RankingHistogram:
         first, last = self._edges[0], self._edges[-1]
         span = (last - first) or max(1.0, abs(first))
         outer = np.concatenate(([first - span], self._edges, [last + span]))
-        edges = [np.linspace(a, b, max(1, k), endpoint=False) for a, b, k in zip(outer[:-1], outer[1:], parts, strict=True)]
+        edges = [
+            np.linspace(a, b, max(1, k), endpoint=False) for a, b, k in zip(outer[:-1], outer[1:], parts, strict=True)
+        ]
         return RankingHistogram(np.unique(np.concatenate((*edges, [outer[-1]] if parts[-1] > 1 else [last]))))
 
     def to_bytes(self) -> bytes:
-        """The whole state, for :meth:`from_bytes` anywhere."""
+        """Write the whole state, for :meth:`from_bytes` anywhere."""
         buffer = io.BytesIO()
         np.savez_compressed(buffer, edges=self._edges, counts=self._counts)
         return buffer.getvalue()

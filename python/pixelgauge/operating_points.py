@@ -1,4 +1,4 @@
-"""Figures at one threshold: confusion figures, the false positive rate at a required sensitivity, the best threshold."""
+"""Figures at one threshold: confusion figures, the false positive rate at a sensitivity, the best threshold."""
 
 from __future__ import annotations
 
@@ -210,7 +210,9 @@ def best_threshold(
         scale = np.sqrt(called * (total - called))
         merit = np.divide(tp * negatives - fp * positives, scale, out=np.zeros_like(scale), where=scale > 0)
     else:
-        raise ValueError(f"criterion={criterion!r} is not known: use youden, f1, mcc, accuracy, balanced_accuracy, closest")
+        raise ValueError(
+            f"criterion={criterion!r} is not known: use youden, f1, mcc, accuracy, balanced_accuracy, closest"
+        )
     return float(thresholds[np.argmax(merit)])
 
 
@@ -225,9 +227,7 @@ def _two_class_roc(
         truth = np.unpackbits(bits.view(np.uint8), bitorder="little", count=len(scores)).view(np.bool_)
         if not weights[truth].any() or not weights[~truth].any():
             raise ValueError("Only one class in y_true has weight: there is nothing to trade off")
-    return roc_curve(
-        y_true, y_score, pos_label=pos_label, sample_weight=sample_weight, drop_intermediate=False
-    )
+    return roc_curve(y_true, y_score, pos_label=pos_label, sample_weight=sample_weight, drop_intermediate=False)
 
 
 def _ratio(numerator: float, denominator: float) -> float:

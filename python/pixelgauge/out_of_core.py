@@ -107,7 +107,8 @@ def _npy_chunks(labels: Path, scores: Path, rows: int) -> Chunks:
         opened.append((path, shape[0], dtype, offset))
     if opened[0][1] != opened[1][1]:
         raise ValueError(
-            f"Found input variables with inconsistent numbers of samples: {labels} {opened[0][1]}, {scores} {opened[1][1]}"
+            "Found input variables with inconsistent numbers of samples: "
+            f"{labels} {opened[0][1]}, {scores} {opened[1][1]}"
         )
 
     def chunks() -> Iterator[tuple[Array, Array]]:
@@ -190,12 +191,12 @@ def _selected(chunks: Chunks, low: int, high: int) -> Iterator[tuple[Array, Arra
 
 
 def _twice_u(chunks: Chunks, low: int, high: int, held: int, below: int) -> tuple[int, int]:
-    """2 #{negative < positive} + #{equal} of positives with keys in [low, high], given the negatives below; and those in it."""
+    """Add up 2 #{negative < positive} + #{equal} over the positives in [low, high]; also count the negatives there."""
     shift = max(0, (high - low).bit_length() - 16)
     counts: Array = np.zeros((_BINS, 2), np.int64)
     for truth, keys in _selected(chunks, low, high):
-        cell = ((keys - np.uint64(low)) >> np.uint64(shift)).astype(np.int64)
-        counts += np.bincount(2 * cell + truth, minlength=2 * _BINS).reshape(_BINS, 2)
+        cells = ((keys - np.uint64(low)) >> np.uint64(shift)).astype(np.int64)
+        counts += np.bincount(2 * cells + truth, minlength=2 * _BINS).reshape(_BINS, 2)
     total = 0
     first = below
     group: list[int] = []
@@ -219,8 +220,9 @@ def _twice_u(chunks: Chunks, low: int, high: int, held: int, below: int) -> tupl
         group.clear()
         group_rows = 0
 
-    for cell in np.flatnonzero(counts.any(axis=1)).tolist():
-        n, p = counts[cell].tolist()
+    occupied: list[int] = np.flatnonzero(counts.any(axis=1)).tolist()
+    for cell in occupied:
+        n, p = (int(count) for count in counts[cell])
         pure = n == 0 or p == 0
         if pure and group and group_rows + n + p <= held:  # rather than a pass of its own for what follows
             group.append(cell)

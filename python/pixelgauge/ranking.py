@@ -46,8 +46,8 @@ def roc_auc_score(
 ) -> float | Float64Array:
     """Area under the ROC curve, with scikit-learn's contract.
 
-    Without weights it is exact: (2 #{negative < positive} + #{negative = positive}) / (2 P N), counted in integers of 128
-    bits and rounded once.
+    Without weights it is exact: (2 #{negative < positive} + #{negative = positive}) / (2 P N), counted in 128-bit
+    integers and rounded once.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ def roc_auc_score(
         (N,) labels: booleans, integers or strings; of two classes, the greater is positive. (N, K) zeros and ones are
         multilabel.
     y_score : array_like
-        (N,) scores, or (N, K) for multiclass (probabilities that sum to one) and multilabel: float16, bfloat16, float32,
-        float64 or integers, compared in their own dtype. No sigmoid is ever applied. Infinities are ordinary scores.
+        (N,) scores, or (N, K) for multiclass (probabilities that sum to one) and multilabel: float16, bfloat16,
+        float32, float64 or integers, compared in their own dtype. No sigmoid is ever applied. Infinities are ordinary scores.
     average : {"macro", "micro", "weighted", "samples", None}, default "macro"
         How (N, K) scores become one number; None gives one a column. Ignored where labels are binary.
     sample_weight : (N,) array_like, optional
@@ -214,7 +214,7 @@ def det_curve(
     sample_weight: object = None,
     drop_intermediate: bool = False,
 ) -> Curve:
-    """Detection error trade-off: false negatives against false positives, with scikit-learn's contract.
+    """Trade off detection errors: false negatives against false positives, with scikit-learn's contract.
 
     Parameters
     ----------
@@ -389,7 +389,7 @@ def _sized(array: object) -> Any:
 
 
 def _with_positive(binary: BinaryLabels, y: Array, pos_label: Any) -> BinaryLabels:
-    """The same labels with another class as the positive one."""
+    """Make another class the positive one."""
     if len(binary.classes) == 2 and binary.classes[1] == pos_label:
         return binary
     return BinaryLabels(pack(column(y, "y_true") == pos_label), binary.count, binary.classes)
@@ -470,7 +470,9 @@ def _averaged(
     column_weights: Array | None = None
     if average == "micro":
         repeated = None if weights is None else np.repeat(weights, y.shape[1])
-        return metric(pack(np.ascontiguousarray(y).ravel() != 0), scores_of(np.ascontiguousarray(scores).ravel()), repeated)
+        return metric(
+            pack(np.ascontiguousarray(y).ravel() != 0), scores_of(np.ascontiguousarray(scores).ravel()), repeated
+        )
     if average == "weighted":
         column_weights = (y != 0).sum(axis=0) if weights is None else weights @ (y != 0)
         if np.isclose(column_weights.sum(), 0):
@@ -524,9 +526,7 @@ def _multiclass_auroc(
     for a, b in combinations(present.tolist(), 2):
         of_pair = (codes == a) | (codes == b)
         of_a = codes[of_pair] == a
-        both = [
-            _binary_auroc(pack(truth), scores_of(scores[of_pair, k]), None) for truth, k in ((of_a, a), (~of_a, b))
-        ]
+        both = [_binary_auroc(pack(truth), scores_of(scores[of_pair, k]), None) for truth, k in ((of_a, a), (~of_a, b))]
         pair_scores.append(sum(both) / 2)
         prevalence.append(of_pair.mean())
     return float(np.average(pair_scores, weights=prevalence if average == "weighted" else None))

@@ -120,7 +120,7 @@ def label_array(y_true: object, name: str = "y_true") -> Array:
 
 
 def _spellings(value: Any, dtype: np.dtype[Any]) -> Array:
-    """The two bit patterns that are this label: only floating zero has two."""
+    """List the two bit patterns that are this label: only floating zero has two."""
     both = np.array([value, value], dtype)
     if dtype.kind == "f" and value == 0:
         both[1] = -0.0
@@ -170,7 +170,9 @@ def binary_labels(labels: Array, name: str = "y_true") -> BinaryLabels | None:
         if not np.isfinite(values).all():
             raise ValueError(f"{name} holds infinity: labels must be finite")
         if (values != np.floor(values)).any():
-            raise ValueError(f"continuous format is not supported: {name} holds {values[values != np.floor(values)][0]}")
+            raise ValueError(
+                f"continuous format is not supported: {name} holds {values[values != np.floor(values)][0]}"
+            )
     # a single class is positive where its label is one, as scikit-learn has it
     if second is None:
         bits = _bits_of(labels, first, first) if first == 1 else pack(np.zeros(len(labels), np.uint8))
@@ -180,7 +182,7 @@ def binary_labels(labels: Array, name: str = "y_true") -> BinaryLabels | None:
 
 
 def target_type(labels: Array, name: str = "y_true") -> tuple[TargetType, BinaryLabels | None]:
-    """What scikit-learn's ``type_of_target`` would say, with the bits where it says binary."""
+    """Say what scikit-learn's ``type_of_target`` would, with the bits where that is binary."""
     if labels.ndim > 2:
         raise ValueError(f"unknown format is not supported: {name} has shape {labels.shape}")
     if labels.ndim == 2 and labels.shape[1] > 1:

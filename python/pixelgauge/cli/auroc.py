@@ -1,4 +1,4 @@
-"""``pixelgauge auroc FILE``: AUROC with its interval, curves and figures at a threshold, of a table of labels and scores."""
+"""``pixelgauge auroc FILE``: AUROC with its interval, curves and figures at a threshold, of a table of scores."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         }
         if args.csv or args.plot:
             curve, columns = _CURVES[args.curve]
-            points = curve(labels, scores, pos_label=pos_label)  # type: ignore[operator]
+            points = curve(labels, scores, pos_label=pos_label)
             if args.csv:
                 _write_curve(args.csv, columns, points)
             if args.plot:
@@ -168,7 +168,9 @@ def _columns(path: Path, rows: Any, label: str, score: str) -> tuple[Array, Arra
 def _require_columns(path: Path, names: list[str], *wanted: str) -> None:
     missing = [name for name in wanted if name not in names]
     if missing:
-        raise UsageError(f"{path} has no column {missing[0]!r}: it has {', '.join(map(repr, names))}; see --label, --score")
+        raise UsageError(
+            f"{path} has no column {missing[0]!r}: it has {', '.join(map(repr, names))}; see --label, --score"
+        )
 
 
 def _as_label(text: str | None, labels: Array) -> object:
