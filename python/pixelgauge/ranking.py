@@ -56,7 +56,8 @@ def roc_auc_score(
         multilabel.
     y_score : array_like
         (N,) scores, or (N, K) for multiclass (probabilities that sum to one) and multilabel: float16, bfloat16,
-        float32, float64 or integers, compared in their own dtype. No sigmoid is ever applied. Infinities are ordinary scores.
+        float32, float64 or integers, compared in their own dtype. No sigmoid is ever applied; infinities are
+        ordinary scores.
     average : {"macro", "micro", "weighted", "samples", None}, default "macro"
         How (N, K) scores become one number; None gives one a column. Ignored where labels are binary.
     sample_weight : (N,) array_like, optional

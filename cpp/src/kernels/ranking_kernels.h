@@ -24,6 +24,7 @@ struct PlacementKernels {
     // between begin and next; a next whose top bit is set stays, and is a multiple of a line: that of keys not wanted
     void (*scatter)(const K* keys, const uint64_t* labels, int64_t n, const BucketMap<K>* map, uint64_t* next, const uint64_t* begin,
                     K* lines, K* out);
+    void (*scatter_fence)();  // after the last scatter of a thread, before others read
     // the same with weights along, without lines
     void (*scatter_weighted)(const K* keys, const double* weights, const uint64_t* labels, int64_t n, const BucketMap<K>* map,
                              uint64_t* next, K* out, double* out_weights);
