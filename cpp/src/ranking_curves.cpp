@@ -53,13 +53,18 @@ void sort_keys(const K* keys, int64_t n, K low, K high, std::vector<uint32_t>& s
     }
 }
 
+// Whether every score is wanted, or those of positives only, with the negatives since the positive before.
+enum class Wanted { All, Positives };
+
 template <class K, class W>
 class GroupReader {
   public:
+    explicit GroupReader(Wanted wanted) : wanted_(wanted) {}
+
     // Groups of a bucket, highest score first.
     const std::vector<Group<W>>& read(const Bucket<K>& bucket) {
         groups_.clear();
-        if (bucket.positives + bucket.negatives == 0) return groups_;
+        if (bucket.positives + bucket.negatives == 0 || (wanted_ == Wanted::Positives && bucket.positives == 0)) return groups_;
         if constexpr (std::is_same_v<W, double>) {
             read_weighted(bucket);
         } else if (bucket.low == bucket.high) {
@@ -80,6 +85,16 @@ class GroupReader {
             table_.assign(2 * static_cast<size_t>(width) + 2, 0);
             for (int64_t i = 0; i < b.positives; ++i) ++table_[2 * static_cast<size_t>(b.positive[i] - low) + 1];
             for (int64_t i = 0; i < b.negatives; ++i) ++table_[2 * static_cast<size_t>(b.negative[i] - low)];
+            if (wanted_ == Wanted::Positives) {
+                W negatives = 0;
+                for (size_t at = static_cast<size_t>(width) + 1; at-- > 0;) {
+                    negatives += table_[2 * at];
+                    if (table_[2 * at + 1] == 0) continue;
+                    groups_.push_back({low + at, table_[2 * at + 1], negatives});
+                    negatives = 0;
+                }
+                return;
+            }
             for (size_t at = static_cast<size_t>(width) + 1; at-- > 0;)
                 if (table_[2 * at] | table_[2 * at + 1]) groups_.push_back({low + at, table_[2 * at + 1], table_[2 * at]});
             return;
@@ -112,6 +127,7 @@ class GroupReader {
         }
     }
 
+    const Wanted wanted_;
     std::vector<Group<W>> groups_;
     std::vector<Group<double>> weighted_;
     std::vector<uint32_t> table_;
@@ -163,11 +179,11 @@ class GroupedRanking {
     W negatives() const { return negatives_; }
 
     template <class Visit>
-    void visit(Visit f) const {
+    void visit(Visit f, Wanted wanted = Wanted::All) const {
         if (split64_)
-            visit_split(*split64_, f);
+            visit_split(*split64_, f, wanted);
         else if (split32_)
-            visit_split(*split32_, f);
+            visit_split(*split32_, f, wanted);
         else
             f(int64_t{0}, narrow_, W{0}, W{0});
     }
@@ -251,10 +267,10 @@ class GroupedRanking {
     }
 
     template <class K, class Visit>
-    void visit_split(const Buckets<K>& split, Visit f) const {
+    void visit_split(const Buckets<K>& split, Visit f, Wanted wanted) const {
         const int64_t n = split.count();
         for_bucket_groups(n, [&](int64_t, int64_t first, int64_t last) {
-            GroupReader<K, W> reader;
+            GroupReader<K, W> reader(wanted);
             for (int64_t i = first; i < last; ++i) {
                 const int64_t b = n - 1 - i;
                 const Bucket<K> bucket = split[b];
@@ -369,16 +385,18 @@ template <class W>
 double average_precision(const pg_ranking& r, const double* weights) {
     const GroupedRanking<W> ranking(r, weights);
     std::vector<double> sums(static_cast<size_t>(ranking.buckets()));
-    ranking.visit([&](int64_t i, const std::vector<Group<W>>& groups, W positives, W negatives) {
-        double sum = 0;
-        for (const Group<W>& g : groups) {
-            positives += g.positive;
-            negatives += g.negative;
-            if (g.positive != 0)
-                sum += static_cast<double>(g.positive) * (static_cast<double>(positives) / static_cast<double>(positives + negatives));
-        }
-        sums[static_cast<size_t>(i)] = sum;
-    });
+    ranking.visit(
+        [&](int64_t i, const std::vector<Group<W>>& groups, W positives, W negatives) {
+            double sum = 0;
+            for (const Group<W>& g : groups) {
+                positives += g.positive;
+                negatives += g.negative;
+                if (g.positive != 0)
+                    sum += static_cast<double>(g.positive) * (static_cast<double>(positives) / static_cast<double>(positives + negatives));
+            }
+            sums[static_cast<size_t>(i)] = sum;
+        },
+        Wanted::Positives);
     double sum = 0;
     for (const double s : sums) sum += s;
     return sum / static_cast<double>(ranking.positives());
