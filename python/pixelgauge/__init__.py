@@ -3,6 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 from pixelgauge._version import __version__
+from pixelgauge.anomaly import aupro
+from pixelgauge.auroc_intervals import (
+    AurocInterval,
+    DelongTest,
+    auroc_by_group,
+    bootstrap_interval,
+    delong_interval,
+    delong_test,
+)
 from pixelgauge.distribution import (
     DensityCoverage,
     FeatureStats,
@@ -23,6 +32,19 @@ from pixelgauge.distribution import (
     trace_sqrt_product,
 )
 from pixelgauge.full_reference import SSIMComponents, ms_ssim, mse, psnr, ssim
+from pixelgauge.histogram_ranking import Bounds, RankingHistogram
+from pixelgauge.operating_points import Confusion, best_threshold, confusion_at_threshold, fpr_at_tpr
+from pixelgauge.out_of_core import roc_auc_score_out_of_core
+from pixelgauge.ranking import (
+    auc,
+    average_precision_score,
+    det_curve,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+)
+from pixelgauge.ranking_display import RocCurveDisplay
+from pixelgauge.ranking_inputs import UndefinedMetricWarning
 from pixelgauge.runtime import build_info, get_num_threads, isa, set_num_threads
 
 if TYPE_CHECKING:
@@ -31,6 +53,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LPIPS",
+    "AurocInterval",
+    "Bounds",
+    "Confusion",
+    "DelongTest",
     "DensityCoverage",
     "FeatureStats",
     "FrechetInfinity",
@@ -39,11 +65,25 @@ __all__ = [
     "InceptionFeatures",
     "MeanStd",
     "PrecisionRecall",
+    "RankingHistogram",
+    "RocCurveDisplay",
     "SSIMComponents",
+    "UndefinedMetricWarning",
     "__version__",
+    "auc",
+    "aupro",
+    "auroc_by_group",
+    "average_precision_score",
+    "best_threshold",
+    "bootstrap_interval",
     "build_info",
+    "confusion_at_threshold",
+    "delong_interval",
+    "delong_test",
     "density_coverage",
+    "det_curve",
     "fid",
+    "fpr_at_tpr",
     "frechet_distance",
     "frechet_infinity",
     "frechet_interval",
@@ -54,7 +94,11 @@ __all__ = [
     "ms_ssim",
     "mse",
     "precision_recall",
+    "precision_recall_curve",
     "psnr",
+    "roc_auc_score",
+    "roc_auc_score_out_of_core",
+    "roc_curve",
     "set_num_threads",
     "sqrtm_psd",
     "ssim",

@@ -178,6 +178,76 @@ PG_API pg_status pg_nuclear_norm(const pg_matrix* m, pg_nuclear_norm_result* res
 /* root (n x n) = a^(1/2) for a symmetric positive semi-definite, by the polar factor of the pivoted Cholesky factor. */
 PG_API pg_status pg_sqrtm_psd(const double* a, int64_t n, double* root);
 
+/* ---- ranking ---- */
+
+typedef enum pg_score_dtype {
+    PG_SCORE_UINT8 = 0,
+    PG_SCORE_INT8 = 1,
+    PG_SCORE_UINT16 = 2,
+    PG_SCORE_INT16 = 3,
+    PG_SCORE_FLOAT16 = 4,
+    PG_SCORE_BFLOAT16 = 5,
+    PG_SCORE_UINT32 = 6,
+    PG_SCORE_INT32 = 7,
+    PG_SCORE_FLOAT32 = 8,
+    PG_SCORE_UINT64 = 9,
+    PG_SCORE_INT64 = 10,
+    PG_SCORE_FLOAT64 = 11
+} pg_score_dtype;
+
+/* Scores where they lie (stride in bytes) and one bit a sample, lowest first: set for the positive class.
+ * Infinities are ordinary scores, -0 equals 0, NaN is PG_INVALID_ARGUMENT. */
+typedef struct pg_ranking {
+    const void* scores;
+    pg_score_dtype dtype;
+    int64_t count, stride;
+    const uint64_t* labels; /* (count + 63) / 64 words */
+} pg_ranking;
+
+/* Labels of 1, 2, 4 or 8 bytes to bits: set where a label has the bits of positive[0] or positive[1]; *all_known is 0 if
+ * some label is neither positive nor negative. Two spellings, because 0.0 and -0.0 are one label. */
+PG_API pg_status pg_label_bits(const void* labels, int64_t bytes, int64_t count, int64_t stride, const uint64_t positive[2],
+                               const uint64_t negative[2], uint64_t* bits, int* all_known);
+
+/* AUROC = twice_u / (2 positives negatives), with twice_u = 2 #{negative < positive} + #{negative = positive} in 128 bits. */
+typedef struct pg_auroc_counts {
+    uint64_t twice_u_low, twice_u_high;
+    int64_t positives, negatives;
+} pg_auroc_counts;
+
+PG_API pg_status pg_auroc(const pg_ranking* ranking, pg_auroc_counts* result);
+
+/* Weights are one float64 a sample, finite and not negative. */
+PG_API pg_status pg_weighted_auroc(const pg_ranking* ranking, const double* weights, double* result);
+
+/* Mean over positives of the precision at their score, ties together. weights may be NULL. */
+PG_API pg_status pg_average_precision(const pg_ranking* ranking, const double* weights, double* result);
+
+/* Points of the curves: one a distinct score, highest first, with the positives and negatives (or their weights) at or
+ * above it. The first and the last point always stay. */
+typedef enum pg_curve_drop {
+    PG_CURVE_DROP_NONE = 0,
+    PG_CURVE_DROP_EQUAL_STEPS = 1,   /* points with the same step before and after: scikit-learn's roc_curve */
+    PG_CURVE_DROP_SAME_POSITIVES = 2 /* points amid a run of negatives: its precision_recall_curve and det_curve */
+} pg_curve_drop;
+typedef struct pg_curve pg_curve;
+PG_API pg_status pg_curve_new(const pg_ranking* ranking, const double* weights, pg_curve_drop drop, pg_curve** curve);
+PG_API pg_status pg_curve_points(const pg_curve* curve, int64_t* count, const double** thresholds, const double** positives,
+                                 const double** negatives);
+PG_API void pg_curve_free(pg_curve* curve);
+
+/* DeLong's sums in 128 bits, low word first: twice U, and the sums of the squares of twice the placements: of each
+ * positive among the negatives, of each negative among the positives above it. */
+typedef struct pg_delong_sums {
+    uint64_t twice_u[2], positive_squares[2], negative_squares[2];
+    int64_t positives, negatives;
+} pg_delong_sums;
+PG_API pg_status pg_delong(const pg_ranking* ranking, pg_delong_sums* result);
+
+/* Connected regions (8 neighbours) of contiguous masks, nonzero inside: labels 1.. per image in the order of their first
+ * pixels, 0 outside; regions[count] says how many. */
+PG_API pg_status pg_label_regions(const uint8_t* masks, int64_t count, int64_t height, int64_t width, int32_t* labels, int64_t* regions);
+
 #ifdef __cplusplus
 }
 #endif

@@ -5,6 +5,7 @@
 #include "gemm.inl"
 #include "mse.inl"
 #include "range.inl"
+#include "ranking.inl"
 #include "resize.inl"
 #include "ssim.inl"
 
@@ -29,5 +30,6 @@ constexpr Kernels table(const char* name) {
             {resize_columns<uint8_t>, resize_columns<uint16_t>, resize_columns<float>, resize_columns<double>},
             resize_rows,
             gemm_kernels<float>(),
-            gemm_kernels<double>()};
+            gemm_kernels<double>(),
+            ranking_kernels()};
 }

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ranking_kernels.h"
+
 namespace pixelgauge {
 
 // One block of output rows of windowed SSIM over a strip of interleaved elements.
@@ -74,6 +76,7 @@ struct Kernels {
     void (*resize_rows)(const ResizeRows*);
     GemmKernels<float> gemm_f32;
     GemmKernels<double> gemm_f64;
+    RankingKernels ranking;
 };
 
 extern const Kernels kBaseline;

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pixelgauge._version import __version__
 
-COMMANDS = ("compare", "distance", "stats", "demo", "models", "info")
+COMMANDS = ("compare", "distance", "stats", "auroc", "demo", "models", "info")
 """Modules of this package, in the order the help lists them."""
 
 EXIT_DONE, EXIT_SOME_FAILED, EXIT_WRONG_USE = 0, 1, 2

@@ -1,0 +1,288 @@
+// The area under the ROC curve as a fraction of integers, and what all of ranking checks first.
+#include "ranking.h"
+
+#include <cstdlib>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+#include "status.h"
+
+namespace pixelgauge {
+
+LargeBuffer::LargeBuffer(size_t bytes) {
+    constexpr size_t huge = size_t{2} << 20;
+    if (bytes == 0) bytes = 1;
+    const size_t align = bytes >= 2 * huge ? huge : 64;
+    void* p = std::aligned_alloc(align, (bytes + align - 1) / align * align);
+    if (!p) throw std::bad_alloc();
+#if defined(__linux__)
+    if (align == huge) madvise(p, (bytes + align - 1) / align * align, MADV_HUGEPAGE);  // a wish: refusal costs speed only
+#endif
+    data_.reset(p);
+}
+
+void LargeBuffer::Free::operator()(void* p) const { std::free(p); }
+
+int64_t item_bytes(pg_score_dtype dtype) {
+    static const int64_t bytes[] = {1, 1, 2, 2, 2, 2, 4, 4, 4, 8, 8, 8};
+    return bytes[dtype];
+}
+
+int key_bytes(pg_score_dtype dtype) { return item_bytes(dtype) < 2 ? 2 : static_cast<int>(item_bytes(dtype)); }
+
+void throw_nan_scores() { throw InvalidArgument("y_score holds NaN, which has no rank: remove or impute those samples first"); }
+
+void require_ranking(const pg_ranking* r) {
+    require(r != nullptr, "ranking is NULL");
+    require(r->dtype >= PG_SCORE_UINT8 && r->dtype <= PG_SCORE_FLOAT64, "dtype=" + std::to_string(r->dtype) + " is not a pg_score_dtype");
+    require(r->count >= 1, "count=" + std::to_string(r->count) + ": at least one score is needed");
+    require(r->scores != nullptr, "scores is NULL");
+    require(r->labels != nullptr, "labels is NULL");
+}
+
+void narrow_counts(const pg_ranking& r, std::vector<uint64_t>& counts) {
+    const RankingKernels& k = kernels().ranking;
+    const ScoreSource<uint16_t> source = score_source<uint16_t>(r);
+    const bool bytes = r.dtype == PG_SCORE_UINT8 || r.dtype == PG_SCORE_INT8;
+    const size_t slots = bytes ? 512 : 131072, tables = bytes ? 4 : 1;
+    const int64_t blocks = (r.count + kBlock - 1) / kBlock;
+    const int64_t parts = std::max(std::min<int64_t>(num_threads(), std::max<int64_t>(1, blocks / 64)), (r.count >> 31) + 1);
+    std::vector<uint32_t> partial(static_cast<size_t>(parts) * slots * tables);
+    parallel_for(parts, [&](int64_t part) {
+        const int64_t begin = blocks * part / parts * kBlock, end = std::min(r.count, blocks * (part + 1) / parts * kBlock);
+        uint32_t* mine = partial.data() + static_cast<size_t>(part) * slots * tables;
+        if (bytes && r.stride == 1)
+            k.histogram8(static_cast<const uint8_t*>(r.scores) + begin, r.dtype == PG_SCORE_INT8 ? 0x80 : 0, r.labels + begin / 64,
+                         end - begin, mine);
+        else
+            for_each_block(source, begin, end, [&](const uint16_t* keys, const uint64_t* labels, int64_t m, int64_t) {
+                if (bytes) {
+                    uint8_t narrow[kBlock];
+                    // int8 keys are biased in 16 bits: their low byte is that of the score
+                    for (int64_t j = 0; j < m; ++j) narrow[j] = static_cast<uint8_t>(keys[j]);
+                    k.histogram8(narrow, r.dtype == PG_SCORE_INT8 ? 0x80 : 0, labels, m, mine);
+                } else {
+                    k.histogram16(keys, labels, m, mine);
+                }
+            });
+    });
+    counts.assign(slots, 0);
+    for (size_t t = 0; t < partial.size(); ++t) counts[t % slots] += partial[t];
+}
+
+namespace {
+
+template <class K>
+struct Scratch {
+    std::vector<uint32_t> table;
+    std::vector<K> sorted;
+};
+
+// Sum over the keys of the large class of 2 #{small < key} + #{small = key}, all keys within [low, high].
+template <class K>
+Wide twice_ranks(const K* small, int64_t smalls, const K* large, int64_t larges, K low, K high, Scratch<K>& scratch) {
+    const PlacementKernels<K>& kernel = placement<K>();
+    const uint64_t keys = static_cast<uint64_t>(smalls + larges), width = static_cast<uint64_t>(high - low);
+    constexpr int64_t piece = int64_t{1} << 30;  // sums of a piece stay below 2^62
+    Wide sum = 0;
+    if (width < std::max<uint64_t>(512, 2 * keys) && width < (1u << 18)) {
+        std::vector<uint32_t>& table = scratch.table;
+        table.assign(static_cast<size_t>(width) + 1, 0);
+        for (int64_t i = 0; i < smalls; ++i) ++table[static_cast<size_t>(small[i] - low)];
+        uint32_t below = 0;
+        for (uint32_t& t : table) {
+            const uint32_t here = t;
+            t = 2 * below + here;
+            below += here;
+        }
+        for (int64_t i = 0; i < larges; i += piece) sum += kernel.exact_ranks(large + i, std::min(piece, larges - i), low, table.data());
+        return sum;
+    }
+    // Cells of 2^shift keys. The small class is sorted by cell and then within; a key of the large class whose cell holds
+    // none of the small one is placed by the table alone.
+    int bits = 0, shift = 0;
+    while (bits < 64 && (width >> bits) != 0) ++bits;
+    int cell_bits = 6;
+    while (cell_bits < 15 && (int64_t{1} << cell_bits) < 4 * smalls) ++cell_bits;
+    shift = std::max(0, bits - cell_bits);
+    const size_t cells = static_cast<size_t>(width >> shift) + 1;
+    std::vector<uint32_t>& start = scratch.table;
+    start.assign(2 * cells + 1, 0);
+    for (int64_t i = 0; i < smalls; ++i) ++start[static_cast<size_t>((small[i] - low) >> shift)];
+    uint32_t below = 0;
+    uint32_t* twice = start.data() + cells + 1;
+    for (size_t c = 0; c < cells; ++c) {
+        const uint32_t here = start[c];
+        start[c] = below;
+        twice[c] = 2 * below | (here ? 0x80000000u : 0);
+        below += here;
+    }
+    scratch.sorted.resize(static_cast<size_t>(smalls));
+    K* sorted = scratch.sorted.data();
+    for (int64_t i = 0; i < smalls; ++i) sorted[start[static_cast<size_t>((small[i] - low) >> shift)]++] = small[i];
+    // start[c] is now where cell c ends, which is where cell c + 1 begins
+    const auto begin_of = [&](size_t c) { return c == 0 ? 0u : start[c - 1]; };
+    for (size_t c = 0; c < cells; ++c) {
+        const uint32_t from = begin_of(c), to = start[c];
+        if (to - from > 1) std::sort(sorted + from, sorted + to);
+    }
+    K unresolved[kBlock];
+    for (int64_t i = 0; i < larges; i += kBlock) {
+        int64_t open = 0;
+        sum += kernel.cell_ranks(large + i, std::min(kBlock, larges - i), low, shift, twice, unresolved, &open);
+        for (int64_t j = 0; j < open; ++j) {
+            const K key = unresolved[j];
+            const size_t c = static_cast<size_t>((key - low) >> shift);
+            const uint32_t from = begin_of(c), to = start[c];
+            uint64_t rank = 2 * static_cast<uint64_t>(from);
+            if (to - from <= 8) {
+                for (uint32_t s = from; s < to; ++s)
+                    rank += static_cast<uint64_t>(sorted[s] < key) + static_cast<uint64_t>(sorted[s] <= key);
+            } else if (sorted[from] == sorted[to - 1]) {
+                rank += static_cast<uint64_t>(to - from) *
+                        (static_cast<uint64_t>(sorted[from] < key) + static_cast<uint64_t>(sorted[from] <= key));
+            } else {
+                const auto range = std::equal_range(sorted + from, sorted + to, key);
+                rank = static_cast<uint64_t>(range.first - sorted) + static_cast<uint64_t>(range.second - sorted);
+            }
+            sum += rank;
+        }
+    }
+    return sum;
+}
+
+template <class K>
+Wide twice_ranks_sorted(const Bucket<K>& b) {
+    std::vector<K> positive(b.positive, b.positive + b.positives), negative(b.negative, b.negative + b.negatives);
+    std::sort(positive.begin(), positive.end());
+    std::sort(negative.begin(), negative.end());
+    Wide sum = 0;
+    size_t less = 0, not_more = 0;
+    for (const K key : positive) {
+        while (less < negative.size() && negative[less] < key) ++less;
+        while (not_more < negative.size() && negative[not_more] <= key) ++not_more;
+        sum += less + not_more;
+    }
+    return sum;
+}
+
+// 2 #{negative < positive} + #{negative = positive}
+template <class K>
+Wide twice_u(const std::vector<ScoreSource<K>>& sources, int depth, int64_t* positives, int64_t* negatives) {
+    const Buckets<K> buckets(sources, Pure::Skip);
+    *positives = buckets.positives();
+    *negatives = buckets.negatives();
+    std::vector<Wide> sums(static_cast<size_t>(buckets.count()));
+    std::vector<char> again(static_cast<size_t>(buckets.count()));
+    for_bucket_groups(buckets.count(), [&](int64_t, int64_t first, int64_t last) {
+        Scratch<K> scratch;
+        for (int64_t i = first; i < last; ++i) {
+            Bucket<K> b = buckets[i];
+            Wide& sum = sums[static_cast<size_t>(i)];
+            sum = 2 * static_cast<Wide>(b.negatives_below) * static_cast<Wide>(b.positives);
+            if (b.positives == 0 || b.negatives == 0) continue;
+            if (b.low != b.high && b.high - b.low >= static_cast<K>(std::min<int64_t>(b.positives + b.negatives, 1 << 14))) {
+                K low = static_cast<K>(~K{0}), high = 0;
+                placement<K>().bounds(b.positive, b.positives, &low, &high);
+                placement<K>().bounds(b.negative, b.negatives, &low, &high);
+                b.low = low;
+                b.high = high;
+            }
+            if (b.low == b.high) {
+                sum += static_cast<Wide>(b.positives) * static_cast<Wide>(b.negatives);
+                continue;
+            }
+            const int64_t smalls = std::min(b.positives, b.negatives), keys = b.positives + b.negatives;
+            if (smalls >= (int64_t{1} << 29) || (keys > (1 << 18) && b.high - b.low >= (1u << 18))) {
+                if (depth < 8) {
+                    again[static_cast<size_t>(i)] = 1;
+                    continue;
+                }
+                sum += twice_ranks_sorted(b);
+                continue;
+            }
+            if (b.negatives <= b.positives)
+                sum += twice_ranks(b.negative, b.negatives, b.positive, b.positives, b.low, b.high, scratch);
+            else
+                sum += 2 * static_cast<Wide>(b.positives) * static_cast<Wide>(b.negatives) -
+                       twice_ranks(b.positive, b.positives, b.negative, b.negatives, b.low, b.high, scratch);
+        }
+    });
+    Wide total = 0;
+    for (int64_t i = 0; i < buckets.count(); ++i) {
+        total += sums[static_cast<size_t>(i)];
+        if (!again[static_cast<size_t>(i)]) continue;
+        const Bucket<K> b = buckets[i];
+        const int64_t size = sizeof(K);
+        int64_t p = 0, n = 0;
+        total += twice_u<K>({{reinterpret_cast<const char*>(b.positive), b.positives, size, size, nullptr, nullptr, true},
+                             {reinterpret_cast<const char*>(b.negative), b.negatives, size, size, nullptr, nullptr, false}},
+                            depth + 1, &p, &n);
+    }
+    return total;
+}
+
+}  // namespace
+
+}  // namespace pixelgauge
+
+using namespace pixelgauge;
+
+extern "C" pg_status pg_label_bits(const void* labels, int64_t bytes, int64_t count, int64_t stride, const uint64_t positive[2],
+                                   const uint64_t negative[2], uint64_t* bits, int* all_known) {
+    return guarded([&] {
+        require(labels && bits && all_known && positive && negative, "labels, positive, negative, bits or all_known is NULL");
+        require(bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8, "bytes=" + std::to_string(bytes) + " of a label: use 1, 2, 4 or 8");
+        const auto kernel = kernels().ranking.label_bits[bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3];
+        constexpr int64_t chunk = 1 << 16;
+        const int64_t chunks = (count + chunk - 1) / chunk;
+        std::vector<char> known(static_cast<size_t>(chunks), 1);
+        parallel_for(chunks, [&](int64_t c) {
+            const int64_t end = std::min(count, (c + 1) * chunk);
+            char gathered[kBlock * 8];
+            for (int64_t i = c * chunk; i < end; i += stride == bytes ? chunk : kBlock) {
+                const char* p = static_cast<const char*>(labels) + i * stride;
+                int64_t m = end - i;
+                if (stride != bytes) {
+                    m = std::min(m, kBlock);
+                    for (int64_t j = 0; j < m; ++j) std::memcpy(gathered + j * bytes, p + j * stride, static_cast<size_t>(bytes));
+                    p = gathered;
+                }
+                if (!kernel(p, m, positive, negative, bits + i / 64)) known[static_cast<size_t>(c)] = 0;
+            }
+        });
+        *all_known = std::all_of(known.begin(), known.end(), [](char k) { return k != 0; });
+    });
+}
+
+extern "C" pg_status pg_auroc(const pg_ranking* ranking, pg_auroc_counts* result) {
+    return guarded([&] {
+        require_ranking(ranking);
+        require(result != nullptr, "result is NULL");
+        Wide sum = 0;
+        switch (key_bytes(ranking->dtype)) {
+            case 2: {
+                std::vector<uint64_t> counts;
+                narrow_counts(*ranking, counts);
+                Wide negatives = 0, positives = 0;
+                for (size_t key = 0; key < counts.size(); key += 2) {
+                    sum += static_cast<Wide>(counts[key + 1]) * (2 * negatives + counts[key]);
+                    negatives += counts[key];
+                    positives += counts[key + 1];
+                }
+                result->positives = static_cast<int64_t>(positives);
+                result->negatives = static_cast<int64_t>(negatives);
+                break;
+            }
+            case 4:
+                sum = twice_u<uint32_t>({score_source<uint32_t>(*ranking)}, 0, &result->positives, &result->negatives);
+                break;
+            default:
+                sum = twice_u<uint64_t>({score_source<uint64_t>(*ranking)}, 0, &result->positives, &result->negatives);
+        }
+        result->twice_u_high = static_cast<uint64_t>(sum >> 64);
+        result->twice_u_low = static_cast<uint64_t>(sum);
+    });
+}

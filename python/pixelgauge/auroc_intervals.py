@@ -1,0 +1,269 @@
+"""How sure an AUROC is: DeLong's interval and paired test, a stratified bootstrap, and AUROC by groups."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+
+from pixelgauge import _core
+from pixelgauge.images import Array
+from pixelgauge.ranking import _binary_inputs, roc_auc_score
+from pixelgauge.ranking_inputs import Scores, check_lengths, column, label_array, score_array, to_array
+
+
+class AurocInterval(NamedTuple):
+    """An AUROC and its confidence interval; `standard_error` is NaN for a bootstrap."""
+
+    auroc: float
+    low: float
+    high: float
+    standard_error: float
+
+
+class DelongTest(NamedTuple):
+    """Two AUROCs on the same samples, the z statistic of their difference and its two-sided p value."""
+
+    auroc_a: float
+    auroc_b: float
+    z: float
+    p_value: float
+
+
+def delong_interval(y_true: object, y_score: object, *, level: float = 0.95, pos_label: object = None) -> AurocInterval:
+    """Confidence interval of AUROC by DeLong's variance and the normal distribution, cut to [0, 1].
+
+    The sums behind the variance are exact integers of 128 bits, so it holds at any size.
+
+    Parameters
+    ----------
+    y_true, y_score, pos_label
+        As for :func:`pixelgauge.roc_curve`.
+    level : float, default 0.95
+        In (0, 1).
+
+    Returns
+    -------
+    AurocInterval
+        ``(auroc, low, high, standard_error)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`pixelgauge.roc_curve`; if `level` is out of range, or a class has fewer than two samples.
+
+    References
+    ----------
+    DeLong, DeLong, Clarke-Pearson: Comparing the areas under two or more correlated receiver operating characteristic
+    curves, Biometrics 44(3), 1988; pROC's ``ci.auc`` gives the same numbers.
+
+    Examples
+    --------
+    >>> import pixelgauge
+    >>> interval = pixelgauge.delong_interval([0, 0, 0, 1, 1, 1], [0.1, 0.4, 0.5, 0.35, 0.6, 0.8])
+    >>> round(interval.auroc, 4), round(interval.standard_error, 4)
+    (0.7778, 0.2485)
+    """
+    _check_level(level)
+    bits, scores, _ = _binary_inputs(y_true, y_score, pos_label, None)
+    twice_u, positive_squares, negative_squares, p, n = _core.delong(scores.values, bits, scores.bfloat16)
+    _check_classes(p, n)
+    auroc = twice_u / (2 * p * n)
+    # Sample variances of the placements, from integers: sum of squares minus square of the sum over count.
+    of_positives = (p * positive_squares - twice_u**2) / (4 * n * n * p * (p - 1))
+    of_negatives = (n * negative_squares - twice_u**2) / (4 * p * p * n * (n - 1))
+    error = math.sqrt(of_positives / p + of_negatives / n)
+    half = NormalDist().inv_cdf((1 + level) / 2) * error
+    return AurocInterval(auroc, max(0.0, auroc - half), min(1.0, auroc + half), error)
+
+
+def delong_test(y_true: object, score_a: object, score_b: object, *, pos_label: object = None) -> DelongTest:
+    """DeLong's paired test of two scores on the same samples.
+
+    Parameters
+    ----------
+    y_true, pos_label
+        As for :func:`pixelgauge.roc_curve`.
+    score_a, score_b : (N,) array_like
+        The scores to compare.
+
+    Returns
+    -------
+    DelongTest
+        ``(auroc_a, auroc_b, z, p_value)``; z is 0 and p is 1 where the scores rank alike, and z is infinite where they
+        differ without variance.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`delong_interval`.
+
+    Examples
+    --------
+    >>> import pixelgauge
+    >>> y = [0, 0, 0, 1, 1, 1]
+    >>> test = pixelgauge.delong_test(y, [0.1, 0.4, 0.5, 0.35, 0.6, 0.8], [0.5, 0.2, 0.9, 0.3, 0.7, 0.6])
+    >>> round(test.z, 4), round(test.p_value, 4)
+    (0.7071, 0.4795)
+    """
+    bits, a, _ = _binary_inputs(y_true, score_a, pos_label, None)
+    _, b, _ = _binary_inputs(y_true, score_b, pos_label, None)
+    p = int(np.bitwise_count(bits).sum(dtype=np.int64))
+    n = len(a) - p
+    _check_classes(p, n)
+    truth = np.unpackbits(bits.view(np.uint8), bitorder="little", count=len(a)).view(np.bool_)
+    aurocs, of_positives, of_negatives = [], [], []
+    for scores in (a, b):
+        auroc, positive, negative = _placements(scores, truth)
+        aurocs.append(auroc)
+        of_positives.append(positive)
+        of_negatives.append(negative)
+    difference = aurocs[0] - aurocs[1]
+    # The variance of a difference is that of the differences: no cancellation between three large terms.
+    variance = (of_positives[0] - of_positives[1]).var(ddof=1) / p + (of_negatives[0] - of_negatives[1]).var(ddof=1) / n
+    if difference == 0:
+        return DelongTest(aurocs[0], aurocs[1], 0.0, 1.0)
+    if variance == 0:
+        return DelongTest(aurocs[0], aurocs[1], math.copysign(math.inf, difference), 0.0)
+    z = float(difference / math.sqrt(variance))
+    return DelongTest(aurocs[0], aurocs[1], z, math.erfc(abs(z) / math.sqrt(2)))
+
+
+def bootstrap_interval(
+    y_true: object,
+    y_score: object,
+    *,
+    level: float = 0.95,
+    replicates: int = 1000,
+    seed: int = 0,
+    pos_label: object = None,
+) -> AurocInterval:
+    """Percentile interval of AUROC under resampling within each class.
+
+    Parameters
+    ----------
+    y_true, y_score, pos_label
+        As for :func:`pixelgauge.roc_curve`.
+    level : float, default 0.95
+        In (0, 1).
+    replicates : int, default 1000
+        Resamples, at least 2.
+    seed : int, default 0
+        Of NumPy's PCG64; the same seed gives the same interval.
+
+    Returns
+    -------
+    AurocInterval
+        `standard_error` is the standard deviation of the replicates.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`delong_interval`; and if `replicates` is below 2.
+
+    Examples
+    --------
+    >>> import pixelgauge
+    >>> interval = pixelgauge.bootstrap_interval([0, 0, 0, 1, 1, 1], [0.1, 0.4, 0.5, 0.35, 0.6, 0.8], replicates=200)
+    >>> interval.low <= interval.auroc <= interval.high
+    True
+    """
+    _check_level(level)
+    if replicates < 2:
+        raise ValueError(f"replicates={replicates} must be at least 2")
+    bits, scores, _ = _binary_inputs(y_true, y_score, pos_label, None)
+    counts_fps, counts_tps, _ = _core.curve(scores.values, bits, None, _core.CurveDrop.none, scores.bfloat16)
+    p, n = int(counts_tps[-1]), int(counts_fps[-1])
+    _check_classes(p, n)
+    positives, negatives = np.diff(counts_tps, prepend=0.0), np.diff(counts_fps, prepend=0.0)
+    rng = np.random.default_rng(seed)
+    values = np.empty(replicates)
+    # Drawing with replacement within a class is a multinomial over its distinct scores.
+    for k in range(replicates):
+        drawn_p = rng.multinomial(p, positives / p)
+        drawn_n = rng.multinomial(n, negatives / n)
+        above = np.cumsum(drawn_p) - drawn_p
+        values[k] = (2 * above + drawn_p).astype(np.float64) @ drawn_n / (2 * p * n)
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    twice_u, _, _ = _core.auroc(scores.values, bits, scores.bfloat16)
+    return AurocInterval(twice_u / (2 * p * n), float(low), float(high), float(values.std(ddof=1)))
+
+
+def auroc_by_group(y_true: object, y_score: object, groups: object) -> dict[object, float]:
+    """AUROC within each group.
+
+    Parameters
+    ----------
+    y_true, y_score
+        As for :func:`pixelgauge.roc_auc_score`, binary.
+    groups : (N,) array_like
+        Group of each sample: numbers or strings.
+
+    Returns
+    -------
+    dict
+        Group to AUROC, groups ascending; NaN, with one warning each, where a group holds one class only.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`pixelgauge.roc_auc_score`.
+
+    Examples
+    --------
+    >>> import pixelgauge
+    >>> pixelgauge.auroc_by_group([0, 1, 0, 1], [0.1, 0.9, 0.8, 0.2], ["a", "a", "b", "b"])
+    {'a': 1.0, 'b': 0.0}
+    """
+    y = column(label_array(y_true), "y_true")
+    scores = column(score_array(y_score), "y_score")
+    keys = column(to_array(groups, "groups"), "groups")
+    check_lengths(y_true=y, y_score=scores, groups=keys)
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) > 2:
+        raise ValueError(f"multiclass format is not supported: y_true has {len(classes)} classes")
+    names, members = np.unique(keys, return_inverse=True)
+    order = np.argsort(members, kind="stable")
+    ends = np.cumsum(np.bincount(members, minlength=len(names)))
+    y_sorted, scores_sorted = codes[order].astype(np.uint8), scores[order]
+    result: dict[object, float] = {}
+    begin = 0
+    for name, end in zip(names.tolist(), ends.tolist(), strict=True):
+        result[name] = float(roc_auc_score(y_sorted[begin:end], scores_sorted[begin:end]))
+        begin = end
+    return result
+
+
+def _placements(scores: Scores, truth: Array) -> tuple[float, Array, Array]:
+    """AUROC, and each sample's placement: share of the other class it is on the right side of, ties by half."""
+    values = scores.decoded()
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        raise ValueError("y_score holds NaN, which has no rank: remove or impute those samples first")
+    positive, negative = values[truth], values[~truth]
+    sorted_p, sorted_n = np.sort(positive), np.sort(negative)
+
+    def twice_below(ordered: Array, keys: Array) -> Array:
+        # look-ups in order touch memory in order: 5 times faster at 1e7 rows than in the samples' order
+        order = np.argsort(keys)
+        ranks = np.empty(len(keys), np.int64)
+        ranks[order] = np.searchsorted(ordered, keys[order], "left") + np.searchsorted(ordered, keys[order], "right")
+        return ranks
+
+    of_positive = twice_below(sorted_n, positive)
+    of_negative = 2 * len(positive) - twice_below(sorted_p, negative)
+    auroc = int(of_positive.sum()) / (2 * len(positive) * len(negative))
+    return auroc, of_positive / (2 * len(negative)), of_negative / (2 * len(positive))
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"level={level} must be in (0, 1)")
+
+
+def _check_classes(positives: int, negatives: int) -> None:
+    if positives < 2 or negatives < 2:
+        raise ValueError(
+            f"y_true has {positives} positives and {negatives} negatives: a variance needs at least two of each"
+        )

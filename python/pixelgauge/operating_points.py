@@ -1,0 +1,234 @@
+"""Figures at one threshold: confusion figures, the false positive rate at a sensitivity, the best threshold."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pixelgauge.ranking import _binary_inputs, roc_curve
+from pixelgauge.ranking_inputs import Float64Array
+
+Criterion = Literal["youden", "f1", "mcc", "accuracy", "balanced_accuracy", "closest"]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts (or weights) of a binary decision, and the figures that follow; NaN where a denominator is zero."""
+
+    true_positives: float
+    false_positives: float
+    false_negatives: float
+    true_negatives: float
+
+    @property
+    def sensitivity(self) -> float:
+        """TP / (TP + FN), also recall and true positive rate."""
+        return _ratio(self.true_positives, self.true_positives + self.false_negatives)
+
+    @property
+    def specificity(self) -> float:
+        """TN / (TN + FP)."""
+        return _ratio(self.true_negatives, self.true_negatives + self.false_positives)
+
+    @property
+    def precision(self) -> float:
+        """TP / (TP + FP), also positive predictive value."""
+        return _ratio(self.true_positives, self.true_positives + self.false_positives)
+
+    @property
+    def negative_predictive_value(self) -> float:
+        """TN / (TN + FN)."""
+        return _ratio(self.true_negatives, self.true_negatives + self.false_negatives)
+
+    @property
+    def accuracy(self) -> float:
+        """(TP + TN) / all."""
+        right = self.true_positives + self.true_negatives
+        return _ratio(right, right + self.false_positives + self.false_negatives)
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean of sensitivity and specificity."""
+        return (self.sensitivity + self.specificity) / 2
+
+    @property
+    def f1(self) -> float:
+        """2 TP / (2 TP + FP + FN)."""
+        twice = 2 * self.true_positives
+        return _ratio(twice, twice + self.false_positives + self.false_negatives)
+
+    @property
+    def youden_j(self) -> float:
+        """Sensitivity + specificity - 1."""
+        return self.sensitivity + self.specificity - 1
+
+    @property
+    def mcc(self) -> float:
+        """Matthews correlation coefficient."""
+        tp, fp, fn, tn = self.true_positives, self.false_positives, self.false_negatives, self.true_negatives
+        # square roots of pairs: the product of four counts can exceed what a float holds exactly
+        scale = math.sqrt((tp + fp) * (tp + fn)) * math.sqrt((tn + fp) * (tn + fn))
+        return _ratio(tp * tn - fp * fn, scale)
+
+
+def confusion_at_threshold(
+    y_true: object,
+    y_score: object,
+    threshold: float,
+    *,
+    pos_label: object = None,
+    sample_weight: object = None,
+) -> Confusion:
+    """Confusion figures of the decision ``y_score >= threshold``.
+
+    Parameters
+    ----------
+    y_true, y_score, pos_label, sample_weight
+        As for :func:`pixelgauge.roc_curve`.
+    threshold : float
+        Scores at it count as positive.
+
+    Returns
+    -------
+    Confusion
+        Counts, and as properties sensitivity, specificity, precision, negative predictive value, accuracy, balanced
+        accuracy, F1, Youden's J and MCC.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`pixelgauge.roc_curve`; and if `threshold` is NaN.
+
+    Examples
+    --------
+    >>> import pixelgauge
+    >>> pixelgauge.confusion_at_threshold([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], 0.35).sensitivity
+    1.0
+    """
+    if math.isnan(threshold):
+        raise ValueError("threshold is NaN: use a number, or inf")
+    bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
+    values = scores.decoded()
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        raise ValueError("y_score holds NaN, which has no rank: remove or impute those samples first")
+    # float64 scores and threshold: a comparison in float32 would round the threshold
+    called = values >= np.float64(threshold) if values.dtype.kind == "f" else values >= threshold
+    truth = np.unpackbits(bits.view(np.uint8), bitorder="little", count=len(scores)).view(np.bool_)
+    tp, fp, fn, tn = (
+        float(np.count_nonzero(cell) if weights is None else weights[cell].sum())
+        for cell in (truth & called, ~truth & called, truth & ~called, ~truth & ~called)
+    )
+    return Confusion(tp, fp, fn, tn)
+
+
+def fpr_at_tpr(
+    y_true: object, y_score: object, tpr: float = 0.95, *, pos_label: object = None, sample_weight: object = None
+) -> float:
+    """Lowest false positive rate of a threshold whose true positive rate is at least `tpr`.
+
+    Parameters
+    ----------
+    y_true, y_score, pos_label, sample_weight
+        As for :func:`pixelgauge.roc_curve`.
+    tpr : float, default 0.95
+        In (0, 1]. No interpolation: the figure belongs to a threshold that exists.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`pixelgauge.roc_curve`; and if `tpr` is out of range or a class is absent.
+
+    Examples
+    --------
+    >>> import pixelgauge
+    >>> pixelgauge.fpr_at_tpr([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.5
+    """
+    if not 0 < tpr <= 1:
+        raise ValueError(f"tpr={tpr} must be in (0, 1]")
+    fpr, rate, _ = _two_class_roc(y_true, y_score, pos_label, sample_weight)
+    return float(fpr[np.searchsorted(rate, tpr)])
+
+
+def best_threshold(
+    y_true: object,
+    y_score: object,
+    *,
+    criterion: Criterion = "youden",
+    pos_label: object = None,
+    sample_weight: object = None,
+) -> float:
+    """Threshold that is best by a criterion; of several, the highest.
+
+    Parameters
+    ----------
+    y_true, y_score, pos_label, sample_weight
+        As for :func:`pixelgauge.roc_curve`.
+    criterion : {"youden", "f1", "mcc", "accuracy", "balanced_accuracy", "closest"}, default "youden"
+        ``"closest"`` is the point of the ROC curve nearest to (0, 1).
+
+    Returns
+    -------
+    float
+        One of the scores, to be used as ``y_score >= threshold``; inf if calling nothing positive is best.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`pixelgauge.roc_curve`; for an unknown criterion; if a class is absent.
+
+    Examples
+    --------
+    >>> import pixelgauge
+    >>> pixelgauge.best_threshold([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.8
+    """
+    fpr, tpr, thresholds = _two_class_roc(y_true, y_score, pos_label, sample_weight)
+    bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
+    truth = np.unpackbits(bits.view(np.uint8), bitorder="little", count=len(scores)).view(np.bool_)
+    positives = float(truth.sum() if weights is None else weights[truth].sum())
+    total = float(len(scores) if weights is None else weights.sum())
+    negatives = total - positives
+    tp, fp = tpr * positives, fpr * negatives
+    if criterion in ("youden", "balanced_accuracy"):
+        merit = tpr - fpr
+    elif criterion == "closest":
+        merit = -np.hypot(fpr, 1 - tpr)
+    elif criterion == "accuracy":
+        merit = tp - fp
+    elif criterion == "f1":
+        merit = 2 * tp / (tp + fp + positives)
+    elif criterion == "mcc":
+        called = tp + fp
+        scale = np.sqrt(called * (total - called))
+        merit = np.divide(tp * negatives - fp * positives, scale, out=np.zeros_like(scale), where=scale > 0)
+    else:
+        raise ValueError(
+            f"criterion={criterion!r} is not known: use youden, f1, mcc, accuracy, balanced_accuracy, closest"
+        )
+    return float(thresholds[np.argmax(merit)])
+
+
+def _two_class_roc(
+    y_true: object, y_score: object, pos_label: object, sample_weight: object
+) -> tuple[Float64Array, Float64Array, Float64Array]:
+    bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
+    positives = int(np.bitwise_count(bits).sum(dtype=np.int64))
+    if positives in (0, len(scores)):
+        raise ValueError("Only one class is present in y_true: there is nothing to trade off")
+    if weights is not None:
+        truth = np.unpackbits(bits.view(np.uint8), bitorder="little", count=len(scores)).view(np.bool_)
+        if not weights[truth].any() or not weights[~truth].any():
+            raise ValueError("Only one class in y_true has weight: there is nothing to trade off")
+    return roc_curve(y_true, y_score, pos_label=pos_label, sample_weight=sample_weight, drop_intermediate=False)
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return numerator / denominator if denominator else math.nan

@@ -1,0 +1,558 @@
+"""Ranking metrics with scikit-learn's contract: AUROC, curves, average precision; exact, and at the speed of a sort."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any, Literal
+
+import numpy as np
+
+from pixelgauge import _core
+from pixelgauge.images import Array
+from pixelgauge.ranking_inputs import (
+    BinaryLabels,
+    Bits,
+    Float64Array,
+    Scores,
+    UndefinedMetricWarning,
+    check_lengths,
+    column,
+    label_array,
+    pack,
+    score_array,
+    scores_of,
+    target_type,
+    to_array,
+    weight_array,
+)
+
+Average = Literal["micro", "macro", "samples", "weighted"] | None
+Curve = tuple[Float64Array, Float64Array, Float64Array]
+_BinaryMetric = Callable[[Bits, Scores, Float64Array | None], float]
+
+
+def roc_auc_score(
+    y_true: object,
+    y_score: object,
+    *,
+    average: Average = "macro",
+    sample_weight: object = None,
+    max_fpr: float | None = None,
+    multi_class: Literal["raise", "ovr", "ovo"] = "raise",
+    labels: object = None,
+) -> float | Float64Array:
+    """Area under the ROC curve, with scikit-learn's contract.
+
+    Without weights it is exact: (2 #{negative < positive} + #{negative = positive}) / (2 P N), counted in 128-bit
+    integers and rounded once.
+
+    Parameters
+    ----------
+    y_true : array_like
+        (N,) labels: booleans, integers or strings; of two classes, the greater is positive. (N, K) zeros and ones are
+        multilabel.
+    y_score : array_like
+        (N,) scores, or (N, K) for multiclass (probabilities that sum to one) and multilabel: float16, bfloat16,
+        float32, float64 or integers, compared in their own dtype. No sigmoid is ever applied; infinities are
+        ordinary scores.
+    average : {"macro", "micro", "weighted", "samples", None}, default "macro"
+        How (N, K) scores become one number; None gives one a column. Ignored where labels are binary.
+    sample_weight : (N,) array_like, optional
+        Finite and not negative; sums are then in float64.
+    max_fpr : float, optional
+        In (0, 1]: the area up to this false positive rate, with McClish's correction (0.5 for chance, 1 for perfect).
+    multi_class : {"raise", "ovr", "ovo"}, default "raise"
+        One class against the rest, or every pair of classes (Hand and Till, 2001).
+    labels : array_like, optional
+        The classes of the columns, ascending, where `y_true` may miss some.
+
+    Returns
+    -------
+    float or (K,) numpy.ndarray of float64
+        NaN, with an :class:`UndefinedMetricWarning`, where a class is absent.
+
+    Raises
+    ------
+    TypeError
+        For scores of a dtype without an order, or of more than 64 bits.
+    ValueError
+        For NaN, lengths that differ, empty arrays, labels that are not classes, probabilities that do not sum to one,
+        weights that are negative or all zero.
+
+    References
+    ----------
+    scikit-learn, ``sklearn.metrics.roc_auc_score``.
+
+    Examples
+    --------
+    >>> import pixelgauge
+    >>> pixelgauge.roc_auc_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.75
+    """
+    y = label_array(y_true)
+    scores = score_array(y_score)
+    kind, binary = target_type(y)
+    if kind == "multiclass" or (binary is not None and scores.ndim == 2 and scores.shape[1] > 2):
+        if max_fpr is not None and max_fpr != 1:
+            raise ValueError(
+                "Partial AUC computation not available in multiclass setting, 'max_fpr' must be set to `None`, "
+                f"received `max_fpr={max_fpr}` instead"
+            )
+        if multi_class == "raise":
+            raise ValueError("multi_class must be in ('ovo', 'ovr')")
+        return _multiclass_auroc(column(y, "y_true"), scores, labels, multi_class, average, sample_weight)
+    _check_average(average)
+
+    def metric(bits: Bits, vector: Scores, weights: Float64Array | None) -> float:
+        return _binary_auroc(bits, vector, weights, max_fpr)
+
+    if binary is not None:
+        return _of_binary(metric, binary, scores, sample_weight)
+    return _averaged(metric, y, scores, average, sample_weight)
+
+
+def roc_curve(
+    y_true: object,
+    y_score: object,
+    *,
+    pos_label: object = None,
+    sample_weight: object = None,
+    drop_intermediate: bool = True,
+) -> Curve:
+    """Points of the ROC curve, with scikit-learn's contract.
+
+    Parameters
+    ----------
+    y_true : (N,) array_like
+        Binary labels; without `pos_label` they must be {0, 1} or {-1, 1}.
+    y_score : (N,) array_like
+        As for :func:`roc_auc_score`.
+    pos_label : scalar, optional
+        The positive class; all others are negative.
+    sample_weight : (N,) array_like, optional
+        Samples of weight zero do not count.
+    drop_intermediate : bool, default True
+        Leave out points on straight lines, as scikit-learn does.
+
+    Returns
+    -------
+    fpr, tpr, thresholds : (M,) numpy.ndarray of float64
+        Both rates rise as the thresholds fall; the first threshold is inf.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`roc_auc_score`; and if `pos_label` is needed or unknown.
+
+    Examples
+    --------
+    >>> import pixelgauge
+    >>> fpr, tpr, thresholds = pixelgauge.roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    >>> fpr.tolist(), tpr.tolist()
+    ([0.0, 0.0, 0.5, 0.5, 1.0], [0.0, 0.5, 0.5, 1.0, 1.0])
+    """
+    bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
+    drop = _core.CurveDrop.equal_steps if drop_intermediate else _core.CurveDrop.none
+    return _roc_of_bits(bits, scores, weights, drop)
+
+
+def precision_recall_curve(
+    y_true: object,
+    y_score: object,
+    *,
+    pos_label: object = None,
+    sample_weight: object = None,
+    drop_intermediate: bool = False,
+) -> Curve:
+    """Precision and recall at every threshold, with scikit-learn's contract.
+
+    Parameters
+    ----------
+    y_true, y_score, pos_label, sample_weight
+        As for :func:`roc_curve`.
+    drop_intermediate : bool, default False
+        Leave out points amid runs in which recall does not change.
+
+    Returns
+    -------
+    precision, recall : (M + 1,) numpy.ndarray of float64
+        Recall falls; the last point is (1, 0) and has no threshold.
+    thresholds : (M,) numpy.ndarray of float64
+        Rising.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`roc_curve`.
+
+    Examples
+    --------
+    >>> import pixelgauge
+    >>> precision, recall, _ = pixelgauge.precision_recall_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    >>> recall.tolist()
+    [1.0, 1.0, 0.5, 0.5, 0.0]
+    """
+    bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
+    drop = _core.CurveDrop.same_positives if drop_intermediate else _core.CurveDrop.none
+    fps, tps, thresholds = _core.curve(scores.values, bits, weights, drop, scores.bfloat16)
+    precision = tps / (tps + fps)
+    if tps[-1] == 0:
+        warnings.warn("No positive class found in y_true, recall is set to one for all thresholds.", stacklevel=2)
+        recall = np.ones_like(tps)
+    else:
+        recall = tps / tps[-1]
+    return np.append(precision[::-1], 1.0), np.append(recall[::-1], 0.0), thresholds[::-1].copy()
+
+
+def det_curve(
+    y_true: object,
+    y_score: object,
+    *,
+    pos_label: object = None,
+    sample_weight: object = None,
+    drop_intermediate: bool = False,
+) -> Curve:
+    """Trade off detection errors: false negatives against false positives, with scikit-learn's contract.
+
+    Parameters
+    ----------
+    y_true, y_score, pos_label, sample_weight, drop_intermediate
+        As for :func:`precision_recall_curve`.
+
+    Returns
+    -------
+    fpr, fnr, thresholds : (M,) numpy.ndarray of float64
+        For rising thresholds.
+
+    Raises
+    ------
+    ValueError
+        As :func:`roc_curve`; and if only one class is present.
+
+    Examples
+    --------
+    >>> import pixelgauge
+    >>> fpr, fnr, _ = pixelgauge.det_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    >>> fpr.tolist(), fnr.tolist()
+    ([0.5, 0.5, 0.0], [0.0, 0.5, 0.5])
+    """
+    bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
+    fps, tps, thresholds = _core.curve(scores.values, bits, weights, _core.CurveDrop.none, scores.bfloat16)
+    if tps[-1] == 0 or fps[-1] == 0:
+        raise ValueError(
+            "Only one class is present in y_true. Detection error tradeoff curve is not defined in that case."
+        )
+    fps, tps = np.concatenate(([0.0], fps)), np.concatenate(([0.0], tps))
+    thresholds = np.concatenate(([np.inf], thresholds))
+    if drop_intermediate and len(fps) > 2:
+        stays = np.concatenate(([True], (np.diff(tps[:-1]) != 0) | (np.diff(tps[1:]) != 0), [True]))
+        fps, tps, thresholds = fps[stays], tps[stays], thresholds[stays]
+    # from the last point without false positives to the first with all true ones
+    first = np.searchsorted(fps, fps[0], side="right") - 1
+    part = slice(first, np.searchsorted(tps, tps[-1]) + 1)
+    return fps[part][::-1] / fps[-1], (tps[-1] - tps[part])[::-1] / tps[-1], thresholds[part][::-1].copy()
+
+
+def average_precision_score(
+    y_true: object,
+    y_score: object,
+    *,
+    average: Average = "macro",
+    pos_label: Any = 1,
+    sample_weight: object = None,
+) -> float | Float64Array:
+    """Average precision: the precision at each distinct score, weighted by the rise in recall; scikit-learn's contract.
+
+    Parameters
+    ----------
+    y_true : array_like
+        (N,) labels, of more than two classes one against the rest; or (N, K) zeros and ones.
+    y_score : array_like
+        (N,) or (N, K) scores, as for :func:`roc_auc_score`; they need not be probabilities.
+    average : {"macro", "micro", "weighted", "samples", None}, default "macro"
+        How (N, K) scores become one number.
+    pos_label : scalar, default 1
+        The positive class of binary labels.
+    sample_weight : (N,) array_like, optional
+        Finite and not negative.
+
+    Returns
+    -------
+    float or (K,) numpy.ndarray of float64
+        0, with a warning, where there is no positive.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`roc_auc_score`; and if `pos_label` is not a label.
+
+    Examples
+    --------
+    >>> import pixelgauge
+    >>> round(pixelgauge.average_precision_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), 4)
+    0.8333
+    """
+    y = label_array(y_true)
+    scores = score_array(y_score)
+    kind, binary = target_type(y)
+    _check_average(average)
+    if binary is not None:
+        if len(binary.classes) == 2 and pos_label not in binary.classes.tolist():
+            raise ValueError(f"pos_label={pos_label} is not a valid label. It should be one of {binary.classes}")
+        return _of_binary(_binary_average_precision, _with_positive(binary, y, pos_label), scores, sample_weight)
+    if pos_label != 1:
+        raise ValueError(
+            f"Parameter pos_label is fixed to 1 for {kind} y_true. Do not set pos_label or set pos_label to 1."
+        )
+    if kind == "multiclass":
+        vector = column(y, "y_true")
+        classes = np.unique(vector)
+        if scores.shape != (len(vector), len(classes)):
+            raise ValueError(
+                "`y_score` needs to be of shape `(n_samples, n_classes)`, since `y_true` contains multiple classes. "
+                f"Got `y_score.shape={scores.shape}`."
+            )
+        y = vector[:, None] == classes
+    return _averaged(_binary_average_precision, y, scores, average, sample_weight)
+
+
+def auc(x: object, y: object) -> float:
+    """Area under a curve by the trapezoidal rule, with scikit-learn's contract.
+
+    Parameters
+    ----------
+    x : (M,) array_like
+        Rising or falling, at least two points.
+    y : (M,) array_like
+        Heights.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two points, lengths differ, or `x` is not monotone.
+
+    Examples
+    --------
+    >>> import pixelgauge
+    >>> pixelgauge.auc([0, 0.5, 1], [0, 1, 1])
+    0.75
+    """
+    xs, ys = column(to_array(x, "x"), "x"), column(to_array(y, "y"), "y")
+    check_lengths(x=xs, y=ys)
+    if len(xs) < 2:
+        raise ValueError(f"At least 2 points are needed to compute area under curve, but x.shape = {xs.shape}")
+    if not (np.isfinite(xs).all() and np.isfinite(ys).all()):
+        raise ValueError("x or y holds NaN or infinity")
+    steps = np.diff(xs)
+    if (steps >= 0).all():
+        direction = 1
+    elif (steps <= 0).all():
+        direction = -1
+    else:
+        raise ValueError(f"x is neither increasing nor decreasing : {xs}.")
+    return direction * float(np.sum(steps * (ys[1:] + ys[:-1]) / 2.0))
+
+
+def _binary_inputs(
+    y_true: object, y_score: object, pos_label: object, sample_weight: object
+) -> tuple[Bits, Scores, Float64Array | None]:
+    """Bits, scores and weights of the curves, which take binary labels or a `pos_label`."""
+    y = label_array(y_true)
+    kind, binary = target_type(y)
+    vector = scores_of(score_array(y_score))
+    if kind == "multilabel-indicator" or (binary is None and pos_label is None):
+        raise ValueError(f"{kind} format is not supported")
+    labels = column(y, "y_true")
+    check_lengths(y_true=labels, y_score=vector, sample_weight=_sized(sample_weight))
+    weights = weight_array(sample_weight, len(labels))
+    if binary is None:
+        return pack(labels == pos_label), vector, weights
+    if pos_label is None:
+        classes = binary.classes.tolist()
+        if not any(set(classes) <= allowed for allowed in ({0, 1}, {-1, 1})):
+            raise ValueError(
+                f"y_true takes value in {set(classes)} and pos_label is not specified: either make y_true take value "
+                "in {0, 1} or {-1, 1} or pass pos_label explicitly."
+            )
+        pos_label = 1
+    return _with_positive(binary, y, pos_label).bits, vector, weights
+
+
+def _sized(array: object) -> Any:
+    return array if array is None or hasattr(array, "__len__") else np.atleast_1d(np.asarray(array))
+
+
+def _with_positive(binary: BinaryLabels, y: Array, pos_label: Any) -> BinaryLabels:
+    """Make another class the positive one."""
+    if len(binary.classes) == 2 and binary.classes[1] == pos_label:
+        return binary
+    return BinaryLabels(pack(column(y, "y_true") == pos_label), binary.count, binary.classes)
+
+
+def _of_binary(metric: _BinaryMetric, binary: BinaryLabels, scores: Array, sample_weight: object) -> float:
+    vector = scores_of(scores)
+    if len(vector) != binary.count:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: y_true {binary.count}, y_score {len(vector)}"
+        )
+    return metric(binary.bits, vector, weight_array(sample_weight, binary.count))
+
+
+def _roc_of_bits(bits: Bits, scores: Scores, weights: Float64Array | None, drop: _core.CurveDrop) -> Curve:
+    fps, tps, thresholds = _core.curve(scores.values, bits, weights, drop, scores.bfloat16)
+    rates = []
+    for counts, sign, rate in ((fps, "negative", "false positive"), (tps, "positive", "true positive")):
+        padded = np.empty(len(counts) + 1)
+        padded[0] = 0
+        if counts[-1] <= 0:
+            warnings.warn(
+                f"No {sign} samples in y_true, {rate} value should be meaningless",
+                UndefinedMetricWarning,
+                stacklevel=3,
+            )
+            padded[:] = np.nan
+        else:
+            np.divide(counts, counts[-1], out=padded[1:])
+        rates.append(padded)
+    return rates[0], rates[1], np.concatenate(([np.inf], thresholds))
+
+
+def _binary_auroc(bits: Bits, scores: Scores, weights: Float64Array | None, max_fpr: float | None = None) -> float:
+    if max_fpr is not None and not 0 < max_fpr <= 1:
+        raise ValueError(f"Expected max_fpr in range (0, 1], got: {max_fpr!r}")
+    positives = int(np.bitwise_count(bits).sum(dtype=np.int64))
+    if positives in (0, len(scores)):
+        warnings.warn(
+            "Only one class is present in y_true. ROC AUC score is not defined in that case.",
+            UndefinedMetricWarning,
+            stacklevel=4,
+        )
+        return math.nan
+    if max_fpr is not None and max_fpr != 1:
+        fpr, tpr, _ = _roc_of_bits(bits, scores, weights, _core.CurveDrop.equal_steps)
+        stop = int(np.searchsorted(fpr, max_fpr, "right"))
+        height = np.interp(max_fpr, fpr[stop - 1 : stop + 1], tpr[stop - 1 : stop + 1])
+        partial = auc(np.append(fpr[:stop], max_fpr), np.append(tpr[:stop], height))
+        least = 0.5 * max_fpr**2
+        return float(0.5 * (1 + (partial - least) / (max_fpr - least)))
+    if weights is not None:
+        return _core.weighted_auroc(scores.values, bits, weights, scores.bfloat16)
+    twice_u, positives, negatives = _core.auroc(scores.values, bits, scores.bfloat16)
+    return twice_u / (2 * positives * negatives)
+
+
+def _binary_average_precision(bits: Bits, scores: Scores, weights: Float64Array | None) -> float:
+    if not bits.any():
+        warnings.warn("No positive class found in y_true, recall is set to one for all thresholds.", stacklevel=4)
+        return 0.0
+    return _core.average_precision(scores.values, bits, weights, scores.bfloat16)
+
+
+def _check_average(average: object) -> None:
+    options = (None, "micro", "macro", "weighted", "samples")
+    if average not in options:
+        raise ValueError(f"average has to be one of {options}, not {average!r}")
+
+
+def _averaged(
+    metric: _BinaryMetric, y: Array, scores: Array, average: Average, sample_weight: object
+) -> float | Float64Array:
+    """Metric of every column (or row) of multilabel data and their average."""
+    if scores.shape != y.shape:
+        raise ValueError(f"y_true has shape {y.shape} and y_score {scores.shape}: they must be the same")
+    weights = weight_array(sample_weight, len(y))
+    column_weights: Array | None = None
+    if average == "micro":
+        repeated = None if weights is None else np.repeat(weights, y.shape[1])
+        return metric(
+            pack(np.ascontiguousarray(y).ravel() != 0), scores_of(np.ascontiguousarray(scores).ravel()), repeated
+        )
+    if average == "weighted":
+        column_weights = (y != 0).sum(axis=0) if weights is None else weights @ (y != 0)
+        if np.isclose(column_weights.sum(), 0):
+            return 0.0
+    elif average == "samples":
+        column_weights, weights = weights, None
+        y, scores = y.T, scores.T
+    values = np.array([metric(pack(y[:, k] != 0), scores_of(scores[:, k]), weights) for k in range(y.shape[1])])
+    if average is None:
+        return values
+    if column_weights is not None:
+        values[column_weights == 0] = 0
+    return float(np.average(values, weights=column_weights))
+
+
+def _multiclass_auroc(
+    y: Array, scores: Array, labels: object, multi_class: str, average: Average, sample_weight: object
+) -> float | Float64Array:
+    if scores.ndim != 2:
+        raise ValueError(
+            "`y_score` needs to be of shape `(n_samples, n_classes)`, since `y_true` contains multiple classes. "
+            f"Got `y_score.shape={scores.shape}`."
+        )
+    check_lengths(y_true=y, y_score=scores)
+    if np.isnan(scores).any():
+        raise ValueError("y_score holds NaN, which has no rank: remove or impute those samples first")
+    if not np.allclose(1, scores.sum(axis=1)):
+        raise ValueError(
+            "Target scores need to be probabilities for multiclass roc_auc, i.e. they should sum up to 1.0 over classes"
+        )
+    options = ("micro", "macro", "weighted", None) if multi_class == "ovr" else ("macro", "weighted", None)
+    if average not in options:
+        raise ValueError(f"average must be one of {options} for multiclass problems")
+    if multi_class not in ("ovo", "ovr"):
+        raise ValueError(
+            f"multi_class='{multi_class}' is not supported for multiclass ROC AUC, "
+            "multi_class must be in ('ovo', 'ovr')"
+        )
+    if average is None and multi_class == "ovo":
+        raise NotImplementedError("average=None is not implemented for multi_class='ovo'.")
+    classes, codes = _classes(y, labels, scores.shape[1])
+    if multi_class == "ovr":
+        return _averaged(_binary_auroc, codes[:, None] == np.arange(len(classes)), scores, average, sample_weight)
+    if sample_weight is not None:
+        raise ValueError(
+            "sample_weight is not supported for multiclass one-vs-one ROC AUC, "
+            "'sample_weight' must be None in this case."
+        )
+    present = np.unique(codes)
+    pair_scores, prevalence = [], []
+    for a, b in combinations(present.tolist(), 2):
+        of_pair = (codes == a) | (codes == b)
+        of_a = codes[of_pair] == a
+        both = [_binary_auroc(pack(truth), scores_of(scores[of_pair, k]), None) for truth, k in ((of_a, a), (~of_a, b))]
+        pair_scores.append(sum(both) / 2)
+        prevalence.append(of_pair.mean())
+    return float(np.average(pair_scores, weights=prevalence if average == "weighted" else None))
+
+
+def _classes(y: Array, labels: object, columns: int) -> tuple[Array, Array]:
+    """Classes of the columns, and the column of each sample."""
+    if labels is None:
+        classes, codes = np.unique(y, return_inverse=True)
+        if len(classes) != columns:
+            raise ValueError(
+                f"Number of classes in y_true ({len(classes)}) not equal to the number of columns in 'y_score' "
+                f"({columns}): pass labels= if a class is absent"
+            )
+        return classes, codes
+    classes = column(to_array(labels, "labels"), "labels")
+    if len(np.unique(classes)) != len(classes):
+        raise ValueError("Parameter 'labels' must be unique")
+    if not np.array_equal(np.sort(classes), classes):
+        raise ValueError("Parameter 'labels' must be ordered")
+    if len(classes) != columns:
+        raise ValueError(
+            f"Number of given labels, {len(classes)}, not equal to the number of columns in 'y_score', {columns}"
+        )
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(f"'y_true' contains labels not in parameter 'labels': {unknown[:5]}")
+    return classes, np.searchsorted(classes, y)

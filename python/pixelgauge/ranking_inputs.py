@@ -1,0 +1,220 @@
+"""Labels, scores and weights as the ranking kernels take them, checked as scikit-learn checks them.
+
+Labels become one bit a sample without a copy in between; scores are read where they lie, in their own dtype.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgauge import _core
+from pixelgauge.images import Array, as_array
+
+Bits = npt.NDArray[np.uint64]
+Float64Array = npt.NDArray[np.float64]
+TargetType = Literal["binary", "multiclass", "multilabel-indicator"]
+
+_SCAN = 1 << 16
+
+
+class UndefinedMetricWarning(UserWarning):
+    """A metric is not defined on these data, such as AUROC where one class is absent."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One vector of scores as the kernels read it."""
+
+    values: Array
+    bfloat16: bool
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def decoded(self) -> Array:
+        """Scores as numbers that NumPy knows."""
+        if not self.bfloat16:
+            return self.values
+        return (self.values.astype(np.uint32) << np.uint32(16)).view(np.float32)
+
+
+@dataclass(frozen=True)
+class BinaryLabels:
+    """One bit a sample, set for the positive class; `classes` are the distinct labels, ascending."""
+
+    bits: Bits
+    count: int
+    classes: Array
+
+
+def to_array(x: object, name: str) -> Array:
+    """Array of anything that is one or converts, lists included."""
+    array = np.asarray(x) if isinstance(x, list | tuple) or np.isscalar(x) else as_array(x, name)
+    if array.ndim == 0:
+        raise ValueError(f"{name} must be an array, not the single value {array[()]!r}")
+    if array.size == 0:
+        raise ValueError(f"{name} is empty (shape {array.shape}): at least one sample is needed")
+    if array.dtype.kind in "fiu" and not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return array
+
+
+def column(array: Array, name: str) -> Array:
+    """1-D view of a vector or of a single column."""
+    if array.ndim == 1:
+        return array
+    if array.ndim == 2 and array.shape[1] == 1:
+        return array[:, 0]
+    raise ValueError(f"{name} should be a 1d array, got an array of shape {array.shape} instead")
+
+
+def check_lengths(**arrays: object) -> None:
+    """Raise unless all arrays that are not None have the same length."""
+    lengths = {name: len(a) for name, a in arrays.items() if a is not None}  # type: ignore[arg-type]
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"Found input variables with inconsistent numbers of samples: {lengths}")
+
+
+def score_array(y_score: object, name: str = "y_score") -> Array:
+    """Scores of any shape in a dtype that has an order the kernels know."""
+    array = to_array(y_score, name)
+    if array.dtype.kind == "b":
+        return array.view(np.uint8)
+    if array.dtype.kind == "O":
+        try:
+            return array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{name} holds objects that are not numbers: {error}") from error
+    if array.dtype.name != "bfloat16" and (array.dtype.kind not in "iuf" or array.dtype.itemsize > 8):
+        raise TypeError(f"{name} has dtype {array.dtype}: use float16, float32, float64, bfloat16 or integers")
+    return array
+
+
+def scores_of(array: Array, name: str = "y_score") -> Scores:
+    """One vector of scores."""
+    vector = column(array, name)
+    if vector.dtype.name == "bfloat16":
+        return Scores(vector.view(np.uint16), True)
+    return Scores(vector, False)
+
+
+def label_array(y_true: object, name: str = "y_true") -> Array:
+    """Labels as an array whose values can be told apart and ordered."""
+    array = to_array(y_true, name)
+    if array.dtype.kind == "O":
+        if all(isinstance(v, str) for v in array.flat):
+            return array.astype(str)
+        try:
+            array = np.array(array.tolist())
+        except ValueError as error:
+            raise ValueError(f"{name} is not a regular array of labels: {error}") from error
+    if array.dtype.kind not in "biufUS":
+        raise ValueError(f"{name} has dtype {array.dtype}: use booleans, integers or strings as labels")
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        raise TypeError(f"{name} has dtype {array.dtype}: use integers")
+    return array
+
+
+def _spellings(value: Any, dtype: np.dtype[Any]) -> Array:
+    """List the two bit patterns that are this label: only floating zero has two."""
+    both = np.array([value, value], dtype)
+    if dtype.kind == "f" and value == 0:
+        both[1] = -0.0
+    return both
+
+
+def _second_value(labels: Array) -> Any:
+    """First label that differs from the first one; None where all are equal."""
+    first = labels[0]
+    for start in range(0, len(labels), _SCAN):
+        part = labels[start : start + _SCAN]
+        other = np.flatnonzero(part != first)
+        if other.size:
+            return part[other[0]]
+    return None
+
+
+def _bits_of(labels: Array, positive: Any, negative: Any) -> Bits | None:
+    if labels.dtype.kind == "b":
+        labels = labels.view(np.uint8)
+    dtype = labels.dtype
+    return _core.label_bits(labels, _spellings(positive, dtype), _spellings(negative, dtype))
+
+
+def pack(mask: Array) -> Bits:
+    """Bits of a vector of booleans or of 0 and 1."""
+    vector = mask.view(np.uint8) if mask.dtype == np.bool_ else mask
+    bits = _bits_of(vector, 1, 0)
+    if bits is None:
+        raise ValueError("labels must be 0 or 1 here")
+    return bits
+
+
+def binary_labels(labels: Array, name: str = "y_true") -> BinaryLabels | None:
+    """Bits of labels of one or two classes, the greater being positive; None if there are more classes."""
+    if labels.dtype.kind in "US":
+        classes, codes = np.unique(labels, return_inverse=True)
+        if len(classes) > 2:
+            return None
+        return BinaryLabels(pack(codes.astype(np.uint8)), len(labels), classes)
+    second = _second_value(labels)
+    first = labels[0]
+    values = np.sort(np.array([first] if second is None else [first, second], labels.dtype))
+    if labels.dtype.kind == "f":
+        if np.isnan(values).any():
+            raise ValueError(f"{name} holds NaN: labels must be known")
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} holds infinity: labels must be finite")
+        if (values != np.floor(values)).any():
+            raise ValueError(
+                f"continuous format is not supported: {name} holds {values[values != np.floor(values)][0]}"
+            )
+    # a single class is positive where its label is one, as scikit-learn has it
+    if second is None:
+        bits = _bits_of(labels, first, first) if first == 1 else pack(np.zeros(len(labels), np.uint8))
+    else:
+        bits = _bits_of(labels, values[1], values[0])
+    return None if bits is None else BinaryLabels(bits, len(labels), values)
+
+
+def target_type(labels: Array, name: str = "y_true") -> tuple[TargetType, BinaryLabels | None]:
+    """Say what scikit-learn's ``type_of_target`` would, with the bits where that is binary."""
+    if labels.ndim > 2:
+        raise ValueError(f"unknown format is not supported: {name} has shape {labels.shape}")
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        if labels.dtype.kind in "US" or not ((labels == 0) | (labels == 1)).all():
+            raise ValueError(f"multiclass-multioutput format is not supported: 2-D {name} must hold 0 and 1 only")
+        return "multilabel-indicator", None
+    vector = column(labels, name)
+    binary = binary_labels(vector, name)
+    if binary is not None:
+        return "binary", binary
+    if vector.dtype.kind == "f":
+        if np.isnan(vector).any():
+            raise ValueError(f"{name} holds NaN: labels must be known")
+        if (vector != np.floor(vector)).any():
+            raise ValueError(f"continuous format is not supported: {name} holds values that are not whole numbers")
+    return "multiclass", None
+
+
+def weight_array(sample_weight: object, count: int) -> Float64Array | None:
+    """Weights as float64, finite and not negative, not all zero; None where there are none."""
+    if sample_weight is None:
+        return None
+    array = column(to_array(sample_weight, "sample_weight"), "sample_weight")
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"sample_weight has dtype {array.dtype}: use numbers")
+    weights = np.ascontiguousarray(array, np.float64)
+    if len(weights) != count:
+        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(count,)}!")
+    if not np.isfinite(weights).all():
+        raise ValueError("sample_weight holds NaN or infinity: use finite weights")
+    if (weights < 0).any():
+        raise ValueError(f"sample_weight holds {weights.min()}: weights must not be negative")
+    if not weights.any():
+        raise ValueError("sample_weight is all zero: no sample would count")
+    return weights

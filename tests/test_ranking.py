@@ -1,0 +1,165 @@
+"""AUROC against integer pair counting and scikit-learn; ranks must not depend on threads or instruction sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import pixelgauge
+from pixelgauge import _core
+
+sklearn_metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn, the test oracle, is not installed")
+
+RNG = np.random.default_rng(20240)
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    isa, threads = _core.isa(), _core.get_num_threads()
+    yield
+    _core.set_isa(isa)
+    _core.set_num_threads(threads)
+
+
+def pair_counting(labels: np.ndarray, scores: np.ndarray) -> float:
+    """AUROC from Python's integers, every pair looked at."""
+    positive, negative = scores[labels == 1].tolist(), scores[labels == 0].tolist()
+    twice = sum(2 if n < p else 1 if n == p else 0 for p in positive for n in negative)
+    return twice / (2 * len(positive) * len(negative))
+
+
+def by_searchsorted(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The same through two sorted lookups, with sums in Python's integers: fit for large samples."""
+    negative, positive = np.sort(scores[labels == 0]), scores[labels == 1]
+    less, not_more = (int(np.searchsorted(negative, positive, side).sum()) for side in ("left", "right"))
+    return (less + not_more) / (2 * len(positive) * len(negative))
+
+
+def sample(kind: str, n: int, prevalence: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and float64 scores of one of the shapes that break ranking programs."""
+    y = (RNG.random(n) < prevalence).astype(np.int64)
+    y[:2] = 0, 1
+    x = RNG.standard_normal(n) + y
+    match kind:
+        case "random":
+            pass
+        case "tied":
+            x = np.round(x, 1)
+        case "constant":
+            x = np.full(n, 0.25)
+        case "sorted":
+            x = np.sort(x)
+        case "reversed":
+            x = np.sort(x)[::-1].copy()
+        case "infinite":
+            x = np.where(RNG.random(n) < 0.2, np.inf, np.where(RNG.random(n) < 0.2, -np.inf, x))
+        case "denormal":
+            x = np.round(x * 50) * 5e-324
+        case "signed zeros":
+            x = np.where(RNG.random(n) < 0.4, -0.0, np.where(RNG.random(n) < 0.5, 0.0, np.sign(x)))
+        case "saturated":
+            x = 1 - np.exp(-36 * RNG.random(n) * (1 + y) / 2)
+        case "outliers":
+            x = np.where(RNG.random(n) < 1e-3, 1e300, 1 + 1e-9 * x)
+        case "separated":
+            x = x + 10 * y
+    return y, x
+
+
+KINDS = ["random", "tied", "constant", "sorted", "reversed", "infinite", "denormal", "signed zeros", "saturated",
+         "outliers", "separated"]  # fmt: skip
+DTYPES = ["float16", "float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [2, 3, 17, 64, 65, 130])
+def test_small_samples_equal_pair_counting(kind: str, n: int) -> None:
+    y, x = sample(kind, n)
+    assert pixelgauge.roc_auc_score(y, x) == pair_counting(y, x)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_dtype_equals_pair_counting(dtype: str) -> None:
+    y, x = sample("random", 150)
+    info = np.iinfo(dtype) if np.dtype(dtype).kind in "iu" else None
+    scores = (x * 10 + (0 if info is None or info.min else 60)).astype(dtype)
+    scores[:3] = (info.min, info.max, 0) if info else (-np.inf, np.inf, 0)
+    assert pixelgauge.roc_auc_score(y, scores) == pair_counting(y, scores)
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_large_samples_on_every_isa_and_thread_count(kind: str, dtype: str, restored: None) -> None:
+    y, x = sample(kind, 150_000, prevalence=0.1)
+    with np.errstate(over="ignore"):
+        scores = x.astype(dtype)
+    expected = by_searchsorted(y, scores)
+    for isa in _core.available_isas():
+        _core.set_isa(isa)
+        for threads in (1, 3):
+            _core.set_num_threads(threads)
+            assert pixelgauge.roc_auc_score(y, scores) == expected, (isa, threads)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("kind", [k for k in KINDS if k != "infinite"])  # scikit-learn refuses infinities
+def test_binary_equals_sklearn(kind: str) -> None:
+    y, x = sample(kind, 3000)
+    # both are within rounding of the same fraction; theirs sums up to 3000 terms pairwise
+    assert pixelgauge.roc_auc_score(y, x) == pytest.approx(sklearn_metrics.roc_auc_score(y, x), abs=1e-15)
+
+
+@pytest.mark.property
+def test_layouts_read_in_place() -> None:
+    y, x = sample("random", 5000)
+    expected = pixelgauge.roc_auc_score(y, x)
+    wide = np.empty((5000, 3))
+    wide[:, 1] = x
+    assert pixelgauge.roc_auc_score(y, wide[:, 1]) == expected
+    assert pixelgauge.roc_auc_score(y[::-1], x[::-1]) == expected
+    frozen = x.copy()
+    frozen.setflags(write=False)
+    assert pixelgauge.roc_auc_score(np.repeat(y, 2)[::2], frozen) == expected
+    assert pixelgauge.roc_auc_score(y, x.astype(">f8")) == expected
+    assert pixelgauge.roc_auc_score(y.tolist(), x.tolist()) == expected
+    assert pixelgauge.roc_auc_score(y[:, None], x[:, None]) == expected
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("labels", [
+    lambda y: y == 1, lambda y: 2 * y - 1, lambda y: y.astype(np.float32), lambda y: -0.0 * (1 - y) + y,
+    lambda y: y.astype(np.uint8), lambda y: np.where(y == 1, "sick", "healthy"),
+    lambda y: np.where(y == 1, "sick", "healthy").astype(object), lambda y: y.astype(np.int16) + 7,
+])  # fmt: skip
+def test_any_two_labels(labels: object) -> None:
+    y, x = sample("random", 1000)
+    assert pixelgauge.roc_auc_score(labels(y), x) == pixelgauge.roc_auc_score(y, x)  # type: ignore[operator]
+
+
+@pytest.mark.boundary
+def test_one_class_is_nan_with_a_warning() -> None:
+    with pytest.warns(pixelgauge.UndefinedMetricWarning, match="Only one class"):
+        assert np.isnan(pixelgauge.roc_auc_score([1, 1], [0.1, 0.2]))
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(("y", "x", "error", "message"), [
+    ([0, 1], [0.1, np.nan], ValueError, "NaN"),
+    ([0, 1, 1], [0.1, 0.2], ValueError, "inconsistent numbers of samples"),
+    ([], [], ValueError, "empty"),
+    ([0, 1], [[0.1, 0.2], [0.3, 0.4]], ValueError, "1d array"),
+    ([0.5, 1], [0.1, 0.2], ValueError, "continuous"),
+    ([np.nan, 1], [0.1, 0.2], ValueError, "NaN"),
+    ([0, 1], ["a", "b"], TypeError, "dtype"),
+    ([0, 1], [1j, 2j], TypeError, "dtype"),
+    ([0, 1], np.array([1, 2], np.longdouble), TypeError, "dtype"),
+    (3, [1, 2], ValueError, "single value"),
+])  # fmt: skip
+def test_bad_input(y: object, x: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        pixelgauge.roc_auc_score(y, x)
