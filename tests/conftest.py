@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
+
+# Models that the user has installed change what the commands show: the tests, and what they start, see an empty cache.
+os.environ["PIXELGAUGE_CACHE"] = tempfile.mkdtemp(prefix="pixelgauge-tests-")
 
 import numpy as np
 import pytest

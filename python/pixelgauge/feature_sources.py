@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,25 +17,15 @@ import numpy.typing as npt
 from pixelgauge import _core
 from pixelgauge.feature_stats import FeatureStats, as_features
 from pixelgauge.frechet import frechet_distance
-from pixelgauge.images import as_array
-
-IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+from pixelgauge.images import FILE_EXTENSIONS, as_array, image_files
 
 Report = Callable[[str, int, int], None]
 """Told (name of the source, images done, images in all) after each batch."""
 
 
 def list_images(folder: str | os.PathLike[str]) -> list[str]:
-    """Image files of a folder and its subfolders, any case of extension, hidden ones left out, sorted by path."""
-    found = []
-    for here, folders, names in os.walk(folder, followlinks=False):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
-            os.path.join(here, name)
-            for name in names
-            if not name.startswith(".") and name.lower().endswith(IMAGE_EXTENSIONS)
-        ]
-    return sorted(found)
+    """Image files of a folder and its subfolders, sorted by path; see :func:`pixelgauge.images.image_files`."""
+    return [os.path.join(folder, name) for name in image_files(folder)[0]]
 
 
 @dataclass(frozen=True)
@@ -43,7 +34,7 @@ class Inception:
 
     preset: str = "pytorch-fid"
     batch_size: int = 32
-    weights: str | os.PathLike[str] | None = None
+    weights: str | Path | None = None
     providers: Any = None
 
     def extractor(self, output: str) -> Any:
@@ -113,7 +104,7 @@ class Source:
         if os.path.isdir(path):
             found = list_images(path)
             if not found:
-                raise ValueError(f"{path} holds no images ({', '.join(IMAGE_EXTENSIONS)})")
+                raise ValueError(f"{path} holds no images ({', '.join(FILE_EXTENSIONS)})")
             return found
         extension = os.path.splitext(path)[1].lower()
         if extension == ".npy":
@@ -140,11 +131,11 @@ class Source:
         members = sorted(
             name
             for name in names
-            if name.lower().endswith(IMAGE_EXTENSIONS)
+            if name.lower().endswith(FILE_EXTENSIONS)
             and not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
         )
         if not members:
-            raise ValueError(f"{path} holds no images ({', '.join(IMAGE_EXTENSIONS)})")
+            raise ValueError(f"{path} holds no images ({', '.join(FILE_EXTENSIONS)})")
         self._archive = path
         return members
 
@@ -239,7 +230,7 @@ def fid(
     batch_size: int = 32,
     workers: int | None = None,
     providers: Any = None,
-    weights: str | os.PathLike[str] | None = None,
+    weights: str | Path | None = None,
     limit: int | None = None,
     seed: int = 0,
 ) -> float:

@@ -9,8 +9,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from pixelgauge.images import Array, ImageFileError, alpha_background, read_imag
 from pixelgauge.pairing import Pairing
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS, preset_row
 from pixelgauge.runtime import get_num_threads
+
+if TYPE_CHECKING:
+    from pixelgauge.perceptual import LPIPS
 
 Status = Literal["ok", "missing", "ambiguous", "unreadable", "mismatch", "unscorable"]
 """``missing`` or ``ambiguous`` partner; ``unreadable`` file; images that ``mismatch``; a metric that cannot be computed
@@ -55,6 +59,8 @@ class Settings:
         Names from :data:`METRICS`.
     preset, ms_ssim_preset : str
         As :func:`pixelgauge.ssim` and :func:`pixelgauge.ms_ssim`.
+    lpips_backbone : str
+        As :class:`pixelgauge.LPIPS`; its model must be in the cache.
     data_range : float, optional
         Images have values in 0..data_range; others are refused. Default: the full range of 8 or 16 bits.
     gray : bool
@@ -68,11 +74,14 @@ class Settings:
     ------
     ValueError
         If a value is not one of these.
+    RuntimeError
+        If LPIPS is asked for and its model, or onnxruntime, is missing.
     """
 
     metrics: tuple[str, ...] = ("psnr", "ssim")
     preset: str = "wang2004"
     ms_ssim_preset: str = "wang2003"
+    lpips_backbone: str = "alex"
     data_range: float | None = None
     gray: bool = False
     alpha: str = "error"
@@ -86,6 +95,8 @@ class Settings:
                 raise ValueError(f"metrics: {name!r} is not known: use some of {', '.join(METRICS)}")
         preset_row(SSIM_PRESETS, self.preset)
         preset_row(MS_SSIM_PRESETS, self.ms_ssim_preset, "ms_ssim_preset")
+        if "lpips" in self.metrics:
+            _lpips(self.lpips_backbone)
         if self.data_range is not None:
             value_range_length(self.data_range, np.dtype(np.uint8))
         alpha_background(self.alpha)
@@ -114,6 +125,31 @@ def _single(score: Any) -> float:
     return float(score)
 
 
+@cache
+def _lpips(backbone: str) -> LPIPS:
+    from pixelgauge.perceptual import LPIPS
+
+    return LPIPS(backbone)
+
+
+def lpips_available(backbone: str = "alex") -> bool:
+    """Whether LPIPS can be computed here: its model is in the cache and onnxruntime is installed."""
+    try:
+        _lpips(backbone)
+    except (ImportError, RuntimeError):
+        return False
+    return True
+
+
+def _lpips_score(x: Array, y: Array, settings: Settings) -> float:
+    return _single(_lpips(settings.lpips_backbone)(x, y, data_range=settings.data_range))
+
+
+def _lpips_preset(settings: Settings) -> str:
+    model = _lpips(settings.lpips_backbone).fingerprint
+    return f"{model['model']}@{model['weights_sha256'][:12]}"
+
+
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         metric.name: metric
@@ -138,6 +174,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 lambda x, y, s: _single(ms_ssim(x, y, data_range=s.data_range, preset=s.ms_ssim_preset)),
                 lambda s: s.ms_ssim_preset,
             ),
+            Metric("lpips", "", False, ".6f", _lpips_score, _lpips_preset),
         )
     }
 )

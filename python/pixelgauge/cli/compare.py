@@ -52,6 +52,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--ms-ssim-preset", metavar="NAME", help=f"MS-SSIM of: {', '.join(MS_SSIM_PRESETS)} (default: wang2003)"
     )
     parser.add_argument(
+        "--lpips-backbone",
+        metavar="NAME",
+        choices=["alex", "vgg", "squeeze"],
+        help="alex, vgg or squeeze (default: alex)",
+    )
+    parser.add_argument(
         "--data-range", type=float, metavar="R", help="values are in 0..R (default: 255 at 8 bits, 65535 at 16)"
     )
     parser.add_argument("--gray", action="store_true", help="score gray images, made as by MATLAB's rgb2gray")
@@ -110,6 +116,7 @@ def _checked(args: argparse.Namespace) -> tuple[Settings, Pairing]:
     for metric, option, value in (
         ("ssim", "--preset", args.preset),
         ("ms-ssim", "--ms-ssim-preset", args.ms_ssim_preset),
+        ("lpips", "--lpips-backbone", args.lpips_backbone),
     ):
         if value is not None and metric not in metrics:
             raise UsageError(f"{option} is for {metric}, which is not among the metrics {args.metrics}")
@@ -120,6 +127,7 @@ def _checked(args: argparse.Namespace) -> tuple[Settings, Pairing]:
             metrics=metrics,
             preset="wang2004" if args.preset is None else args.preset,
             ms_ssim_preset="wang2003" if args.ms_ssim_preset is None else args.ms_ssim_preset,
+            lpips_backbone="alex" if args.lpips_backbone is None else args.lpips_backbone,
             data_range=args.data_range,
             gray=args.gray,
             alpha=args.alpha,
@@ -133,7 +141,7 @@ def _checked(args: argparse.Namespace) -> tuple[Settings, Pairing]:
             check_row_file(args.output)
         isa()
         return settings, find_pairs(args.ref, args.test)
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ImportError, ValueError, OSError, RuntimeError) as error:
         raise UsageError(str(error)) from error
 
 

@@ -15,7 +15,7 @@ from pixelgauge.cli.terminal import number
 from pixelgauge.demo_images import CONTENTS, DEGRADATIONS, SIZE, STRENGTHS, Picture
 from pixelgauge.demo_page import demo_page
 from pixelgauge.runtime import get_num_threads, isa
-from pixelgauge.scoring import METRICS, Settings
+from pixelgauge.scoring import METRICS, Settings, lpips_available
 
 _BY_CONTENT = ("psnr", "ssim")
 
@@ -51,7 +51,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(args: argparse.Namespace) -> int:
     """Make, degrade, score and show."""
     # The strongest shift makes contrast-structure terms negative, of which wang2003 has no power.
-    settings = Settings(metrics=tuple(METRICS), ms_ssim_preset="pytorch-msssim")
+    # LPIPS joins when its weights are there.
+    metrics = tuple(name for name in METRICS if name != "lpips" or lpips_available())
+    settings = Settings(metrics=metrics, ms_ssim_preset="pytorch-msssim")
     try:
         isa()
         get_num_threads()
@@ -99,11 +101,11 @@ def _scored(content: str, picture: Picture, case: int, settings: Settings) -> _R
 
 def _print_by_degradation(results: list[_Result]) -> None:
     print("mean over the pictures")
-    print(f"{'':10} {'':8} {'':>19} " + " ".join(f"{METRICS[name].label:>9}" for name in METRICS))
+    print(f"{'':10} {'':8} {'':>19} " + " ".join(f"{METRICS[name].label:>9}" for name in results[0].scores))
     for degradation in DEGRADATIONS:
         for strength, level in zip(STRENGTHS, degradation.levels, strict=True):
             these = [r.scores for r in results if (r.degradation, r.strength) == (degradation.name, strength)]
-            cells = (f"{number(name, fmean(scores[name] for scores in these)):>9}" for name in METRICS)
+            cells = (f"{number(name, fmean(scores[name] for scores in these)):>9}" for name in results[0].scores)
             head = degradation.name if strength == STRENGTHS[0] else ""
             print(f"{head:10} {strength:8} {level:>5g} {degradation.level:13} " + " ".join(cells))
 

@@ -1,0 +1,97 @@
+"""LPIPS in ``pixelgauge compare`` and ``demo``: the published number from the command line, and what a missing model says."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelgauge import scoring
+from pixelgauge.cli import main
+
+SHARED = Path(os.environ.get("PIXELGAUGE_SHARED", Path(__file__).parents[2] / "shared"))
+needs_shared = pytest.mark.skipif(
+    not (SHARED / "weights").is_dir() or not (SHARED / "images").is_dir(),
+    reason=f"the shared weights and images are not at {SHARED}: set PIXELGAUGE_SHARED",
+)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("PIXELGAUGE_CACHE", str(tmp_path / "cache"))
+    scoring._lpips.cache_clear()
+    yield tmp_path / "cache"
+    scoring._lpips.cache_clear()
+
+
+@pytest.fixture
+def alex(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = SHARED / "weights"
+    assert (
+        main(
+            ["models", "add", "lpips-alex", str(weights / "alexnet_features.pth"), str(weights / "lpips_v0.1_alex.pth")]
+        )
+        == 0
+    )
+    capsys.readouterr()
+
+
+@pytest.mark.cli
+@pytest.mark.usefixtures("cache")
+def test_a_missing_model_is_wrong_use_and_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / "a.png")
+    assert main(["compare", str(tmp_path / "a.png"), str(tmp_path / "a.png"), "--metrics", "lpips"]) == 2
+    error = capsys.readouterr().err
+    assert "pixelgauge models pull lpips-alex" in error
+    assert "pixelgauge models add lpips-alex" in error
+
+
+@pytest.mark.cli
+@pytest.mark.usefixtures("cache")
+def test_the_option_without_the_metric_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(tmp_path), str(tmp_path), "--lpips-backbone", "vgg"]) == 2
+    assert "--lpips-backbone is for lpips" in capsys.readouterr().err
+
+
+@pytest.mark.cli
+@pytest.mark.parity
+@needs_shared
+@pytest.mark.usefixtures("alex")
+@pytest.mark.parametrize(("name", "published"), [("ex_p0", 0.721881), ("ex_p1", 0.137566)])
+def test_the_original_programs_numbers(name: str, published: float, capsys: pytest.CaptureFixture[str]) -> None:
+    images = SHARED / "images"
+    assert (
+        main(["compare", str(images / "ex_ref.png"), str(images / f"{name}.png"), "--metrics", "lpips", "--json"]) == 0
+    )
+    result = json.loads(capsys.readouterr().out)
+    # the published figures have six decimals
+    assert abs(result["summary"]["lpips"]["mean"] - published) <= 1e-6
+    assert result["fingerprint"]["metrics"]["lpips"].startswith("lpips-alex@")
+
+
+@pytest.mark.cli
+@needs_shared
+@pytest.mark.usefixtures("alex")
+def test_gray_images_become_rows_that_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in ("ref", "test"):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / folder / "gray.png")
+        Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / folder / "rgb.png")
+    assert main(["compare", str(tmp_path / "ref"), str(tmp_path / "test"), "--metrics", "lpips"]) == 1
+    out = capsys.readouterr().out
+    assert "LPIPS takes colour images" in out
+    assert "rgb.png" in out
+
+
+@pytest.mark.cli
+@needs_shared
+@pytest.mark.usefixtures("alex")
+def test_lpips_joins_the_demo_when_its_weights_are_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert all(row["lpips"] > 0 for row in rows)
