@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from pixelgauge.cli import UsageError
 from pixelgauge.runtime import build_info
 
 
@@ -17,7 +18,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     """Print the facts."""
-    facts = build_info()
+    try:
+        facts = build_info()
+    except (RuntimeError, ValueError) as error:  # an environment variable that cannot be followed
+        raise UsageError(str(error)) from error
     if args.json:
         print(json.dumps(facts))
     else:
