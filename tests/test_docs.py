@@ -26,5 +26,5 @@ def test_example_prints_its_output(code: str, output: str) -> None:
     assert printed.getvalue() == output
 
 
-def test_the_readme_has_an_example() -> None:
+def test_the_readme_has_an_example() -> None:  # so that the pattern above still finds them
     assert any(case.id.startswith("README.md") for case in EXAMPLES)
