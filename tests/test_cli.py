@@ -2,6 +2,7 @@
 
 import csv
 import fcntl
+import functools
 import json
 import os
 import pty
@@ -265,7 +266,9 @@ def test_an_interruption_leaves_whole_rows_and_a_word(folders):
         os.link(folders / "ref" / "0.png", folders / "ref" / f"{i}.png")
         os.link(folders / "test" / "0.png", folders / "test" / f"{i}.png")
     argv = [*COMMAND, "compare", "ref", "test", "--output", "rows.csv", "--workers", "1"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as command:
+    # A background job of a shell ignores SIGINT, and so do its children: here it must arrive.
+    hears = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hears) as command:
         while not os.path.exists("rows.csv") or os.path.getsize("rows.csv") < 1000:
             time.sleep(0.005)
             assert command.poll() is None
@@ -362,6 +365,13 @@ def test_columns_line_up_in_any_script():
     assert shortened("abcdef", 4) == "…def"
     assert shortened("日本語", 4) == "…語"
     assert printable("a\nb\udcff\x1b") == r"a\nb\udcff\x1b"
+
+
+def test_info_says_what_is_wrong_with_the_environment():
+    for name, value in (("PIXELGAUGE_ISA", "avx9"), ("PIXELGAUGE_NUM_THREADS", "none")):
+        done = subprocess.run([*COMMAND, "info"], capture_output=True, text=True, env={**os.environ, name: value})
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"pixelgauge info: error: {name}=")
 
 
 def test_info_prints_json(capsys):

@@ -99,7 +99,9 @@ def test_equal_symmetric_and_independent_of_threads_and_batch(
     [
         ({"preset": "wang2004"}, ValueError, "preset='wang2004'"),
         ({"combine": "mean"}, ValueError, "combine='mean'"),
-        ({"weights": []}, ValueError, "scales=0"),
+        ({"weights": []}, ValueError, r"weights=\[\] must be a sequence of numbers"),
+        ({"weights": 1.0}, ValueError, "weights=1.0 must be a sequence of numbers"),
+        ({"weights": ["half"]}, TypeError, "weights='half' must be a number"),
         ({"weights": [1.0] * 17}, ValueError, "scales=17"),
         ({"weights": [0.0, 0.0]}, ValueError, "all zero"),
         ({"weights": [0.5, -0.5]}, ValueError, "not negative"),

@@ -80,6 +80,7 @@ def test_same_bits_for_any_number_of_threads_and_layout(rng: np.random.Generator
         (np.zeros((0, 4), np.uint8), np.zeros((0, 4), np.uint8), ValueError, "x is empty"),
         (np.full((4, 4), np.nan), np.zeros((4, 4)), ValueError, "NaN or infinity"),
         (np.zeros((4, 4)), np.full((4, 4), np.inf), ValueError, "NaN or infinity"),
+        (np.full((4, 4), 1e200), np.zeros((4, 4)), ValueError, "values whose squares overflow"),
         (np.zeros((4, 4), np.int16), np.zeros((4, 4), np.int16), TypeError, "dtype int16"),
     ],
 )

@@ -52,9 +52,16 @@ def test_threads_by_environment() -> None:
 
 
 @pytest.mark.boundary
-@pytest.mark.parametrize("n", [0, -1, 1025])
+@pytest.mark.parametrize("n", [0, -1, 1025, 2**40])
 def test_thread_counts_out_of_range(n: int) -> None:
     with pytest.raises(ValueError, match=f"n={n} threads"):
+        pixelgauge.set_num_threads(n)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("n", ["2", 1.5, None, True])
+def test_thread_counts_of_other_types(n: object) -> None:
+    with pytest.raises(TypeError, match="use a whole number from 1 to 1024"):
         pixelgauge.set_num_threads(n)
 
 

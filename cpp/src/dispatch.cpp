@@ -91,11 +91,17 @@ const Kernels& kernels() {
 using pixelgauge::guarded;
 
 extern "C" pg_status pg_isa(const char** name) {
-    return guarded([&] { *name = pixelgauge::kernels().name; });
+    return guarded([&] {
+        pixelgauge::require(name != nullptr, "name is NULL");
+        *name = pixelgauge::kernels().name;
+    });
 }
 
 extern "C" pg_status pg_set_isa(const char* name) {
-    return guarded([&] { pixelgauge::chosen.store(pixelgauge::choose(name, "")); });
+    return guarded([&] {
+        pixelgauge::require(name != nullptr, "name is NULL");
+        pixelgauge::chosen.store(pixelgauge::choose(name, ""));
+    });
 }
 
 extern "C" int pg_has_isa(const char* name) {

@@ -14,13 +14,19 @@ int64_t element_bytes(pg_dtype dtype) {
     return bytes[dtype];
 }
 
+namespace {
+std::string shape_of(const pg_images& images) {
+    return std::to_string(images.count) + ", " + std::to_string(images.height) + ", " + std::to_string(images.width) + ", " +
+           std::to_string(images.channels);
+}
+}  // namespace
+
 void require_images(const pg_images* images, const char* name) {
     require(images != nullptr, std::string(name) + " is NULL");
     require(images->dtype >= PG_UINT8 && images->dtype <= PG_FLOAT64,
             std::string(name) + ".dtype=" + std::to_string(images->dtype) + ": use PG_UINT8, PG_UINT16, PG_FLOAT32 or PG_FLOAT64");
     require(images->count >= 0 && images->height > 0 && images->width > 0 && images->channels > 0,
-            std::string(name) + " is empty: count, height, width, channels = " + std::to_string(images->count) + ", " +
-                std::to_string(images->height) + ", " + std::to_string(images->width) + ", " + std::to_string(images->channels));
+            std::string(name) + " is empty: count, height, width, channels = " + shape_of(*images));
     require(images->data != nullptr || images->count == 0, std::string(name) + ".data is NULL");
 }
 
@@ -29,7 +35,8 @@ void require_pair(const pg_images* x, const pg_images* y) {
     require_images(y, "y");
     require(x->dtype == y->dtype, "x and y differ in dtype: convert one of them");
     require(x->count == y->count && x->height == y->height && x->width == y->width && x->channels == y->channels,
-            "x and y differ in shape");
+            "x and y differ in shape: count, height, width, channels = " + shape_of(*x) + " and " + shape_of(*y) +
+                "; crop or resize one of them");
 }
 
 View::View(const pg_images& images, int64_t index, int64_t channel, int64_t channel_count)

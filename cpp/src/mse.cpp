@@ -29,7 +29,8 @@ extern "C" pg_status pg_mse(const pg_images* x, const pg_images* y, double* mse)
             for (int64_t band = 0; band < bands; ++band) sum += sums[static_cast<size_t>(i * bands + band)];
             mse[i] = sum / n;
             if (!(mse[i] - mse[i] == 0))
-                throw InvalidArgument("x or y holds NaN or infinity (image " + std::to_string(i) + "): remove or mask them first");
+                throw InvalidArgument("x or y holds NaN or infinity, or values whose squares overflow (image " + std::to_string(i) +
+                                      "): replace them, or crop to the valid part, first");
         }
     });
 }

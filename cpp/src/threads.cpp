@@ -208,5 +208,8 @@ extern "C" pg_status pg_set_num_threads(int n) {
 }
 
 extern "C" pg_status pg_get_num_threads(int* n) {
-    return pixelgauge::guarded([&] { *n = pixelgauge::num_threads(); });
+    return pixelgauge::guarded([&] {
+        pixelgauge::require(n != nullptr, "n is NULL");
+        *n = pixelgauge::num_threads();
+    });
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -18,6 +19,7 @@ Float64Array = npt.NDArray[np.float64]
 Score = float | Float64Array
 DataRange = float | Sequence[float] | None
 
+_LARGEST_WINDOW = 2**31 - 1  # an int of the C ABI
 _OVERRIDES = ("window", "window_size", "sigma", "k1", "k2", "border", "covariance", "downsample")
 
 
@@ -179,13 +181,22 @@ def ssim(
     >>> index.shape
     (54, 54)
     """
+    for name, value in (("full", full), ("components", components)):
+        if not isinstance(value, bool | np.bool_):
+            raise TypeError(f"{name}={value!r} must be True or False")
     a, b, single = canonical_pair(x, y, channel_axis)
     row = _overridden(preset_row(SSIM_PRESETS, preset), overrides)
     options = _ssim_options(row, value_range_length(data_range, a.dtype), exponents)
     if row.clips_to_range and data_range is not None and np.ndim(data_range) == 1:
         _require_inside(a, b, data_range, preset)
-    scores, index, parts = _core.ssim(a, b, options, full, components)
+    with _axes_in_errors(a):
+        scores, index, parts = _core.ssim(a, b, options, bool(full), bool(components))
     if not np.all(np.isfinite(scores)):
+        if tuple(exponents) == (1, 1, 1):
+            raise ValueError(
+                f"SSIM over- or underflows at data_range={data_range!r} and the values there are: scale the images and "
+                "data_range to a length near 1"
+            )
         warnings.warn(
             f"SSIM is NaN: a negative factor has no power with exponents={tuple(exponents)}",
             RuntimeWarning,
@@ -256,9 +267,12 @@ def ms_ssim(
     if combine not in ("product", "sum"):
         raise ValueError(f"combine={combine!r} is not known: use 'product' or 'sum'")
     options = _ssim_options(SSIM_PRESETS["wang2004"], value_range_length(data_range, a.dtype), (1, 1, 1))
-    scale_weights = [float(w) for w in (row.weights if weights is None else weights)]
+    scale_weights = _weights(row.weights if weights is None else weights)
     pyramid = getattr(_core.Pyramid, row.pyramid)
-    scores = _core.ms_ssim(a, b, options, scale_weights, pyramid, getattr(_core.Combine, combine), row.clamp_negative)
+    with _axes_in_errors(a):
+        scores = _core.ms_ssim(
+            a, b, options, scale_weights, pyramid, getattr(_core.Combine, combine), row.clamp_negative
+        )
     if not np.all(np.isfinite(scores)):
         warnings.warn(
             "MS-SSIM is NaN: a negative contrast-structure term has no fractional power; "
@@ -297,10 +311,33 @@ def _number(argument: str, value: object) -> float:
         raise TypeError(f"{argument}={value!r} must be a number") from error
 
 
+def _weights(weights: Sequence[float]) -> list[float]:
+    if isinstance(weights, str) or not isinstance(weights, Sequence | np.ndarray) or len(weights) == 0:
+        raise ValueError(f"weights={weights!r} must be a sequence of numbers, one a scale, finest first")
+    return [_number("weights", w) for w in weights]
+
+
+@contextlib.contextmanager
+def _axes_in_errors(images: Array) -> Iterator[None]:
+    """Tell how the axes were read, where the channels outnumber a side: they are likely elsewhere."""
+    try:
+        yield
+    except ValueError as error:
+        _, height, width, channels = images.shape
+        if channels <= min(height, width):
+            raise
+        raise ValueError(
+            f"{error}. The images were read as {height} x {width} with {channels} channels: "
+            "set channel_axis to the axis of the channels, or to None if there is none"
+        ) from error
+
+
 def _ssim_options(row: SSIMPreset, length: float, exponents: Sequence[float]) -> _core.SsimOptions:
     if isinstance(row.window_size, bool) or not isinstance(row.window_size, int | np.integer):
         raise TypeError(f"window_size={row.window_size!r} must be an integer")
-    if np.shape(exponents) != (3,):
+    if row.window_size > _LARGEST_WINDOW:
+        raise ValueError(f"window_size={row.window_size} is larger than any image: use a smaller one")
+    if isinstance(exponents, str) or not isinstance(exponents, Sequence | np.ndarray) or len(exponents) != 3:
         raise ValueError(f"exponents={exponents!r} must be three numbers: of luminance, contrast and structure")
     return _core.SsimOptions(
         data_range=length,

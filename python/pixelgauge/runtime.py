@@ -44,6 +44,8 @@ def set_num_threads(n: int) -> None:
 
     Raises
     ------
+    TypeError
+        If `n` is not an integer.
     ValueError
         If `n` is out of range.
 
@@ -56,7 +58,11 @@ def set_num_threads(n: int) -> None:
     1
     >>> pixelgauge.set_num_threads(before)
     """
-    _core.set_num_threads(n)
+    if isinstance(n, bool) or not isinstance(n, int | np.integer):
+        raise TypeError(f"n={n!r} threads: use a whole number from 1 to 1024")
+    if not 1 <= n <= 1024:
+        raise ValueError(f"n={n} threads: use 1 to 1024")
+    _core.set_num_threads(int(n))
 
 
 def get_num_threads() -> int:
