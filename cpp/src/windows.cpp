@@ -1,6 +1,7 @@
 #include "windows.h"
 
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <string>
 #include <type_traits>
@@ -24,6 +25,24 @@ constexpr int64_t kMaxGroup = 4;          // channels filtered together
 
 // Largest error of float32 variances against C2 that is accepted: epsilon max|x'|^2 / C2.
 constexpr double kFloat32Tolerance = 1e-4;
+// The same for float64. Beyond it a window could be mistaken for another: an error.
+constexpr double kFloat64Tolerance = 1e-3;
+
+// The index multiplies four lengths of the range: within these the products stay normal numbers, with room for spread.
+constexpr double kFloat32Lengths[] = {1e-6, 1e8}, kFloat64Lengths[] = {1e-60, 1e60};
+
+// Whether the constants that k1 and k2 make of a range are like those of a range between two lengths at the usual k.
+bool lengths_within(const pg_ssim_options& o, const double* limits) {
+    for (const double k : {1.0, o.k1 / 0.01, o.k2 / 0.03})
+        if (!(k * o.data_range >= limits[0] && k * o.data_range <= limits[1])) return false;
+    return true;
+}
+
+std::string short_number(double x) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%g", x);
+    return text;
+}
 
 int64_t padded(const pg_ssim_options& options) { return options.window_size / 2; }
 
@@ -274,6 +293,9 @@ void require_ssim_options(const pg_ssim_options* o, int64_t height, int64_t widt
             "data_range=" + std::to_string(o->data_range) + " must be positive and finite");
     require(o->k1 > 0 && std::isfinite(o->k1), "k1=" + std::to_string(o->k1) + " must be positive and finite");
     require(o->k2 > 0 && std::isfinite(o->k2), "k2=" + std::to_string(o->k2) + " must be positive and finite");
+    require(lengths_within(*o, kFloat64Lengths), "data_range=" + short_number(o->data_range) + " with k1=" + short_number(o->k1) +
+                                                     " and k2=" + short_number(o->k2) +
+                                                     " leaves float64's room: scale the images and their range to a length near 1");
     require(o->window == PG_WINDOW_UNIFORM || (o->window == PG_WINDOW_GAUSSIAN && o->sigma > 0 && std::isfinite(o->sigma)),
             "sigma=" + std::to_string(o->sigma) + " must be positive and finite");
     require(o->window_size >= 3 && o->window_size % 2 == 1,
@@ -297,8 +319,8 @@ void window_map_size(const pg_ssim_options& o, int64_t height, int64_t width, in
 
 std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y, const pg_ssim_options& o) {
     const double c2 = o.k2 * o.data_range * o.k2 * o.data_range;
-    // Beyond 1e18 the squares of float32 would overflow.
-    const auto holds = [&](double spread) { return spread < 1e18 && 1.2e-7 / 2 * spread * spread / c2 <= kFloat32Tolerance; };
+    const bool in_float32 = lengths_within(o, kFloat32Lengths);
+    const auto holds = [&](double spread) { return in_float32 && 1.2e-7 / 2 * spread * spread / c2 <= kFloat32Tolerance; };
     std::vector<PairPrecision> precision(static_cast<size_t>(x.count));
     if (x.dtype == PG_UINT8 && holds(255)) {
         for (PairPrecision& p : precision) p = {127.5, false};
@@ -320,6 +342,10 @@ std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y
             }
         }
         const double lo = low[0] < low[1] ? low[0] : low[1], hi = high[0] > high[1] ? high[0] : high[1];
+        require(2.3e-16 / 2 * (hi - lo) * (hi - lo) / c2 <= kFloat64Tolerance,
+                "image " + std::to_string(i) + " of x and y has values from " + short_number(lo) + " to " + short_number(hi) +
+                    ", too far apart for data_range=" + short_number(o.data_range) + " and k2=" + short_number(o.k2) +
+                    ": correct the range, or replace fill values by ones inside it");
         // Integers keep an integer 2 shift, so that s stays exact.
         const double twice = x.dtype <= PG_UINT16 ? std::floor(lo + hi) : lo + hi;
         precision[static_cast<size_t>(i)] = {twice / 2, x.dtype == PG_FLOAT64 || !holds(hi - lo)};
