@@ -14,16 +14,25 @@ import numpy as np
 def alternate(contenders: Mapping[str, Callable[[], Any]], rounds: int = 7, budget_s: float = 20.0) -> dict[str, float]:
     """Median seconds of each contender; every round runs each once, so that noise meets all alike.
 
-    An untimed run precedes each timed one: none is charged for the caches and the clock that the one before it left.
+    Untimed runs precede the timed ones, as many: none is charged for the caches and the clock that the contender before
+    it left. Runs shorter than 20 ms are repeated to that length and averaged.
     """
     times: dict[str, list[float]] = {name: [] for name in contenders}
+    repeats = {}
+    for name, run in contenders.items():
+        run()
+        start = time.perf_counter()
+        run()
+        repeats[name] = max(1, round(0.02 / (time.perf_counter() - start)))
     began = time.perf_counter()
     for _ in range(rounds):
         for name, run in contenders.items():
-            run()
+            for _ in range(repeats[name]):
+                run()
             start = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - start)
+            for _ in range(repeats[name]):
+                run()
+            times[name].append((time.perf_counter() - start) / repeats[name])
         if time.perf_counter() - began > budget_s and len(times[name]) >= 3:
             break
     return {name: statistics.median(t) for name, t in times.items()}

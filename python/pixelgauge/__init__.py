@@ -3,53 +3,53 @@
 from typing import TYPE_CHECKING, Any
 
 from pixelgauge._version import __version__
-from pixelgauge.anomaly import aupro
-from pixelgauge.auroc_intervals import (
-    AurocInterval,
-    DelongTest,
-    auroc_by_group,
-    bootstrap_interval,
-    delong_interval,
-    delong_test,
-)
-from pixelgauge.distribution import (
-    DensityCoverage,
-    FeatureStats,
-    FrechetInfinity,
-    FrechetInfo,
-    FrechetInterval,
-    MeanStd,
-    PrecisionRecall,
-    density_coverage,
-    fid,
-    frechet_distance,
-    frechet_infinity,
-    frechet_interval,
-    inception_score,
-    kernel_distance,
-    precision_recall,
-    sqrtm_psd,
-    trace_sqrt_product,
-)
 from pixelgauge.full_reference import SSIMComponents, ms_ssim, mse, psnr, ssim
-from pixelgauge.histogram_ranking import Bounds, RankingHistogram
-from pixelgauge.operating_points import Confusion, best_threshold, confusion_at_threshold, fpr_at_tpr
-from pixelgauge.out_of_core import roc_auc_score_out_of_core
-from pixelgauge.ranking import (
-    auc,
-    average_precision_score,
-    det_curve,
-    precision_recall_curve,
-    roc_auc_score,
-    roc_curve,
-)
-from pixelgauge.ranking_display import RocCurveDisplay
-from pixelgauge.ranking_inputs import UndefinedMetricWarning
 from pixelgauge.runtime import build_info, get_num_threads, isa, set_num_threads
 
 if TYPE_CHECKING:
+    from pixelgauge.anomaly import aupro
+    from pixelgauge.auroc_intervals import (
+        AurocInterval,
+        DelongTest,
+        auroc_by_group,
+        bootstrap_interval,
+        delong_interval,
+        delong_test,
+    )
     from pixelgauge.backbones import InceptionFeatures
+    from pixelgauge.distribution import (
+        DensityCoverage,
+        FeatureStats,
+        FrechetInfinity,
+        FrechetInfo,
+        FrechetInterval,
+        MeanStd,
+        PrecisionRecall,
+        density_coverage,
+        fid,
+        frechet_distance,
+        frechet_infinity,
+        frechet_interval,
+        inception_score,
+        kernel_distance,
+        precision_recall,
+        sqrtm_psd,
+        trace_sqrt_product,
+    )
+    from pixelgauge.histogram_ranking import Bounds, RankingHistogram
+    from pixelgauge.operating_points import Confusion, best_threshold, confusion_at_threshold, fpr_at_tpr
+    from pixelgauge.out_of_core import roc_auc_score_out_of_core
     from pixelgauge.perceptual import LPIPS
+    from pixelgauge.ranking import (
+        auc,
+        average_precision_score,
+        det_curve,
+        precision_recall_curve,
+        roc_auc_score,
+        roc_curve,
+    )
+    from pixelgauge.ranking_display import RocCurveDisplay
+    from pixelgauge.ranking_inputs import UndefinedMetricWarning
 
 __all__ = [
     "LPIPS",
@@ -105,8 +105,50 @@ __all__ = [
     "trace_sqrt_product",
 ]
 
-_LAZY = {"InceptionFeatures": "pixelgauge.backbones", "LPIPS": "pixelgauge.perceptual"}
-"""Names whose modules are imported when first used."""
+_LAZY = {
+    "aupro": "pixelgauge.anomaly",
+    "AurocInterval": "pixelgauge.auroc_intervals",
+    "DelongTest": "pixelgauge.auroc_intervals",
+    "auroc_by_group": "pixelgauge.auroc_intervals",
+    "bootstrap_interval": "pixelgauge.auroc_intervals",
+    "delong_interval": "pixelgauge.auroc_intervals",
+    "delong_test": "pixelgauge.auroc_intervals",
+    "InceptionFeatures": "pixelgauge.backbones",
+    "DensityCoverage": "pixelgauge.distribution",
+    "FeatureStats": "pixelgauge.distribution",
+    "FrechetInfinity": "pixelgauge.distribution",
+    "FrechetInfo": "pixelgauge.distribution",
+    "FrechetInterval": "pixelgauge.distribution",
+    "MeanStd": "pixelgauge.distribution",
+    "PrecisionRecall": "pixelgauge.distribution",
+    "density_coverage": "pixelgauge.distribution",
+    "fid": "pixelgauge.distribution",
+    "frechet_distance": "pixelgauge.distribution",
+    "frechet_infinity": "pixelgauge.distribution",
+    "frechet_interval": "pixelgauge.distribution",
+    "inception_score": "pixelgauge.distribution",
+    "kernel_distance": "pixelgauge.distribution",
+    "precision_recall": "pixelgauge.distribution",
+    "sqrtm_psd": "pixelgauge.distribution",
+    "trace_sqrt_product": "pixelgauge.distribution",
+    "Bounds": "pixelgauge.histogram_ranking",
+    "RankingHistogram": "pixelgauge.histogram_ranking",
+    "Confusion": "pixelgauge.operating_points",
+    "best_threshold": "pixelgauge.operating_points",
+    "confusion_at_threshold": "pixelgauge.operating_points",
+    "fpr_at_tpr": "pixelgauge.operating_points",
+    "roc_auc_score_out_of_core": "pixelgauge.out_of_core",
+    "LPIPS": "pixelgauge.perceptual",
+    "auc": "pixelgauge.ranking",
+    "average_precision_score": "pixelgauge.ranking",
+    "det_curve": "pixelgauge.ranking",
+    "precision_recall_curve": "pixelgauge.ranking",
+    "roc_auc_score": "pixelgauge.ranking",
+    "roc_curve": "pixelgauge.ranking",
+    "RocCurveDisplay": "pixelgauge.ranking_display",
+    "UndefinedMetricWarning": "pixelgauge.ranking_inputs",
+}
+"""Names whose modules are imported when first used, so that the package itself imports NumPy and nothing heavier."""
 
 
 def __getattr__(name: str) -> Any:
@@ -114,4 +156,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'pixelgauge' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(_LAZY[name]), name)
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
