@@ -191,7 +191,7 @@ def ssim(
         _require_inside(a, b, data_range, preset)
     with _axes_in_errors(a):
         scores, index, parts = _core.ssim(a, b, options, bool(full), bool(components))
-    if not np.all(np.isfinite(scores)):
+    if not np.isfinite(scores).all():
         if tuple(exponents) == (1, 1, 1):
             raise ValueError(
                 f"SSIM over- or underflows at data_range={data_range!r} and the values there are: scale the images and "
@@ -273,7 +273,7 @@ def ms_ssim(
         scores = _core.ms_ssim(
             a, b, options, scale_weights, pyramid, getattr(_core.Combine, combine), row.clamp_negative
         )
-    if not np.all(np.isfinite(scores)):
+    if not np.isfinite(scores).all():
         warnings.warn(
             "MS-SSIM is NaN: a negative contrast-structure term has no fractional power; "
             "use combine='sum' or preset='pytorch-msssim', which counts such terms as 0",
@@ -294,7 +294,7 @@ def _overridden(row: SSIMPreset, overrides: dict[str, Any]) -> SSIMPreset:
     for name in overrides:
         if name not in _OVERRIDES:
             raise TypeError(f"ssim() has no argument {name!r}: a preset's settings are {', '.join(_OVERRIDES)}")
-    return dataclasses.replace(row, **overrides)
+    return dataclasses.replace(row, **overrides) if overrides else row
 
 
 def _choice(kind: type[_T], argument: str, value: object) -> _T:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-KERNEL_DTYPES = ("uint8", "uint16", "float32", "float64")
+_KERNEL_TYPES = (np.uint8, np.uint16, np.float32, np.float64)
 
 
 def as_array(x: object, name: str) -> Array:
@@ -89,7 +89,7 @@ def canonical_images(x: object, name: str, channel_axis: int | None) -> tuple[Ar
     array = as_array(x, name)
     if array.dtype == np.float16:
         array = array.astype(np.float32)
-    elif array.dtype.name not in KERNEL_DTYPES:
+    elif array.dtype.type not in _KERNEL_TYPES:
         raise TypeError(f"{name} has dtype {array.dtype}: use uint8, uint16, float16, float32 or float64")
     elif not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
@@ -107,7 +107,8 @@ def canonical_images(x: object, name: str, channel_axis: int | None) -> tuple[Ar
         raise ValueError(f"{name} has shape {array.shape}: use (H, W), (H, W, C) or (N, H, W, C), or set channel_axis")
     if not -array.ndim <= channel_axis < array.ndim:
         raise ValueError(f"channel_axis={channel_axis} is out of range for {name} with shape {array.shape}")
-    moved = np.moveaxis(array, int(channel_axis), -1)
+    last = channel_axis in (-1, array.ndim - 1)
+    moved = array if last else np.moveaxis(array, int(channel_axis), -1)
     return (moved[np.newaxis], True) if array.ndim == 3 else (moved, False)
 
 
