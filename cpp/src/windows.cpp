@@ -215,7 +215,7 @@ void run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, 
     const SsimKernels<T>& k = ssim_kernels<T>();
     const int64_t n = o.window_size, rows = k.rows_per_block, lanes = k.lanes;
     const int64_t width = (tile.right - tile.left) * tile.channels, outputs = round_up(width, lanes);
-    const int64_t lag = round_up((n - 1) * tile.channels + lanes, lanes) + lanes;
+    const int64_t lag = ssim_lag(lanes, n, tile.channels);
     const int64_t stride = row_stride<T>(outputs + lag + lanes);
     const bool known_size = n == 11 || n == 7;
     const int64_t scratch_stride =

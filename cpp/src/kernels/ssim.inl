@@ -139,14 +139,6 @@ PG_INLINE Vec<T> horizontal(const T* p, int64_t step, const Taps<T, N>& w) {
     return m;
 }
 
-// How far the vertical pass runs ahead: the reach of the taps, and one column more, so that what a load needs has left
-// the store buffer.
-template <class T>
-PG_INLINE int64_t ssim_lag(int64_t taps, int64_t step) {
-    constexpr int L = Vec<T>::lanes;
-    return ((taps - 1) * step + L + L - 1) / L * L + L;
-}
-
 template <class T>
 void move_back(T* rows, int64_t count, int64_t stride, int64_t from, int64_t n, int64_t lanes) {
     for (int64_t r = 0; r < count; ++r)
@@ -170,7 +162,7 @@ PG_INLINE void filter_block(const SsimBlock<T>& b) {
     const SsimIndex<T> index(b);
     const int64_t step = Step ? Step : b.tap_step;
     constexpr int64_t stride = kSsimScratchStride, moment = stride * Rows;
-    const int64_t lag = ssim_lag<T>(N, step);
+    const int64_t lag = ssim_lag(L, N, step);
     T* const scratch = b.scratch;
 
     const auto filter = [&](int64_t f, T* to) PG_LAMBDA_INLINE {
@@ -247,7 +239,7 @@ void ssim_block_any(const SsimBlock<T>* block) {
     constexpr int L = Vec<T>::lanes, Rows = kSsimRows;
     const SsimIndex<T> index(b);
     const int64_t taps = b.taps_count, step = b.tap_step, stride = b.scratch_stride, moment = stride * Rows;
-    const int64_t lag = ssim_lag<T>(taps, step);
+    const int64_t lag = ssim_lag(L, taps, step);
     T* const scratch = b.scratch;
 
     const auto filter_rows = [&](const T* const* rows, int64_t f, T* first, T* second) {

@@ -28,6 +28,12 @@ struct SsimBlock {
     T* const* map;           // rows_per_block rows to write the index to (padded to a register), or null
 };
 
+// How far the vertical pass runs ahead of the horizontal one: the reach of the taps, and one register more, so that what a
+// load needs has left the store buffer. The kernels follow it and the driver sizes their buffers by it.
+static constexpr int64_t ssim_lag(int64_t lanes, int64_t taps, int64_t step) {
+    return ((taps - 1) * step + 2 * lanes - 1) / lanes * lanes + lanes;
+}
+
 template <class T>
 struct SsimKernels {
     using Stage = void (*)(const void* x, const void* y, int64_t n, double shift, T* s, T* d);
