@@ -136,21 +136,45 @@ std::vector<Tile> tiles_of(const pg_images& x, const Region& region, const std::
     return tiles;
 }
 
-// How the columns of a tile's strip lie in the registers of its rows; see kernels/ssim.inl.
-struct SplitColumns {
-    int64_t lanes, channels, columns, registers;
+// How the columns of a tile's strip lie in the registers of its rows; see kernels/table.h.
+struct StripLayout {
+    int64_t lanes, channels, columns, taps;
+    int64_t planes, registers, tail;
+    bool split;
 
-    SplitColumns(const Tile& tile, int64_t lane_count)
-        : lanes(lane_count), channels(tile.channels), columns(tile.right - tile.left), registers((columns + lane_count - 1) / lane_count) {}
+    StripLayout(const Tile& tile, int64_t lane_count, int64_t window)
+        : lanes(lane_count), channels(tile.channels), columns(tile.right - tile.left), taps(window), tail((window - 1) * channels) {
+        const auto registers_of = [&](int64_t elements) { return (elements + lanes - 1) / lanes; };
+        registers = registers_of(columns);
+        split = 4 * registers >= 3 * taps;  // shorter segments cost more in registers moved by a lane than aligned taps save
+        planes = split ? channels : 1;
+        if (!split) registers = registers_of(columns * channels);
+    }
+    int64_t tap_step() const { return split ? 0 : channels; }
     int64_t plane() const { return registers * lanes; }
-    int64_t elements() const { return channels * plane(); }
+    int64_t outputs() const { return planes * plane(); }
+    int64_t tail_registers() const { return (tail + lanes - 1) / lanes; }
 
     // Calls f(column, channel, place) for every column of the strip; those past it fill up the last lanes.
     template <class F>
     void for_each(F f) const {
+        if (!split) {
+            for (int64_t column = 0; column < columns; ++column)
+                for (int64_t c = 0; c < channels; ++c) f(column, c, column * channels + c);
+            return;
+        }
         for (int64_t l = 0, column = 0; column < columns; ++l)
             for (int64_t j = 0; j < registers && column < columns; ++j, ++column)
                 for (int64_t c = 0; c < channels; ++c) f(column, c, c * plane() + j * lanes + l);
+    }
+
+    template <class T>
+    void describe(SsimBlock<T>& block) const {
+        block.planes = planes;
+        block.registers = registers;
+        block.tail = tail;
+        block.tap_step = tap_step();
+        block.taps_count = taps;
     }
 };
 
@@ -159,39 +183,38 @@ template <class T>
 class StagedRows {
   public:
     // `rows` output rows are filtered together, and `before` input rows above them kept.
-    StagedRows(const pg_images& x, const pg_images& y, const Tile& tile, const Region& region, int64_t taps, int64_t rows, int64_t before,
-               double shift)
-        : split_(tile, ssim_kernels<T>().lanes),
-          view_x_(x, tile.image, tile.channel, tile.channels),
+    StagedRows(const pg_images& x, const pg_images& y, const Tile& tile, const Region& region, const StripLayout& layout, int64_t rows,
+               int64_t before, double shift)
+        : view_x_(x, tile.image, tile.channel, tile.channels),
           view_y_(y, tile.image, tile.channel, tile.channels),
-          reader_x_(view_x_, tile.left + region.origin, split_.columns + taps - 1, slack(taps), region.border),
-          reader_y_(view_y_, tile.left + region.origin, split_.columns + taps - 1, slack(taps), region.border),
+          reader_x_(view_x_, tile.left + region.origin, layout.columns + layout.taps - 1, slack(layout), region.border),
+          reader_y_(view_y_, tile.left + region.origin, layout.columns + layout.taps - 1, slack(layout), region.border),
           stage_(ssim_kernels<T>().stage[x.dtype]),
           origin_(region.origin),
           next_(tile.top),
-          last_(tile.bottom + taps - 1),
+          last_(tile.bottom + layout.taps - 1),
           before_(before),
-          slots_(taps + rows - 1 + before),
-          row_(row_stride<T>((split_.registers + ssim_tail_registers(split_.lanes, taps, split_.channels)) * split_.lanes)),
+          slots_(layout.taps + rows - 1 + before),
+          row_(row_stride<T>((layout.registers + layout.tail_registers()) * layout.lanes)),
+          planes_(layout.planes),
           s_(static_cast<size_t>(slots_)),
           d_(static_cast<size_t>(slots_)) {
-        const int64_t segment = split_.registers * split_.channels;
-        for (int64_t i = 0; i < segment; ++i) places_.push_back(i % split_.channels * plane_stride() + i / split_.channels * split_.lanes);
+        for (int64_t j = 0; layout.split && j < layout.registers; ++j)
+            for (int64_t c = 0; c < layout.planes; ++c) places_.push_back(c * plane_stride() + j * layout.lanes);
         constexpr int64_t kWord = 8;  // elements taken at once at most
-        places_.resize(places_.size() + kWord, split_.plane());
-        description_ = {split_.channels, split_.registers, (taps - 1) * split_.channels, places_.data(), static_cast<T>(shift)};
+        places_.resize(places_.size() + kWord, layout.plane());
+        description_ = {layout.split, layout.planes, layout.registers, layout.tail, places_.data(), static_cast<T>(shift)};
     }
 
     int64_t plane_stride() const { return slots_ * 2 * row_; }
-    // Elements of the ring, which lies one plane a channel.
-    int64_t ring_size() const { return split_.channels * plane_stride(); }
+    // Elements of the ring, where a plane of every row follows a plane of every row.
+    int64_t ring_size() const { return planes_ * plane_stride(); }
 
     // Pointers to the rows of windows that begin at output row `top`; rows below the tile repeat its last.
     void advance(int64_t top, T* ring) {
         const auto slot = [&](int64_t r) { return ring + 2 * row_ * (r % slots_); };
-        for (; next_ < top - before_ + slots_ && next_ < last_; ++next_) {
+        for (; next_ < top - before_ + slots_ && next_ < last_; ++next_)
             stage_(reader_x_.row(next_ + origin_), reader_y_.row(next_ + origin_), &description_, slot(next_), slot(next_) + row_);
-        }
         for (int64_t j = 0; j < slots_; ++j) {
             const int64_t r = top - before_ + j;
             s_[static_cast<size_t>(j)] = slot(r < 0 ? 0 : r < last_ ? r : last_ - 1);
@@ -202,16 +225,15 @@ class StagedRows {
     const T* const* d() const { return d_.data(); }
 
   private:
-    int64_t slack(int64_t taps) const {
-        const int64_t tail = (taps - 1) * split_.channels + kOverread;
-        return split_.elements() + tail - (split_.columns + taps - 1) * split_.channels;
+    // Elements that staging may read past the columns of a row.
+    static int64_t slack(const StripLayout& layout) {
+        return layout.outputs() + layout.tail + kOverread - (layout.columns + layout.taps - 1) * layout.channels;
     }
 
-    SplitColumns split_;
     View view_x_, view_y_;
     RowReader reader_x_, reader_y_;
     typename SsimKernels<T>::Stage stage_;
-    int64_t origin_, next_, last_, before_, slots_, row_;
+    int64_t origin_, next_, last_, before_, slots_, row_, planes_;
     std::vector<const T*> s_, d_;
     std::vector<int64_t> places_;
     SsimRow<T> description_{};
@@ -229,9 +251,9 @@ void set_constants(SsimBlock<T>& block, const pg_ssim_options& o, double shift) 
 
 // Copies a row of a tile into its place in a [height][width][channels] map.
 template <class From, class To>
-void place(const From* row, const SplitColumns& split, const Tile& tile, int64_t channels, To* map_row) {
+void place(const From* row, const StripLayout& layout, const Tile& tile, int64_t channels, To* map_row) {
     To* const to = map_row + tile.left * channels + tile.channel;
-    split.for_each([&](int64_t column, int64_t c, int64_t i) { to[column * channels + c] = static_cast<To>(row[i]); });
+    layout.for_each([&](int64_t column, int64_t c, int64_t i) { to[column * channels + c] = static_cast<To>(row[i]); });
 }
 
 template <class To>
@@ -240,22 +262,22 @@ To* map_row(void* map, const pg_images& x, const Region& region, int64_t image, 
 }
 
 // Whether running sums of integers are exact in float32: they stay below 2^24.
-bool slides(const pg_images& x, const pg_ssim_options& o, bool float64) {
-    return !float64 && x.dtype == PG_UINT8 && o.window == PG_WINDOW_UNIFORM && o.window_size <= 15;
+bool slides(const pg_images& x, const pg_ssim_options& o, const StripLayout& layout, bool float64) {
+    return !float64 && layout.split && x.dtype == PG_UINT8 && o.window == PG_WINDOW_UNIFORM && o.window_size <= 15;
 }
 
 template <class T>
 void run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, bool luminance, const Region& region,
               const std::vector<T>& taps, double shift, const Tile& tile, double* sums, void* map) {
     const SsimKernels<T>& k = ssim_kernels<T>();
-    const bool sliding = slides(x, o, sizeof(T) == sizeof(double));
     const int64_t n = o.window_size, rows = k.rows_per_block;
-    const SplitColumns split(tile, k.lanes);
-    const int64_t outputs = split.elements();
-    StagedRows<T> staged(x, y, tile, region, n, rows, sliding, shift);
-    const int64_t scratch_stride = row_stride<T>(ssim_scratch_registers(k.lanes, n, split.registers, split.channels) * k.lanes);
+    const StripLayout layout(tile, k.lanes, n);
+    const bool sliding = slides(x, o, layout, sizeof(T) == sizeof(double));
+    const int64_t outputs = layout.outputs();
+    StagedRows<T> staged(x, y, tile, region, layout, rows, sliding, shift);
+    const int64_t scratch_stride = row_stride<T>(ssim_scratch_registers(k.lanes, n, layout.registers, layout.tail) * k.lanes);
     const int64_t ring_size = round_up(staged.ring_size(), k.lanes);
-    const int64_t scratch_size = scratch_stride * (sliding ? 5 * split.channels : 4 * rows);
+    const int64_t scratch_size = scratch_stride * (sliding ? 5 * layout.planes : 4 * rows);
     T* const ring = thread_buffer<T>(static_cast<size_t>(ring_size + scratch_size + (map ? rows * outputs : 0)));
     std::vector<double> columns(static_cast<size_t>(outputs));
     std::vector<T> row_weights(static_cast<size_t>(rows));
@@ -264,10 +286,8 @@ void run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, 
 
     SsimBlock<T> block{};
     block.taps = taps.data();
-    block.taps_count = n;
-    block.channels = split.channels;
+    layout.describe(block);
     block.plane_stride = staged.plane_stride();
-    block.registers = split.registers;
     block.scratch = ring + ring_size;
     block.scratch_stride = scratch_stride;
     set_constants(block, o, shift);
@@ -290,12 +310,12 @@ void run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, 
         for (int64_t i = 0; map && i < block.rows; ++i) {
             const T* const from = map_rows[static_cast<size_t>(i)];
             if (x.dtype == PG_FLOAT64)
-                place(from, split, tile, x.channels, map_row<double>(map, x, region, tile.image, r + i));
+                place(from, layout, tile, x.channels, map_row<double>(map, x, region, tile.image, r + i));
             else
-                place(from, split, tile, x.channels, map_row<float>(map, x, region, tile.image, r + i));
+                place(from, layout, tile, x.channels, map_row<float>(map, x, region, tile.image, r + i));
         }
     }
-    split.for_each([&](int64_t, int64_t c, int64_t i) { sums[c] += columns[static_cast<size_t>(i)]; });
+    layout.for_each([&](int64_t, int64_t c, int64_t i) { sums[c] += columns[static_cast<size_t>(i)]; });
 }
 
 void split_by_precision(const std::vector<PairPrecision>& precision, std::vector<int64_t> images[2]) {
@@ -425,20 +445,18 @@ void run_components(const pg_images& x, const pg_images& y, const pg_ssim_option
         const Tile& tile = tiles[static_cast<size_t>(t)];
         const double shift = precision[static_cast<size_t>(tile.image)].shift;
         const int64_t n = o.window_size;
-        const SplitColumns split(tile, k.lanes);
-        StagedRows<double> staged(x, y, tile, region, n, 1, 0, shift);
-        const int64_t scratch_stride = row_stride<double>(ssim_scratch_registers(k.lanes, n, split.registers, split.channels) * k.lanes);
-        const int64_t ring_size = round_up(staged.ring_size(), k.lanes), outputs = split.elements();
+        const StripLayout layout(tile, k.lanes, n);
+        StagedRows<double> staged(x, y, tile, region, layout, 1, 0, shift);
+        const int64_t scratch_stride = row_stride<double>(ssim_scratch_registers(k.lanes, n, layout.registers, layout.tail) * k.lanes);
+        const int64_t ring_size = round_up(staged.ring_size(), k.lanes), outputs = layout.outputs();
         double* const ring = thread_buffer<double>(static_cast<size_t>(ring_size + 5 * (scratch_stride + outputs)));
         double* const scratch = ring + ring_size;
         double* out[5];
         for (int i = 0; i < 5; ++i) out[i] = scratch + 5 * scratch_stride + i * outputs;
         SsimBlock<double> block{};
         block.taps = taps.data();
-        block.taps_count = n;
-        block.channels = split.channels;
+        layout.describe(block);
         block.plane_stride = staged.plane_stride();
-        block.registers = split.registers;
         block.scratch = scratch;
         block.scratch_stride = scratch_stride;
         set_constants(block, o, shift);
@@ -448,7 +466,7 @@ void run_components(const pg_images& x, const pg_images& y, const pg_ssim_option
             block.s_rows = staged.s();
             block.d_rows = staged.d();
             k.moments(&block, out);
-            split.for_each([&](int64_t, int64_t, int64_t e) {
+            layout.for_each([&](int64_t, int64_t, int64_t e) {
                 const double s = out[0][e], d = out[1][e];
                 const double vs = std::fmax(out[2][e] - s * s, 0), vd = std::fmax(out[3][e] - d * d, 0), sd = out[4][e] - s * d;
                 // 4 var(x) = vs + vd + 2 cov(s, d), 4 var(y) = vs + vd - 2 cov(s, d), 4 cov(x, y) = vs - vd
@@ -468,9 +486,9 @@ void run_components(const pg_images& x, const pg_images& y, const pg_ssim_option
             });
             if (!map) continue;
             if (x.dtype == PG_FLOAT64)
-                place(out[0], split, tile, x.channels, map_row<double>(map, x, region, tile.image, r));
+                place(out[0], layout, tile, x.channels, map_row<double>(map, x, region, tile.image, r));
             else
-                place(out[0], split, tile, x.channels, map_row<float>(map, x, region, tile.image, r));
+                place(out[0], layout, tile, x.channels, map_row<float>(map, x, region, tile.image, r));
         }
     });
     if (!means) return;

@@ -4,7 +4,7 @@
 // Staged rows are split over the lanes: of a strip of L * S columns, lane l holds columns l S to l S + S - 1. The taps of a
 // row are then whole registers, one after another, as the taps of a column are. The N - 1 registers after the last are the
 // first ones moved down by a lane, where the last lane takes the columns after the strip: the tail, which is staged and
-// filtered in natural order, all channels together.
+// filtered in natural order, all channels together. Strips too narrow to split stay in natural order, and taps load unaligned.
 //
 // Counted per output register of an 11-tap window: 44 vertical and 44 horizontal multiply-adds, 4 to 5 squares, 9 for the
 // split and the conversion, about 20 for the index: 122 operations on the two arithmetic ports.
@@ -49,7 +49,7 @@ template <class T, class In>
 void ssim_stage(const void* x, const void* y, const SsimRow<T>* description, T* s, T* d) {
     const SsimRow<T>& row = *description;
     constexpr int L = Vec<T>::lanes;
-    const int64_t segment = row.registers * row.channels, bytes = segment * static_cast<int64_t>(sizeof(In));
+    const int64_t segment = row.split ? row.registers * row.planes : 0, bytes = segment * static_cast<int64_t>(sizeof(In));
     const char* const px = static_cast<const char*>(x);
     const char* const py = static_cast<const char*>(y);
     const Vec<T> shift = Vec<T>::set1(row.shift);
@@ -89,10 +89,13 @@ void ssim_stage(const void* x, const void* y, const SsimRow<T>* description, T* 
     }
     const In* const tx = reinterpret_cast<const In*>(px + L * bytes);
     const In* const ty = reinterpret_cast<const In*>(py + L * bytes);
-    for (int64_t e = 0; e < row.tail; e += L) {
+    const int64_t main = row.registers * L, natural = row.tail + (row.split ? 0 : main);
+    T* const to_s = s + (row.split ? main : 0);
+    T* const to_d = d + (row.split ? main : 0);
+    for (int64_t e = 0; e < natural; e += L) {
         const StagedPair<T> pair(LoadAs<T, In>::load(tx + e), LoadAs<T, In>::load(ty + e), shift);
-        pair.s.store(s + row.registers * L + e);
-        pair.d.store(d + row.registers * L + e);
+        pair.s.store(to_s + e);
+        pair.d.store(to_d + e);
     }
 }
 
@@ -159,13 +162,13 @@ struct Column {
     }
 };
 
-// N taps along a row.
+// N taps along a row, `step` elements apart.
 template <class T, int N>
-PG_INLINE Vec<T> horizontal(const T* p, const Taps<T, N>& w) {
+PG_INLINE Vec<T> horizontal(const T* p, int64_t step, const Taps<T, N>& w) {
     Vec<T> m = Vec<T>::load(p) * w[0];
     Unroll<1, N>::run([&](auto kc) PG_LAMBDA_INLINE {
         constexpr int k = decltype(kc)::value;
-        m = fma(Vec<T>::load(p + k * Vec<T>::lanes), w[k], m);
+        m = fma(Vec<T>::load(p + k * step), w[k], m);
     });
     return m;
 }
@@ -186,14 +189,17 @@ PG_INLINE void add_lanes(Vec<T> v, double* sums) {
     for (int i = 0; i < Vec<T>::lanes; i += L) (Vec<double>::load(sums + i) + LoadAs<double, T>::load(lanes + i)).store(sums + i);
 }
 
-// Filters one block of kSsimRows output rows, N taps known.
-template <class T, int N, bool Luminance, bool Map>
+// Filters one block of kSsimRows output rows, N taps known. The vertical pass runs ahead of the horizontal one by the reach of
+// the taps. In natural order, where the registers suffice, the two are interleaved: the first is bound by arithmetic, the
+// second by loads that cross lines.
+template <class T, int N, bool Luminance, bool Map, bool Split>
 PG_INLINE void filter_block(const SsimBlock<T>& b) {
-    constexpr int L = Vec<T>::lanes, Rows = kSsimRows, Steps = N + Rows - 1, Lag = N;
+    constexpr int L = Vec<T>::lanes, Rows = kSsimRows, Steps = N + Rows - 1, Half = Rows / 2, Spacing = Steps / Half;
     const Taps<T, N> w(b.taps + Rows);
     const SsimIndex<T> index(b);
-    const int64_t stride = b.scratch_stride, moment = stride * Rows, registers = b.registers;
+    const int64_t stride = b.scratch_stride, moment = stride * Rows, registers = b.registers, step = Split ? L : b.tap_step;
     T* const scratch = b.scratch;
+
     const auto filter = [&](int64_t from, T* to) PG_LAMBDA_INLINE {
         Column<T, N, Rows> column;
         Unroll<0, Steps>::run([&](auto jc) PG_LAMBDA_INLINE {
@@ -207,27 +213,57 @@ PG_INLINE void filter_block(const SsimBlock<T>& b) {
         });
         column.store(to + moment, to + 3 * moment, stride);
     };
+
     T* const tail = scratch + (registers + N - 1) * L;
-    for (int64_t t = 0; t < (N - 1) * b.channels; t += L) filter(registers * L + t, tail + t);
-    for (int64_t c = 0; c < b.channels; ++c) {
-        for (int64_t f = 0; f < registers + Lag; ++f) {
-            if (f < registers) {
-                filter(c * b.plane_stride + f * L, scratch + f * L);
-                if (f == registers - 1)
-                    for (int64_t i = 0; i < 4 * Rows; ++i)
-                        append_moved(scratch + i * stride, registers, N, tail + i * stride + c, b.channels);
-            }
-            if (f < Lag) continue;
-            const int64_t e = (f - Lag) * L, place = c * registers * L + e;
+    for (int64_t t = 0; Split && t < b.tail; t += L) filter(registers * L + t, tail + t);
+    const int64_t filtered = Split ? registers : registers + (b.tail + L - 1) / L;
+    const int64_t reach = Split ? N : (b.tail + 2 * L - 1) / L + 1;  // one more, so that it has left the store buffer
+    const int64_t lag = reach < filtered ? reach : filtered;
+    for (int64_t c = 0; c < b.planes; ++c) {
+        const int64_t plane = c * b.plane_stride;
+        const auto append = [&] {
+            for (int64_t i = 0; Split && i < 4 * Rows; ++i)
+                append_moved(scratch + i * stride, registers, N, tail + i * stride + c, b.planes);
+        };
+        for (int64_t f = 0; f < lag; ++f) filter(plane + f * L, scratch + f * L);
+        if (lag == filtered) append();
+        for (int64_t e = 0; e < registers; ++e) {
+            const T* const from = scratch + e * L;
+            const int64_t place = (c * registers + e) * L;
             Vec<T> sum = Vec<T>::set1(0);
-            Unroll<0, Rows>::run([&](auto oc) PG_LAMBDA_INLINE {
+            const auto output = [&](auto oc) PG_LAMBDA_INLINE {
                 constexpr int o = decltype(oc)::value;
-                const T* p = scratch + e + o * stride;
-                const Vec<T> q = index.template of<Luminance>(horizontal<T, N>(p, w), horizontal<T, N>(p + moment, w),
-                                                              horizontal<T, N>(p + 2 * moment, w), horizontal<T, N>(p + 3 * moment, w));
+                const T* p = from + o * stride;
+                const Vec<T> q =
+                    index.template of<Luminance>(horizontal<T, N>(p, step, w), horizontal<T, N>(p + moment, step, w),
+                                                 horizontal<T, N>(p + 2 * moment, step, w), horizontal<T, N>(p + 3 * moment, step, w));
                 sum = fma(q, Vec<T>::set1(b.row_weights[o]), sum);
                 if constexpr (Map) q.store(b.map[o] + place);
-            });
+            };
+            const int64_t f = e + lag;
+            if (f >= filtered) {
+                Unroll<0, Rows>::run(output);
+            } else if constexpr (!Split && kVecRegisters == 32) {
+                const int64_t at = plane + f * L;
+                T* const to = scratch + f * L;
+                Column<T, N, Rows> column;
+                Unroll<0, Steps>::run([&](auto jc) PG_LAMBDA_INLINE {
+                    constexpr int j = decltype(jc)::value;
+                    column.template add<j>(Vec<T>::load(b.s_rows[j] + at), w);
+                    if constexpr (j % Spacing == Spacing - 1 && j / Spacing < Half) output(Const<j / Spacing>{});
+                });
+                column.store(to, to + 2 * moment, stride);
+                Unroll<0, Steps>::run([&](auto jc) PG_LAMBDA_INLINE {
+                    constexpr int j = decltype(jc)::value;
+                    column.template add<j>(Vec<T>::load(b.d_rows[j] + at), w);
+                    if constexpr (j % Spacing == Spacing - 1 && j / Spacing < Half) output(Const<Half + j / Spacing>{});
+                });
+                column.store(to + moment, to + 3 * moment, stride);
+            } else {
+                filter(plane + f * L, scratch + f * L);
+                Unroll<0, Rows>::run(output);
+            }
+            if (f == filtered - 1) append();
             add_lanes(sum, b.sums + place);
         }
     }
@@ -235,8 +271,9 @@ PG_INLINE void filter_block(const SsimBlock<T>& b) {
 
 template <class T, int N, bool Luminance>
 void ssim_block(const SsimBlock<T>* block) {
-    if (block->map) return filter_block<T, N, Luminance, true>(*block);
-    filter_block<T, N, Luminance, false>(*block);
+    const bool split = block->tap_step == 0;
+    if (block->map) return split ? filter_block<T, N, Luminance, true, true>(*block) : filter_block<T, N, Luminance, true, false>(*block);
+    split ? filter_block<T, N, Luminance, false, true>(*block) : filter_block<T, N, Luminance, false, false>(*block);
 }
 
 // The same for any number of taps.
@@ -269,11 +306,13 @@ void ssim_block_any(const SsimBlock<T>* block) {
         filter(b.s_rows, from, to, to + 2 * moment);
         filter(b.d_rows, from, to + moment, to + 3 * moment);
     };
-    T* const tail = b.scratch + (registers + taps - 1) * L;
-    for (int64_t t = 0; t < (taps - 1) * b.channels; t += L) filter_pair(registers * L + t, tail + t);
-    for (int64_t c = 0; c < b.channels; ++c) {
+    T* const tail = b.scratch + (registers + (b.tap_step ? 0 : taps - 1)) * L;
+    const int64_t step = b.tap_step ? b.tap_step : L;
+    for (int64_t t = 0; t < b.tail; t += L) filter_pair(registers * L + t, tail + t);
+    for (int64_t c = 0; c < b.planes; ++c) {
         for (int64_t f = 0; f < registers * L; f += L) filter_pair(c * b.plane_stride + f, b.scratch + f);
-        for (int64_t i = 0; i < 4 * Rows; ++i) append_moved(b.scratch + i * stride, registers, taps, tail + i * stride + c, b.channels);
+        for (int64_t i = 0; !b.tap_step && i < 4 * Rows; ++i)
+            append_moved(b.scratch + i * stride, registers, taps, tail + i * stride + c, b.planes);
         for (int64_t e = 0; e < registers * L; e += L) {
             const int64_t place = c * registers * L + e;
             Vec<T> sum = Vec<T>::set1(0);
@@ -282,7 +321,7 @@ void ssim_block_any(const SsimBlock<T>* block) {
                 Vec<T> m[4] = {Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0)};
                 for (int64_t k = 0; k < taps; ++k) {
                     const Vec<T> tap = Vec<T>::set1(b.taps[Rows + k]);
-                    for (int i = 0; i < 4; ++i) m[i] = fma(Vec<T>::load(p + i * moment + k * L), tap, m[i]);
+                    for (int i = 0; i < 4; ++i) m[i] = fma(Vec<T>::load(p + i * moment + k * step), tap, m[i]);
                 }
                 const Vec<T> q = index.template of<Luminance>(m[0], m[1], m[2], m[3]);
                 sum = fma(q, Vec<T>::set1(b.row_weights[o]), sum);
@@ -361,13 +400,13 @@ PG_INLINE void slide_block(const SsimBlock<float>& b) {
                 sums.move(rows[taps], rows[0], from, n, i);
         }
     };
-    for (int64_t c = 0; c < b.channels; ++c) {
+    for (int64_t c = 0; c < b.planes; ++c) {
         const SlidingSums sums{b.scratch + c * 5 * stride, stride}, tail{sums.s + after, stride};
         float* const total = sums.s + 4 * stride;  // the index, over the rows
         for (int64_t o = 0; o < b.rows; ++o) {
             vertical(sums, o, c * b.plane_stride, plane);
-            vertical(tail, o, plane, (taps - 1) * b.channels);
-            for (int i = 0; i < 4; ++i) append_moved(sums.s + i * stride, registers, taps, tail.s + i * stride + c, b.channels);
+            vertical(tail, o, plane, b.tail);
+            for (int i = 0; i < 4; ++i) append_moved(sums.s + i * stride, registers, taps, tail.s + i * stride + c, b.planes);
             Vec<float> m[4];
             for (int i = 0; i < 4; ++i) {
                 m[i] = Vec<float>::load(sums.s + i * stride);
@@ -417,15 +456,16 @@ void ssim_moments(const SsimBlock<T>* block, T* const* out) {
         }
         for (int i = 0; i < 5; ++i) m[i].store(to + i * stride);
     };
-    T* const tail = b.scratch + (registers + taps - 1) * L;
-    for (int64_t t = 0; t < (taps - 1) * b.channels; t += L) filter(registers * L + t, tail + t);
-    for (int64_t c = 0; c < b.channels; ++c) {
+    T* const tail = b.scratch + (registers + (b.tap_step ? 0 : taps - 1)) * L;
+    const int64_t step = b.tap_step ? b.tap_step : L;
+    for (int64_t t = 0; t < b.tail; t += L) filter(registers * L + t, tail + t);
+    for (int64_t c = 0; c < b.planes; ++c) {
         for (int64_t f = 0; f < registers * L; f += L) filter(c * b.plane_stride + f, b.scratch + f);
-        for (int i = 0; i < 5; ++i) append_moved(b.scratch + i * stride, registers, taps, tail + i * stride + c, b.channels);
+        for (int i = 0; !b.tap_step && i < 5; ++i) append_moved(b.scratch + i * stride, registers, taps, tail + i * stride + c, b.planes);
         for (int64_t e = 0; e < registers * L; e += L) {
             for (int i = 0; i < 5; ++i) {
                 Vec<T> m = Vec<T>::set1(0);
-                for (int64_t k = 0; k < taps; ++k) m = fma(Vec<T>::load(b.scratch + i * stride + e + k * L), Vec<T>::set1(w[k]), m);
+                for (int64_t k = 0; k < taps; ++k) m = fma(Vec<T>::load(b.scratch + i * stride + e + k * step), Vec<T>::set1(w[k]), m);
                 m.store(out[i] + c * registers * L + e);
             }
         }

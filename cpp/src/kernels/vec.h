@@ -301,6 +301,15 @@ PG_INLINE Vec<double> LoadAs<double, float>::load(const float* p) {
 }
 #endif
 
+template <class To>
+struct LoadAs<To, uint8_t> {
+    static PG_INLINE Vec<To> load(const uint8_t* p) { return Ints<To>::template load<uint8_t>(p).convert(); }
+};
+template <class To>
+struct LoadAs<To, uint16_t> {
+    static PG_INLINE Vec<To> load(const uint16_t* p) { return Ints<To>::template load<uint16_t>(p).convert(); }
+};
+
 // Registers of T's width seen as words that each hold several unsigned integers: element k of every word as a float, exactly,
 // by setting it as the low bits of 2^23 or 2^52.
 template <class T, class From>
