@@ -178,7 +178,7 @@ template <class T>
 PG_INLINE void append_moved(T* row, int64_t registers, int64_t taps, const T* tail, int64_t step) {
     constexpr int L = Vec<T>::lanes;
     T* const to = row + registers * L;
-    for (int64_t t = 0; t < taps - 1; ++t) shift_in(Vec<T>::load(row + t * L), tail[t * step]).store(to + t * L);
+    for (int64_t t = 0; t < taps - 1; ++t) load_moved(row + t * L, tail[t * step]).store(to + t * L);
 }
 
 template <class T>

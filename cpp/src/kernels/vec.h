@@ -153,15 +153,14 @@ PG_INLINE Vec<T> min(Vec<T> a, Vec<T> b) {
 }
 #endif
 
-// L registers of L lanes, transposed in place, and a register whose lanes move one down while `next` takes the last place.
+// A register loaded with its lanes one down and `next` in the last place (one element past it must be readable), and the
+// transposition of L registers of L lanes in place.
 #if defined(__AVX512F__)
-PG_INLINE Vec<float> shift_in(Vec<float> v, float next) {
-    const __m512i i = _mm512_castps_si512((__m512)v.v);
-    return {(Vec<float>::native)_mm512_mask_mov_ps(_mm512_castsi512_ps(_mm512_alignr_epi32(i, i, 1)), 0x8000, _mm512_set1_ps(next))};
+PG_INLINE Vec<float> load_moved(const float* p, float next) {
+    return {(Vec<float>::native)_mm512_mask_loadu_ps(_mm512_set1_ps(next), 0x7fff, p + 1)};
 }
-PG_INLINE Vec<double> shift_in(Vec<double> v, double next) {
-    const __m512i i = _mm512_castpd_si512((__m512d)v.v);
-    return {(Vec<double>::native)_mm512_mask_mov_pd(_mm512_castsi512_pd(_mm512_alignr_epi64(i, i, 1)), 0x80, _mm512_set1_pd(next))};
+PG_INLINE Vec<double> load_moved(const double* p, double next) {
+    return {(Vec<double>::native)_mm512_mask_loadu_pd(_mm512_set1_pd(next), 0x7f, p + 1)};
 }
 PG_INLINE void transpose(Vec<float> (&r)[16]) {
     __m512 t[16];
@@ -199,12 +198,11 @@ PG_INLINE void transpose(Vec<double> (&r)[8]) {
     }
 }
 #elif defined(__AVX2__)
-PG_INLINE Vec<float> shift_in(Vec<float> v, float next) {
-    const __m256 down = _mm256_permutevar8x32_ps((__m256)v.v, _mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 0));
-    return {(Vec<float>::native)_mm256_blend_ps(down, _mm256_set1_ps(next), 0x80)};
+PG_INLINE Vec<float> load_moved(const float* p, float next) {
+    return {(Vec<float>::native)_mm256_blend_ps(_mm256_loadu_ps(p + 1), _mm256_set1_ps(next), 0x80)};
 }
-PG_INLINE Vec<double> shift_in(Vec<double> v, double next) {
-    return {(Vec<double>::native)_mm256_blend_pd(_mm256_permute4x64_pd((__m256d)v.v, 0x39), _mm256_set1_pd(next), 8)};
+PG_INLINE Vec<double> load_moved(const double* p, double next) {
+    return {(Vec<double>::native)_mm256_blend_pd(_mm256_loadu_pd(p + 1), _mm256_set1_pd(next), 8)};
 }
 PG_INLINE void transpose(Vec<float> (&r)[8]) {
     __m256 t[8];
@@ -431,11 +429,11 @@ PG_INLINE Vec<T> fnma(Vec<T> a, Vec<T> b, Vec<T> c) {
 
 #if !(PG_VECTOR_EXTENSIONS && defined(__AVX2__))
 template <class T>
-PG_INLINE Vec<T> shift_in(Vec<T> v, T next) {
-    T lanes[Vec<T>::lanes + 1];
-    v.store(lanes);
-    lanes[Vec<T>::lanes] = next;
-    return Vec<T>::load(lanes + 1);
+PG_INLINE Vec<T> load_moved(const T* p, T next) {
+    T lanes[Vec<T>::lanes];
+    for (int i = 0; i < Vec<T>::lanes - 1; ++i) lanes[i] = p[i + 1];
+    lanes[Vec<T>::lanes - 1] = next;
+    return Vec<T>::load(lanes);
 }
 template <class T, int L>
 PG_INLINE void transpose(Vec<T> (&r)[L]) {
