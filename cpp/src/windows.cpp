@@ -356,7 +356,9 @@ void require_ssim_options(const pg_ssim_options* o, int64_t height, int64_t widt
     require(lengths_within(*o, kFloat64Lengths), "data_range=" + short_number(o->data_range) + " with k1=" + short_number(o->k1) +
                                                      " and k2=" + short_number(o->k2) +
                                                      " leaves float64's room: scale the images and their range to a length near 1");
-    require(o->window == PG_WINDOW_UNIFORM || (o->window == PG_WINDOW_GAUSSIAN && o->sigma > 0 && std::isfinite(o->sigma)),
+    require(o->window == PG_WINDOW_UNIFORM || o->window == PG_WINDOW_GAUSSIAN,
+            "window=" + std::to_string(o->window) + " is not a pg_window");
+    require(o->window == PG_WINDOW_UNIFORM || (o->sigma > 0 && std::isfinite(o->sigma)),
             "sigma=" + std::to_string(o->sigma) + " must be positive and finite");
     require(o->window_size >= 3 && o->window_size % 2 == 1,
             "window_size=" + std::to_string(o->window_size) + " must be odd and at least 3");
