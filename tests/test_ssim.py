@@ -58,7 +58,9 @@ def test_natural_images(
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("shape", [(64, 64), (67, 131), (40, 61, 3), (33, 97, 4), (23, 29, 7), (300, 17), (16, 1601)])
+@pytest.mark.parametrize(
+    "shape", [(64, 64), (67, 131), (40, 61, 3), (33, 97, 4), (23, 29, 7), (300, 17), (16, 1601), (30, 530, 5)]
+)
 def test_synthetic_images(rng: np.random.Generator, preset: str, shape: tuple[int, ...], each_isa: str) -> None:
     for case, (x, y) in synthetic(rng, shape).items():
         score, index = pixelgauge.ssim(x, y, preset=preset, full=True)
@@ -117,6 +119,20 @@ def test_overrides(natural: dict[str, np.ndarray], rng: np.random.Generator, ove
     expected, expected_map = oracle.ssim(x, y, 255, **overrides)
     assert abs(score - expected) <= MEAN_TOLERANCE
     assert np.abs(index - expected_map).max() <= MAP_TOLERANCE
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("size", [3, 7, 9, 15, 17])
+@pytest.mark.parametrize("border", ["valid", "reflect"])
+def test_uniform_windows_slide_exactly(rng: np.random.Generator, size: int, border: str, each_isa: str) -> None:
+    """Running sums up to 15 x 15, taps beyond; widths about the ends of lanes' segments and of strips (512 pixels)."""
+    for shape in [(20, 79), (21, 113, 3), (90, 131), (19, 512), (18, 519, 3), (17, 1041)]:
+        for case, (x, y) in synthetic(rng, shape).items():
+            options = {"window": "uniform", "window_size": size, "border": border}
+            score, index = pixelgauge.ssim(x, y, full=True, **options)
+            expected, expected_map = oracle.ssim(x, y, 255, **options)
+            assert abs(score - expected) <= MEAN_TOLERANCE, (shape, case)
+            assert np.abs(index - expected_map).max() <= MAP_TOLERANCE, (shape, case)
 
 
 @pytest.mark.oracle
@@ -408,6 +424,7 @@ def test_arrays_of_other_libraries(rng: np.random.Generator) -> None:
         ),
         (np.zeros((32, 32), np.uint8), None, {"full": "yes"}, TypeError, "full='yes' must be True or False"),
         (np.zeros((32, 32), np.uint8), None, {"data_range": "255"}, ValueError, "data_range='255' must be a number"),
+        (np.zeros((32, 32), np.uint8), None, {"data_range": True}, ValueError, "data_range=True must be a number"),
         (np.zeros((32, 32), np.uint8), None, {"exponents": (1, [1, 2], 3)}, TypeError, r"exponents=\[1, 2\] must be"),
         (np.zeros((32, 32), np.uint8), None, {"exponents": 1}, ValueError, "exponents=1 must be three numbers"),
         (np.zeros((3, 64, 64), np.uint8), None, {}, ValueError, "read as 3 x 64 with 64 channels: set channel_axis"),

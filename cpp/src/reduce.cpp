@@ -117,12 +117,16 @@ Reduced::Reduced(const pg_images& images, Axis rows, Axis columns, Outside outsi
             Blocks<decltype(in), decltype(sum)> blocks(view, rows, columns, outside);
             for (int64_t r = top; r < bottom; ++r) blocks.row(r, factor, reinterpret_cast<decltype(to)*>(out + r * images_.row_stride));
         };
+        const double largest_sum = block * (images.dtype == PG_UINT8 ? 255 : 65535);
+        const auto run_integers = [&](auto in) {
+            largest_sum <= 4294967295.0 ? run(in, uint32_t{}, float{}) : run(in, uint64_t{}, float{});
+        };
         switch (images.dtype) {
             case PG_UINT8:
-                as_integers ? run(uint8_t{}, uint32_t{}, uint16_t{}) : run(uint8_t{}, uint32_t{}, float{});
+                as_integers ? run(uint8_t{}, uint32_t{}, uint16_t{}) : run_integers(uint8_t{});
                 break;
             case PG_UINT16:
-                run(uint16_t{}, uint32_t{}, float{});
+                run_integers(uint16_t{});
                 break;
             case PG_FLOAT32:
                 run(float{}, double{}, float{});

@@ -19,9 +19,9 @@ namespace {
 // Staged rows of a strip stay in the second-level cache; a band re-stages its halo (10 rows in 64: 16 % of the
 // conversion, which is a twentieth of the work).
 constexpr int64_t kBand = 64;
-constexpr int64_t kStrip = 1536;          // a multiple of 1, 2, 3 and 4 channels
-constexpr int64_t kScratchColumns = 256;  // for windows of any size
-constexpr int64_t kMaxGroup = 4;          // channels filtered together
+constexpr int64_t kStrip = 512;    // pixels, at most
+constexpr int64_t kMaxGroup = 4;   // channels staged together
+constexpr int64_t kOverread = 64;  // elements that staging may read past a row
 
 // Largest error of float32 variances against C2 that is accepted: epsilon max|x'|^2 / C2.
 constexpr double kFloat32Tolerance = 1e-4;
@@ -128,62 +128,115 @@ std::vector<Tile> tiles_of(const pg_images& x, const Region& region, const std::
     for (const int64_t image : images)
         for (int64_t c = 0; c < x.channels; c += group) {
             const int64_t channels = least(group, x.channels - c);
+            const int64_t strips = (region.width + kStrip - 1) / kStrip, strip = (region.width + strips - 1) / strips;
             for (int64_t top = 0; top < region.height; top += kBand)
-                for (int64_t left = 0; left < region.width; left += kStrip / channels)
-                    tiles.push_back(
-                        {image, c, channels, top, least(top + kBand, region.height), left, least(left + kStrip / channels, region.width)});
+                for (int64_t left = 0; left < region.width; left += strip)
+                    tiles.push_back({image, c, channels, top, least(top + kBand, region.height), left, least(left + strip, region.width)});
         }
     return tiles;
 }
+
+// How the columns of a tile's strip lie in the registers of its rows; see kernels/table.h.
+struct StripLayout {
+    int64_t lanes, channels, columns, taps;
+    int64_t planes, registers, tail;
+    bool split;
+
+    StripLayout(const Tile& tile, int64_t lane_count, int64_t window)
+        : lanes(lane_count), channels(tile.channels), columns(tile.right - tile.left), taps(window), tail((window - 1) * channels) {
+        const auto registers_of = [&](int64_t elements) { return (elements + lanes - 1) / lanes; };
+        registers = registers_of(columns);
+        split = 4 * registers >= 3 * taps;  // shorter segments cost more in registers moved by a lane than aligned taps save
+        planes = split ? channels : 1;
+        if (!split) registers = registers_of(columns * channels);
+    }
+    int64_t tap_step() const { return split ? 0 : channels; }
+    int64_t plane() const { return registers * lanes; }
+    int64_t outputs() const { return planes * plane(); }
+    int64_t tail_registers() const { return (tail + lanes - 1) / lanes; }
+
+    // Calls f(column, channel, place) for every column of the strip; those past it fill up the last lanes.
+    template <class F>
+    void for_each(F f) const {
+        if (!split) {
+            for (int64_t column = 0; column < columns; ++column)
+                for (int64_t c = 0; c < channels; ++c) f(column, c, column * channels + c);
+            return;
+        }
+        for (int64_t l = 0, column = 0; column < columns; ++l)
+            for (int64_t j = 0; j < registers && column < columns; ++j, ++column)
+                for (int64_t c = 0; c < channels; ++c) f(column, c, c * plane() + j * lanes + l);
+    }
+
+    template <class T>
+    void describe(SsimBlock<T>& block) const {
+        block.planes = planes;
+        block.registers = registers;
+        block.tail = tail;
+        block.tap_step = tap_step();
+        block.taps_count = taps;
+    }
+};
 
 // Rows of a tile staged as s and d in a ring, in the order the output rows need them.
 template <class T>
 class StagedRows {
   public:
-    StagedRows(const pg_images& x, const pg_images& y, const Tile& tile, const Region& region, int64_t taps, int64_t rows, double shift,
-               T* ring, int64_t stride)
+    // `rows` output rows are filtered together, and `before` input rows above them kept.
+    StagedRows(const pg_images& x, const pg_images& y, const Tile& tile, const Region& region, const StripLayout& layout, int64_t rows,
+               int64_t before, double shift)
         : view_x_(x, tile.image, tile.channel, tile.channels),
           view_y_(y, tile.image, tile.channel, tile.channels),
-          elements_((tile.right - tile.left + taps - 1) * tile.channels),
-          rounded_(round_up(elements_, ssim_kernels<T>().lanes)),
-          reader_x_(view_x_, tile.left + region.origin, tile.right - tile.left + taps - 1, rounded_ - elements_, region.border),
-          reader_y_(view_y_, tile.left + region.origin, tile.right - tile.left + taps - 1, rounded_ - elements_, region.border),
+          reader_x_(view_x_, tile.left + region.origin, layout.columns + layout.taps - 1, slack(layout), region.border),
+          reader_y_(view_y_, tile.left + region.origin, layout.columns + layout.taps - 1, slack(layout), region.border),
           stage_(ssim_kernels<T>().stage[x.dtype]),
           origin_(region.origin),
           next_(tile.top),
-          last_(tile.bottom + taps - 1),
-          slots_(taps + rows - 1),
-          shift_(shift),
-          ring_(ring),
-          stride_(stride),
+          last_(tile.bottom + layout.taps - 1),
+          before_(before),
+          slots_(layout.taps + rows - 1 + before),
+          row_(row_stride<T>((layout.registers + layout.tail_registers()) * layout.lanes)),
+          planes_(layout.planes),
           s_(static_cast<size_t>(slots_)),
-          d_(static_cast<size_t>(slots_)) {}
+          d_(static_cast<size_t>(slots_)) {
+        for (int64_t j = 0; layout.split && j < layout.registers; ++j)
+            for (int64_t c = 0; c < layout.planes; ++c) places_.push_back(c * plane_stride() + j * layout.lanes);
+        constexpr int64_t kWord = 8;  // elements taken at once at most
+        places_.resize(places_.size() + kWord, layout.plane());
+        description_ = {layout.split, layout.planes, layout.registers, layout.tail, places_.data(), static_cast<T>(shift)};
+    }
+
+    int64_t plane_stride() const { return slots_ * 2 * row_; }
+    // Elements of the ring, where a plane of every row follows a plane of every row.
+    int64_t ring_size() const { return planes_ * plane_stride(); }
 
     // Pointers to the rows of windows that begin at output row `top`; rows below the tile repeat its last.
-    void advance(int64_t top) {
-        for (; next_ < top + slots_ && next_ < last_; ++next_) {
-            T* slot = ring_ + 2 * stride_ * (next_ % slots_);
-            stage_(reader_x_.row(next_ + origin_), reader_y_.row(next_ + origin_), rounded_, shift_, slot, slot + stride_);
-        }
+    void advance(int64_t top, T* ring) {
+        const auto slot = [&](int64_t r) { return ring + 2 * row_ * (r % slots_); };
+        for (; next_ < top - before_ + slots_ && next_ < last_; ++next_)
+            stage_(reader_x_.row(next_ + origin_), reader_y_.row(next_ + origin_), &description_, slot(next_), slot(next_) + row_);
         for (int64_t j = 0; j < slots_; ++j) {
-            const int64_t r = top + j < last_ ? top + j : last_ - 1;
-            s_[static_cast<size_t>(j)] = ring_ + 2 * stride_ * (r % slots_);
-            d_[static_cast<size_t>(j)] = s_[static_cast<size_t>(j)] + stride_;
+            const int64_t r = top - before_ + j;
+            s_[static_cast<size_t>(j)] = slot(r < 0 ? 0 : r < last_ ? r : last_ - 1);
+            d_[static_cast<size_t>(j)] = s_[static_cast<size_t>(j)] + row_;
         }
     }
     const T* const* s() const { return s_.data(); }
     const T* const* d() const { return d_.data(); }
 
   private:
+    // Elements that staging may read past the columns of a row.
+    static int64_t slack(const StripLayout& layout) {
+        return layout.outputs() + layout.tail + kOverread - (layout.columns + layout.taps - 1) * layout.channels;
+    }
+
     View view_x_, view_y_;
-    int64_t elements_, rounded_;
     RowReader reader_x_, reader_y_;
     typename SsimKernels<T>::Stage stage_;
-    int64_t origin_, next_, last_, slots_;
-    double shift_;
-    T* ring_;
-    int64_t stride_;
+    int64_t origin_, next_, last_, before_, slots_, row_, planes_;
     std::vector<const T*> s_, d_;
+    std::vector<int64_t> places_;
+    SsimRow<T> description_{};
 };
 
 template <class T>
@@ -198,10 +251,9 @@ void set_constants(SsimBlock<T>& block, const pg_ssim_options& o, double shift) 
 
 // Copies a row of a tile into its place in a [height][width][channels] map.
 template <class From, class To>
-void place(const From* row, const Tile& tile, int64_t channels, To* map_row) {
-    for (int64_t p = tile.left; p < tile.right; ++p)
-        for (int64_t c = 0; c < tile.channels; ++c)
-            map_row[p * channels + tile.channel + c] = static_cast<To>(row[(p - tile.left) * tile.channels + c]);
+void place(const From* row, const StripLayout& layout, const Tile& tile, int64_t channels, To* map_row) {
+    To* const to = map_row + tile.left * channels + tile.channel;
+    layout.for_each([&](int64_t column, int64_t c, int64_t i) { to[column * channels + c] = static_cast<To>(row[i]); });
 }
 
 template <class To>
@@ -209,53 +261,61 @@ To* map_row(void* map, const pg_images& x, const Region& region, int64_t image, 
     return static_cast<To*>(map) + (image * region.height + row) * region.width * x.channels;
 }
 
+// Whether running sums of integers are exact in float32: they stay below 2^24.
+bool slides(const pg_images& x, const pg_ssim_options& o, const StripLayout& layout, bool float64) {
+    return !float64 && layout.split && x.dtype == PG_UINT8 && o.window == PG_WINDOW_UNIFORM && o.window_size <= 15;
+}
+
 template <class T>
 void run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, bool luminance, const Region& region,
               const std::vector<T>& taps, double shift, const Tile& tile, double* sums, void* map) {
     const SsimKernels<T>& k = ssim_kernels<T>();
-    const int64_t n = o.window_size, rows = k.rows_per_block, lanes = k.lanes;
-    const int64_t width = (tile.right - tile.left) * tile.channels, outputs = round_up(width, lanes);
-    const int64_t lag = ssim_lag(lanes, n, tile.channels);
-    const int64_t stride = row_stride<T>(outputs + lag + lanes);
-    const bool known_size = n == 11 || n == 7;
-    const int64_t scratch_stride =
-        known_size ? k.scratch_stride : row_stride<T>(lag + lanes + (outputs < kScratchColumns ? outputs : kScratchColumns));
-    const int64_t ring_size = 2 * stride * (n + rows - 1);
-    const int64_t scratch_size = 4 * rows * scratch_stride, map_stride = outputs;
-    T* const ring = thread_buffer<T>(static_cast<size_t>(ring_size + scratch_size + (map ? rows * map_stride : 0)));
-    StagedRows<T> staged(x, y, tile, region, n, rows, shift, ring, stride);
+    const int64_t n = o.window_size, rows = k.rows_per_block;
+    const StripLayout layout(tile, k.lanes, n);
+    const bool sliding = slides(x, o, layout, sizeof(T) == sizeof(double));
+    const int64_t outputs = layout.outputs();
+    StagedRows<T> staged(x, y, tile, region, layout, rows, sliding, shift);
+    const int64_t scratch_stride = row_stride<T>(ssim_scratch_registers(k.lanes, n, layout.registers, layout.tail) * k.lanes);
+    const int64_t ring_size = round_up(staged.ring_size(), k.lanes);
+    const int64_t scratch_size = scratch_stride * (sliding ? 5 * layout.planes : 4 * rows);
+    T* const ring = thread_buffer<T>(static_cast<size_t>(ring_size + scratch_size + (map ? rows * outputs : 0)));
     std::vector<double> columns(static_cast<size_t>(outputs));
     std::vector<T> row_weights(static_cast<size_t>(rows));
     std::vector<T*> map_rows;
-    for (int64_t r = 0; map && r < rows; ++r) map_rows.push_back(ring + ring_size + scratch_size + r * map_stride);
+    for (int64_t r = 0; map && r < rows; ++r) map_rows.push_back(ring + ring_size + scratch_size + r * outputs);
 
     SsimBlock<T> block{};
     block.taps = taps.data();
-    block.taps_count = n;
-    block.tap_step = tile.channels;
-    block.width = width;
+    layout.describe(block);
+    block.plane_stride = staged.plane_stride();
     block.scratch = ring + ring_size;
     block.scratch_stride = scratch_stride;
     set_constants(block, o, shift);
     block.sums = columns.data();
     block.row_weights = row_weights.data();
     block.map = map ? map_rows.data() : nullptr;
-    const auto filter = n == 11 ? k.block11[luminance] : n == 7 ? k.block7[luminance] : k.block_any[luminance];
+    const auto filter = sliding   ? k.slide[luminance]
+                        : n == 11 ? k.block11[luminance]
+                        : n == 7  ? k.block7[luminance]
+                                  : k.block_any[luminance];
+    if (sliding) block.norm /= static_cast<T>(n * n * n * n);
     for (int64_t r = tile.top; r < tile.bottom; r += rows) {
-        staged.advance(r);
+        staged.advance(r, ring);
         block.s_rows = staged.s();
         block.d_rows = staged.d();
-        const int64_t counted = tile.bottom - r < rows ? tile.bottom - r : rows;
-        for (int64_t i = 0; i < rows; ++i) row_weights[static_cast<size_t>(i)] = static_cast<T>(i < counted);
+        block.first = r == tile.top;
+        block.rows = tile.bottom - r < rows ? tile.bottom - r : rows;
+        for (int64_t i = 0; i < rows; ++i) row_weights[static_cast<size_t>(i)] = static_cast<T>(i < block.rows);
         filter(&block);
-        for (int64_t i = 0; map && i < counted; ++i) {
+        for (int64_t i = 0; map && i < block.rows; ++i) {
+            const T* const from = map_rows[static_cast<size_t>(i)];
             if (x.dtype == PG_FLOAT64)
-                place(map_rows[static_cast<size_t>(i)], tile, x.channels, map_row<double>(map, x, region, tile.image, r + i));
+                place(from, layout, tile, x.channels, map_row<double>(map, x, region, tile.image, r + i));
             else
-                place(map_rows[static_cast<size_t>(i)], tile, x.channels, map_row<float>(map, x, region, tile.image, r + i));
+                place(from, layout, tile, x.channels, map_row<float>(map, x, region, tile.image, r + i));
         }
     }
-    for (int64_t e = 0; e < width; ++e) sums[e % tile.channels] += columns[static_cast<size_t>(e)];
+    layout.for_each([&](int64_t, int64_t c, int64_t i) { sums[c] += columns[static_cast<size_t>(i)]; });
 }
 
 void split_by_precision(const std::vector<PairPrecision>& precision, std::vector<int64_t> images[2]) {
@@ -296,7 +356,9 @@ void require_ssim_options(const pg_ssim_options* o, int64_t height, int64_t widt
     require(lengths_within(*o, kFloat64Lengths), "data_range=" + short_number(o->data_range) + " with k1=" + short_number(o->k1) +
                                                      " and k2=" + short_number(o->k2) +
                                                      " leaves float64's room: scale the images and their range to a length near 1");
-    require(o->window == PG_WINDOW_UNIFORM || (o->window == PG_WINDOW_GAUSSIAN && o->sigma > 0 && std::isfinite(o->sigma)),
+    require(o->window == PG_WINDOW_UNIFORM || o->window == PG_WINDOW_GAUSSIAN,
+            "window=" + std::to_string(o->window) + " is not a pg_window");
+    require(o->window == PG_WINDOW_UNIFORM || (o->sigma > 0 && std::isfinite(o->sigma)),
             "sigma=" + std::to_string(o->sigma) + " must be positive and finite");
     require(o->window_size >= 3 && o->window_size % 2 == 1,
             "window_size=" + std::to_string(o->window_size) + " must be odd and at least 3");
@@ -323,7 +385,7 @@ std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y
     const auto holds = [&](double spread) { return in_float32 && 1.2e-7 / 2 * spread * spread / c2 <= kFloat32Tolerance; };
     std::vector<PairPrecision> precision(static_cast<size_t>(x.count));
     if (x.dtype == PG_UINT8 && holds(255)) {
-        for (PairPrecision& p : precision) p = {127.5, false};
+        for (PairPrecision& p : precision) p = {128, false};
         return precision;
     }
     parallel_for(x.count, [&](int64_t i) {
@@ -346,9 +408,9 @@ std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y
                 "image " + std::to_string(i) + " of x and y has values from " + short_number(lo) + " to " + short_number(hi) +
                     ", too far apart for data_range=" + short_number(o.data_range) + " and k2=" + short_number(o.k2) +
                     ": correct the range, or replace fill values by ones inside it");
-        // Integers keep an integer 2 shift, so that s stays exact.
-        const double twice = x.dtype <= PG_UINT16 ? std::floor(lo + hi) : lo + hi;
-        precision[static_cast<size_t>(i)] = {twice / 2, x.dtype == PG_FLOAT64 || !holds(hi - lo)};
+        // Integers keep an integer shift, so that s is exact.
+        const double middle = (lo + hi) / 2;
+        precision[static_cast<size_t>(i)] = {x.dtype <= PG_UINT16 ? std::floor(middle) : middle, x.dtype == PG_FLOAT64 || !holds(hi - lo)};
     });
     return precision;
 }
@@ -384,28 +446,29 @@ void run_components(const pg_images& x, const pg_images& y, const pg_ssim_option
     parallel_for(static_cast<int64_t>(tiles.size()), [&](int64_t t) {
         const Tile& tile = tiles[static_cast<size_t>(t)];
         const double shift = precision[static_cast<size_t>(tile.image)].shift;
-        const int64_t n = o.window_size, width = (tile.right - tile.left) * tile.channels, outputs = round_up(width, k.lanes);
-        const int64_t stride = row_stride<double>(outputs + (n - 1) * tile.channels + 2 * k.lanes);
-        double* const ring = thread_buffer<double>(static_cast<size_t>(stride * (2 * n + 5 + 5)));
-        StagedRows<double> staged(x, y, tile, region, n, 1, shift, ring, stride);
-        double* const scratch = ring + 2 * n * stride;
+        const int64_t n = o.window_size;
+        const StripLayout layout(tile, k.lanes, n);
+        StagedRows<double> staged(x, y, tile, region, layout, 1, 0, shift);
+        const int64_t scratch_stride = row_stride<double>(ssim_scratch_registers(k.lanes, n, layout.registers, layout.tail) * k.lanes);
+        const int64_t ring_size = round_up(staged.ring_size(), k.lanes), outputs = layout.outputs();
+        double* const ring = thread_buffer<double>(static_cast<size_t>(ring_size + 5 * (scratch_stride + outputs)));
+        double* const scratch = ring + ring_size;
         double* out[5];
-        for (int i = 0; i < 5; ++i) out[i] = scratch + (5 + i) * stride;
+        for (int i = 0; i < 5; ++i) out[i] = scratch + 5 * scratch_stride + i * outputs;
         SsimBlock<double> block{};
         block.taps = taps.data();
-        block.taps_count = n;
-        block.tap_step = tile.channels;
-        block.width = width;
+        layout.describe(block);
+        block.plane_stride = staged.plane_stride();
         block.scratch = scratch;
-        block.scratch_stride = stride;
+        block.scratch_stride = scratch_stride;
         set_constants(block, o, shift);
         Components& sum = sums[static_cast<size_t>(t)];
         for (int64_t r = tile.top; r < tile.bottom; ++r) {
-            staged.advance(r);
+            staged.advance(r, ring);
             block.s_rows = staged.s();
             block.d_rows = staged.d();
             k.moments(&block, out);
-            for (int64_t e = 0; e < width; ++e) {
+            layout.for_each([&](int64_t, int64_t, int64_t e) {
                 const double s = out[0][e], d = out[1][e];
                 const double vs = std::fmax(out[2][e] - s * s, 0), vd = std::fmax(out[3][e] - d * d, 0), sd = out[4][e] - s * d;
                 // 4 var(x) = vs + vd + 2 cov(s, d), 4 var(y) = vs + vd - 2 cov(s, d), 4 cov(x, y) = vs - vd
@@ -422,12 +485,12 @@ void run_components(const pg_images& x, const pg_images& y, const pg_ssim_option
                 sum.contrast += contrast;
                 sum.structure += structure;
                 out[0][e] = score;
-            }
+            });
             if (!map) continue;
             if (x.dtype == PG_FLOAT64)
-                place(out[0], tile, x.channels, map_row<double>(map, x, region, tile.image, r));
+                place(out[0], layout, tile, x.channels, map_row<double>(map, x, region, tile.image, r));
             else
-                place(out[0], tile, x.channels, map_row<float>(map, x, region, tile.image, r));
+                place(out[0], layout, tile, x.channels, map_row<float>(map, x, region, tile.image, r));
         }
     });
     if (!means) return;

@@ -54,6 +54,9 @@ void bad_arguments() {
     CHECK(pg_mse(&b, &a, &score) == PG_INVALID_ARGUMENT && message_has("x is empty"));
     o.window_size = 12;
     CHECK(pg_ssim(&a, &a, &o, &score, nullptr) == PG_INVALID_ARGUMENT && message_has("window_size=12"));
+    o.window_size = 11;
+    o.window = static_cast<pg_window>(5);
+    CHECK(pg_ssim(&a, &a, &o, &score, nullptr) == PG_INVALID_ARGUMENT && message_has("window=5 is not a pg_window"));
     const std::string kept = pg_last_error();
     CHECK(pg_mse(&a, &a, &score) == PG_OK && kept == pg_last_error());
     CHECK(std::string(pg_version()).size() >= 5);

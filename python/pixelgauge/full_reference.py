@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import functools
+import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -19,6 +20,7 @@ Float64Array = npt.NDArray[np.float64]
 Score = float | Float64Array
 DataRange = float | Sequence[float] | None
 
+_PLAIN_EXPONENTS = (1, 1, 1)
 _LARGEST_WINDOW = 2**31 - 1  # an int of the C ABI
 _OVERRIDES = ("window", "window_size", "sigma", "k1", "k2", "border", "covariance", "downsample")
 
@@ -113,7 +115,7 @@ def ssim(
     channel_axis: int | None = -1,
     full: bool = False,
     components: bool = False,
-    exponents: Sequence[float] = (1, 1, 1),
+    exponents: Sequence[float] = _PLAIN_EXPONENTS,
     **overrides: Any,
 ) -> Score | SSIMComponents | tuple[Score | SSIMComponents, Array]:
     """Structural similarity, per channel and then averaged over channels.
@@ -185,14 +187,21 @@ def ssim(
         if not isinstance(value, bool | np.bool_):
             raise TypeError(f"{name}={value!r} must be True or False")
     a, b, single = canonical_pair(x, y, channel_axis)
-    row = _overridden(preset_row(SSIM_PRESETS, preset), overrides)
-    options = _ssim_options(row, value_range_length(data_range, a.dtype), exponents)
+    row = preset_row(SSIM_PRESETS, preset)
+    length = value_range_length(data_range, a.dtype)
+    if overrides or exponents is not _PLAIN_EXPONENTS:
+        options = _ssim_options(_overridden(row, overrides), length, exponents)
+    else:
+        options = _preset_options(row.name, length)
     if row.clips_to_range and data_range is not None and np.ndim(data_range) == 1:
         _require_inside(a, b, data_range, preset)
-    with _axes_in_errors(a):
+    try:
         scores, index, parts = _core.ssim(a, b, options, bool(full), bool(components))
-    if not np.isfinite(scores).all():
-        if tuple(exponents) == (1, 1, 1):
+    except ValueError as error:
+        _explain_axes(error, a)
+        raise
+    if not all(map(math.isfinite, scores.tolist())):
+        if tuple(exponents) == _PLAIN_EXPONENTS:
             raise ValueError(
                 f"SSIM over- or underflows at data_range={data_range!r} and the values there are: scale the images and "
                 "data_range to a length near 1"
@@ -266,14 +275,17 @@ def ms_ssim(
     row = preset_row(MS_SSIM_PRESETS, preset)
     if combine not in ("product", "sum"):
         raise ValueError(f"combine={combine!r} is not known: use 'product' or 'sum'")
-    options = _ssim_options(SSIM_PRESETS["wang2004"], value_range_length(data_range, a.dtype), (1, 1, 1))
+    options = _preset_options("wang2004", value_range_length(data_range, a.dtype))
     scale_weights = _weights(row.weights if weights is None else weights)
     pyramid = getattr(_core.Pyramid, row.pyramid)
-    with _axes_in_errors(a):
+    try:
         scores = _core.ms_ssim(
             a, b, options, scale_weights, pyramid, getattr(_core.Combine, combine), row.clamp_negative
         )
-    if not np.isfinite(scores).all():
+    except ValueError as error:
+        _explain_axes(error, a)
+        raise
+    if not all(map(math.isfinite, scores.tolist())):
         warnings.warn(
             "MS-SSIM is NaN: a negative contrast-structure term has no fractional power; "
             "use combine='sum' or preset='pytorch-msssim', which counts such terms as 0",
@@ -317,19 +329,19 @@ def _weights(weights: Sequence[float]) -> list[float]:
     return [_number("weights", w) for w in weights]
 
 
-@contextlib.contextmanager
-def _axes_in_errors(images: Array) -> Iterator[None]:
-    """Tell how the axes were read, where the channels outnumber a side: they are likely elsewhere."""
-    try:
-        yield
-    except ValueError as error:
-        _, height, width, channels = images.shape
-        if channels <= min(height, width):
-            raise
+def _explain_axes(error: ValueError, images: Array) -> None:
+    """Raise `error` with how the axes were read, where the channels outnumber a side: they are likely elsewhere."""
+    _, height, width, channels = images.shape
+    if channels > min(height, width):
         raise ValueError(
             f"{error}. The images were read as {height} x {width} with {channels} channels: "
             "set channel_axis to the axis of the channels, or to None if there is none"
         ) from error
+
+
+@functools.lru_cache(maxsize=256)
+def _preset_options(preset: str, length: float) -> _core.SsimOptions:
+    return _ssim_options(SSIM_PRESETS[preset], length, _PLAIN_EXPONENTS)
 
 
 def _ssim_options(row: SSIMPreset, length: float, exponents: Sequence[float]) -> _core.SsimOptions:

@@ -147,7 +147,7 @@ def value_range_length(data_range: float | Sequence[float] | None, dtype: np.dty
             )
         return float(np.iinfo(dtype).max)
     try:
-        if isinstance(data_range, str | bytes):
+        if isinstance(data_range, str | bytes | bool | np.bool_):
             raise TypeError
         low, high = (0.0, float(data_range)) if np.ndim(data_range) == 0 else map(float, data_range)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:

@@ -11,14 +11,19 @@
 
 template <class T>
 constexpr SsimKernels<T> ssim_kernels() {
-    return {kSsimRows,
-            Vec<T>::lanes,
-            kSsimScratchStride,
-            {ssim_stage<T, uint8_t>, ssim_stage<T, uint16_t>, ssim_stage<T, float>, ssim_stage<T, double>},
-            {ssim_block<T, 11, false>, ssim_block<T, 11, true>},
-            {ssim_block<T, 7, false>, ssim_block<T, 7, true>},
-            {ssim_block_any<T, false>, ssim_block_any<T, true>},
-            ssim_moments<T>};
+    SsimKernels<T> k{kSsimRows,
+                     Vec<T>::lanes,
+                     {ssim_stage<T, uint8_t>, ssim_stage<T, uint16_t>, ssim_stage<T, float>, ssim_stage<T, double>},
+                     {ssim_block<T, 11, false>, ssim_block<T, 11, true>},
+                     {ssim_block<T, 7, false>, ssim_block<T, 7, true>},
+                     {ssim_block_any<T, false>, ssim_block_any<T, true>},
+                     {nullptr, nullptr},
+                     ssim_moments<T>};
+    if constexpr (sizeof(T) == sizeof(float)) {
+        k.slide[0] = ssim_slide<false>;
+        k.slide[1] = ssim_slide<true>;
+    }
+    return k;
 }
 
 constexpr Kernels table(const char* name) {

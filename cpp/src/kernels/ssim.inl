@@ -1,11 +1,13 @@
 // Windowed SSIM over one strip of rows: convert two rows to (x+y, x-y), filter the four moments E[s], E[d], E[s^2],
 // E[d^2] down the columns and then along the rows, and turn them into the index. No full-size intermediate exists.
 //
-// Counted per output register of an 11-tap window: 44 vertical and 44 horizontal multiply-adds, 4 to 5 squares,
-// 6 for the conversion, about 20 for the index: 119 operations on the two arithmetic ports. The horizontal taps are
-// unaligned loads (44, most crossing a cache line), which the load ports carry while the arithmetic ports work. Two other
-// designs measured no better: taps put together from aligned registers by shifts (+10 %), and columns transposed 16 x 16
-// so that all taps are aligned (-3 % on AVX-512 with 11 taps, +8 % with 7, +8 % on AVX2).
+// Staged rows are split over the lanes: of a strip of L * S columns, lane l holds columns l S to l S + S - 1. The taps of a
+// row are then whole registers, one after another, as the taps of a column are. The N - 1 registers after the last are the
+// first ones moved down by a lane, where the last lane takes the columns after the strip: the tail, which is staged and
+// filtered in natural order, all channels together. Strips too narrow to split stay in natural order, and taps load unaligned.
+//
+// Counted per output register of an 11-tap window: 44 vertical and 44 horizontal multiply-adds, 4 to 5 squares, 9 for the
+// split and the conversion, about 20 for the index: 122 operations on the two arithmetic ports.
 
 template <int V>
 struct Const {
@@ -25,52 +27,80 @@ struct Unroll<End, End> {
     static PG_INLINE void run(F) {}
 };
 
-// One row of both images as s = x + y - 2 shift and d = x - y. n is a multiple of the lanes.
-template <class T, class In>
-struct StagePair {
-    static PG_INLINE void run(const In* x, const In* y, Vec<T> shift, Vec<T>& s, Vec<T>& d) {
-        const Vec<T> a = LoadAs<T, In>::load(x) - shift, b = LoadAs<T, In>::load(y) - shift;
+// One register of both images as s = x + y - 2 shift and d = x - y.
+template <class T>
+struct StagedPair {
+    Vec<T> s, d;
+    PG_INLINE StagedPair(Vec<T> x, Vec<T> y, Vec<T> shift) {
+        const Vec<T> a = x - shift, b = y - shift;
         s = a + b;
         d = a - b;
     }
 };
-template <class T>
-PG_INLINE void stage_integers(Ints<T> a, Ints<T> b, Vec<T> shift, Vec<T>& s, Vec<T>& d) {
-    s = (a + b).convert() - (shift + shift);
-    d = (a - b).convert();
+
+// Register i of the result: element i after `from` of every lane's segment, read as elements of From.
+template <class T, class From>
+PG_INLINE void load_split(const char* from, int64_t segment_bytes, Vec<T> (&r)[Vec<T>::lanes]) {
+    for (int l = 0; l < Vec<T>::lanes; ++l) r[l] = LoadAs<T, From>::load(reinterpret_cast<const From*>(from + l * segment_bytes));
+    transpose(r);
 }
-template <class T>
-struct StagePair<T, uint8_t> {
-    static PG_INLINE void run(const uint8_t* x, const uint8_t* y, Vec<T> shift, Vec<T>& s, Vec<T>& d) {
-        stage_integers<T>(Ints<T>::template load<uint8_t>(x), Ints<T>::template load<uint8_t>(y), shift, s, d);
-    }
-};
-template <class T>
-struct StagePair<T, uint16_t> {
-    static PG_INLINE void run(const uint16_t* x, const uint16_t* y, Vec<T> shift, Vec<T>& s, Vec<T>& d) {
-        stage_integers<T>(Ints<T>::template load<uint16_t>(x), Ints<T>::template load<uint16_t>(y), shift, s, d);
-    }
-};
 
 template <class T, class In>
-void ssim_stage(const void* x, const void* y, int64_t n, double shift, T* s, T* d) {
-    const In* px = static_cast<const In*>(x);
-    const In* py = static_cast<const In*>(y);
-    const Vec<T> c = Vec<T>::set1(static_cast<T>(shift));
-    for (int64_t i = 0; i < n; i += Vec<T>::lanes) {
-        Vec<T> vs, vd;
-        StagePair<T, In>::run(px + i, py + i, c, vs, vd);
-        vs.store(s + i);
-        vd.store(d + i);
+void ssim_stage(const void* x, const void* y, const SsimRow<T>* description, T* s, T* d) {
+    const SsimRow<T>& row = *description;
+    constexpr int L = Vec<T>::lanes;
+    const int64_t segment = row.split ? row.registers * row.planes : 0, bytes = segment * static_cast<int64_t>(sizeof(In));
+    const char* const px = static_cast<const char*>(x);
+    const char* const py = static_cast<const char*>(y);
+    const Vec<T> shift = Vec<T>::set1(row.shift);
+#if PG_VECTOR_EXTENSIONS
+    if constexpr (sizeof(In) < sizeof(float)) {
+        // Words are turned whole and taken apart after. The shift is an integer: no step rounds.
+        using Word = Words<T, In>;
+        const Vec<T> offset = Vec<T>::set1(2 * Word::magic + 2 * row.shift);
+        for (int64_t q = 0; q < segment; q += L * Word::elements) {
+            Vec<T> wx[L], wy[L];
+            load_split<T, T>(px + q * static_cast<int64_t>(sizeof(In)), bytes, wx);
+            load_split<T, T>(py + q * static_cast<int64_t>(sizeof(In)), bytes, wy);
+            const int64_t words = (segment - q + Word::elements - 1) / Word::elements;
+            for (int64_t i = 0; i < L && i < words; ++i) {
+                Unroll<0, Word::elements>::run([&](auto kc) PG_LAMBDA_INLINE {
+                    constexpr int k = decltype(kc)::value;
+                    const Vec<T> a = Word::template element<k>(wx[i]), b = Word::template element<k>(wy[i]);
+                    const int64_t to = row.places[q + i * Word::elements + k];
+                    ((a - offset) + b).store(s + to);
+                    (a - b).store(d + to);
+                });
+            }
+        }
+    } else
+#endif
+    {
+        for (int64_t q = 0; q < segment; q += L) {
+            Vec<T> vx[L], vy[L];
+            load_split<T, In>(px + q * static_cast<int64_t>(sizeof(In)), bytes, vx);
+            load_split<T, In>(py + q * static_cast<int64_t>(sizeof(In)), bytes, vy);
+            for (int64_t i = 0; i < L && q + i < segment; ++i) {
+                const StagedPair<T> pair(vx[i], vy[i], shift);
+                pair.s.store(s + row.places[q + i]);
+                pair.d.store(d + row.places[q + i]);
+            }
+        }
+    }
+    const In* const tx = reinterpret_cast<const In*>(px + L * bytes);
+    const In* const ty = reinterpret_cast<const In*>(py + L * bytes);
+    const int64_t main = row.registers * L, natural = row.tail + (row.split ? 0 : main);
+    T* const to_s = s + (row.split ? main : 0);
+    T* const to_d = d + (row.split ? main : 0);
+    for (int64_t e = 0; e < natural; e += L) {
+        const StagedPair<T> pair(LoadAs<T, In>::load(tx + e), LoadAs<T, In>::load(ty + e), shift);
+        pair.s.store(to_s + e);
+        pair.d.store(to_d + e);
     }
 }
 
 // Output rows filtered together: 2 x Rows accumulators stay in registers beside the distinct taps.
 constexpr int kSsimRows = kVecRegisters == 32 ? 8 : 4;
-
-// Elements of a row of scratch where the number of taps is known: an odd number of cache lines, so that rows do not fall
-// on the same cache sets, and few enough that 4 x Rows of them fit the first-level cache.
-constexpr int64_t kSsimScratchStride = 208;
 
 template <class T, int N>
 struct Taps {  // symmetric: N taps, (N + 1) / 2 distinct
@@ -89,14 +119,18 @@ struct SsimIndex {
         : c1(Vec<T>::set1(b.c1)), c2(Vec<T>::set1(b.c2)), norm(Vec<T>::set1(b.norm)), origin(Vec<T>::set1(b.origin)) {}
 
     template <bool Luminance>
-    PG_INLINE Vec<T> of(Vec<T> ms, Vec<T> md, Vec<T> ss, Vec<T> dd) const {
+    PG_INLINE Vec<T> of_variances(Vec<T> ms, Vec<T> nn, Vec<T> variance_s, Vec<T> variance_d) const {
         const Vec<T> zero = Vec<T>::set1(0);
-        const Vec<T> nn = md * md;
-        const Vec<T> vs = fma(max(ss - ms * ms, zero), norm, c2), vd = max(dd - nn, zero) * norm;
+        const Vec<T> vs = fma(max(variance_s, zero), norm, c2), vd = max(variance_d, zero) * norm;
         const Vec<T> structure_num = vs - vd, structure_den = vs + vd;
         if constexpr (!Luminance) return structure_num / structure_den;
         const Vec<T> m = ms + origin, mm = fma(m, m, c1);
         return ((mm - nn) * structure_num) / ((mm + nn) * structure_den);
+    }
+    template <bool Luminance>
+    PG_INLINE Vec<T> of(Vec<T> ms, Vec<T> md, Vec<T> ss, Vec<T> dd) const {
+        const Vec<T> nn = md * md;
+        return of_variances<Luminance>(ms, nn, ss - ms * ms, dd - nn);
     }
 };
 
@@ -139,10 +173,12 @@ PG_INLINE Vec<T> horizontal(const T* p, int64_t step, const Taps<T, N>& w) {
     return m;
 }
 
+// The registers after the last: see the top of the file. `tail` holds one value every `step` elements.
 template <class T>
-void move_back(T* rows, int64_t count, int64_t stride, int64_t from, int64_t n, int64_t lanes) {
-    for (int64_t r = 0; r < count; ++r)
-        for (int64_t i = 0; i < n; i += lanes) Vec<T>::load(rows + r * stride + from + i).store(rows + r * stride + i);
+PG_INLINE void append_moved(T* row, int64_t registers, int64_t taps, const T* tail, int64_t step) {
+    constexpr int L = Vec<T>::lanes;
+    T* const to = row + registers * L;
+    for (int64_t t = 0; t < taps - 1; ++t) load_moved(row + t * L, tail[t * step]).store(to + t * L);
 }
 
 template <class T>
@@ -153,83 +189,91 @@ PG_INLINE void add_lanes(Vec<T> v, double* sums) {
     for (int i = 0; i < Vec<T>::lanes; i += L) (Vec<double>::load(sums + i) + LoadAs<double, T>::load(lanes + i)).store(sums + i);
 }
 
-// Filters one block of kSsimRows output rows, N taps known. Where the registers suffice, the vertical pass of a column
-// is interleaved with the horizontal pass of an earlier one: the first is bound by arithmetic, the second by loads.
-template <class T, int N, bool Luminance, bool Map, int Step>
+// Filters one block of kSsimRows output rows, N taps known. The vertical pass runs ahead of the horizontal one by the reach of
+// the taps. In natural order, where the registers suffice, the two are interleaved: the first is bound by arithmetic, the
+// second by loads that cross lines.
+template <class T, int N, bool Luminance, bool Map, bool Split>
 PG_INLINE void filter_block(const SsimBlock<T>& b) {
     constexpr int L = Vec<T>::lanes, Rows = kSsimRows, Steps = N + Rows - 1, Half = Rows / 2, Spacing = Steps / Half;
     const Taps<T, N> w(b.taps + Rows);
     const SsimIndex<T> index(b);
-    const int64_t step = Step ? Step : b.tap_step;
-    constexpr int64_t stride = kSsimScratchStride, moment = stride * Rows;
-    const int64_t lag = ssim_lag(L, N, step);
+    const int64_t stride = b.scratch_stride, moment = stride * Rows, registers = b.registers, step = Split ? L : b.tap_step;
     T* const scratch = b.scratch;
 
-    const auto filter = [&](int64_t f, T* to) PG_LAMBDA_INLINE {
+    const auto filter = [&](int64_t from, T* to) PG_LAMBDA_INLINE {
         Column<T, N, Rows> column;
         Unroll<0, Steps>::run([&](auto jc) PG_LAMBDA_INLINE {
             constexpr int j = decltype(jc)::value;
-            column.template add<j>(Vec<T>::load(b.s_rows[j] + f), w);
+            column.template add<j>(Vec<T>::load(b.s_rows[j] + from), w);
         });
         column.store(to, to + 2 * moment, stride);
         Unroll<0, Steps>::run([&](auto jc) PG_LAMBDA_INLINE {
             constexpr int j = decltype(jc)::value;
-            column.template add<j>(Vec<T>::load(b.d_rows[j] + f), w);
+            column.template add<j>(Vec<T>::load(b.d_rows[j] + from), w);
         });
         column.store(to + moment, to + 3 * moment, stride);
     };
 
-    for (int64_t f = 0; f < lag; f += L) filter(f, scratch + f);
-    int64_t origin = 0;  // the element that scratch begins with
-    for (int64_t e = 0; e < b.width; e += L) {
-        if (e + lag - origin + L > stride) {
-            move_back(scratch, 4 * Rows, stride, e - origin, lag, L);
-            origin = e;
-        }
-        T* const to = scratch + (e + lag - origin);
-        const T* const from = scratch + (e - origin);
-        Vec<T> sum = Vec<T>::set1(0);
-        const auto output = [&](auto oc) PG_LAMBDA_INLINE {
-            constexpr int o = decltype(oc)::value;
-            const T* p = from + o * stride;
-            const Vec<T> q =
-                index.template of<Luminance>(horizontal<T, N>(p, step, w), horizontal<T, N>(p + moment, step, w),
-                                             horizontal<T, N>(p + 2 * moment, step, w), horizontal<T, N>(p + 3 * moment, step, w));
-            sum = fma(q, Vec<T>::set1(b.row_weights[o]), sum);
-            if constexpr (Map) q.store(b.map[o] + e);
+    T* const tail = scratch + (registers + N - 1) * L;
+    for (int64_t t = 0; Split && t < b.tail; t += L) filter(registers * L + t, tail + t);
+    const int64_t filtered = Split ? registers : registers + (b.tail + L - 1) / L;
+    const int64_t reach = Split ? N : (b.tail + 2 * L - 1) / L + 1;  // one more, so that it has left the store buffer
+    const int64_t lag = reach < filtered ? reach : filtered;
+    for (int64_t c = 0; c < b.planes; ++c) {
+        const int64_t plane = c * b.plane_stride;
+        const auto append = [&] {
+            for (int64_t i = 0; Split && i < 4 * Rows; ++i)
+                append_moved(scratch + i * stride, registers, N, tail + i * stride + c, b.planes);
         };
-        if constexpr (kVecRegisters == 32) {
+        for (int64_t f = 0; f < lag; ++f) filter(plane + f * L, scratch + f * L);
+        if (lag == filtered) append();
+        for (int64_t e = 0; e < registers; ++e) {
+            const T* const from = scratch + e * L;
+            const int64_t place = (c * registers + e) * L;
+            Vec<T> sum = Vec<T>::set1(0);
+            const auto output = [&](auto oc) PG_LAMBDA_INLINE {
+                constexpr int o = decltype(oc)::value;
+                const T* p = from + o * stride;
+                const Vec<T> q =
+                    index.template of<Luminance>(horizontal<T, N>(p, step, w), horizontal<T, N>(p + moment, step, w),
+                                                 horizontal<T, N>(p + 2 * moment, step, w), horizontal<T, N>(p + 3 * moment, step, w));
+                sum = fma(q, Vec<T>::set1(b.row_weights[o]), sum);
+                if constexpr (Map) q.store(b.map[o] + place);
+            };
             const int64_t f = e + lag;
-            Column<T, N, Rows> column;
-            Unroll<0, Steps>::run([&](auto jc) PG_LAMBDA_INLINE {
-                constexpr int j = decltype(jc)::value;
-                column.template add<j>(Vec<T>::load(b.s_rows[j] + f), w);
-                if constexpr (j % Spacing == Spacing - 1 && j / Spacing < Half) output(Const<j / Spacing>{});
-            });
-            column.store(to, to + 2 * moment, stride);
-            Unroll<0, Steps>::run([&](auto jc) PG_LAMBDA_INLINE {
-                constexpr int j = decltype(jc)::value;
-                column.template add<j>(Vec<T>::load(b.d_rows[j] + f), w);
-                if constexpr (j % Spacing == Spacing - 1 && j / Spacing < Half) output(Const<Half + j / Spacing>{});
-            });
-            column.store(to + moment, to + 3 * moment, stride);
-        } else {
-            filter(e + lag, to);
-            Unroll<0, Rows>::run(output);
+            if (f >= filtered) {
+                Unroll<0, Rows>::run(output);
+            } else if constexpr (!Split && kVecRegisters == 32) {
+                const int64_t at = plane + f * L;
+                T* const to = scratch + f * L;
+                Column<T, N, Rows> column;
+                Unroll<0, Steps>::run([&](auto jc) PG_LAMBDA_INLINE {
+                    constexpr int j = decltype(jc)::value;
+                    column.template add<j>(Vec<T>::load(b.s_rows[j] + at), w);
+                    if constexpr (j % Spacing == Spacing - 1 && j / Spacing < Half) output(Const<j / Spacing>{});
+                });
+                column.store(to, to + 2 * moment, stride);
+                Unroll<0, Steps>::run([&](auto jc) PG_LAMBDA_INLINE {
+                    constexpr int j = decltype(jc)::value;
+                    column.template add<j>(Vec<T>::load(b.d_rows[j] + at), w);
+                    if constexpr (j % Spacing == Spacing - 1 && j / Spacing < Half) output(Const<Half + j / Spacing>{});
+                });
+                column.store(to + moment, to + 3 * moment, stride);
+            } else {
+                filter(plane + f * L, scratch + f * L);
+                Unroll<0, Rows>::run(output);
+            }
+            if (f == filtered - 1) append();
+            add_lanes(sum, b.sums + place);
         }
-        add_lanes(sum, b.sums + e);
     }
 }
 
 template <class T, int N, bool Luminance>
 void ssim_block(const SsimBlock<T>* block) {
-    // Known distances of taps, those of gray and RGB rows, save an address computation each.
-    if (block->map) return filter_block<T, N, Luminance, true, 0>(*block);
-    if constexpr (sizeof(T) == sizeof(float)) {
-        if (block->tap_step == 1) return filter_block<T, N, Luminance, false, 1>(*block);
-        if (block->tap_step == 3) return filter_block<T, N, Luminance, false, 3>(*block);
-    }
-    filter_block<T, N, Luminance, false, 0>(*block);
+    const bool split = block->tap_step == 0;
+    if (block->map) return split ? filter_block<T, N, Luminance, true, true>(*block) : filter_block<T, N, Luminance, true, false>(*block);
+    split ? filter_block<T, N, Luminance, false, true>(*block) : filter_block<T, N, Luminance, false, false>(*block);
 }
 
 // The same for any number of taps.
@@ -238,15 +282,13 @@ void ssim_block_any(const SsimBlock<T>* block) {
     const SsimBlock<T>& b = *block;
     constexpr int L = Vec<T>::lanes, Rows = kSsimRows;
     const SsimIndex<T> index(b);
-    const int64_t taps = b.taps_count, step = b.tap_step, stride = b.scratch_stride, moment = stride * Rows;
-    const int64_t lag = ssim_lag(L, taps, step);
-    T* const scratch = b.scratch;
+    const int64_t taps = b.taps_count, stride = b.scratch_stride, moment = stride * Rows, registers = b.registers;
 
-    const auto filter_rows = [&](const T* const* rows, int64_t f, T* first, T* second) {
+    const auto filter = [&](const T* const* rows, int64_t from, T* first, T* second) {
         Vec<T> m1[Rows], m2[Rows];
         for (int o = 0; o < Rows; ++o) m1[o] = m2[o] = Vec<T>::set1(0);
         for (int64_t j = 0; j < taps + Rows - 1; ++j) {
-            const Vec<T> v = Vec<T>::load(rows[j] + f), vv = v * v;
+            const Vec<T> v = Vec<T>::load(rows[j] + from), vv = v * v;
             const T* w = b.taps + Rows + j;  // zeros on both sides
             Unroll<0, Rows>::run([&](auto oc) PG_LAMBDA_INLINE {
                 constexpr int o = decltype(oc)::value;
@@ -260,61 +302,172 @@ void ssim_block_any(const SsimBlock<T>* block) {
             m2[o].store(second + o * stride);
         }
     };
-    const auto filter = [&](int64_t f, T* to) {
-        filter_rows(b.s_rows, f, to, to + 2 * moment);
-        filter_rows(b.d_rows, f, to + moment, to + 3 * moment);
+    const auto filter_pair = [&](int64_t from, T* to) {
+        filter(b.s_rows, from, to, to + 2 * moment);
+        filter(b.d_rows, from, to + moment, to + 3 * moment);
     };
-
-    for (int64_t f = 0; f < lag; f += L) filter(f, scratch + f);
-    int64_t origin = 0;
-    for (int64_t e = 0; e < b.width; e += L) {
-        if (e + lag - origin + L > stride) {
-            move_back(scratch, 4 * Rows, stride, e - origin, lag, L);
-            origin = e;
-        }
-        filter(e + lag, scratch + (e + lag - origin));
-        Vec<T> sum = Vec<T>::set1(0);
-        for (int o = 0; o < Rows; ++o) {
-            const T* p = scratch + (e - origin) + o * stride;
-            Vec<T> m[4] = {Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0)};
-            for (int64_t k = 0; k < taps; ++k) {
-                const Vec<T> tap = Vec<T>::set1(b.taps[Rows + k]);
-                for (int i = 0; i < 4; ++i) m[i] = fma(Vec<T>::load(p + i * moment + k * step), tap, m[i]);
+    T* const tail = b.scratch + (registers + (b.tap_step ? 0 : taps - 1)) * L;
+    const int64_t step = b.tap_step ? b.tap_step : L;
+    for (int64_t t = 0; t < b.tail; t += L) filter_pair(registers * L + t, tail + t);
+    for (int64_t c = 0; c < b.planes; ++c) {
+        for (int64_t f = 0; f < registers * L; f += L) filter_pair(c * b.plane_stride + f, b.scratch + f);
+        for (int64_t i = 0; !b.tap_step && i < 4 * Rows; ++i)
+            append_moved(b.scratch + i * stride, registers, taps, tail + i * stride + c, b.planes);
+        for (int64_t e = 0; e < registers * L; e += L) {
+            const int64_t place = c * registers * L + e;
+            Vec<T> sum = Vec<T>::set1(0);
+            for (int o = 0; o < Rows; ++o) {
+                const T* p = b.scratch + e + o * stride;
+                Vec<T> m[4] = {Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0)};
+                for (int64_t k = 0; k < taps; ++k) {
+                    const Vec<T> tap = Vec<T>::set1(b.taps[Rows + k]);
+                    for (int i = 0; i < 4; ++i) m[i] = fma(Vec<T>::load(p + i * moment + k * step), tap, m[i]);
+                }
+                const Vec<T> q = index.template of<Luminance>(m[0], m[1], m[2], m[3]);
+                sum = fma(q, Vec<T>::set1(b.row_weights[o]), sum);
+                if (b.map) q.store(b.map[o] + place);
             }
-            const Vec<T> q = index.template of<Luminance>(m[0], m[1], m[2], m[3]);
-            sum = fma(q, Vec<T>::set1(b.row_weights[o]), sum);
-            if (b.map) q.store(b.map[o] + e);
+            add_lanes(sum, b.sums + place);
         }
-        add_lanes(sum, b.sums + e);
     }
 }
 
+// Uniform windows over 8-bit images by running sums: a row enters and a row leaves, then a column enters and a column
+// leaves. Every sum is an integer below 2^24, so float32 holds it exactly; windows up to 15 x 15 qualify. Counted per output
+// register of any window: 8 vertical and 8 horizontal operations, 9 for the split and the conversion, about 24 for the index.
+//
+// Scratch keeps the vertical sums of every channel from one block of the tile to the next.
+struct SlidingSums {
+    float* s;  // the sums of s, d, s^2 and d^2: rows `stride` apart
+    int64_t stride;
+
+    // Adds the row that enters and takes away the one that leaves.
+    PG_INLINE void move(const float* enters, const float* leaves, int64_t from, int64_t n, int row) const {
+        float* const first = s + row * stride;
+        float* const second = first + 2 * stride;
+        for (int64_t e = 0; e < n; e += Vec<float>::lanes) {
+            const Vec<float> a = Vec<float>::load(enters + from + e), b = Vec<float>::load(leaves + from + e), step = a - b;
+            (Vec<float>::load(first + e) + step).store(first + e);
+            fma(step, a + b, Vec<float>::load(second + e)).store(second + e);
+        }
+    }
+    PG_INLINE void begin(const float* const* rows, int64_t taps, int64_t from, int64_t n, int row) const {
+        float* const first = s + row * stride;
+        float* const second = first + 2 * stride;
+        for (int64_t e = 0; e < n; e += Vec<float>::lanes) {
+            Vec<float> m1 = Vec<float>::set1(0), m2 = m1;
+            for (int64_t j = 0; j < taps; ++j) {
+                const Vec<float> v = Vec<float>::load(rows[j] + from + e);
+                m1 = m1 + v;
+                m2 = fma(v, v, m2);
+            }
+            m1.store(first + e);
+            m2.store(second + e);
+        }
+    }
+};
+
+// n sum(v^2) - sum(v)^2 with one rounding of the difference: either term alone needs more than 24 bits, and an error of the mean
+// would be the same in every window of a flat area, so that averaging would not remove it.
+struct ExactSpread {
+    Vec<float> n, minus_n, scale;  // pixels of the window, and one over them
+    PG_INLINE Vec<float> of(Vec<float> sum, Vec<float> squares) const {
+        if constexpr (kVecFused) {
+            const Vec<float> square = sum * sum;
+            return fnma(sum, sum, square) - fma(minus_n, squares, square);
+        }
+        // About the nearest integer to the mean every product is an integer below 2^24.
+        const Vec<float> whole = Vec<float>::set1(3 << 22);  // adding it drops the fraction
+        const Vec<float> mean = (sum * scale + whole) - whole, rest = sum - n * mean;
+        return n * (squares - mean * (sum + rest)) - rest * rest;
+    }
+};
+
+template <bool Luminance, bool Map>
+PG_INLINE void slide_block(const SsimBlock<float>& b) {
+    constexpr int L = Vec<float>::lanes;
+    const int64_t taps = b.taps_count, stride = b.scratch_stride, registers = b.registers;
+    const int64_t plane = registers * L, after = (registers + taps - 1) * L;
+    const SsimIndex<float> index(b);  // its norm divides by the square of the window's pixels
+    const float pixels = static_cast<float>(taps * taps);
+    const ExactSpread spread{Vec<float>::set1(pixels), Vec<float>::set1(-pixels), Vec<float>::set1(1 / pixels)};
+    const auto vertical = [&](const SlidingSums& sums, int64_t o, int64_t from, int64_t n) PG_LAMBDA_INLINE {
+        for (int i = 0; i < 2; ++i) {
+            const float* const* rows = (i ? b.d_rows : b.s_rows) + o;
+            if (b.first && o == 0)
+                sums.begin(rows + 1, taps, from, n, i);
+            else
+                sums.move(rows[taps], rows[0], from, n, i);
+        }
+    };
+    for (int64_t c = 0; c < b.planes; ++c) {
+        const SlidingSums sums{b.scratch + c * 5 * stride, stride}, tail{sums.s + after, stride};
+        float* const total = sums.s + 4 * stride;  // the index, over the rows
+        for (int64_t o = 0; o < b.rows; ++o) {
+            vertical(sums, o, c * b.plane_stride, plane);
+            vertical(tail, o, plane, b.tail);
+            for (int i = 0; i < 4; ++i) append_moved(sums.s + i * stride, registers, taps, tail.s + i * stride + c, b.planes);
+            Vec<float> m[4];
+            for (int i = 0; i < 4; ++i) {
+                m[i] = Vec<float>::load(sums.s + i * stride);
+                for (int64_t k = 1; k < taps; ++k) m[i] = m[i] + Vec<float>::load(sums.s + i * stride + k * L);
+            }
+            const bool fresh = o == 0;
+            for (int64_t e = 0; e < plane; e += L) {
+                const Vec<float> md = m[1] * spread.scale;
+                const Vec<float> q =
+                    index.template of_variances<Luminance>(m[0] * spread.scale, md * md, spread.of(m[0], m[2]), spread.of(m[1], m[3]));
+                (fresh ? q : Vec<float>::load(total + e) + q).store(total + e);
+                if constexpr (Map) q.store(b.map[o] + c * plane + e);
+                Unroll<0, 4>::run([&](auto ic) PG_LAMBDA_INLINE {
+                    constexpr int i = decltype(ic)::value;
+                    const float* p = sums.s + i * stride + e;
+                    m[i] = m[i] + (Vec<float>::load(p + taps * L) - Vec<float>::load(p));
+                });
+            }
+        }
+        for (int64_t e = 0; e < plane; e += L) add_lanes(Vec<float>::load(total + e), b.sums + c * plane + e);
+    }
+}
+
+template <bool Luminance>
+void ssim_slide(const SsimBlock<float>* block) {
+    if (block->map) return slide_block<Luminance, true>(*block);
+    slide_block<Luminance, false>(*block);
+}
+
 // The means of s, d, s^2, d^2 and s d over the windows of one output row: what the separate luminance, contrast and
-// structure need. Scratch holds five rows as wide as the strip and its halo.
+// structure need. Scratch holds five rows.
 template <class T>
 void ssim_moments(const SsimBlock<T>* block, T* const* out) {
     const SsimBlock<T>& b = *block;
     constexpr int L = Vec<T>::lanes;
     const T* const w = b.taps + kSsimRows;
-    const int64_t filtered = b.width + (b.taps_count - 1) * b.tap_step, stride = b.scratch_stride;
-    for (int64_t f = 0; f < filtered; f += L) {
+    const int64_t taps = b.taps_count, stride = b.scratch_stride, registers = b.registers;
+    const auto filter = [&](int64_t from, T* to) {
         Vec<T> m[5] = {Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0)};
-        for (int64_t j = 0; j < b.taps_count; ++j) {
-            const Vec<T> s = Vec<T>::load(b.s_rows[j] + f), d = Vec<T>::load(b.d_rows[j] + f), tap = Vec<T>::set1(w[j]);
+        for (int64_t j = 0; j < taps; ++j) {
+            const Vec<T> s = Vec<T>::load(b.s_rows[j] + from), d = Vec<T>::load(b.d_rows[j] + from), tap = Vec<T>::set1(w[j]);
             m[0] = fma(s, tap, m[0]);
             m[1] = fma(d, tap, m[1]);
             m[2] = fma(s * s, tap, m[2]);
             m[3] = fma(d * d, tap, m[3]);
             m[4] = fma(s * d, tap, m[4]);
         }
-        for (int i = 0; i < 5; ++i) m[i].store(b.scratch + i * stride + f);
-    }
-    for (int64_t e = 0; e < b.width; e += L) {
-        for (int i = 0; i < 5; ++i) {
-            Vec<T> m = Vec<T>::set1(0);
-            for (int64_t k = 0; k < b.taps_count; ++k)
-                m = fma(Vec<T>::load(b.scratch + i * stride + e + k * b.tap_step), Vec<T>::set1(w[k]), m);
-            m.store(out[i] + e);
+        for (int i = 0; i < 5; ++i) m[i].store(to + i * stride);
+    };
+    T* const tail = b.scratch + (registers + (b.tap_step ? 0 : taps - 1)) * L;
+    const int64_t step = b.tap_step ? b.tap_step : L;
+    for (int64_t t = 0; t < b.tail; t += L) filter(registers * L + t, tail + t);
+    for (int64_t c = 0; c < b.planes; ++c) {
+        for (int64_t f = 0; f < registers * L; f += L) filter(c * b.plane_stride + f, b.scratch + f);
+        for (int i = 0; !b.tap_step && i < 5; ++i) append_moved(b.scratch + i * stride, registers, taps, tail + i * stride + c, b.planes);
+        for (int64_t e = 0; e < registers * L; e += L) {
+            for (int i = 0; i < 5; ++i) {
+                Vec<T> m = Vec<T>::set1(0);
+                for (int64_t k = 0; k < taps; ++k) m = fma(Vec<T>::load(b.scratch + i * stride + e + k * step), Vec<T>::set1(w[k]), m);
+                m.store(out[i] + c * registers * L + e);
+            }
         }
     }
 }

@@ -9,42 +9,59 @@
 
 namespace pixelgauge {
 
-// One block of output rows of windowed SSIM over a strip of interleaved elements.
+// How a row of interleaved elements is staged. Split: its columns lie over the lanes in segments of `registers` columns, a plane
+// a channel, and after the first plane the tail, the columns after the strip, in natural order. Narrow strips, whose segments
+// would be shorter than the window, lie in natural order throughout: one plane, and the tail is what follows.
+template <class T>
+struct SsimRow {
+    bool split;
+    int64_t planes;
+    int64_t registers;      // of a plane, without the tail
+    int64_t tail;           // elements
+    const int64_t* places;  // if split: where element i of every segment goes, and 8 more: anywhere in the tail
+    T shift;                // an integer for integers
+};
+
+// One block of output rows of windowed SSIM over a strip.
 template <class T>
 struct SsimBlock {
-    const T* const* s_rows;  // taps_count + rows_per_block - 1 staged rows: x + y - 2 shift
+    const T* const* s_rows;  // taps_count + rows_per_block - 1 staged rows: x + y - 2 shift. For `slide`: the row before, and those
     const T* const* d_rows;  // x - y
     const T* taps;           // rows_per_block zeros, the symmetric taps with sum 1, as many zeros
     int64_t taps_count;
-    int64_t tap_step;        // channels interleaved in a row
-    int64_t width;           // output elements
+    int64_t planes;          // channels if the rows are split, else 1
+    int64_t plane_stride;    // elements of a staged row from plane to plane
+    int64_t registers;       // of output, a plane
+    int64_t tail;            // elements
+    int64_t tap_step;        // 0 if the rows are split, else elements from tap to tap
     const T* row_weights;    // rows_per_block: 1 for output rows that count, 0 for those past the tile
-    T* scratch;              // 4 * rows_per_block rows of scratch_stride; five rows for `moments`
-    int64_t scratch_stride;  // read by block_any and moments
+    int64_t rows;            // that count; read by `slide`
+    bool first;              // the block is the tile's first; read by `slide`
+    T* scratch;              // rows of scratch_stride: 4 rows_per_block; 5 for `moments`, 5 a plane for `slide`
+    int64_t scratch_stride;  // at least ssim_scratch_registers
     T c1, c2;                // 2 C1, 2 C2
-    T norm;                  // n / (n - 1) for the sample covariance, else 1
+    T norm;                  // n / (n - 1) for the sample covariance, else 1; for `slide` over the 4th power of taps_count
     T origin;                // 2 shift
-    double* sums;            // width, padded to a register: the index is added, summed over rows
-    T* const* map;           // rows_per_block rows to write the index to (padded to a register), or null
+    double* sums;            // [planes][registers][lanes]: the index is added, summed over rows
+    T* const* map;           // rows_per_block rows like sums to write the index to, or null
 };
 
-// How far the vertical pass runs ahead of the horizontal one: the reach of the taps, and one register more, so that what a
-// load needs has left the store buffer. The kernels follow it and the driver sizes their buffers by it.
-static constexpr int64_t ssim_lag(int64_t lanes, int64_t taps, int64_t step) {
-    return ((taps - 1) * step + 2 * lanes - 1) / lanes * lanes + lanes;
+// The registers of a plane, those moved down by a lane, and the tail's.
+static constexpr int64_t ssim_scratch_registers(int64_t lanes, int64_t taps, int64_t registers, int64_t tail) {
+    return registers + taps - 1 + (tail + lanes - 1) / lanes;
 }
 
 template <class T>
 struct SsimKernels {
-    using Stage = void (*)(const void* x, const void* y, int64_t n, double shift, T* s, T* d);
+    using Stage = void (*)(const void* x, const void* y, const SsimRow<T>*, T* s, T* d);
     using Block = void (*)(const SsimBlock<T>*);
     int rows_per_block;
     int lanes;
-    int64_t scratch_stride;                               // of block11 and block7: at most four channels a row
-    Stage stage[4];                                       // by pg_dtype; n is rounded up to a register, which must be readable
+    Stage stage[4];                                       // by pg_dtype; reads up to 64 elements past the segments and the tail
     Block block11[2];                                     // 11 taps: [without luminance, with]
     Block block7[2];                                      // 7 taps
     Block block_any[2];                                   // any number of taps
+    Block slide[2];                                       // uniform windows of 8-bit images in split rows, up to 15 taps; null for float64
     void (*moments)(const SsimBlock<T>*, T* const* out);  // the means of s, d, s^2, d^2, s d of one output row
 };
 

@@ -32,10 +32,28 @@ constexpr int kVecRegisters = 32;
 constexpr int kVecRegisters = 16;
 #endif
 
+// Whether fma rounds once.
+#if defined(__FMA__) || defined(__aarch64__)
+constexpr bool kVecFused = PG_VECTOR_EXTENSIONS;
+#else
+constexpr bool kVecFused = false;
+#endif
+
 template <class T>
 struct Vec;
 
 #if PG_VECTOR_EXTENSIONS
+
+template <int Bytes>
+struct Unsigned;
+template <>
+struct Unsigned<4> {
+    using type = uint32_t;
+};
+template <>
+struct Unsigned<8> {
+    using type = uint64_t;
+};
 
 template <class T, int Bytes>
 struct Native {
@@ -66,6 +84,9 @@ PG_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
 PG_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
     return {(Vec<double>::native)_mm512_fmadd_pd((__m512d)a.v, (__m512d)b.v, (__m512d)c.v)};
 }
+PG_INLINE Vec<float> fnma(Vec<float> a, Vec<float> b, Vec<float> c) {
+    return {(Vec<float>::native)_mm512_fnmadd_ps((__m512)a.v, (__m512)b.v, (__m512)c.v)};
+}
 PG_INLINE Vec<float> sqrt(Vec<float> a) { return {(Vec<float>::native)_mm512_sqrt_ps((__m512)a.v)}; }
 PG_INLINE Vec<double> sqrt(Vec<double> a) { return {(Vec<double>::native)_mm512_sqrt_pd((__m512d)a.v)}; }
 PG_INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return {(Vec<float>::native)_mm512_max_ps((__m512)a.v, (__m512)b.v)}; }
@@ -79,6 +100,9 @@ PG_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
 PG_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
     return {(Vec<double>::native)_mm256_fmadd_pd((__m256d)a.v, (__m256d)b.v, (__m256d)c.v)};
 }
+PG_INLINE Vec<float> fnma(Vec<float> a, Vec<float> b, Vec<float> c) {
+    return {(Vec<float>::native)_mm256_fnmadd_ps((__m256)a.v, (__m256)b.v, (__m256)c.v)};
+}
 PG_INLINE Vec<float> sqrt(Vec<float> a) { return {(Vec<float>::native)_mm256_sqrt_ps((__m256)a.v)}; }
 PG_INLINE Vec<double> sqrt(Vec<double> a) { return {(Vec<double>::native)_mm256_sqrt_pd((__m256d)a.v)}; }
 PG_INLINE Vec<float> max(Vec<float> a, Vec<float> b) { return {(Vec<float>::native)_mm256_max_ps((__m256)a.v, (__m256)b.v)}; }
@@ -91,6 +115,9 @@ PG_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
 }
 PG_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
     return {(Vec<double>::native)vfmaq_f64((float64x2_t)c.v, (float64x2_t)a.v, (float64x2_t)b.v)};
+}
+PG_INLINE Vec<float> fnma(Vec<float> a, Vec<float> b, Vec<float> c) {
+    return {(Vec<float>::native)vfmsq_f32((float32x4_t)c.v, (float32x4_t)a.v, (float32x4_t)b.v)};
 }
 PG_INLINE Vec<float> sqrt(Vec<float> a) { return {(Vec<float>::native)vsqrtq_f32((float32x4_t)a.v)}; }
 PG_INLINE Vec<double> sqrt(Vec<double> a) { return {(Vec<double>::native)vsqrtq_f64((float64x2_t)a.v)}; }
@@ -123,6 +150,86 @@ PG_INLINE Vec<T> max(Vec<T> a, Vec<T> b) {
 template <class T>
 PG_INLINE Vec<T> min(Vec<T> a, Vec<T> b) {
     return {a.v < b.v ? a.v : b.v};
+}
+#endif
+
+// A register loaded with its lanes one down and `next` in the last place (one element past it must be readable), and the
+// transposition of L registers of L lanes in place.
+#if defined(__AVX512F__)
+PG_INLINE Vec<float> load_moved(const float* p, float next) {
+    return {(Vec<float>::native)_mm512_mask_loadu_ps(_mm512_set1_ps(next), 0x7fff, p + 1)};
+}
+PG_INLINE Vec<double> load_moved(const double* p, double next) {
+    return {(Vec<double>::native)_mm512_mask_loadu_pd(_mm512_set1_pd(next), 0x7f, p + 1)};
+}
+PG_INLINE void transpose(Vec<float> (&r)[16]) {
+    __m512 t[16];
+    for (int i = 0; i < 16; i += 4) {  // quarters of 4 x 4
+        const __m512 a = _mm512_unpacklo_ps((__m512)r[i].v, (__m512)r[i + 1].v), b = _mm512_unpackhi_ps((__m512)r[i].v, (__m512)r[i + 1].v);
+        const __m512 c = _mm512_unpacklo_ps((__m512)r[i + 2].v, (__m512)r[i + 3].v),
+                     d = _mm512_unpackhi_ps((__m512)r[i + 2].v, (__m512)r[i + 3].v);
+        t[i] = (__m512)_mm512_unpacklo_pd((__m512d)a, (__m512d)c);
+        t[i + 1] = (__m512)_mm512_unpackhi_pd((__m512d)a, (__m512d)c);
+        t[i + 2] = (__m512)_mm512_unpacklo_pd((__m512d)b, (__m512d)d);
+        t[i + 3] = (__m512)_mm512_unpackhi_pd((__m512d)b, (__m512d)d);
+    }
+    for (int k = 0; k < 4; ++k) {
+        const __m512 a = _mm512_shuffle_f32x4(t[k], t[4 + k], 0x88), b = _mm512_shuffle_f32x4(t[8 + k], t[12 + k], 0x88);
+        const __m512 c = _mm512_shuffle_f32x4(t[k], t[4 + k], 0xdd), d = _mm512_shuffle_f32x4(t[8 + k], t[12 + k], 0xdd);
+        r[k].v = (Vec<float>::native)_mm512_shuffle_f32x4(a, b, 0x88);
+        r[4 + k].v = (Vec<float>::native)_mm512_shuffle_f32x4(c, d, 0x88);
+        r[8 + k].v = (Vec<float>::native)_mm512_shuffle_f32x4(a, b, 0xdd);
+        r[12 + k].v = (Vec<float>::native)_mm512_shuffle_f32x4(c, d, 0xdd);
+    }
+}
+PG_INLINE void transpose(Vec<double> (&r)[8]) {
+    __m512d t[8];
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = _mm512_unpacklo_pd((__m512d)r[i].v, (__m512d)r[i + 1].v);
+        t[i + 1] = _mm512_unpackhi_pd((__m512d)r[i].v, (__m512d)r[i + 1].v);
+    }
+    for (int k = 0; k < 2; ++k) {
+        const __m512d a = _mm512_shuffle_f64x2(t[k], t[2 + k], 0x88), b = _mm512_shuffle_f64x2(t[4 + k], t[6 + k], 0x88);
+        const __m512d c = _mm512_shuffle_f64x2(t[k], t[2 + k], 0xdd), d = _mm512_shuffle_f64x2(t[4 + k], t[6 + k], 0xdd);
+        r[k].v = (Vec<double>::native)_mm512_shuffle_f64x2(a, b, 0x88);
+        r[2 + k].v = (Vec<double>::native)_mm512_shuffle_f64x2(c, d, 0x88);
+        r[4 + k].v = (Vec<double>::native)_mm512_shuffle_f64x2(a, b, 0xdd);
+        r[6 + k].v = (Vec<double>::native)_mm512_shuffle_f64x2(c, d, 0xdd);
+    }
+}
+#elif defined(__AVX2__)
+PG_INLINE Vec<float> load_moved(const float* p, float next) {
+    return {(Vec<float>::native)_mm256_blend_ps(_mm256_loadu_ps(p + 1), _mm256_set1_ps(next), 0x80)};
+}
+PG_INLINE Vec<double> load_moved(const double* p, double next) {
+    return {(Vec<double>::native)_mm256_blend_pd(_mm256_loadu_pd(p + 1), _mm256_set1_pd(next), 8)};
+}
+PG_INLINE void transpose(Vec<float> (&r)[8]) {
+    __m256 t[8];
+    for (int i = 0; i < 8; i += 4) {
+        const __m256 a = _mm256_unpacklo_ps((__m256)r[i].v, (__m256)r[i + 1].v), b = _mm256_unpackhi_ps((__m256)r[i].v, (__m256)r[i + 1].v);
+        const __m256 c = _mm256_unpacklo_ps((__m256)r[i + 2].v, (__m256)r[i + 3].v),
+                     d = _mm256_unpackhi_ps((__m256)r[i + 2].v, (__m256)r[i + 3].v);
+        t[i] = (__m256)_mm256_unpacklo_pd((__m256d)a, (__m256d)c);
+        t[i + 1] = (__m256)_mm256_unpackhi_pd((__m256d)a, (__m256d)c);
+        t[i + 2] = (__m256)_mm256_unpacklo_pd((__m256d)b, (__m256d)d);
+        t[i + 3] = (__m256)_mm256_unpackhi_pd((__m256d)b, (__m256d)d);
+    }
+    for (int k = 0; k < 4; ++k) {
+        r[k].v = (Vec<float>::native)_mm256_permute2f128_ps(t[k], t[4 + k], 0x20);
+        r[4 + k].v = (Vec<float>::native)_mm256_permute2f128_ps(t[k], t[4 + k], 0x31);
+    }
+}
+PG_INLINE void transpose(Vec<double> (&r)[4]) {
+    __m256d t[4];
+    for (int i = 0; i < 4; i += 2) {
+        t[i] = _mm256_unpacklo_pd((__m256d)r[i].v, (__m256d)r[i + 1].v);
+        t[i + 1] = _mm256_unpackhi_pd((__m256d)r[i].v, (__m256d)r[i + 1].v);
+    }
+    for (int k = 0; k < 2; ++k) {
+        r[k].v = (Vec<double>::native)_mm256_permute2f128_pd(t[k], t[2 + k], 0x20);
+        r[2 + k].v = (Vec<double>::native)_mm256_permute2f128_pd(t[k], t[2 + k], 0x31);
+    }
 }
 #endif
 
@@ -179,6 +286,44 @@ PG_INLINE Ints<float> Ints<float>::load(const uint16_t* p) {
     return {(native)_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
 }
 #endif
+
+#if defined(__AVX512F__)
+template <>
+PG_INLINE Vec<double> LoadAs<double, float>::load(const float* p) {
+    return {(Vec<double>::native)_mm512_cvtps_pd(_mm256_loadu_ps(p))};
+}
+#elif defined(__AVX2__)
+template <>
+PG_INLINE Vec<double> LoadAs<double, float>::load(const float* p) {
+    return {(Vec<double>::native)_mm256_cvtps_pd(_mm_loadu_ps(p))};
+}
+#endif
+
+template <class To>
+struct LoadAs<To, uint8_t> {
+    static PG_INLINE Vec<To> load(const uint8_t* p) { return Ints<To>::template load<uint8_t>(p).convert(); }
+};
+template <class To>
+struct LoadAs<To, uint16_t> {
+    static PG_INLINE Vec<To> load(const uint16_t* p) { return Ints<To>::template load<uint16_t>(p).convert(); }
+};
+
+// Registers of T's width seen as words that each hold several unsigned integers: element k of every word as a float, exactly,
+// by setting it as the low bits of 2^23 or 2^52.
+template <class T, class From>
+struct Words {
+    static constexpr int elements = static_cast<int>(sizeof(T) / sizeof(From));
+    typedef typename Unsigned<sizeof(T)>::type native __attribute__((vector_size(kVecBytes)));
+    static constexpr T magic = sizeof(T) == 4 ? T(1 << 23) : T(int64_t{1} << 52);
+    template <int K>
+    static PG_INLINE Vec<T> element(Vec<T> words) {  // magic + element K
+        constexpr int bits = 8 * sizeof(From);
+        native w = (native)words.v;
+        if constexpr (K > 0) w >>= K * bits;
+        if constexpr (K < elements - 1) w &= (native{} + ((typename Unsigned<sizeof(T)>::type{1} << bits) - 1));
+        return {(typename Vec<T>::native)(w | (native)Vec<T>::set1(magic).v)};
+    }
+};
 
 #else  // no vector extensions: arrays of lanes that the compiler may vectorise
 
@@ -274,4 +419,28 @@ struct Ints {
     }
 };
 
+#endif
+
+// fnma(a, b, c) = c - a b.
+template <class T>
+PG_INLINE Vec<T> fnma(Vec<T> a, Vec<T> b, Vec<T> c) {
+    return c - a * b;
+}
+
+#if !(PG_VECTOR_EXTENSIONS && defined(__AVX2__))
+template <class T>
+PG_INLINE Vec<T> load_moved(const T* p, T next) {
+    T lanes[Vec<T>::lanes];
+    for (int i = 0; i < Vec<T>::lanes - 1; ++i) lanes[i] = p[i + 1];
+    lanes[Vec<T>::lanes - 1] = next;
+    return Vec<T>::load(lanes);
+}
+template <class T, int L>
+PG_INLINE void transpose(Vec<T> (&r)[L]) {
+    T lanes[L][L], turned[L][L];
+    for (int i = 0; i < L; ++i) r[i].store(lanes[i]);
+    for (int i = 0; i < L; ++i)
+        for (int k = 0; k < L; ++k) turned[k][i] = lanes[i][k];
+    for (int i = 0; i < L; ++i) r[i] = Vec<T>::load(turned[i]);
+}
 #endif
