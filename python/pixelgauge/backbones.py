@@ -6,12 +6,14 @@ import ctypes
 import math
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from threading import Lock
 from types import MappingProxyType, ModuleType
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, TypeVar, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -186,6 +188,10 @@ def _openvino_options(precision: Precision) -> dict[str, str]:
 class Session:
     """A model loaded into onnxruntime: the package's graph with the weights of the cache as external initialisers.
 
+    On the CPU it is loaded when it is first run, once for each number of threads in use: a run that has the machine to
+    itself is split over all threads, runs side by side keep to one thread each, which spares them the waiting at the end
+    of every layer. No bit depends on it.
+
     Parameters
     ----------
     weights : Installed
@@ -210,12 +216,7 @@ class Session:
         ort = onnxruntime()
         for name, value in plan.environment.items():
             os.environ.setdefault(name, value)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = _core.get_num_threads()
-        options.log_severity_level = 3
-        if batch_size is not None:
-            options.add_free_dimension_override_by_name("N", batch_size)
-        graph, initialisers = cut(weights.model.graph_bytes(), outputs)
+        self._graph, initialisers = cut(weights.model.graph_bytes(), outputs)
         values = {
             row.name: weights.data[row.offset : row.offset + row.bytes].view("<f4").reshape(row.shape)
             for row in weights.model.rows
@@ -223,22 +224,56 @@ class Session:
         }
         values.update(replace or {})
         # onnxruntime may go on reading what it has no need to rearrange, so the values live as long as the session.
-        self._held = [ort.OrtValue.ortvalue_from_numpy(value) for value in values.values()]
-        options.add_external_initializers(list(values), self._held)
-        self.options = options
+        self._values = {name: ort.OrtValue.ortvalue_from_numpy(value) for name, value in values.items()}
+        self._batch_size = batch_size
         self.plan = plan
         self.weights = weights
         self.outputs = list(outputs)
-        self.session = ort.InferenceSession(
-            graph, options, providers=[(name, dict(given)) for name, given in plan.providers]
-        )
-        running = self.session.get_providers()
-        if plan.provider not in running:
-            raise ProviderError(f"{plan.provider} did not start; onnxruntime offers {', '.join(running)} instead")
+        self.threads = _core.get_num_threads()
+        self._loaded: dict[int, Any] = {}
+        self._loading = Lock()
+        self._running = 0
+        if plan.provider != CPU:  # whether it starts is known only by starting it
+            self.session(self.threads)
 
-    def run(self, inputs: Mapping[str, Float32Array]) -> list[Float32Array]:
-        """Compute the session's outputs for a batch, in the order they were named."""
-        return self.session.run(self.outputs, dict(inputs))  # type: ignore[no-any-return]
+    def session(self, threads: int) -> Any:
+        """The ``onnxruntime.InferenceSession`` that splits a run over so many threads."""
+        with self._loading:
+            if threads not in self._loaded:
+                self._loaded[threads] = self._load(threads)
+            return self._loaded[threads]
+
+    def _load(self, threads: int) -> Any:
+        ort = onnxruntime()
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        if self._batch_size is not None:
+            options.add_free_dimension_override_by_name("N", self._batch_size)
+        options.add_external_initializers(list(self._values), list(self._values.values()))
+        session = ort.InferenceSession(
+            self._graph, options, providers=[(name, dict(given)) for name, given in self.plan.providers]
+        )
+        running = session.get_providers()
+        if self.plan.provider not in running:
+            raise ProviderError(f"{self.plan.provider} did not start; onnxruntime offers {', '.join(running)} instead")
+        return session
+
+    def run(self, inputs: Mapping[str, Float32Array], threads: int | None = None) -> list[Float32Array]:
+        """Compute the session's outputs for a batch, in the order they were named.
+
+        On the CPU `threads` is how many to split the run over; by default all, or one while other runs are under way.
+        """
+        with self._loading:
+            alone = self._running == 0
+            self._running += 1
+        try:
+            if self.plan.provider != CPU or (threads is None and alone):
+                threads = self.threads
+            return self.session(threads or 1).run(self.outputs, dict(inputs))  # type: ignore[no-any-return]
+        finally:
+            with self._loading:
+                self._running -= 1
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -252,6 +287,30 @@ class Session:
             "precision": self.plan.precision,
             "onnxruntime": onnxruntime().__version__,
         }
+
+
+_Result = TypeVar("_Result")
+
+
+def in_order(call: Callable[[int], _Result], count: int, threads: int, ahead: int) -> Iterator[_Result]:
+    """Results of call(0) ... call(count - 1), in order, from so many threads that run at most `ahead` calls ahead."""
+    with ThreadPoolExecutor(threads, "pixelgauge-network") as pool:
+        try:
+            waiting: deque[Future[_Result]] = deque()
+            for i in range(count):
+                waiting.append(pool.submit(call, i))
+                if len(waiting) > ahead + threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def batched(arrays: Iterator[Float32Array], size: int) -> Iterator[Float32Array]:
+    """Join arrays of one row to arrays of `size` rows; the last may be shorter."""
+    while some := list(islice(arrays, size)):
+        yield np.concatenate(some)
 
 
 # ---- images for the networks --------------------------------------------------------------------------------------
@@ -469,20 +528,17 @@ class InceptionFeatures:
             if data_range is not None:
                 raise ValueError(f"data_range={data_range!r} is for arrays: files are decoded to 8 bits")
             paths: Sequence[Any] = [images] if isinstance(images, str | Path) else cast(Sequence[Any], images)
-            inputs = self._from_files(paths)
-        else:
-            if isinstance(images, list | tuple) and not images:
-                raise ValueError("images is empty: name at least one file")
-            pixels, _ = canonical_images(images, "images", channel_axis)
-            if pixels.shape[3] != 3:
-                raise ValueError(
-                    f"images has {pixels.shape[3]} channel(s): Inception takes colour images; repeat a gray channel "
-                    "three times, drop alpha"
-                )
-            low, high = checked_range({"images": pixels}, data_range)
-            step = self.batch_size
-            inputs = (self.resized(pixels[i : i + step], low, high) for i in range(0, len(pixels), step))
-        return map(self._features, inputs)
+            return self._each(len(paths), lambda i: self.resized(read_rgb(paths[i])[np.newaxis]))
+        if isinstance(images, list | tuple) and not images:
+            raise ValueError("images is empty: name at least one file")
+        pixels, _ = canonical_images(images, "images", channel_axis)
+        if pixels.shape[3] != 3:
+            raise ValueError(
+                f"images has {pixels.shape[3]} channel(s): Inception takes colour images; repeat a gray channel three "
+                "times, drop alpha"
+            )
+        low, high = checked_range({"images": pixels}, data_range)
+        return self._each(len(pixels), lambda i: self.resized(pixels[i : i + 1], low, high))
 
     def resized(self, pixels: Array, low: float = 0.0, high: float = 255.0) -> Float32Array:
         """Turn (N, H, W, 3) pixels in low..high into the network's input, (N, 3, 299, 299), by the preset."""
@@ -493,23 +549,14 @@ class InceptionFeatures:
         rule = getattr(_core.ResizeRule, row.resize)
         return _core.resize(pixels, rule, INCEPTION_SIZE, INCEPTION_SIZE, scale, offset, *bounds)
 
-    def _from_files(self, paths: Sequence[str | Path]) -> Iterator[Float32Array]:
-        """Batches decoded and resized by as many threads as the kernels may use, one batch ahead of the network."""
-
-        def one(path: str | Path) -> Float32Array:
-            return self.resized(read_rgb(path)[np.newaxis])
-
-        ahead = 2 * self.batch_size
-        with ThreadPoolExecutor(_core.get_num_threads()) as pool:
-            try:
-                waiting = deque(pool.submit(one, path) for path in paths[:ahead])
-                for i in range(0, len(paths), self.batch_size):
-                    count = min(self.batch_size, len(paths) - i)
-                    batch = np.concatenate([waiting.popleft().result() for _ in range(count)])
-                    waiting.extend(pool.submit(one, path) for path in paths[i + ahead : i + ahead + self.batch_size])
-                    yield batch
-            finally:
-                pool.shutdown(cancel_futures=True)
+    def _each(self, count: int, one: Callable[[int], Float32Array]) -> Iterator[Float32Array]:
+        """Features of images that `one` decodes and resizes, a batch at a time."""
+        session, size = self._session, self.batch_size
+        if session.plan.provider == CPU and count >= 2 * session.threads:
+            # Each thread takes an image from its file to its feature.
+            features = in_order(lambda i: session.run({"images": one(i)}, threads=1)[0], count, session.threads, size)
+            return batched(features, size)
+        return map(self._features, batched(in_order(one, count, session.threads, size), size))
 
     def _features(self, batch: Float32Array) -> Float32Array:
         count = len(batch)
