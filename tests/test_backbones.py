@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
+import time
+from threading import Barrier, Thread
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from pixelgauge import backbones, model_store
-from pixelgauge.backbones import CPU, CUDA, OPENVINO, ProviderError, Session, plan, read_rgb
+from pixelgauge.backbones import CPU, CUDA, OPENVINO, ProviderError, Session, batched, in_order, plan, read_rgb
 from pixelgauge.graphs import cut
 
 ALL = [CUDA, OPENVINO, CPU]
@@ -101,13 +103,64 @@ def test_session_options_and_tiny_run(squeeze):
     from pixelgauge import get_num_threads
 
     session = Session(squeeze, plan("cpu"), ["distance"])
-    assert session.options.intra_op_num_threads == get_num_threads()
-    assert session.session.get_providers() == [CPU]
-    assert [output.name for output in session.session.get_outputs()] == ["distance"]
+    started = session.session(get_num_threads())
+    assert session.session(get_num_threads()) is started
+    assert started.get_session_options().intra_op_num_threads == get_num_threads()
+    assert started.get_providers() == [CPU]
+    assert [output.name for output in started.get_outputs()] == ["distance"]
     x = np.zeros((2, 3, 20, 24), np.float32)
     (distance,) = session.run({"x": x, "y": x})
     assert distance.tolist() == [0, 0]
     assert session.fingerprint["precision"] == "float32"
+
+
+@pytest.mark.property
+def test_runs_side_by_side_keep_to_a_thread_each(squeeze, monkeypatch):
+    pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    session = Session(squeeze, plan("cpu"), ["distance"])
+    session.threads = 4
+    together, chosen = Barrier(2, timeout=60), []
+
+    class Started:
+        def __init__(self, threads):
+            self.threads = threads
+
+        def run(self, outputs, inputs):
+            chosen.append(self.threads)
+            if inputs["wait"]:
+                together.wait()  # the first run has begun: the second may
+                together.wait()  # the second is over
+            return [self.threads]
+
+    monkeypatch.setattr(session, "session", Started)
+    first = Thread(target=session.run, args=({"wait": True},))
+    first.start()
+    together.wait()
+    assert session.run({"wait": False}) == [1]
+    together.wait()
+    first.join()
+    assert session.run({"wait": False}) == [4]
+    assert session.run({"wait": False}, threads=2) == [2]
+    assert chosen == [4, 1, 4, 2]
+
+
+@pytest.mark.property
+def test_results_come_in_order_and_errors_where_they_belong():
+    def call(i):
+        time.sleep(0.002 * (i % 3))
+        if i == 7:
+            raise ValueError("seven")
+        return i
+
+    started = []
+    results = in_order(lambda i: started.append(i) or call(i), 100, threads=3, ahead=2)
+    assert [next(results) for _ in range(7)] == list(range(7))
+    with pytest.raises(ValueError, match="seven"):
+        next(results)
+    assert max(started) < 20  # what is not asked for is not computed
+    assert list(in_order(call, 0, 3, 2)) == []
+    rows = (np.full((1, 2), i) for i in range(5))
+    assert [batch[:, 0].tolist() for batch in batched(rows, 2)] == [[0, 1], [2, 3], [4]]
 
 
 @pytest.mark.boundary

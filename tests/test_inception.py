@@ -160,12 +160,13 @@ def test_each_output_alone_is_the_same_as_all_together(weights):
 
 @pytest.mark.property
 def test_not_a_bit_depends_on_neighbours_batch_size_or_threads(weights):
-    images = images_of((3, 60, 50, 3))
+    images = images_of((4, 60, 50, 3))
     before = pixelgauge.get_num_threads()
     try:
         pixelgauge.set_num_threads(1)
         expected = InceptionFeatures(output="logits", weights=weights, batch_size=1)(images)
-        for threads, batch_size in ((1, 2), (3, 3)):
+        # alone on one thread, side by side on one, all over two and three threads
+        for threads, batch_size in ((1, 2), (2, 2), (3, 3)):
             pixelgauge.set_num_threads(threads)
             one = InceptionFeatures(output="logits", weights=weights, batch_size=batch_size)
             np.testing.assert_array_equal(one(images), expected)
@@ -197,6 +198,7 @@ def test_files_and_arrays_agree(features, tmp_path):
         Image.fromarray(picture).save(path)
     expected = np.concatenate([features(picture) for picture in pictures])
     np.testing.assert_array_equal(features(paths), expected)
+    np.testing.assert_array_equal(features(paths * 4), np.tile(expected, (4, 1)))  # enough for a thread each
     np.testing.assert_array_equal(features(str(paths[2])), expected[2:3])
     assert [len(batch) for batch in features.batches(tuple(paths))] == [2, 1]
 

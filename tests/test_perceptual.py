@@ -269,6 +269,9 @@ def test_files(alex, tmp_path):
     names = [[tmp_path / f"{side}{i}.png" for i in range(2)] for side in "xy"]
     distances, maps = alex(*names, spatial=True)
     assert distances.tolist() == [alex(x, y) for x, y in pairs]
+    assert alex(*[side * 4 for side in names]).tolist() == distances.tolist() * 4  # side by side
+    with pytest.raises(ValueError, match=r"x1\.png is 41x50 and .*y0\.png is 36x40"):
+        alex(names[0] * 4, [*names[1] * 3, tmp_path / "y0.png", tmp_path / "y0.png"])
     assert [m.shape for m in maps] == [(40, 36), (50, 41)]
     Image.fromarray(pairs[0][0]).convert("L").save(tmp_path / "gray.png")
     assert alex(tmp_path / "gray.png", tmp_path / "y0.png") > 0

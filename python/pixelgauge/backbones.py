@@ -189,8 +189,8 @@ class Session:
     """A model loaded into onnxruntime: the package's graph with the weights of the cache as external initialisers.
 
     On the CPU it is loaded when it is first run, once for each number of threads in use: a run that has the machine to
-    itself is split over all threads, runs side by side keep to one thread each, which spares them the waiting at the end
-    of every layer. No bit depends on it.
+    itself is split over all threads, runs side by side keep to one thread each and are spared the waiting at the end of
+    every layer. No bit depends on it.
 
     Parameters
     ----------
@@ -237,7 +237,7 @@ class Session:
             self.session(self.threads)
 
     def session(self, threads: int) -> Any:
-        """The ``onnxruntime.InferenceSession`` that splits a run over so many threads."""
+        """Load, or have loaded, the ``onnxruntime.InferenceSession`` that splits a run over so many threads."""
         with self._loading:
             if threads not in self._loaded:
                 self._loaded[threads] = self._load(threads)
