@@ -51,7 +51,7 @@ class Graph:
         self.initialisers.append(numpy_helper.from_array(array, name))
         return name
 
-    def weight(self, name: str, shape: Sequence[int], source: dict[str, str]) -> str:
+    def weight(self, name: str, shape: Sequence[int], source: dict[str, str | float]) -> str:
         """External float32 initialiser; `source` says where its values come from."""
         tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)
         tensor.data_location = TensorProto.EXTERNAL
@@ -122,7 +122,9 @@ def lpips(name: str, steps: list[Any]) -> tuple[bytes, Graph]:
     g = Graph(name)
     g.constant("shift", np.reshape([-0.030, -0.088, -0.188], (1, 3, 1, 1)), np.float32)
     g.constant("scale", np.reshape([0.458, 0.448, 0.450], (1, 3, 1, 1)), np.float32)
-    g.constant("epsilon", 1e-10, np.float32)
+    # The norm is sqrt(inside + sum of squares) + outside. External, so that a session can set them by preset.
+    g.weight("norm_inside", [1], {"role": "constant", "value": 0.0})
+    g.weight("norm_outside", [1], {"role": "constant", "value": 1e-10})
     g.constant("flat_shape", [0, 0, -1], np.int64)
     g.constant("layer_axis", [1], np.int64)
     g.constant("one", [1], np.int64)
@@ -192,11 +194,12 @@ def unit(g: Graph, tap: tuple[str, int], name: str) -> str:
     features, width = tap
     ones = f"ones{width}"
     if ones not in names(g):
-        g.weight(ones, [1, width], {"role": "ones"})
+        g.weight(ones, [1, width], {"role": "constant", "value": 1.0})
     # Sums over channels are products with a row of ones: the matrix kernel reads its input once, in order.
     flat = g.node("Reshape", [features, "flat_shape"], f"flat.{name}")
     square = g.node("MatMul", [ones, g.node("Mul", [flat, flat], f"squares.{name}")], f"square_norm.{name}")
-    norm = g.node("Add", [g.node("Sqrt", [square], f"root.{name}"), "epsilon"], f"norm.{name}")
+    root = g.node("Sqrt", [g.node("Add", [square, "norm_inside"], f"positive.{name}")], f"root.{name}")
+    norm = g.node("Add", [root, "norm_outside"], f"norm.{name}")
     return g.node("Div", [flat, norm], f"unit.{name}")
 
 

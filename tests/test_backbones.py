@@ -4,13 +4,26 @@ import subprocess
 import sys
 import time
 from threading import Barrier, Thread
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from pixelgauge import backbones, model_store
-from pixelgauge.backbones import CPU, CUDA, OPENVINO, ProviderError, Session, batched, in_order, plan, read_rgb
+from pixelgauge.backbones import (
+    CPU,
+    CUDA,
+    OPENVINO,
+    BoundRuns,
+    ProviderError,
+    Session,
+    batched,
+    in_order,
+    plan,
+    read_rgb,
+    session_providers,
+)
 from pixelgauge.graphs import cut
 
 ALL = [CUDA, OPENVINO, CPU]
@@ -34,10 +47,77 @@ def test_cuda_options():
     assert chosen.providers[0][1]["use_tf32"] == "0"
     assert chosen.environment == {"NVIDIA_TF32_OVERRIDE": "0"}
     assert chosen.providers[0][1]["cudnn_conv_algo_search"] == "EXHAUSTIVE"
+    assert chosen.providers[0][1]["prefer_nhwc"] == "0"
     assert chosen.fixed_batch
     asked = plan("cuda", "tf32", available=ALL, devices=1)
     assert asked.providers[0][1]["use_tf32"] == "1"
+    assert asked.providers[0][1]["prefer_nhwc"] == "1"
     assert asked.environment == {}
+
+
+@pytest.mark.property
+def test_cuda_graphs_where_there_is_one_shape():
+    chosen = plan("cuda", available=ALL, devices=1)
+    assert "enable_cuda_graph" not in session_providers(chosen, False)[0][1]
+    assert session_providers(chosen, True)[0][1]["enable_cuda_graph"] == "1"
+    off = plan([(CUDA, {"enable_cuda_graph": "0"}), CPU], available=ALL, devices=1)
+    assert session_providers(off, True)[0][1]["enable_cuda_graph"] == "0"
+    assert session_providers(off, True)[1] == (CPU, {})
+    assert session_providers(plan("cpu", available=ALL), True) == [(CPU, {})]
+
+
+class Recorded:
+    """Stands in for onnxruntime's session: remembers how it was started."""
+
+    started: ClassVar[list[tuple[object, list[tuple[str, dict[str, str]]]]]] = []
+
+    def __init__(self, graph, options, providers):
+        self.providers = providers
+        self.started.append((options, providers))
+
+    def get_providers(self):
+        return [name for name, _ in self.providers]
+
+
+@pytest.mark.property
+def test_cuda_sessions_by_inspection(squeeze, monkeypatch):
+    ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    monkeypatch.setattr(ort, "InferenceSession", Recorded)
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
+    chosen = plan([(CUDA, {"device_id": "1"}), CPU], available=ALL, devices=2)
+    bound = []
+    monkeypatch.setattr(backbones, "BoundRuns", lambda *arguments: bound.append(arguments[1:]))
+    session = Session(squeeze, chosen, ["distance"], batch_size=4)
+    (_, providers) = Recorded.started[-1]
+    assert [name for name, _ in providers] == [CUDA, CPU]
+    assert providers[0][1] == {
+        "enable_cuda_graph": "1",
+        "use_tf32": "0",
+        "prefer_nhwc": "0",
+        "cudnn_conv_algo_search": "EXHAUSTIVE",
+        "device_id": "1",
+    }
+    assert bound == [(["distance"], "cuda", 1)]
+    assert session.session(session.threads).providers == providers
+    Session(squeeze, chosen, ["distance"])  # images of any size: no graph
+    assert "enable_cuda_graph" not in Recorded.started[-1][1][0][1]
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_bound_buffers_give_what_plain_runs_give(squeeze, batch_size):
+    pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    outputs = ["per_layer", "distance"]
+    started = Session(squeeze, plan("cpu"), outputs, batch_size=batch_size).session(1)
+    bound = BoundRuns(started, outputs, "cpu")
+    rng = np.random.default_rng(0)
+    results = []
+    for height in (20, 20, 24, 20):  # the same buffers again, others, and back
+        inputs = {name: rng.uniform(-1, 1, (2, 3, height, 30)).astype(np.float32) for name in "xy"}
+        results.append((bound.run(inputs), started.run(outputs, inputs)))
+    for values, expected in results:
+        for value, plain in zip(values, expected, strict=True):
+            np.testing.assert_array_equal(value, plain)
 
 
 @pytest.mark.property
@@ -52,7 +132,10 @@ def test_openvino_options():
 @pytest.mark.property
 def test_explicit_providers_pass_through():
     chosen = plan([(CUDA, {"device_id": "3", "use_tf32": "1"}), "cpu"], available=ALL, devices=4)
-    assert chosen.providers[0] == (CUDA, {"use_tf32": "1", "cudnn_conv_algo_search": "EXHAUSTIVE", "device_id": "3"})
+    assert chosen.providers[0] == (
+        CUDA,
+        {"use_tf32": "1", "prefer_nhwc": "0", "cudnn_conv_algo_search": "EXHAUSTIVE", "device_id": "3"},
+    )
     assert chosen.providers[1] == (CPU, {})
     assert not plan("cpu", available=ALL).fixed_batch
 

@@ -426,7 +426,7 @@ def test_values_land_where_the_graph_looks(tmp_path):
     for row in found.model.rows:
         stored = np.frombuffer(found.data, "<f4", int(np.prod(row.shape)), row.offset).reshape(row.shape)
         source = {"backbone": backbone, "heads": heads}.get(row.role)
-        expected = np.ones(row.shape) if source is None else source[row.tensor].reshape(row.shape)
+        expected = np.full(row.shape, row.value, "<f4") if source is None else source[row.tensor].reshape(row.shape)
         np.testing.assert_array_equal(stored, expected, err_msg=row.name)
 
 

@@ -27,6 +27,7 @@ from pixelgauge.backbones import (
 from pixelgauge.full_reference import DataRange
 from pixelgauge.images import Array, canonical_pair
 from pixelgauge.model_store import from_files, installed
+from pixelgauge.presets import LPIPS_PRESETS, LPIPSPreset, preset_row
 
 BACKBONES = ("alex", "vgg", "squeeze")
 
@@ -63,6 +64,9 @@ class LPIPS:
         CPU.
     precision : {"float32", "tf32", "bf16"}, default "float32"
         ``"tf32"`` needs CUDA, ``"bf16"`` OpenVINO. Part of :attr:`fingerprint`.
+    preset : {"lpips", "torchmetrics"}, default "lpips"
+        Whose normalisation of features to follow; see ``presets.LPIPS_PRESETS``. They part where a pixel's features
+        vanish, which those of the official weights hardly do.
 
     Raises
     ------
@@ -96,7 +100,9 @@ class LPIPS:
         weights: Paths | None = None,
         providers: Providers = None,
         precision: Precision = "float32",
+        preset: str = "lpips",
     ) -> None:
+        self.preset: LPIPSPreset = preset_row(LPIPS_PRESETS, preset)
         if backbone not in BACKBONES:
             raise ValueError(f"backbone={backbone!r} is not known: use one of {', '.join(map(repr, BACKBONES))}")
         name = f"lpips-{backbone}"
@@ -112,11 +118,16 @@ class LPIPS:
                 )
             model = from_files(name, files)
         heads = [row for row in model.model.rows if row.role == "heads"]
-        ones: dict[str, Float32Array] = {row.name: np.ones(row.shape, np.float32) for row in heads}
+        replace = {
+            "norm_inside": np.full(1, self.preset.inside, np.float32),
+            "norm_outside": np.full(1, self.preset.outside, np.float32),
+        }
+        if not linear:
+            replace.update({row.name: np.ones(row.shape, np.float32) for row in heads})
         self.backbone = backbone
         self.linear = linear
         self._smallest = model.model.smallest
-        self._model, self._plan, self._replace = model, chosen, None if linear else ones
+        self._model, self._plan, self._replace = model, chosen, replace
         self._session = self._loaded(["distance", "per_layer"])
         self._spatial_session: Session | None = None
         self._large = Lock()
@@ -126,8 +137,8 @@ class LPIPS:
 
     @property
     def fingerprint(self) -> dict[str, Any]:
-        """What decides the digits of a result: version, weights, provider, precision."""
-        return {**self._session.fingerprint, "preset": "lpips-0.1", "linear": self.linear}
+        """What decides the digits of a result: version, preset, weights, provider, precision."""
+        return {**self._session.fingerprint, "preset": self.preset.name, "linear": self.linear}
 
     def __call__(
         self,
