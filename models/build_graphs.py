@@ -105,20 +105,19 @@ SQUEEZE: list[Any] = [
 ]  # fmt: skip
 
 
-def conv_relu(
-    g: Graph, x: str, name: str, image: str, channels: int, filters: int, kernel: int, stride: int, padding: int
-) -> str:
-    weight, bias = f"{name}.weight", f"{name}.bias"
-    if weight not in names(g):  # both images share them
-        g.weight(weight, [filters, channels, kernel, kernel], {"role": "backbone", "tensor": weight})
-        g.weight(bias, [filters], {"role": "backbone", "tensor": bias})
+def conv_relu(g: Graph, x: str, name: str, channels: int, filters: int, kernel: int, stride: int, padding: int) -> str:
+    source = {"role": "backbone"}
+    weight = g.weight(f"{name}.weight", [filters, channels, kernel, kernel], {**source, "tensor": f"{name}.weight"})
+    bias = g.weight(f"{name}.bias", [filters], {**source, "tensor": f"{name}.bias"})
     geometry = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "pads": [padding] * 4}
-    convolved = g.node("Conv", [x, weight, bias], f"{image}.{name}.conv", **geometry)
-    return g.node("Relu", [convolved], f"{image}.{name}.relu")
+    return g.node("Relu", [g.node("Conv", [x, weight, bias], f"{name}.conv", **geometry)], f"{name}.relu")
 
 
 def lpips(name: str, steps: list[Any]) -> tuple[bytes, Graph]:
-    """Each image through the backbone by itself; per layer the unit-normalised squared difference, and its head."""
+    """Both images as one batch through the backbone; per layer the unit-normalised squared difference, and its head.
+
+    One batch, because then the same operation rounds both images: equal images are at distance zero in any precision.
+    """
     g = Graph(name)
     g.constant("shift", np.reshape([-0.030, -0.088, -0.188], (1, 3, 1, 1)), np.float32)
     g.constant("scale", np.reshape([0.458, 0.448, 0.450], (1, 3, 1, 1)), np.float32)
@@ -127,43 +126,8 @@ def lpips(name: str, steps: list[Any]) -> tuple[bytes, Graph]:
     g.weight("norm_outside", [1], {"role": "constant", "value": 1e-10})
     g.constant("flat_shape", [0, 0, -1], np.int64)
     g.constant("layer_axis", [1], np.int64)
-    g.constant("one", [1], np.int64)
-    towers = {image: tower(g, steps, image) for image in ("x", "y")}
-    g.node("Shape", ["x"], "count", end=1)
-    g.node("Shape", ["x"], "image_size", start=2)
-    g.node("Concat", ["count", "one", "image_size"], "full_shape", axis=0)
-    maps, layers = [], []
-    for i, (tap, width) in enumerate(towers["x"]):
-        head = g.weight(f"lin{i}.weight", [1, width], {"role": "heads", "tensor": f"lin{i}.model.1.weight"})
-        units = [unit(g, towers[image][i], f"{image}.{i}") for image in ("x", "y")]
-        difference = g.node("Sub", units, f"difference{i}")
-        weighted = g.node("MatMul", [head, g.node("Mul", [difference, difference], f"squared{i}")], f"weighted{i}")
-        # Back to the tap's height and width, then to the image's.
-        g.node("Shape", [tap], f"size{i}", start=2)
-        g.node("Concat", ["count", "one", f"size{i}"], f"map_shape{i}", axis=0)
-        small = g.node("Reshape", [weighted, f"map_shape{i}"], f"map{i}")
-        # Not ReduceMean, whose order of summation in onnxruntime depends on the batch.
-        layers.append(g.node("Flatten", [g.node("GlobalAveragePool", [small], f"mean{i}")], f"layer{i}"))
-        maps.append(
-            g.node(
-                "Resize",
-                [small, "", "", "full_shape"],
-                f"full{i}",
-                mode="linear",
-                coordinate_transformation_mode="half_pixel",
-            )
-        )
-    g.node("Concat", layers, "per_layer", axis=1)
-    g.node("Squeeze", [g.node("Sum", layers, "total"), "layer_axis"], "distance")
-    g.node("Squeeze", [g.node("Sum", maps, "summed"), "layer_axis"], "spatial")
-    image = ["N", 3, "H", "W"]
-    outputs = {"distance": ["N"], "per_layer": ["N", len(layers)], "spatial": ["N", "H", "W"]}
-    return g.model({"x": image, "y": image}, outputs), g
-
-
-def tower(g: Graph, steps: list[Any], image: str) -> list[tuple[str, int]]:
-    """One image through the backbone: its taps and their channels."""
-    x = g.node("Div", [g.node("Sub", [image, "shift"], f"{image}.shifted"), "scale"], f"{image}.scaled")
+    x = g.node("Concat", ["x", "y"], "pair", axis=0)
+    x = g.node("Div", [g.node("Sub", [x, "shift"], "shifted"), "scale"], "scaled")
     taps: list[tuple[str, int]] = []
     channels = 3
     for i, step in enumerate(steps):
@@ -171,36 +135,60 @@ def tower(g: Graph, steps: list[Any], image: str) -> list[tuple[str, int]]:
             taps.append((x, channels))
         elif step[0] == "pool":
             _, kernel, stride, ceil = step
-            geometry = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "ceil_mode": ceil}
-            x = g.node("MaxPool", [x], f"{image}.pool{i}", **geometry)
+            x = g.node("MaxPool", [x], f"pool{i}", kernel_shape=[kernel] * 2, strides=[stride] * 2, ceil_mode=ceil)
         elif step[0] == "conv":
             _, index, fan_in, channels, kernel, stride, padding = step
-            x = conv_relu(g, x, f"features.{index}", image, fan_in, channels, kernel, stride, padding)
+            x = conv_relu(g, x, f"features.{index}", fan_in, channels, kernel, stride, padding)
         else:
             _, index, fan_in, squeeze, expand = step
             fire = f"features.{index}"
-            squeezed = conv_relu(g, x, f"{fire}.squeeze", image, fan_in, squeeze, 1, 1, 0)
+            squeezed = conv_relu(g, x, f"{fire}.squeeze", fan_in, squeeze, 1, 1, 0)
             halves = [
-                conv_relu(g, squeezed, f"{fire}.expand1x1", image, squeeze, expand, 1, 1, 0),
-                conv_relu(g, squeezed, f"{fire}.expand3x3", image, squeeze, expand, 3, 1, 1),
+                conv_relu(g, squeezed, f"{fire}.expand1x1", squeeze, expand, 1, 1, 0),
+                conv_relu(g, squeezed, f"{fire}.expand3x3", squeeze, expand, 3, 1, 1),
             ]
-            x = g.node("Concat", halves, f"{image}.{fire}.out", axis=1)
+            x = g.node("Concat", halves, f"{fire}.out", axis=1)
             channels = 2 * expand
-    return taps
 
-
-def unit(g: Graph, tap: tuple[str, int], name: str) -> str:
-    """A tap (N, C, H, W) as (N, C, HW), divided by the norm over its channels."""
-    features, width = tap
-    ones = f"ones{width}"
-    if ones not in names(g):
-        g.weight(ones, [1, width], {"role": "constant", "value": 1.0})
-    # Sums over channels are products with a row of ones: the matrix kernel reads its input once, in order.
-    flat = g.node("Reshape", [features, "flat_shape"], f"flat.{name}")
-    square = g.node("MatMul", [ones, g.node("Mul", [flat, flat], f"squares.{name}")], f"square_norm.{name}")
-    root = g.node("Sqrt", [g.node("Add", [square, "norm_inside"], f"positive.{name}")], f"root.{name}")
-    norm = g.node("Add", [root, "norm_outside"], f"norm.{name}")
-    return g.node("Div", [flat, norm], f"unit.{name}")
+    maps, layers = [], []
+    for i, (tap, width) in enumerate(taps):
+        head = g.weight(f"lin{i}.weight", [1, width], {"role": "heads", "tensor": f"lin{i}.model.1.weight"})
+        ones = f"ones{width}"
+        if ones not in names(g):
+            g.weight(ones, [1, width], {"role": "constant", "value": 1.0})
+        # Sums over channels are products with a row of ones: the matrix kernel reads its input once, in order.
+        flat = g.node("Reshape", [tap, "flat_shape"], f"flat{i}")
+        square = g.node("MatMul", [ones, g.node("Mul", [flat, flat], f"squares{i}")], f"square_norm{i}")
+        root = g.node("Sqrt", [g.node("Add", [square, "norm_inside"], f"positive{i}")], f"root{i}")
+        norm = g.node("Add", [root, "norm_outside"], f"norm{i}")
+        g.node("Split", [g.node("Div", [flat, norm], f"unit{i}")], [f"unit{i}.x", f"unit{i}.y"], axis=0, num_outputs=2)
+        difference = g.node("Sub", [f"unit{i}.x", f"unit{i}.y"], f"difference{i}")
+        weighted = g.node("MatMul", [head, g.node("Mul", [difference, difference], f"squared{i}")], f"weighted{i}")
+        # Back to the tap's height and width, then to the image's.
+        g.node("Shape", [tap], f"size{i}", start=2)
+        g.node("Shape", [f"unit{i}.x"], f"count{i}", end=1)
+        g.node("Concat", [f"count{i}", "one", f"size{i}"], f"map_shape{i}", axis=0)
+        small = g.node("Reshape", [weighted, f"map_shape{i}"], f"map{i}")
+        # Not ReduceMean, whose order of summation in onnxruntime depends on the batch.
+        layers.append(g.node("Flatten", [g.node("GlobalAveragePool", [small], f"mean{i}")], f"layer{i}"))
+        g.node("Concat", [f"count{i}", "one", "image_size"], f"full_shape{i}", axis=0)
+        maps.append(
+            g.node(
+                "Resize",
+                [small, "", "", f"full_shape{i}"],
+                f"full{i}",
+                mode="linear",
+                coordinate_transformation_mode="half_pixel",
+            )
+        )
+    g.constant("one", [1], np.int64)
+    g.nodes.insert(0, helper.make_node("Shape", ["x"], ["image_size"], name="image_size", start=2))
+    g.node("Concat", layers, "per_layer", axis=1)
+    g.node("Squeeze", [g.node("Sum", layers, "total"), "layer_axis"], "distance")
+    g.node("Squeeze", [g.node("Sum", maps, "summed"), "layer_axis"], "spatial")
+    image = ["N", 3, "H", "W"]
+    outputs = {"distance": ["N"], "per_layer": ["N", len(taps)], "spatial": ["N", "H", "W"]}
+    return g.model({"x": image, "y": image}, outputs), g
 
 
 def names(g: Graph) -> set[str]:

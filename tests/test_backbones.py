@@ -1,5 +1,6 @@
 """Providers and precisions by inspection, sessions, graphs cut to their outputs, decoding, and what importing costs."""
 
+import json
 import subprocess
 import sys
 import time
@@ -122,10 +123,14 @@ def test_bound_buffers_give_what_plain_runs_give(squeeze, batch_size):
 
 @pytest.mark.property
 def test_openvino_options():
-    assert '"INFERENCE_PRECISION_HINT": "f32"' in plan("openvino", available=ALL).providers[0][1]["load_config"]
-    assert (
-        '"INFERENCE_PRECISION_HINT": "bf16"' in plan("openvino", "bf16", available=ALL).providers[0][1]["load_config"]
-    )
+    from pixelgauge import get_num_threads
+
+    for precision, hint in (("float32", "f32"), ("bf16", "bf16")):
+        options = plan("openvino", precision, available=ALL).providers[0][1]
+        assert options["device_type"] == "CPU"
+        assert json.loads(options["load_config"]) == {
+            "CPU": {"INFERENCE_PRECISION_HINT": hint, "NUM_STREAMS": str(get_num_threads())}
+        }
     assert plan("openvino", available=ALL).fixed_batch
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import pixelgauge
 from pixelgauge import model_store
+from pixelgauge.backbones import OPENVINO
 from pixelgauge.checkpoints import CheckpointError
 from pixelgauge.perceptual import LPIPS
 from pixelgauge.presets import LPIPS_PRESETS
@@ -243,6 +244,25 @@ def test_identity_symmetry_and_sum_of_layers(alex):
     assert alex(x, x) == 0
     assert alex(x, y) == alex(y, x)
     assert 0 < alex(x, y) < 10
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_openvino(tmp_path, precision):
+    ort = pytest.importorskip("onnxruntime")
+    if OPENVINO not in ort.get_available_providers():
+        pytest.skip("this onnxruntime has no OpenVINO: the openvino extra is not installed")
+    paths = random_weights("alex", tmp_path)
+    metric = LPIPS("alex", weights=paths, providers="openvino", precision=precision)
+    x, y = pair((6, 64, 64, 3))
+    distances = metric(x, y)
+    # bf16 keeps eight bits of each feature; 0.9 % was measured with the official weights
+    np.testing.assert_allclose(
+        distances, LPIPS("alex", weights=paths)(x, y), rtol=2e-2 if precision == "bf16" else 1e-5
+    )
+    assert metric(x, x).tolist() == [0] * 6  # in any precision
+    assert metric(y, x).tolist() == distances.tolist()
+    assert [metric(a, b) for a, b in zip(x, y, strict=True)] == distances.tolist()
 
 
 @pytest.mark.property

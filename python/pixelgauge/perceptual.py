@@ -12,6 +12,7 @@ import numpy as np
 
 from pixelgauge.backbones import (
     CPU,
+    OPENVINO,
     Float32Array,
     Paths,
     Precision,
@@ -267,7 +268,7 @@ class LPIPS:
                     return session.run(inputs(a, b), session.threads)
             return session.run(inputs(a, b), 1)
 
-        if self._plan.provider == CPU and pairs.count >= 2 * session.threads:
+        if self._plan.provider in (CPU, OPENVINO) and pairs.count >= 2 * session.threads:
             yield from in_order(side_by_side, pairs.count, session.threads, session.threads)
         else:
             for i in range(pairs.count):
