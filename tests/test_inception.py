@@ -10,7 +10,7 @@ import pytest
 
 import pixelgauge
 from pixelgauge import model_store
-from pixelgauge.backbones import INCEPTION_OUTPUTS, OPENVINO, InceptionFeatures, Session, plan
+from pixelgauge.backbones import INCEPTION_OUTPUTS, OPENVINO, BoundRuns, InceptionFeatures, Session, plan
 from pixelgauge.checkpoints import CheckpointError
 from pixelgauge.presets import INCEPTION_PRESETS
 
@@ -208,6 +208,20 @@ def test_streams_of_batches_change_nothing(features, monkeypatch):
 
 
 @pytest.mark.property
+def test_bound_outputs_of_one_shape(weights):
+    """What CUDA does for a fixed batch, on the CPU: outputs land in buffers made before the run."""
+    model = model_store.from_files("inception-fid", [weights])
+    started = Session(model, plan("cpu"), ["64", "768"], batch_size=2).session(1)
+    bound = BoundRuns(started, ["64", "768"], "cpu")
+    inputs = [np.random.default_rng(i).uniform(-1, 1, (2, 3, 299, 299)).astype(np.float32) for i in range(2)]
+    values = [bound.run({"images": images}) for images in inputs]
+    assert set(bound._buffers) == {"images", "64", "768"}
+    for images, value in zip(inputs, values, strict=True):
+        for one, expected in zip(value, started.run(["64", "768"], {"images": images}), strict=True):
+            np.testing.assert_array_equal(one, expected)
+
+
+@pytest.mark.property
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 def test_openvino_itself(weights, features, precision):
     ort = pytest.importorskip("onnxruntime")
@@ -304,6 +318,8 @@ def test_bad_constructor_arguments(weights):
         ("Mixed_6d.branch1x1.bn.running_var", None, "running_var' is missing"),
         ("fc.weight", lambda w: w.T, r"tensor 'fc.weight' has shape \(2048, 1008\)"),
         ("fc.bias", lambda b: np.where(b > 0, np.nan, b), "tensor 'fc.bias' holds NaN"),
+        ("fc.bias", lambda b: np.where(b > 0, np.inf, b), "tensor 'fc.bias' holds NaN or infinities"),
+        ("fc.bias", lambda b: b.astype(np.float64) * 1e39, "initialiser 'fc.bias' overflows float32"),
         ("fc.bias", lambda b: b.astype(int), "tensor 'fc.bias' has dtype int64"),
         ("Conv2d_1a_3x3.bn.running_var", lambda v: -v, "negative variances"),
         ("Conv2d_1a_3x3.bn.running_var", lambda v: v * 0 - 1e-3, "negative variances"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pixelgauge
-from pixelgauge import model_store
+from pixelgauge import model_store, perceptual
 from pixelgauge.backbones import OPENVINO
 from pixelgauge.checkpoints import CheckpointError
 from pixelgauge.perceptual import LPIPS
@@ -306,6 +306,32 @@ def test_not_a_bit_depends_on_threads_or_batch(tmp_path):
     for result in results[1:]:
         for value, expected in zip(result, results[0], strict=True):
             np.testing.assert_array_equal(value, expected)
+
+
+@pytest.mark.property
+def test_large_pairs_take_turns(alex, monkeypatch):
+    x, y = pair((4, 40, 36, 3))
+    before = pixelgauge.get_num_threads()
+    try:
+        pixelgauge.set_num_threads(2)
+        expected = alex(x, y).tolist()
+        running, most = [], []
+        run = alex._session.run
+
+        def watched(inputs, threads):
+            running.append(threads)
+            most.append(len(running))
+            result = run(inputs, threads)
+            running.remove(threads)
+            return result
+
+        monkeypatch.setattr(perceptual, "_STREAM_PIXELS", 2 * 40 * 36 - 1)
+        monkeypatch.setattr(alex._session, "run", watched)
+        monkeypatch.setattr(alex._session, "threads", 2)
+        assert alex(x, y).tolist() == expected
+        assert most == [1] * 4  # one at a time, on all threads
+    finally:
+        pixelgauge.set_num_threads(before)
 
 
 @pytest.mark.property

@@ -231,26 +231,26 @@ class BoundRuns:
         with self._one_at_a_time:
             shapes = {name: value.shape for name, value in inputs.items()}
             if shapes != self._shapes:
-                self._bind(inputs)
+                self._bind(shapes)
                 self._shapes = shapes
-            else:
-                for name, value in inputs.items():
-                    self._buffers[name].update_inplace(value)
+            for name, value in inputs.items():
+                self._buffers[name].update_inplace(value)
             self._session.run_with_iobinding(self._binding)
-            return self._binding.copy_outputs_to_cpu()  # type: ignore[no-any-return]
+            # On the CPU these would be the buffers themselves, which the next run overwrites.
+            return [value.copy() for value in self._binding.copy_outputs_to_cpu()]
 
-    def _bind(self, inputs: Mapping[str, Float32Array]) -> None:
-        ort = onnxruntime()
+    def _bind(self, inputs: Mapping[str, tuple[int, ...]]) -> None:
+        allocate = onnxruntime().OrtValue.ortvalue_from_shape_and_type
         self._binding = self._session.io_binding()
-        self._buffers = {name: ort.OrtValue.ortvalue_from_numpy(value, *self._device) for name, value in inputs.items()}
+        self._buffers = {name: allocate(shape, np.float32, *self._device) for name, shape in inputs.items()}
         for name, buffer in self._buffers.items():
             self._binding.bind_ortvalue_input(name, buffer)
-        shapes = {output.name: output.shape for output in self._session.get_outputs()}
+        outputs = {output.name: output.shape for output in self._session.get_outputs()}
         for name in self._outputs:
-            if all(isinstance(length, int) for length in shapes[name]):
-                self._buffers[name] = ort.OrtValue.ortvalue_from_shape_and_type(shapes[name], np.float32, *self._device)
+            if all(isinstance(length, int) for length in outputs[name]):
+                self._buffers[name] = allocate(outputs[name], np.float32, *self._device)
                 self._binding.bind_ortvalue_output(name, self._buffers[name])
-            else:
+            else:  # its shape shows only when it is computed
                 self._binding.bind_output(name, *self._device)
 
 

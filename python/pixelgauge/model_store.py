@@ -180,7 +180,8 @@ def convert(model: Model, checkpoints: Mapping[str, Mapping[str, Tensor]]) -> np
         else:
             assert row.tensor is not None
             value = take(row.role, row.tensor, row.shape)
-        narrow = value.astype(np.float32)
+        with np.errstate(over="ignore"):  # refused by name below
+            narrow = value.astype(np.float32)
         if not np.isfinite(narrow).all():
             raise CheckpointError(f"initialiser {row.name!r} overflows float32")
         data[row.offset : row.offset + row.bytes].view("<f4")[:] = narrow.ravel()
