@@ -8,6 +8,8 @@ medians of wall clock, and the processor seconds beside them.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import statistics
 import subprocess
@@ -26,12 +28,14 @@ from pixelgauge import _core, backbones, model_store
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
 
 
-def alternate(contenders: dict[str, Callable[[], Any]], per_call: int = 1) -> dict[str, tuple[float, float]]:
-    """Median wall and processor seconds an item of each, called in turn."""
+def alternate(
+    contenders: dict[str, Callable[[], Any]], per_call: int = 1, rounds: int = ROUNDS
+) -> dict[str, tuple[float, float]]:
+    """Median wall and processor seconds an item of each, called in turn; the seconds of child processes are not seen."""
     for call in contenders.values():
         call()
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, call in contenders.items():
             time.sleep(0.05)  # the other's idle threads spin for a while before they sleep
             wall, cpu = time.perf_counter(), time.process_time()
@@ -126,38 +130,75 @@ def bench_lpips(folder: Path) -> None:
         table(f"LPIPS alex, pairs of 256x256, {count} at a time", "pixelgauge", results, 2 * 2 * 868e6)
 
 
-def bench_inception(folder: Path) -> None:
+def original_inception(folder: Path) -> tuple[Path, Any]:
+    """Random weights as a file, and pytorch-fid's network with them."""
     import pytorch_fid.inception
     import torch
 
     torch.set_num_threads(pixelgauge.get_num_threads())
     paths, roles = draw("inception-fid", folder)
-    ours = pixelgauge.InceptionFeatures(weights=paths[0], batch_size=8)
     state = {name: torch.from_numpy(value) for name, value in roles["backbone"].items()}
     counts = {
         f"{n.removesuffix('.weight')}.num_batches_tracked": torch.tensor(0) for n in state if n.endswith("bn.weight")
     }
     pytorch_fid.inception.load_state_dict_from_url = lambda *_, **__: {**state, **counts}
-    theirs = pytorch_fid.inception.InceptionV3().eval()
-    x = np.random.default_rng(1).integers(0, 256, (8, 256, 256, 3), np.uint8)
-    a = torch.from_numpy(x.transpose(0, 3, 1, 2).astype(np.float32) / 255)
-    last = a.contiguous(memory_format=torch.channels_last)
+    return paths[0], pytorch_fid.inception.InceptionV3().eval()
 
-    def original(images: Any) -> np.ndarray:
-        with torch.inference_mode():
-            return theirs(images)[0].numpy().reshape(8, 2048)
 
-    value, expected = ours(x), original(a)
-    assert np.linalg.norm(value - expected) < 1e-4 * np.linalg.norm(expected)
-    results = alternate(
-        {
-            "pixelgauge": lambda: ours(x),
-            "pytorch-fid": lambda: original(a),
-            "pytorch-fid, channels last": lambda: original(last),
-        },
-        8,
-    )
-    table("Inception features of 256x256 images, 8 at a time", "pixelgauge", results, 2 * 5.71e9)
+def bench_inception(folder: Path) -> None:
+    """The network alone: tensors in, features out, resizing included in both."""
+    import torch
+
+    path, theirs = original_inception(folder)
+    for count in (8, 50):
+        ours = pixelgauge.InceptionFeatures(weights=path)
+        x = np.random.default_rng(1).integers(0, 256, (count, 256, 256, 3), np.uint8)
+        a = torch.from_numpy(x.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+        last = a.contiguous(memory_format=torch.channels_last)
+
+        def original(images: Any, count: int = count) -> np.ndarray:
+            with torch.inference_mode():
+                return theirs(images)[0].numpy().reshape(count, 2048)
+
+        value, expected = ours(x), original(a)
+        assert np.linalg.norm(value - expected) < 1e-4 * np.linalg.norm(expected)
+        results = alternate(
+            {
+                "pixelgauge": lambda x=x, ours=ours: ours(x),
+                "pytorch-fid's network": lambda a=a, original=original: original(a),
+                "pytorch-fid's network, channels last": lambda last=last, original=original: original(last),
+            },
+            count,
+        )
+        table(f"Inception features of 256x256 images in memory, {count} at a time", "pixelgauge", results, 2 * 5.71e9)
+
+
+def bench_program(folder: Path) -> None:
+    """Both programs as they are run: a folder of files to features, with their own batch size and workers."""
+    from PIL import Image
+    from pytorch_fid.fid_score import get_activations
+
+    path, theirs = original_inception(folder)
+    ours = pixelgauge.InceptionFeatures(weights=path)
+    workers = min(pixelgauge.get_num_threads(), 8)  # as its command line chooses
+    for extension, shape in (("png", (256, 256, 3)), ("jpg", (500, 375, 3))):
+        files = []
+        rng = np.random.default_rng(3)
+        for i in range(64):
+            small = Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8))
+            files.append(str(folder / f"{i}.{extension}"))
+            small.resize(shape[1::-1], Image.Resampling.BICUBIC).save(files[-1])
+
+        def original(files: Any = files) -> np.ndarray:
+            with contextlib.redirect_stderr(io.StringIO()):  # its progress bar
+                return get_activations(files, theirs, batch_size=50, dims=2048, device="cpu", num_workers=workers)
+
+        value, expected = ours(files), original()
+        assert np.linalg.norm(value - expected) < 1e-4 * np.linalg.norm(expected)
+        results = alternate(
+            {"pixelgauge": lambda files=files: ours(files), "pytorch-fid": original}, len(files), rounds=3
+        )
+        table(f"Folder of {len(files)} {extension} files {shape[1]}x{shape[0]} to features", "pixelgauge", results)
 
 
 def bench_resize(_: Path) -> None:
@@ -223,28 +264,38 @@ def bench_openvino(folder: Path) -> None:
         print("\nOpenVINO: this onnxruntime does not have it")
         return
     paths, _ = draw("inception-fid", folder)
-    x = np.random.default_rng(1).integers(0, 256, (16, 299, 299, 3), np.uint8)
+    rng = np.random.default_rng(1)
+    # Two sets that differ: blobs of colour, the second with more contrast and noise.
+    blobs = rng.integers(60, 190, (128, 13, 13, 3)).repeat(23, 1).repeat(23, 2)
+    blobs[64:] = np.clip(1.3 * blobs[64:] - 30 + rng.normal(0, 8, blobs[64:].shape), 0, 255)
+    images = blobs.astype(np.uint8)
     names = {
         "float32, CPU": ("cpu", "float32"),
         "float32, OpenVINO": ("openvino", "float32"),
         "bf16, OpenVINO": ("openvino", "bf16"),
     }
     sessions = {
-        name: pixelgauge.InceptionFeatures(weights=paths[0], providers=provider, precision=precision, batch_size=16)  # type: ignore[arg-type]
+        name: pixelgauge.InceptionFeatures(weights=paths[0], providers=provider, precision=precision)  # type: ignore[arg-type]
         for name, (provider, precision) in names.items()
     }
-    expected = sessions["float32, CPU"](x)
+    expected = sessions["float32, CPU"](images)
+    distance = pixelgauge.frechet_distance(expected[:64], expected[64:])
+    print()
     for name, session in sessions.items():
-        error = np.linalg.norm(session(x) - expected) / np.linalg.norm(expected)
-        print(f"{name}: relative error of the features {error:.2e}")
+        value = session(images)
+        error = np.linalg.norm(value - expected) / np.linalg.norm(expected)
+        fid = pixelgauge.frechet_distance(value[:64], value[64:])
+        print(f"{name}: features off by {error:.2e} relative, FID {fid:.6g} by {abs(fid / distance - 1):.1e}")
         assert error < (0.02 if "bf16" in name else 1e-5)
-    results = alternate({name: lambda s=s: s(x) for name, s in sessions.items()}, 16)
-    table("Inception features of 299x299 images, 16 at a time", "float32, CPU", results, 2 * 5.71e9)
+        assert abs(fid / distance - 1) < (0.02 if "bf16" in name else 1e-4)
+    results = alternate({name: lambda s=s: s(images[:64]) for name, s in sessions.items()}, 64, rounds=min(ROUNDS, 5))
+    table("Inception features of 299x299 images, 64 at a time", "float32, CPU", results, 2 * 5.71e9)
 
 
 CASES = {
     "lpips": bench_lpips,
     "inception": bench_inception,
+    "program": bench_program,
     "resize": bench_resize,
     "start": bench_start,
     "openvino": bench_openvino,

@@ -51,7 +51,7 @@ class Graph:
         self.initialisers.append(numpy_helper.from_array(array, name))
         return name
 
-    def weight(self, name: str, shape: Sequence[int], source: dict[str, str]) -> str:
+    def weight(self, name: str, shape: Sequence[int], source: dict[str, str | float]) -> str:
         """External float32 initialiser; `source` says where its values come from."""
         tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)
         tensor.data_location = TensorProto.EXTERNAL
@@ -114,11 +114,16 @@ def conv_relu(g: Graph, x: str, name: str, channels: int, filters: int, kernel: 
 
 
 def lpips(name: str, steps: list[Any]) -> tuple[bytes, Graph]:
-    """Both images as one batch through the backbone; per layer the unit-normalised squared difference, and its head."""
+    """Both images as one batch through the backbone; per layer the unit-normalised squared difference, and its head.
+
+    One batch, because then the same operation rounds both images: equal images are at distance zero in any precision.
+    """
     g = Graph(name)
     g.constant("shift", np.reshape([-0.030, -0.088, -0.188], (1, 3, 1, 1)), np.float32)
     g.constant("scale", np.reshape([0.458, 0.448, 0.450], (1, 3, 1, 1)), np.float32)
-    g.constant("epsilon", 1e-10, np.float32)
+    # The norm is sqrt(inside + sum of squares) + outside. External, so that a session can set them by preset.
+    g.weight("norm_inside", [1], {"role": "constant", "value": 0.0})
+    g.weight("norm_outside", [1], {"role": "constant", "value": 1e-10})
     g.constant("flat_shape", [0, 0, -1], np.int64)
     g.constant("layer_axis", [1], np.int64)
     x = g.node("Concat", ["x", "y"], "pair", axis=0)
@@ -150,11 +155,12 @@ def lpips(name: str, steps: list[Any]) -> tuple[bytes, Graph]:
         head = g.weight(f"lin{i}.weight", [1, width], {"role": "heads", "tensor": f"lin{i}.model.1.weight"})
         ones = f"ones{width}"
         if ones not in names(g):
-            g.weight(ones, [1, width], {"role": "ones"})
+            g.weight(ones, [1, width], {"role": "constant", "value": 1.0})
         # Sums over channels are products with a row of ones: the matrix kernel reads its input once, in order.
         flat = g.node("Reshape", [tap, "flat_shape"], f"flat{i}")
         square = g.node("MatMul", [ones, g.node("Mul", [flat, flat], f"squares{i}")], f"square_norm{i}")
-        norm = g.node("Add", [g.node("Sqrt", [square], f"root{i}"), "epsilon"], f"norm{i}")
+        root = g.node("Sqrt", [g.node("Add", [square, "norm_inside"], f"positive{i}")], f"root{i}")
+        norm = g.node("Add", [root, "norm_outside"], f"norm{i}")
         g.node("Split", [g.node("Div", [flat, norm], f"unit{i}")], [f"unit{i}.x", f"unit{i}.y"], axis=0, num_outputs=2)
         difference = g.node("Sub", [f"unit{i}.x", f"unit{i}.y"], f"difference{i}")
         weighted = g.node("MatMul", [head, g.node("Mul", [difference, difference], f"squared{i}")], f"weighted{i}")

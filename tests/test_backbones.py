@@ -1,14 +1,30 @@
 """Providers and precisions by inspection, sessions, graphs cut to their outputs, decoding, and what importing costs."""
 
+import json
 import subprocess
 import sys
+import time
+from threading import Barrier, Thread
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from pixelgauge import backbones, model_store
-from pixelgauge.backbones import CPU, CUDA, OPENVINO, ProviderError, Session, plan, read_rgb
+from pixelgauge.backbones import (
+    CPU,
+    CUDA,
+    OPENVINO,
+    BoundRuns,
+    ProviderError,
+    Session,
+    batched,
+    in_order,
+    plan,
+    read_rgb,
+    session_providers,
+)
 from pixelgauge.graphs import cut
 
 ALL = [CUDA, OPENVINO, CPU]
@@ -32,25 +48,99 @@ def test_cuda_options():
     assert chosen.providers[0][1]["use_tf32"] == "0"
     assert chosen.environment == {"NVIDIA_TF32_OVERRIDE": "0"}
     assert chosen.providers[0][1]["cudnn_conv_algo_search"] == "EXHAUSTIVE"
+    assert chosen.providers[0][1]["prefer_nhwc"] == "0"
     assert chosen.fixed_batch
     asked = plan("cuda", "tf32", available=ALL, devices=1)
     assert asked.providers[0][1]["use_tf32"] == "1"
+    assert asked.providers[0][1]["prefer_nhwc"] == "1"
     assert asked.environment == {}
 
 
 @pytest.mark.property
+def test_cuda_graphs_where_there_is_one_shape():
+    chosen = plan("cuda", available=ALL, devices=1)
+    assert "enable_cuda_graph" not in session_providers(chosen, False)[0][1]
+    assert session_providers(chosen, True)[0][1]["enable_cuda_graph"] == "1"
+    off = plan([(CUDA, {"enable_cuda_graph": "0"}), CPU], available=ALL, devices=1)
+    assert session_providers(off, True)[0][1]["enable_cuda_graph"] == "0"
+    assert session_providers(off, True)[1] == (CPU, {})
+    assert session_providers(plan("cpu", available=ALL), True) == [(CPU, {})]
+
+
+class Recorded:
+    """Stands in for onnxruntime's session: remembers how it was started."""
+
+    started: ClassVar[list[tuple[object, list[tuple[str, dict[str, str]]]]]] = []
+
+    def __init__(self, graph, options, providers):
+        self.providers = providers
+        self.started.append((options, providers))
+
+    def get_providers(self):
+        return [name for name, _ in self.providers]
+
+
+@pytest.mark.property
+def test_cuda_sessions_by_inspection(squeeze, monkeypatch):
+    ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    monkeypatch.setattr(ort, "InferenceSession", Recorded)
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
+    chosen = plan([(CUDA, {"device_id": "1"}), CPU], available=ALL, devices=2)
+    bound = []
+    monkeypatch.setattr(backbones, "BoundRuns", lambda *arguments: bound.append(arguments[1:]))
+    session = Session(squeeze, chosen, ["distance"], batch_size=4)
+    (_, providers) = Recorded.started[-1]
+    assert [name for name, _ in providers] == [CUDA, CPU]
+    assert providers[0][1] == {
+        "enable_cuda_graph": "1",
+        "use_tf32": "0",
+        "prefer_nhwc": "0",
+        "cudnn_conv_algo_search": "EXHAUSTIVE",
+        "device_id": "1",
+    }
+    assert bound == [(["distance"], "cuda", 1)]
+    assert session.session(session.threads).providers == providers
+    Session(squeeze, chosen, ["distance"])  # images of any size: no graph
+    assert "enable_cuda_graph" not in Recorded.started[-1][1][0][1]
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_bound_buffers_give_what_plain_runs_give(squeeze, batch_size):
+    pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    outputs = ["per_layer", "distance"]
+    started = Session(squeeze, plan("cpu"), outputs, batch_size=batch_size).session(1)
+    bound = BoundRuns(started, outputs, "cpu")
+    rng = np.random.default_rng(0)
+    results = []
+    for height in (20, 20, 24, 20):  # the same buffers again, others, and back
+        inputs = {name: rng.uniform(-1, 1, (2, 3, height, 30)).astype(np.float32) for name in "xy"}
+        results.append((bound.run(inputs), started.run(outputs, inputs)))
+    for values, expected in results:
+        for value, plain in zip(values, expected, strict=True):
+            np.testing.assert_array_equal(value, plain)
+
+
+@pytest.mark.property
 def test_openvino_options():
-    assert '"INFERENCE_PRECISION_HINT": "f32"' in plan("openvino", available=ALL).providers[0][1]["load_config"]
-    assert (
-        '"INFERENCE_PRECISION_HINT": "bf16"' in plan("openvino", "bf16", available=ALL).providers[0][1]["load_config"]
-    )
+    from pixelgauge import get_num_threads
+
+    for precision, hint in (("float32", "f32"), ("bf16", "bf16")):
+        options = plan("openvino", precision, available=ALL).providers[0][1]
+        assert options["device_type"] == "CPU"
+        assert json.loads(options["load_config"]) == {
+            "CPU": {"INFERENCE_PRECISION_HINT": hint, "NUM_STREAMS": str(get_num_threads())}
+        }
     assert plan("openvino", available=ALL).fixed_batch
 
 
 @pytest.mark.property
 def test_explicit_providers_pass_through():
     chosen = plan([(CUDA, {"device_id": "3", "use_tf32": "1"}), "cpu"], available=ALL, devices=4)
-    assert chosen.providers[0] == (CUDA, {"use_tf32": "1", "cudnn_conv_algo_search": "EXHAUSTIVE", "device_id": "3"})
+    assert chosen.providers[0] == (
+        CUDA,
+        {"use_tf32": "1", "prefer_nhwc": "0", "cudnn_conv_algo_search": "EXHAUSTIVE", "device_id": "3"},
+    )
     assert chosen.providers[1] == (CPU, {})
     assert not plan("cpu", available=ALL).fixed_batch
 
@@ -101,13 +191,64 @@ def test_session_options_and_tiny_run(squeeze):
     from pixelgauge import get_num_threads
 
     session = Session(squeeze, plan("cpu"), ["distance"])
-    assert session.options.intra_op_num_threads == get_num_threads()
-    assert session.session.get_providers() == [CPU]
-    assert [output.name for output in session.session.get_outputs()] == ["distance"]
+    started = session.session(get_num_threads())
+    assert session.session(get_num_threads()) is started
+    assert started.get_session_options().intra_op_num_threads == get_num_threads()
+    assert started.get_providers() == [CPU]
+    assert [output.name for output in started.get_outputs()] == ["distance"]
     x = np.zeros((2, 3, 20, 24), np.float32)
     (distance,) = session.run({"x": x, "y": x})
     assert distance.tolist() == [0, 0]
     assert session.fingerprint["precision"] == "float32"
+
+
+@pytest.mark.property
+def test_runs_side_by_side_keep_to_a_thread_each(squeeze, monkeypatch):
+    pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    session = Session(squeeze, plan("cpu"), ["distance"])
+    session.threads = 4
+    together, chosen = Barrier(2, timeout=60), []
+
+    class Started:
+        def __init__(self, threads):
+            self.threads = threads
+
+        def run(self, outputs, inputs):
+            chosen.append(self.threads)
+            if inputs["wait"]:
+                together.wait()  # the first run has begun: the second may
+                together.wait()  # the second is over
+            return [self.threads]
+
+    monkeypatch.setattr(session, "session", Started)
+    first = Thread(target=session.run, args=({"wait": True},))
+    first.start()
+    together.wait()
+    assert session.run({"wait": False}) == [1]
+    together.wait()
+    first.join()
+    assert session.run({"wait": False}) == [4]
+    assert session.run({"wait": False}, threads=2) == [2]
+    assert chosen == [4, 1, 4, 2]
+
+
+@pytest.mark.property
+def test_results_come_in_order_and_errors_where_they_belong():
+    def call(i):
+        time.sleep(0.002 * (i % 3))
+        if i == 7:
+            raise ValueError("seven")
+        return i
+
+    started = []
+    results = in_order(lambda i: started.append(i) or call(i), 100, threads=3, ahead=2)
+    assert [next(results) for _ in range(7)] == list(range(7))
+    with pytest.raises(ValueError, match="seven"):
+        next(results)
+    assert max(started) < 20  # what is not asked for is not computed
+    assert list(in_order(call, 0, 3, 2)) == []
+    rows = (np.full((1, 2), i) for i in range(5))
+    assert [batch[:, 0].tolist() for batch in batched(rows, 2)] == [[0, 1], [2, 3], [4]]
 
 
 @pytest.mark.boundary

@@ -295,6 +295,80 @@ def test_forged_pickles(tmp_path, pickled, match):
 
 @pytest.mark.boundary
 @pytest.mark.parametrize(
+    ("identifier", "match"),
+    [
+        (tuple_(text("storage"), text("FloatStorage"), text("0"), text("cpu"), integer(24)), "unknown type: 'FloatSto"),
+        (tuple_(text("storage"), global_("torch", "QStorage"), text("0"), text("cpu"), integer(24)), "torch.QStorage"),
+        (
+            tuple_(text("storage"), global_("torch", "FloatStorage"), integer(0), text("cpu"), integer(24)),
+            "key is a int",
+        ),
+        (
+            tuple_(
+                text("storage"),
+                global_("torch", "FloatStorage"),
+                text("0"),
+                text("cpu"),
+                integer(24),
+                tuple_(text("v")),
+            ),
+            "view that is not",
+        ),
+    ],
+)
+def test_forged_storages(tmp_path, identifier, match):
+    refuses(
+        zip_file(tmp_path / "a.pth", state_dict(w=tensor(identifier + b"Q", (24,))), {"0": VALUES.tobytes()}), match
+    )
+
+
+@pytest.mark.boundary
+def test_calls_without_a_tuple(tmp_path):
+    pickled = b"\x80\x02" + global_("collections", "OrderedDict") + b"]R."
+    refuses(zip_file(tmp_path / "a.pth", pickled, {}), "calls collections.OrderedDict with a list")
+
+
+@pytest.mark.boundary
+def test_forged_archives(tmp_path):
+    pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24), (24,)))
+    path = tmp_path / "a.pth"
+    refuses(zip_file(path, pickled, {"0": VALUES.tobytes()}, byteorder=b"middle"), "byteorder is b'middle'")
+    refuses(zip_file(path, pickled + bytes(65 << 20), {}), "data.pkl has .* too many for a state dict")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model/data.pkl", pickled)
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("model/data.pkl", pickled)
+    refuses(path, "two entries of one name")
+    data = bytearray(zip_file(path, pickled, {"0": VALUES.tobytes()}).read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1  # the flag of the first entry in the directory
+    path.write_bytes(data)
+    refuses(path, "model/data.pkl' is encrypted")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("w.npy", VALUES.tobytes())
+    refuses(path, "compressed by method 14")
+
+
+@pytest.mark.boundary
+def test_forged_legacy_streams(tmp_path):
+    pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24), (24,)))
+    path = tmp_path / "a.pth"
+    whole = legacy_file(path, pickled, {"0": VALUES}).read_bytes()
+    end = len(whole) - VALUES.nbytes - 8
+    for data, match in (
+        (whole.replace(pickle.dumps(1001, 2), pickle.dumps(1000, 2)), "unknown version"),
+        (whole.replace(b"little_endian", b"middle_endian"), "does not say its byte order"),
+        (whole[:end].replace(pickle.dumps(["0"], 2), pickle.dumps({}, 2)), "no list of storages"),
+        (whole[:end].replace(pickle.dumps(["0"], 2), pickle.dumps(["1"], 2)), "storage '1' belongs to no tensor"),
+        (whole[: end + 5], "truncated before storage '0'"),
+        (whole[:end] + struct.pack("<q", -1) + VALUES.tobytes(), "truncated: storage '0'"),
+    ):
+        assert data != whole
+        path.write_bytes(data)
+        refuses(path, match)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
     ("shape", "strides", "offset"),
     [((25,), None, 0), ((4, 6), (6, 2), 0), ((2,), (2**62,), 0), ((1,), None, 24), ((2**40, 2**40), (0, 0), 0)],
 )
@@ -379,6 +453,14 @@ def test_npz_with_objects(tmp_path):
 )
 def test_forged_safetensors(tmp_path, entry, match):
     refuses(safetensors(tmp_path / "a.safetensors", {"w": entry}, VALUES.tobytes()), match)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(("header", "match"), [(b'["w"]   ', "neither"), (b"{'w': 1} ", "not JSON")])
+def test_forged_safetensors_headers(tmp_path, header, match):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+    refuses(path, match)
 
 
 @pytest.mark.boundary

@@ -1,14 +1,17 @@
 """The model store against a server on loopback that also truncates, stalls, redirects, lies; and its command line."""
 
 import contextlib
+import errno
 import hashlib
 import http.server
+import io
 import json
 import multiprocessing
 import os
 import shutil
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -268,6 +271,36 @@ def test_redirects_elsewhere_are_refused(server, tmp_path, target):
 
 
 @pytest.mark.boundary
+def test_redirects_from_https_to_http_are_refused():
+    request = urllib.request.Request("https://example.org/file.pth")
+    follow = model_store._Redirects().redirect_request
+    with pytest.raises(ModelError, match=r"redirects to http://example\.org/x: refused"):
+        follow(request, io.BytesIO(), 302, "Found", {}, "http://example.org/x")
+    assert follow(request, io.BytesIO(), 302, "Found", {}, "https://example.org/x") is not None
+
+
+@pytest.mark.boundary
+def test_server_that_has_less_than_what_is_here(server, tmp_path):
+    """What another version of the file left is longer than the file now is: 416, and it is fetched from its start."""
+    (tmp_path / "a.part").write_bytes(DATA[:5000])
+    server.behaviour = lambda handler: bool(handler.headers.get("Range")) and (handler.send_error(416) or True)
+    fetch(server, tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == DATA
+    assert server.ranges == ["bytes=5000-", None]
+
+
+@pytest.mark.boundary
+def test_full_disk_is_not_tried_again(server, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "a.part"))
+
+    monkeypatch.setattr(model_store, "_receive", full)
+    with pytest.raises(OSError, match="No space left"):
+        fetch(server, tmp_path / "a")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.boundary
 def test_redirect_loop(server, tmp_path):
     server.behaviour = lambda handler: redirect(handler, f"{server.address}/file.pth")
     with pytest.raises(ModelError, match="302"):
@@ -426,7 +459,7 @@ def test_values_land_where_the_graph_looks(tmp_path):
     for row in found.model.rows:
         stored = np.frombuffer(found.data, "<f4", int(np.prod(row.shape)), row.offset).reshape(row.shape)
         source = {"backbone": backbone, "heads": heads}.get(row.role)
-        expected = np.ones(row.shape) if source is None else source[row.tensor].reshape(row.shape)
+        expected = np.full(row.shape, row.value, "<f4") if source is None else source[row.tensor].reshape(row.shape)
         np.testing.assert_array_equal(stored, expected, err_msg=row.name)
 
 
@@ -488,6 +521,7 @@ def test_wrong_files(tmp_path, cache):
         ([backbone], ValueError, "made of 2 file"),
         ([heads, backbone], CheckpointError, "missing"),
         ([backbone, tmp_path / "absent.pth"], FileNotFoundError, "absent"),
+        ([backbone, heads, heads], ValueError, "made of 2 file"),
     ):
         with pytest.raises(error, match=match):
             model_store.add(MODEL, files)

@@ -1,5 +1,6 @@
 """LPIPS: parity with the original program, a float64 NumPy oracle with random weights, invariance, refused input."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -8,9 +9,11 @@ import numpy as np
 import pytest
 
 import pixelgauge
-from pixelgauge import model_store
+from pixelgauge import model_store, perceptual
+from pixelgauge.backbones import OPENVINO
 from pixelgauge.checkpoints import CheckpointError
 from pixelgauge.perceptual import LPIPS
+from pixelgauge.presets import LPIPS_PRESETS
 
 pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
 
@@ -85,7 +88,7 @@ def upsample(x, height, width):
     return rows[:, c0] * (1 - cw) + rows[:, c1] * cw
 
 
-def lpips_alex_float64(x, y, backbone, heads):
+def lpips_alex_float64(x, y, backbone, heads, inside=0.0, outside=1e-10):
     """The definition, in float64: distance, layers, map."""
     shift, scale = np.array([-0.030, -0.088, -0.188]), np.array([0.458, 0.448, 0.450])
 
@@ -101,7 +104,7 @@ def lpips_alex_float64(x, y, backbone, heads):
             h = max_pool(h) if pooled else h
             weight, bias = (backbone[f"features.{index}.{part}"].astype(np.float64) for part in ("weight", "bias"))
             h = np.maximum(conv(h, weight, bias, stride, padding), 0)
-            yield h / (np.sqrt((h * h).sum(0)) + 1e-10)
+            yield h / (np.sqrt(inside + (h * h).sum(0)) + outside)
 
     maps = [
         ((a - b) ** 2 * (1 if heads is None else heads[f"lin{i}.model.1.weight"][0])).sum(0)
@@ -124,6 +127,26 @@ def test_alex_against_float64(tmp_path, linear):
     assert distance == pytest.approx(expected[0], rel=1e-5)
     np.testing.assert_allclose(layers, expected[1], rtol=2e-5)
     np.testing.assert_allclose(map_, expected[2], rtol=0, atol=1e-4 * expected[2].max())
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("preset", LPIPS_PRESETS)
+def test_presets_against_float64_where_features_vanish(tmp_path, preset):
+    paths = random_weights("alex", tmp_path)
+    backbone, heads = (dict(np.load(path)) for path in paths)
+    for part in ("weight", "bias"):  # the last layer's norms come to about 1e-4, the root of what torchmetrics adds
+        backbone[f"features.10.{part}"] *= np.float32(1e-5)
+    np.savez(paths[0], **backbone)
+    row = LPIPS_PRESETS[preset]
+    x, y = pair((45, 61, 3))
+    metric = LPIPS("alex", weights=paths, preset=preset)
+    expected = {
+        row.name: lpips_alex_float64(x, y, backbone, heads, row.inside, row.outside)[0]
+        for row in LPIPS_PRESETS.values()
+    }
+    assert metric(x, y) == pytest.approx(expected[row.name], rel=1e-5)  # the project's tolerance
+    assert expected["lpips"] > 1.001 * expected["torchmetrics"]
+    assert metric.fingerprint["preset"] == preset
 
 
 # ---- parity -------------------------------------------------------------------------------------------------------
@@ -183,6 +206,35 @@ def test_published_example(official):
     assert official["alex", True](images / "ex_ref.png", images / "ex_p0.png") == distances[0]
 
 
+@pytest.mark.parity
+@pytest.mark.filterwarnings("ignore")  # the program's own
+@pytest.mark.parametrize("net", ["alex", "squeeze"])
+def test_torchmetrics(tmp_path, net):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    with contextlib.suppress(ImportError):
+        import tvshim  # noqa: F401  (lets torchvision import beside a CPU PyTorch, where needed)
+    program = pytest.importorskip("torchmetrics.functional.image.lpips", reason="torchmetrics is not installed")
+    paths = random_weights(net, tmp_path)
+    backbone, heads = (dict(np.load(path)) for path in paths)
+    theirs = program._LPIPS(pretrained=False, net=net, pnet_rand=True)
+    state = theirs.state_dict()
+    for key in state:
+        parts = key.split(".")
+        if parts[0] == "net":  # net.slices.0.3.weight and net.slice1.3.weight are features.3.weight
+            value = backbone[f"features.{key.split('.', 3 if parts[1] == 'slices' else 2)[-1]}"]
+        else:  # lin0.model.1.weight and lins.0.model.1.weight
+            value = heads[f"lin{parts[1]}.model.1.weight" if parts[0] == "lins" else key]
+        state[key] = torch.from_numpy(value)
+    theirs.load_state_dict(state)
+    x, y = pair((64, 77, 3))
+    tensors = [torch.from_numpy(image.transpose(2, 0, 1)[None] / np.float32(255)) for image in (x, y)]
+    with torch.inference_mode():
+        expected = float(theirs(*tensors, normalize=True))
+    metric = LPIPS(net, weights=paths, preset="torchmetrics")
+    assert metric(x, y) == pytest.approx(expected, rel=1e-5)  # the project's tolerance
+    assert metric(x / 255, y / 255, data_range=1.0) == pytest.approx(expected, rel=1e-5)
+
+
 # ---- properties ---------------------------------------------------------------------------------------------------
 
 
@@ -192,6 +244,25 @@ def test_identity_symmetry_and_sum_of_layers(alex):
     assert alex(x, x) == 0
     assert alex(x, y) == alex(y, x)
     assert 0 < alex(x, y) < 10
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_openvino(tmp_path, precision):
+    ort = pytest.importorskip("onnxruntime")
+    if OPENVINO not in ort.get_available_providers():
+        pytest.skip("this onnxruntime has no OpenVINO: the openvino extra is not installed")
+    paths = random_weights("alex", tmp_path)
+    metric = LPIPS("alex", weights=paths, providers="openvino", precision=precision)
+    x, y = pair((6, 64, 64, 3))
+    distances = metric(x, y)
+    # bf16 keeps eight bits of each feature; 0.9 % was measured with the official weights
+    np.testing.assert_allclose(
+        distances, LPIPS("alex", weights=paths)(x, y), rtol=2e-2 if precision == "bf16" else 1e-5
+    )
+    assert metric(x, x).tolist() == [0] * 6  # in any precision
+    assert metric(y, x).tolist() == distances.tolist()
+    assert [metric(a, b) for a, b in zip(x, y, strict=True)] == distances.tolist()
 
 
 @pytest.mark.property
@@ -238,6 +309,32 @@ def test_not_a_bit_depends_on_threads_or_batch(tmp_path):
 
 
 @pytest.mark.property
+def test_large_pairs_take_turns(alex, monkeypatch):
+    x, y = pair((4, 40, 36, 3))
+    before = pixelgauge.get_num_threads()
+    try:
+        pixelgauge.set_num_threads(2)
+        expected = alex(x, y).tolist()
+        running, most = [], []
+        run = alex._session.run
+
+        def watched(inputs, threads):
+            running.append(threads)
+            most.append(len(running))
+            result = run(inputs, threads)
+            running.remove(threads)
+            return result
+
+        monkeypatch.setattr(perceptual, "_STREAM_PIXELS", 2 * 40 * 36 - 1)
+        monkeypatch.setattr(alex._session, "run", watched)
+        monkeypatch.setattr(alex._session, "threads", 2)
+        assert alex(x, y).tolist() == expected
+        assert most == [1] * 4  # one at a time, on all threads
+    finally:
+        pixelgauge.set_num_threads(before)
+
+
+@pytest.mark.property
 def test_shapes_of_results(alex):
     x, y = pair((2, 40, 36, 3))
     distance, map_ = alex(x, y, spatial=True)
@@ -269,6 +366,9 @@ def test_files(alex, tmp_path):
     names = [[tmp_path / f"{side}{i}.png" for i in range(2)] for side in "xy"]
     distances, maps = alex(*names, spatial=True)
     assert distances.tolist() == [alex(x, y) for x, y in pairs]
+    assert alex(*[side * 4 for side in names]).tolist() == distances.tolist() * 4  # side by side
+    with pytest.raises(ValueError, match=r"x1\.png is 41x50 and .*y0\.png is 36x40"):
+        alex(names[0] * 4, [*names[1] * 3, tmp_path / "y0.png", tmp_path / "y0.png"])
     assert [m.shape for m in maps] == [(40, 36), (50, 41)]
     Image.fromarray(pairs[0][0]).convert("L").save(tmp_path / "gray.png")
     assert alex(tmp_path / "gray.png", tmp_path / "y0.png") > 0
@@ -366,6 +466,8 @@ def test_wrong_constructor_arguments(tmp_path):
     backbone, heads = random_weights("alex", tmp_path)
     with pytest.raises(ValueError, match="backbone='vgg16' is not known"):
         LPIPS("vgg16")
+    with pytest.raises(ValueError, match=r"preset='lpips-0\.2' is not known: use one of 'lpips', 'torchmetrics'"):
+        LPIPS("alex", preset="lpips-0.2")
     with pytest.raises(ValueError, match="takes a pair"):
         LPIPS("alex", weights=backbone)
     with pytest.raises(ValueError, match="precision='half'"):

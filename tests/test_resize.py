@@ -93,10 +93,12 @@ def test_pillow_in_float32(rule, filter_):
 @pytest.mark.oracle
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 2), (4, 5), (17, 301)])
 def test_other_output_sizes(height, width):
-    image = images_of((2, 13, 21, 3))
-    for rule in RULES:
-        expected = np.einsum("yr,nrwc,xw->ncyx", matrix(rule, 13, height), image.astype(float), matrix(rule, 21, width))
-        np.testing.assert_allclose(resized(image, rule, height, width), expected, rtol=0, atol=LEVEL)
+    for wide in (21, 299, 700):  # denser than the output, as dense, and up to far beyond it
+        image = images_of((2, 13, wide, 3))
+        for rule in RULES:
+            across = matrix(rule, wide, width)
+            expected = np.einsum("yr,nrwc,xw->ncyx", matrix(rule, 13, height), image.astype(float), across)
+            np.testing.assert_allclose(resized(image, rule, height, width), expected, rtol=0, atol=LEVEL)
 
 
 @pytest.mark.property

@@ -26,18 +26,23 @@ struct Taps {
     std::vector<float> weights;
 };
 
+// The contributions to one output; its vector is used again for the next.
 struct Span {
-    int64_t first;
+    int64_t first = 0;
     std::vector<double> weights;
 };
 
 // Two neighbours by distance. Positions before the first pixel are moved onto it, beyond the last repeated.
-Span linear_span(double at, int64_t in) {
+void linear_span(double at, int64_t in, Span& span) {
     at = std::max(at, 0.0);
     const int64_t low = std::min(static_cast<int64_t>(at), in - 1), high = std::min(low + 1, in - 1);
     const double fraction = std::min(at - static_cast<double>(low), 1.0);
-    if (high == low) return {low, {1.0}};
-    return {low, {1 - fraction, fraction}};
+    span.first = low;
+    if (high == low) {
+        span.weights.assign(1, 1.0);
+        return;
+    }
+    span.weights.assign({1 - fraction, fraction});
 }
 
 double triangle(double x) { return std::max(0.0, 1 - std::fabs(x)); }
@@ -50,59 +55,85 @@ double cubic(double x) {  // Keys 1981 with a = -1/2, as Pillow
 
 // Pillow's rule, which PyTorch's antialias=True follows: the filter is stretched when shrinking, cut at the edges and
 // normalised.
-Span filter_span(int64_t i, int64_t in, int64_t out, double (*filter)(double), double support) {
+void filter_span(int64_t i, int64_t in, int64_t out, double (*filter)(double), double support, Span& span) {
     const double scale = static_cast<double>(in) / static_cast<double>(out), stretch = std::max(scale, 1.0);
     const double centre = (static_cast<double>(i) + 0.5) * scale, reach = support * stretch;
     const int64_t low = std::max<int64_t>(static_cast<int64_t>(centre - reach + 0.5), 0);
     const int64_t high = std::min(static_cast<int64_t>(centre + reach + 0.5), in);
-    Span span{low, {}};
+    span.first = low;
+    span.weights.clear();
     double sum = 0;
     for (int64_t k = low; k < high; ++k) {
         span.weights.push_back(filter((static_cast<double>(k) - centre + 0.5) / stretch));
         sum += span.weights.back();
     }
     for (double& w : span.weights) w /= sum;
-    return span;
 }
 
 Taps contributions(pg_resize_rule rule, int64_t in, int64_t out) {
-    std::vector<Span> spans;
-    size_t longest = 1;
     const double scale = static_cast<double>(in) / static_cast<double>(out);
+    std::vector<int64_t> firsts;
+    std::vector<size_t> ends, shifts(static_cast<size_t>(out));
+    std::vector<double> weights;
+    size_t longest = 1;
+    Span span;
     for (int64_t i = 0; i < out; ++i) {
         const double at = static_cast<double>(i);
-        Span span{0, {1.0}};
         switch (rule) {
             case PG_RESIZE_HALF_PIXEL:
-                span = linear_span((at + 0.5) * scale - 0.5, in);
+                linear_span((at + 0.5) * scale - 0.5, in, span);
                 break;
             case PG_RESIZE_TENSORFLOW1:
-                span = linear_span(at * scale, in);
+                linear_span(at * scale, in, span);
                 break;
             case PG_RESIZE_ANTIALIAS:
-                span = filter_span(i, in, out, triangle, 1);
+                filter_span(i, in, out, triangle, 1, span);
                 break;
             case PG_RESIZE_BICUBIC:
-                span = filter_span(i, in, out, cubic, 2);
+                filter_span(i, in, out, cubic, 2, span);
                 break;
         }
-        std::vector<double>& w = span.weights;
-        while (w.size() > 1 && w.back() == 0) w.pop_back();
-        while (w.size() > 1 && w.front() == 0) w.erase(w.begin()), ++span.first;
-        longest = std::max(longest, w.size());
-        spans.push_back(std::move(span));
+        auto begin = span.weights.begin(), end = span.weights.end();
+        while (end - begin > 1 && *(end - 1) == 0) --end;
+        while (end - begin > 1 && *begin == 0) ++begin, ++span.first;
+        firsts.push_back(span.first);
+        weights.insert(weights.end(), begin, end);
+        ends.push_back(weights.size());
+    }
+    // Without zeros at its ends a span may begin after the next one does: the kernels want the first inputs in order.
+    for (size_t i = firsts.size(); i-- > 0;) {
+        const int64_t before = firsts[i];
+        if (i + 1 < firsts.size()) firsts[i] = std::min(before, firsts[i + 1]);
+        shifts[i] = static_cast<size_t>(before - firsts[i]);
+        longest = std::max(longest, shifts[i] + ends[i] - (i ? ends[i - 1] : 0));
     }
     Taps taps;
     taps.taps = static_cast<int32_t>(longest);
     taps.weights.assign(static_cast<size_t>(out) * longest, 0.0F);
-    for (size_t i = 0; i < spans.size(); ++i) {
+    size_t begin = 0;
+    for (size_t i = 0; i < firsts.size(); ++i) {
         // Short spans are padded with zeros, and moved left where that would leave the image.
-        const int64_t first = std::min(spans[i].first, in - taps.taps);
+        const int64_t first = std::min(firsts[i], in - taps.taps);
         taps.first.push_back(static_cast<int32_t>(first));
-        for (size_t t = 0; t < spans[i].weights.size(); ++t)
-            taps.weights[i * longest + static_cast<size_t>(spans[i].first - first) + t] = static_cast<float>(spans[i].weights[t]);
+        for (size_t t = static_cast<size_t>(firsts[i] - first) + shifts[i]; begin < ends[i]; ++begin, ++t)
+            taps.weights[i * longest + t] = static_cast<float>(weights[begin]);
     }
     return taps;
+}
+
+// The weights tap by tap if every register of outputs reads inputs that one permutation reaches; otherwise nothing.
+std::vector<float> weights_by_tap(const Taps& columns, const Kernels& table) {
+    const int64_t n = static_cast<int64_t>(columns.first.size()), lanes = table.resize_lanes;
+    if (n < lanes) return {};
+    for (int64_t x = 0; x < n; x += lanes) {
+        const auto first = columns.first.begin() + std::min(x, n - lanes);
+        if (first[lanes - 1] - first[0] >= table.resize_reach) return {};
+    }
+    std::vector<float> weights(columns.weights.size());
+    for (int64_t x = 0; x < n; ++x)
+        for (int64_t t = 0; t < columns.taps; ++t)
+            weights[static_cast<size_t>(t * n + x)] = columns.weights[static_cast<size_t>(x * columns.taps + t)];
+    return weights;
 }
 
 }  // namespace
@@ -124,6 +155,7 @@ extern "C" pg_status pg_resize(const pg_images* images, pg_resize_rule rule, int
         require(out != nullptr || images->count == 0, "out is NULL");
         const Kernels& table = kernels();
         const Taps rows = contributions(rule, images->height, height), columns = contributions(rule, images->width, width);
+        const std::vector<float> tap_weights = weights_by_tap(columns, table);
         const int64_t bands = (height + kBand - 1) / kBand, n = images->width * 3;
         const int64_t row_bytes = n * element_bytes(images->dtype);
         parallel_for(images->count * bands, [&](int64_t task) {
@@ -147,9 +179,13 @@ extern "C" pg_status pg_resize(const pg_images* images, pg_resize_rule rule, int
                 input[static_cast<size_t>(r - input_top)] = row;
             }
             constexpr int64_t kRows = ResizeRows::kRows;
-            const int64_t stride = n + 4;
-            std::vector<float> sums(static_cast<size_t>(kRows * stride)), quads(static_cast<size_t>(kRows * 4 * width));
+            const int64_t stride = n + ResizeRows::kSlack, plane_stride = images->width + ResizeRows::kSlack;
+            std::vector<float> sums(static_cast<size_t>(kRows * stride));
+            std::vector<float> quads(static_cast<size_t>(tap_weights.empty() ? kRows * 4 * width : 3 * plane_stride));
             ResizeRows job{};
+            job.tap_weights = tap_weights.empty() ? nullptr : tap_weights.data();
+            job.inputs = images->width;
+            job.plane_stride = plane_stride;
             job.first = columns.first.data();
             job.weights = columns.weights.data();
             job.taps = columns.taps;

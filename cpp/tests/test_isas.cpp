@@ -72,6 +72,26 @@ void compare(pg_dtype dtype) {
             }
 }
 
+// Widths around every register and around the densities where the kernel changes its way along a row.
+void compare_resizing() {
+    for (int64_t in = 1; in < 90; in += in < 40 ? 1 : 7)
+        for (const int64_t out : {1, 3, 8, 15, 16, 17, 33, 40})
+            for (int rule = PG_RESIZE_HALF_PIXEL; rule <= PG_RESIZE_BICUBIC; ++rule) {
+                const Pair<uint8_t> p(PG_UINT8, 1, 1 + in % 5, in, 3, static_cast<unsigned>(in * 100 + out));
+                const int64_t height = 1 + out % 7;
+                std::vector<float> expected(static_cast<size_t>(3 * height * out)), value(expected.size());
+                for (const char* isa : kIsas) {
+                    if (!pg_has_isa(isa)) continue;
+                    CHECK(pg_set_isa(isa) == PG_OK);
+                    float* const to = std::strcmp(isa, "baseline") == 0 ? expected.data() : value.data();
+                    CHECK(pg_resize(&p.a, static_cast<pg_resize_rule>(rule), height, out, 1, 0, -1e9, 1e9, to) == PG_OK);
+                    // A few roundings of sums below 512: 512 * 2^-24 each.
+                    if (to == value.data())
+                        for (size_t i = 0; i < value.size(); ++i) CHECK(std::fabs(value[i] - expected[i]) < 5e-4F);
+                }
+            }
+}
+
 void unknown_isas_are_refused() {
     CHECK(pg_set_isa("sse9") == PG_UNSUPPORTED);
     CHECK(std::string(pg_last_error()).find("'sse9' is not an instruction set") != std::string::npos);
@@ -87,6 +107,7 @@ int main() {
     compare<uint16_t>(PG_UINT16);
     compare<float>(PG_FLOAT32);
     compare<double>(PG_FLOAT64);
+    compare_resizing();
     unknown_isas_are_refused();
     return failures != 0;
 }

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import math
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from threading import Lock
 from types import MappingProxyType, ModuleType
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, TypeVar, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -173,18 +176,90 @@ def _named(item: str | tuple[str, Mapping[str, Any]]) -> tuple[str, Mapping[str,
 
 
 def _cuda_options(precision: Precision) -> dict[str, str]:
-    # The exhaustive search runs once, since the batch is padded to one shape.
-    return {"use_tf32": "1" if precision == "tf32" else "0", "cudnn_conv_algo_search": "EXHAUSTIVE"}
+    tensor_cores = "1" if precision == "tf32" else "0"
+    return {
+        "use_tf32": tensor_cores,
+        # Tensor cores want channels last; the float32 kernels do not, and would pay for transposing.
+        "prefer_nhwc": tensor_cores,
+        # The search runs once, since the batch is padded to one shape.
+        "cudnn_conv_algo_search": "EXHAUSTIVE",
+    }
 
 
 def _openvino_options(precision: Precision) -> dict[str, str]:
     # On a CPU with AMX OpenVINO computes in bf16 unless told otherwise.
-    hint = "bf16" if precision == "bf16" else "f32"
-    return {"device_type": "CPU", "load_config": f'{{"CPU": {{"INFERENCE_PRECISION_HINT": "{hint}"}}}}'}
+    # A stream a thread: runs side by side do not wait for one another within a layer.
+    hint = {
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+        "NUM_STREAMS": str(_core.get_num_threads()),
+    }
+    return {"device_type": "CPU", "load_config": json.dumps({"CPU": hint})}
+
+
+def session_providers(plan: Plan, one_shape: bool) -> list[tuple[str, dict[str, Any]]]:
+    """List a plan's providers for onnxruntime; with CUDA, runs of `one_shape` are recorded as a CUDA graph."""
+    graph = {"enable_cuda_graph": "1"} if one_shape else {}
+    return [(name, {**(graph if name == CUDA else {}), **given}) for name, given in plan.providers]
+
+
+class BoundRuns:
+    """Runs of a session with inputs and outputs in buffers on its device, made once for each shape of inputs in a row.
+
+    A CUDA graph reads and writes where it did when it was recorded; without one this spares allocating and the
+    synchronisation of every output by itself.
+
+    Parameters
+    ----------
+    session : onnxruntime.InferenceSession
+    outputs : sequence of str
+    device : str
+        ``"cuda"``, or ``"cpu"``, where it is of no use but works alike.
+    device_id : int, default 0
+    """
+
+    def __init__(self, session: Any, outputs: Sequence[str], device: str, device_id: int = 0) -> None:
+        self._session = session
+        self._outputs = list(outputs)
+        self._device = device, device_id
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self._buffers: dict[str, Any] = {}
+        self._binding: Any = None
+        self._one_at_a_time = Lock()
+
+    def run(self, inputs: Mapping[str, Float32Array]) -> list[Float32Array]:
+        """Compute the outputs, in the order they were named."""
+        with self._one_at_a_time:
+            shapes = {name: value.shape for name, value in inputs.items()}
+            if shapes != self._shapes:
+                self._bind(shapes)
+                self._shapes = shapes
+            for name, value in inputs.items():
+                self._buffers[name].update_inplace(value)
+            self._session.run_with_iobinding(self._binding)
+            # On the CPU these would be the buffers themselves, which the next run overwrites.
+            return [value.copy() for value in self._binding.copy_outputs_to_cpu()]
+
+    def _bind(self, inputs: Mapping[str, tuple[int, ...]]) -> None:
+        allocate = onnxruntime().OrtValue.ortvalue_from_shape_and_type
+        self._binding = self._session.io_binding()
+        self._buffers = {name: allocate(shape, np.float32, *self._device) for name, shape in inputs.items()}
+        for name, buffer in self._buffers.items():
+            self._binding.bind_ortvalue_input(name, buffer)
+        outputs = {output.name: output.shape for output in self._session.get_outputs()}
+        for name in self._outputs:
+            if all(isinstance(length, int) for length in outputs[name]):
+                self._buffers[name] = allocate(outputs[name], np.float32, *self._device)
+                self._binding.bind_ortvalue_output(name, self._buffers[name])
+            else:  # its shape shows only when it is computed
+                self._binding.bind_output(name, *self._device)
 
 
 class Session:
     """A model loaded into onnxruntime: the package's graph with the weights of the cache as external initialisers.
+
+    On the CPU it is loaded when it is first run, once for each number of threads in use: a run that has the machine to
+    itself is split over all threads, runs side by side keep to one thread each and are spared the waiting at the end of
+    every layer. No bit depends on it.
 
     Parameters
     ----------
@@ -210,12 +285,7 @@ class Session:
         ort = onnxruntime()
         for name, value in plan.environment.items():
             os.environ.setdefault(name, value)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = _core.get_num_threads()
-        options.log_severity_level = 3
-        if batch_size is not None:
-            options.add_free_dimension_override_by_name("N", batch_size)
-        graph, initialisers = cut(weights.model.graph_bytes(), outputs)
+        self._graph, initialisers = cut(weights.model.graph_bytes(), outputs)
         values = {
             row.name: weights.data[row.offset : row.offset + row.bytes].view("<f4").reshape(row.shape)
             for row in weights.model.rows
@@ -223,22 +293,62 @@ class Session:
         }
         values.update(replace or {})
         # onnxruntime may go on reading what it has no need to rearrange, so the values live as long as the session.
-        self._held = [ort.OrtValue.ortvalue_from_numpy(value) for value in values.values()]
-        options.add_external_initializers(list(values), self._held)
-        self.options = options
+        self._values = {name: ort.OrtValue.ortvalue_from_numpy(value) for name, value in values.items()}
+        self._batch_size = batch_size
         self.plan = plan
         self.weights = weights
         self.outputs = list(outputs)
-        self.session = ort.InferenceSession(
-            graph, options, providers=[(name, dict(given)) for name, given in plan.providers]
-        )
-        running = self.session.get_providers()
-        if plan.provider not in running:
-            raise ProviderError(f"{plan.provider} did not start; onnxruntime offers {', '.join(running)} instead")
+        self.threads = _core.get_num_threads()
+        self._loaded: dict[int, Any] = {}
+        self._loading = Lock()
+        self._running = 0
+        self._bound: BoundRuns | None = None
+        if plan.provider != CPU:  # whether it starts is known only by starting it
+            session = self.session(self.threads)
+            if plan.provider == CUDA:
+                device_id = int(plan.providers[0][1].get("device_id", 0))
+                self._bound = BoundRuns(session, self.outputs, "cuda", device_id)
 
-    def run(self, inputs: Mapping[str, Float32Array]) -> list[Float32Array]:
-        """Compute the session's outputs for a batch, in the order they were named."""
-        return self.session.run(self.outputs, dict(inputs))  # type: ignore[no-any-return]
+    def session(self, threads: int) -> Any:
+        """Load, or have loaded, the ``onnxruntime.InferenceSession`` that splits a run over so many threads."""
+        with self._loading:
+            if threads not in self._loaded:
+                self._loaded[threads] = self._load(threads)
+            return self._loaded[threads]
+
+    def _load(self, threads: int) -> Any:
+        ort = onnxruntime()
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        if self._batch_size is not None:
+            options.add_free_dimension_override_by_name("N", self._batch_size)
+        options.add_external_initializers(list(self._values), list(self._values.values()))
+        session = ort.InferenceSession(
+            self._graph, options, providers=session_providers(self.plan, self._batch_size is not None)
+        )
+        running = session.get_providers()
+        if self.plan.provider not in running:
+            raise ProviderError(f"{self.plan.provider} did not start; onnxruntime offers {', '.join(running)} instead")
+        return session
+
+    def run(self, inputs: Mapping[str, Float32Array], threads: int | None = None) -> list[Float32Array]:
+        """Compute the session's outputs for a batch, in the order they were named.
+
+        On the CPU `threads` is how many to split the run over; by default all, or one while other runs are under way.
+        """
+        if self._bound is not None:
+            return self._bound.run(inputs)
+        with self._loading:
+            alone = self._running == 0
+            self._running += 1
+        try:
+            if self.plan.provider != CPU or (threads is None and alone):
+                threads = self.threads
+            return self.session(threads or 1).run(self.outputs, dict(inputs))  # type: ignore[no-any-return]
+        finally:
+            with self._loading:
+                self._running -= 1
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -252,6 +362,30 @@ class Session:
             "precision": self.plan.precision,
             "onnxruntime": onnxruntime().__version__,
         }
+
+
+_Result = TypeVar("_Result")
+
+
+def in_order(call: Callable[[int], _Result], count: int, threads: int, ahead: int) -> Iterator[_Result]:
+    """Results of call(0) ... call(count - 1), in order, from so many threads that run at most `ahead` calls ahead."""
+    with ThreadPoolExecutor(threads, "pixelgauge-network") as pool:
+        try:
+            waiting: deque[Future[_Result]] = deque()
+            for i in range(count):
+                waiting.append(pool.submit(call, i))
+                if len(waiting) > ahead + threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def batched(arrays: Iterator[Float32Array], count: int) -> Iterator[Float32Array]:
+    """Join `count` arrays at a time along their first axis; the last may be fewer."""
+    while some := list(islice(arrays, count)):
+        yield np.concatenate(some)
 
 
 # ---- images for the networks --------------------------------------------------------------------------------------
@@ -347,6 +481,8 @@ def checked_range(images: Mapping[str, Array], data_range: DataRange) -> tuple[f
 # ---- Inception ----------------------------------------------------------------------------------------------------
 
 INCEPTION_SIZE = 299
+_STREAM_BATCH = 8
+"""Images a run of OpenVINO: more gain nothing, and fewer of the last are padding."""
 INCEPTION_OUTPUTS: Mapping[str, int] = MappingProxyType(
     {"64": 64, "192": 192, "768": 768, "2048": 2048, "spatial": 2023, "logits": 1008, "logits_unbiased": 1008}
 )
@@ -418,7 +554,8 @@ class InceptionFeatures:
         model = installed("inception-fid") if weights is None else from_files("inception-fid", [weights])
         self.output = output
         self.batch_size = int(batch_size)
-        fixed = self.batch_size if chosen.fixed_batch else None
+        self._run_size = min(self.batch_size, _STREAM_BATCH) if chosen.provider == OPENVINO else self.batch_size
+        fixed = self._run_size if chosen.fixed_batch else None
         self._session = Session(model, chosen, [output], batch_size=fixed)
 
     @property
@@ -469,20 +606,17 @@ class InceptionFeatures:
             if data_range is not None:
                 raise ValueError(f"data_range={data_range!r} is for arrays: files are decoded to 8 bits")
             paths: Sequence[Any] = [images] if isinstance(images, str | Path) else cast(Sequence[Any], images)
-            inputs = self._from_files(paths)
-        else:
-            if isinstance(images, list | tuple) and not images:
-                raise ValueError("images is empty: name at least one file")
-            pixels, _ = canonical_images(images, "images", channel_axis)
-            if pixels.shape[3] != 3:
-                raise ValueError(
-                    f"images has {pixels.shape[3]} channel(s): Inception takes colour images; repeat a gray channel "
-                    "three times, drop alpha"
-                )
-            low, high = checked_range({"images": pixels}, data_range)
-            step = self.batch_size
-            inputs = (self.resized(pixels[i : i + step], low, high) for i in range(0, len(pixels), step))
-        return map(self._features, inputs)
+            return self._each(len(paths), lambda i: self.resized(read_rgb(paths[i])[np.newaxis]))
+        if isinstance(images, list | tuple) and not images:
+            raise ValueError("images is empty: name at least one file")
+        pixels, _ = canonical_images(images, "images", channel_axis)
+        if pixels.shape[3] != 3:
+            raise ValueError(
+                f"images has {pixels.shape[3]} channel(s): Inception takes colour images; repeat a gray channel three "
+                "times, drop alpha"
+            )
+        low, high = checked_range({"images": pixels}, data_range)
+        return self._each(len(pixels), lambda i: self.resized(pixels[i : i + 1], low, high))
 
     def resized(self, pixels: Array, low: float = 0.0, high: float = 255.0) -> Float32Array:
         """Turn (N, H, W, 3) pixels in low..high into the network's input, (N, 3, 299, 299), by the preset."""
@@ -493,26 +627,23 @@ class InceptionFeatures:
         rule = getattr(_core.ResizeRule, row.resize)
         return _core.resize(pixels, rule, INCEPTION_SIZE, INCEPTION_SIZE, scale, offset, *bounds)
 
-    def _from_files(self, paths: Sequence[str | Path]) -> Iterator[Float32Array]:
-        """Batches decoded and resized by as many threads as the kernels may use, one batch ahead of the network."""
+    def _each(self, count: int, one: Callable[[int], Float32Array]) -> Iterator[Float32Array]:
+        """Features of images that `one` decodes and resizes, a batch at a time."""
+        session, size, provider = self._session, self._run_size, self._session.plan.provider
+        if provider == CPU and count >= 2 * session.threads:
+            # Each thread takes an image from its file to its feature.
+            features = in_order(lambda i: session.run({"images": one(i)}, threads=1)[0], count, session.threads, size)
+            return batched(features, size)
+        if provider == OPENVINO:  # each thread a batch, on a stream of its own
 
-        def one(path: str | Path) -> Float32Array:
-            return self.resized(read_rgb(path)[np.newaxis])
+            def some(batch: int) -> Float32Array:
+                return self._features(np.concatenate([one(i) for i in range(count)[batch * size :][:size]]))
 
-        ahead = 2 * self.batch_size
-        with ThreadPoolExecutor(_core.get_num_threads()) as pool:
-            try:
-                waiting = deque(pool.submit(one, path) for path in paths[:ahead])
-                for i in range(0, len(paths), self.batch_size):
-                    count = min(self.batch_size, len(paths) - i)
-                    batch = np.concatenate([waiting.popleft().result() for _ in range(count)])
-                    waiting.extend(pool.submit(one, path) for path in paths[i + ahead : i + ahead + self.batch_size])
-                    yield batch
-            finally:
-                pool.shutdown(cancel_futures=True)
+            return batched(in_order(some, -(-count // size), session.threads, session.threads), self.batch_size // size)
+        return map(self._features, batched(in_order(one, count, session.threads, size), size))
 
     def _features(self, batch: Float32Array) -> Float32Array:
         count = len(batch)
-        if self._session.plan.fixed_batch and count < self.batch_size:
-            batch = np.concatenate([batch, np.zeros((self.batch_size - count, *batch.shape[1:]), np.float32)])
+        if self._session.plan.fixed_batch and count < self._run_size:
+            batch = np.concatenate([batch, np.zeros((self._run_size - count, *batch.shape[1:]), np.float32)])
         return self._session.run({"images": batch})[0][:count]

@@ -244,11 +244,9 @@ def _read_safetensors(file: BinaryIO, size: int) -> dict[str, Tensor]:
     if length > min(size - 8, _MOST_PICKLE_BYTES):
         raise CheckpointError(f"truncated: the header claims {length} bytes, the file has {size}")
     try:
-        header = json.loads(file.read(length))
+        header = json.loads(file.read(length))  # an object, since it begins with a brace
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"the safetensors header is not JSON: {error}") from error
-    if not isinstance(header, dict):
-        raise CheckpointError("the safetensors header is not an object")
     data = file.read()
     tensors: dict[str, Tensor] = {}
     for name, entry in header.items():

@@ -74,6 +74,8 @@ class Row:
     tensor: str | None = None
     fold: str | None = None
     """Prefix of a convolution whose BatchNorm is folded into it."""
+    value: float | None = None
+    """Of a constant, which comes from no file."""
 
     @property
     def bytes(self) -> int:
@@ -170,15 +172,16 @@ def convert(model: Model, checkpoints: Mapping[str, Mapping[str, Tensor]]) -> np
         return wide
 
     for row in model.rows:
-        if row.role == "ones" or row.role not in checkpoints:
-            value: npt.NDArray[np.float64] = np.ones(row.shape)
+        if row.value is not None or row.role not in checkpoints:
+            value: npt.NDArray[np.float64] = np.full(row.shape, 1.0 if row.value is None else row.value)
         elif row.fold is not None:
             value = _folded(row, model.batch_norm_eps, take)
             used.add((row.role, f"{row.fold}.bn.num_batches_tracked"))
         else:
             assert row.tensor is not None
             value = take(row.role, row.tensor, row.shape)
-        narrow = value.astype(np.float32)
+        with np.errstate(over="ignore"):  # refused by name below
+            narrow = value.astype(np.float32)
         if not np.isfinite(narrow).all():
             raise CheckpointError(f"initialiser {row.name!r} overflows float32")
         data[row.offset : row.offset + row.bytes].view("<f4")[:] = narrow.ravel()

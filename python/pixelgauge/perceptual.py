@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from pixelgauge.backbones import (
+    CPU,
+    OPENVINO,
     Float32Array,
     Paths,
     Precision,
@@ -16,6 +20,7 @@ from pixelgauge.backbones import (
     Session,
     are_paths,
     checked_range,
+    in_order,
     network_input,
     plan,
     read_rgb,
@@ -23,11 +28,24 @@ from pixelgauge.backbones import (
 from pixelgauge.full_reference import DataRange
 from pixelgauge.images import Array, canonical_pair
 from pixelgauge.model_store import from_files, installed
+from pixelgauge.presets import LPIPS_PRESETS, LPIPSPreset, preset_row
 
 BACKBONES = ("alex", "vgg", "squeeze")
 
 _BATCH_PIXELS = 1 << 19
 """Pixels of one side of a batch: enough work for the cores, while VGG's feature maps stay near a gigabyte."""
+_STREAM_PIXELS = 1 << 21
+"""Pixels of one side of all pairs that threads may have in hand at once; larger ones take turns."""
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Pairs to be scored: how many reads, and how to make one of them, (N, H, W, 3) each side."""
+
+    count: int
+    read: Callable[[int], tuple[Array, Array]]
+    low: float
+    high: float
 
 
 class LPIPS:
@@ -47,6 +65,9 @@ class LPIPS:
         CPU.
     precision : {"float32", "tf32", "bf16"}, default "float32"
         ``"tf32"`` needs CUDA, ``"bf16"`` OpenVINO. Part of :attr:`fingerprint`.
+    preset : {"lpips", "torchmetrics"}, default "lpips"
+        Whose normalisation of features to follow; see ``presets.LPIPS_PRESETS``. They part where a pixel's features
+        vanish, which those of the official weights hardly do.
 
     Raises
     ------
@@ -80,7 +101,9 @@ class LPIPS:
         weights: Paths | None = None,
         providers: Providers = None,
         precision: Precision = "float32",
+        preset: str = "lpips",
     ) -> None:
+        self.preset: LPIPSPreset = preset_row(LPIPS_PRESETS, preset)
         if backbone not in BACKBONES:
             raise ValueError(f"backbone={backbone!r} is not known: use one of {', '.join(map(repr, BACKBONES))}")
         name = f"lpips-{backbone}"
@@ -96,21 +119,27 @@ class LPIPS:
                 )
             model = from_files(name, files)
         heads = [row for row in model.model.rows if row.role == "heads"]
-        ones: dict[str, Float32Array] = {row.name: np.ones(row.shape, np.float32) for row in heads}
+        replace = {
+            "norm_inside": np.full(1, self.preset.inside, np.float32),
+            "norm_outside": np.full(1, self.preset.outside, np.float32),
+        }
+        if not linear:
+            replace.update({row.name: np.ones(row.shape, np.float32) for row in heads})
         self.backbone = backbone
         self.linear = linear
         self._smallest = model.model.smallest
-        self._model, self._plan, self._replace = model, chosen, None if linear else ones
+        self._model, self._plan, self._replace = model, chosen, replace
         self._session = self._loaded(["distance", "per_layer"])
         self._spatial_session: Session | None = None
+        self._large = Lock()
 
     def _loaded(self, outputs: list[str]) -> Session:
         return Session(self._model, self._plan, outputs, replace=self._replace)
 
     @property
     def fingerprint(self) -> dict[str, Any]:
-        """What decides the digits of a result: version, weights, provider, precision."""
-        return {**self._session.fingerprint, "preset": "lpips-0.1", "linear": self.linear}
+        """What decides the digits of a result: version, preset, weights, provider, precision."""
+        return {**self._session.fingerprint, "preset": self.preset.name, "linear": self.linear}
 
     def __call__(
         self,
@@ -156,9 +185,10 @@ class LPIPS:
             without a range, or values lie outside the range or so far inside that another one must be meant.
         """
         if are_paths(x) or are_paths(y):
-            results, single = self._files(x, y, data_range, spatial)
+            pairs, single = self._files(x, y, data_range)
         else:
-            results, single = self._arrays(x, y, data_range, channel_axis, spatial)
+            pairs, single = self._arrays(x, y, data_range, channel_axis)
+        results = list(self._results(pairs, spatial))
         distance = np.concatenate([result[0] for result in results]).astype(np.float64)
         answer: list[Any] = [float(distance[0]) if single else distance]
         if spatial:
@@ -173,9 +203,7 @@ class LPIPS:
             answer.append(layers[0] if single else layers)
         return tuple(answer) if len(answer) > 1 else answer[0]
 
-    def _arrays(
-        self, x: object, y: object, data_range: DataRange, channel_axis: int | None, spatial: bool
-    ) -> tuple[list[list[Float32Array]], bool]:
+    def _arrays(self, x: object, y: object, data_range: DataRange, channel_axis: int | None) -> tuple[_Pairs, bool]:
         a, b, single = canonical_pair(x, y, channel_axis)
         if a.shape[3] != 3:
             raise ValueError(
@@ -183,11 +211,13 @@ class LPIPS:
                 "alpha"
             )
         low, high = checked_range({"x": a, "y": b}, data_range)
-        return list(self._batches(a, b, low, high, spatial)), single
+        self._check_size(a)
+        # Where a provider may choose another algorithm for another batch, pairs go one by one.
+        most = 1 if self._plan.fixed_batch else max(1, _BATCH_PIXELS // (a.shape[1] * a.shape[2]))
+        step = 1 if len(a) >= 2 * self._session.threads else most
+        return _Pairs(-(-len(a) // step), lambda i: (a[i * step :][:step], b[i * step :][:step]), low, high), single
 
-    def _files(
-        self, x: object, y: object, data_range: DataRange, spatial: bool
-    ) -> tuple[list[list[Float32Array]], bool]:
+    def _files(self, x: object, y: object, data_range: DataRange) -> tuple[_Pairs, bool]:
         if data_range is not None:
             raise ValueError(f"data_range={data_range!r} is for arrays: files are decoded to 8 bits")
         if not (are_paths(x) and are_paths(y)):
@@ -199,31 +229,47 @@ class LPIPS:
         second: list[Any] = [y] if single else list(y)  # type: ignore[call-overload]
         if len(first) != len(second):
             raise ValueError(f"x names {len(first)} files and y {len(second)}: name as many")
-        results: list[list[Float32Array]] = []
-        for left, right in zip(first, second, strict=True):
+
+        def read(i: int) -> tuple[Array, Array]:
+            left, right = first[i], second[i]
             a, b = read_rgb(left), read_rgb(right)
             if a.shape != b.shape:
                 raise ValueError(
                     f"{left} is {a.shape[1]}x{a.shape[0]} and {right} is {b.shape[1]}x{b.shape[0]}: resize or crop one "
                     "of them"
                 )
-            results += self._batches(a[np.newaxis], b[np.newaxis], 0.0, 255.0, spatial)
-        return results, single
+            self._check_size(a[np.newaxis])
+            return a[np.newaxis], b[np.newaxis]
 
-    def _batches(self, a: Array, b: Array, low: float, high: float, spatial: bool) -> Iterator[list[Float32Array]]:
-        count, height, width = a.shape[:3]
+        return _Pairs(len(first), read, 0.0, 255.0), single
+
+    def _check_size(self, images: Array) -> None:
+        height, width = images.shape[1:3]
         if min(height, width) < self._smallest:
             raise ValueError(
                 f"x is {width}x{height}: {self.backbone} needs at least {self._smallest} pixels each way; enlarge the "
                 "images"
             )
-        # Where a provider may choose another algorithm for another batch, pairs go one by one.
-        step = 1 if self._plan.fixed_batch else max(1, _BATCH_PIXELS // (height * width))
+
+    def _results(self, pairs: _Pairs, spatial: bool) -> Iterator[list[Float32Array]]:
         session = self._session
         if spatial:  # a graph of its own, so that those who want no maps do not pay for them
             self._spatial_session = self._spatial_session or self._loaded(["distance", "per_layer", "spatial"])
             session = self._spatial_session
-        scale, offset = 2 / (high - low), -1 - 2 * low / (high - low)
-        for i in range(0, count, step):
-            inputs = {name: network_input(images[i : i + step], scale, offset) for name, images in (("x", a), ("y", b))}
-            yield session.run(inputs)
+        scale, offset = 2 / (pairs.high - pairs.low), -1 - 2 * pairs.low / (pairs.high - pairs.low)
+
+        def inputs(a: Array, b: Array) -> dict[str, Float32Array]:
+            return {"x": network_input(a, scale, offset), "y": network_input(b, scale, offset)}
+
+        def side_by_side(i: int) -> list[Float32Array]:
+            a, b = pairs.read(i)
+            if a[..., 0].size * session.threads > _STREAM_PIXELS:
+                with self._large:
+                    return session.run(inputs(a, b), session.threads)
+            return session.run(inputs(a, b), 1)
+
+        if self._plan.provider in (CPU, OPENVINO) and pairs.count >= 2 * session.threads:
+            yield from in_order(side_by_side, pairs.count, session.threads, session.threads)
+        else:
+            for i in range(pairs.count):
+                yield session.run(inputs(*pairs.read(i)))

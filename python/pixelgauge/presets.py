@@ -56,7 +56,17 @@ class InceptionPreset:
     """Overshoot beyond 0..255 is clipped."""
 
 
-_Row = TypeVar("_Row", SSIMPreset, MSSSIMPreset, InceptionPreset)
+@dataclass(frozen=True)
+class LPIPSPreset:
+    """How one program normalises features over their channels: by sqrt(inside + sum of squares) + outside."""
+
+    name: str
+    source: str
+    inside: float
+    outside: float
+
+
+_Row = TypeVar("_Row", SSIMPreset, MSSSIMPreset, InceptionPreset, LPIPSPreset)
 
 
 def _table(*rows: _Row) -> Mapping[str, _Row]:
@@ -129,6 +139,12 @@ INCEPTION_PRESETS: Mapping[str, InceptionPreset] = _table(
         offset=-1.0,
         clips=True,
     ),
+)
+
+
+LPIPS_PRESETS: Mapping[str, LPIPSPreset] = _table(
+    LPIPSPreset("lpips", "lpips 0.1.4, version 0.1 of the metric", inside=0.0, outside=1e-10),
+    LPIPSPreset("torchmetrics", "torchmetrics >= 1.2", inside=1e-8, outside=0.0),
 )
 
 

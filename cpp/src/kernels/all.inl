@@ -34,6 +34,8 @@ constexpr Kernels table(const char* name) {
             {value_range<uint8_t>, value_range<uint16_t>, value_range<float>, value_range<double>},
             {resize_columns<uint8_t>, resize_columns<uint16_t>, resize_columns<float>, resize_columns<double>},
             resize_rows,
+            Vec<float>::lanes,
+            kPickReach,
             gemm_kernels<float>(),
             gemm_kernels<double>(),
             ranking_kernels()};

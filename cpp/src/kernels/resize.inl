@@ -1,6 +1,7 @@
-// Separable resizing of interleaved RGB rows: down the columns at full register width, then along the row with one
-// four-lane register a pixel, which needs no gather and no transposition of the input: lanes are R, G, B and the next
-// pixel's R, which is dropped. Per output pixel and tap that is one load and one fma in each direction.
+// Separable resizing of interleaved RGB rows: down the columns at full register width, then along the row. Where the
+// inputs of a register of output pixels lie close together, up to twice the output's density with AVX-512, the row is
+// parted into planes and each tap is a permutation and an fma for a whole register. Elsewhere a pixel is one four-lane
+// register, which needs no gather: lanes are R, G, B and the next pixel's R, which is dropped.
 
 #if PG_VECTOR_EXTENSIONS
 typedef float Quad __attribute__((vector_size(16)));
@@ -105,8 +106,86 @@ void resize_columns(const void* const* rows, const float* weights, int32_t taps,
     }
 }
 
-// Four rows of a band along x, into one quad a pixel. Rows are readable one element beyond their end.
+#if defined(__AVX512F__)
+constexpr int kPickReach = 32;
+typedef __m512i PickLanes;
+PG_INLINE PickLanes pick_lanes(const int32_t* first) { return _mm512_sub_epi32(_mm512_loadu_si512(first), _mm512_set1_epi32(*first)); }
+PG_INLINE Vec<float> pick(const float* p, PickLanes lanes) {
+    return {(Vec<float>::native)_mm512_permutex2var_ps(_mm512_loadu_ps(p), lanes, _mm512_loadu_ps(p + 16))};
+}
+// Sixteen pixels to planes: of each channel, lanes below 32 from the first two registers, the others from the third.
+PG_INLINE void part_pixels(const float* p, float* red, float* green, float* blue) {
+    const __m512 a = _mm512_loadu_ps(p), b = _mm512_loadu_ps(p + 16), c = _mm512_loadu_ps(p + 32);
+    const __m512i red_ab = _mm512_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 0, 0, 0, 0, 0);
+    const __m512i red_c = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 17, 20, 23, 26, 29);
+    const __m512i green_ab = _mm512_setr_epi32(1, 4, 7, 10, 13, 16, 19, 22, 25, 28, 31, 0, 0, 0, 0, 0);
+    const __m512i green_c = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 18, 21, 24, 27, 30);
+    const __m512i blue_ab = _mm512_setr_epi32(2, 5, 8, 11, 14, 17, 20, 23, 26, 29, 0, 0, 0, 0, 0, 0);
+    const __m512i blue_c = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 19, 22, 25, 28, 31);
+    _mm512_storeu_ps(red, _mm512_permutex2var_ps(_mm512_permutex2var_ps(a, red_ab, b), red_c, c));
+    _mm512_storeu_ps(green, _mm512_permutex2var_ps(_mm512_permutex2var_ps(a, green_ab, b), green_c, c));
+    _mm512_storeu_ps(blue, _mm512_permutex2var_ps(_mm512_permutex2var_ps(a, blue_ab, b), blue_c, c));
+}
+constexpr int kPartPixels = 16;
+#elif defined(__AVX2__)
+constexpr int kPickReach = 8;
+typedef __m256i PickLanes;
+PG_INLINE PickLanes pick_lanes(const int32_t* first) {
+    return _mm256_sub_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first)), _mm256_set1_epi32(*first));
+}
+PG_INLINE Vec<float> pick(const float* p, PickLanes lanes) {
+    return {(Vec<float>::native)_mm256_permutevar8x32_ps(_mm256_loadu_ps(p), lanes)};
+}
+PG_INLINE void part_pixels(const float* p, float* red, float* green, float* blue) {
+    const Quad pixels[4] = {load_quad(p), load_quad(p + 3), load_quad(p + 6), load_quad(p + 9)};
+    Quad planes[3];
+    planes_of(pixels, planes);
+    store_quad(red, planes[0]);
+    store_quad(green, planes[1]);
+    store_quad(blue, planes[2]);
+}
+constexpr int kPartPixels = 4;
+#else
+constexpr int kPickReach = 0;
+#endif
+
+#if defined(__AVX2__) || defined(__AVX512F__)
+// One row along x, a register of output pixels at a time, the last overlapping the one before.
+PG_INLINE void resize_row_picked(const ResizeRows* job, int r) {
+    constexpr int L = Vec<float>::lanes;
+    float* const red = job->quads;
+    float* const green = red + job->plane_stride;
+    float* const blue = green + job->plane_stride;
+    for (int64_t i = 0; i < job->inputs; i += kPartPixels) part_pixels(job->rows[r] + 3 * i, red + i, green + i, blue + i);
+    const Vec<float> scale = Vec<float>::set1(job->scale), offset = Vec<float>::set1(job->offset);
+    const Vec<float> low = Vec<float>::set1(job->low), high = Vec<float>::set1(job->high);
+    float* const out = job->out + r * job->out_row_stride;
+    const int64_t n = job->outputs;
+    for (int64_t x = 0; x < n; x += L) {
+        const int64_t at = x + L <= n ? x : n - L;
+        const PickLanes lanes = pick_lanes(job->first + at);
+        const int64_t base = job->first[at];
+        Vec<float> sums[3] = {Vec<float>::set1(0), Vec<float>::set1(0), Vec<float>::set1(0)};
+        for (int32_t t = 0; t < job->taps; ++t) {
+            const Vec<float> w = Vec<float>::load(job->tap_weights + t * n + at);
+            sums[0] = fma(pick(red + base + t, lanes), w, sums[0]);
+            sums[1] = fma(pick(green + base + t, lanes), w, sums[1]);
+            sums[2] = fma(pick(blue + base + t, lanes), w, sums[2]);
+        }
+        for (int channel = 0; channel < 3; ++channel)
+            min(high, max(low, fma(sums[channel], scale, offset))).store(out + channel * job->out_plane_stride + at);
+    }
+}
+#endif
+
+// Four rows of a band along x, into one quad a pixel unless a register's pixels lie close together.
 inline void resize_rows(const ResizeRows* job) {
+#if defined(__AVX2__) || defined(__AVX512F__)
+    if (job->tap_weights) {
+        for (int r = 0; r < job->count; ++r) resize_row_picked(job, r);
+        return;
+    }
+#endif
     const float* const r0 = job->rows[0];
     const float* const r1 = job->rows[1];
     const float* const r2 = job->rows[2];

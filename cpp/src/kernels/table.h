@@ -68,14 +68,17 @@ struct SsimKernels {
 // Four rows of a resized image: sums of `taps` pixels along x, scaled, clamped and written as planes.
 struct ResizeRows {
     static constexpr int kRows = 4;
-    const float* rows[kRows];  // interleaved RGB, readable one element beyond the end
-    int count;                 // rows that are written
-    const int32_t* first;      // by output pixel: first input pixel
-    const float* weights;      // taps an output pixel
+    static constexpr int kSlack = 48;  // elements that may be read beyond the end of a row or plane
+    const float* rows[kRows];          // interleaved RGB
+    int count;                         // rows that are written
+    const int32_t* first;              // by output pixel: first input pixel, in rising order
+    const float* weights;              // taps an output pixel
     int32_t taps;
     int64_t outputs;
     float scale, offset, low, high;
-    float* quads;  // scratch: kRows * 4 * outputs
+    const float* tap_weights;  // the same by tap, `outputs` each; null if a register's pixels lie further apart than resize_reach
+    float* quads;              // scratch: kRows * 4 * outputs; with tap_weights, 3 planes of plane_stride
+    int64_t inputs, plane_stride;
     float* out;
     int64_t out_row_stride, out_plane_stride;  // elements
 };
@@ -97,6 +100,7 @@ struct Kernels {
     void (*value_range[4])(const void* x, int64_t n, double* low, double* high);  // NaN and infinities show in the bounds
     void (*resize_columns[4])(const void* const* rows, const float* weights, int32_t taps, int64_t n, float* out);  // by pg_dtype
     void (*resize_rows)(const ResizeRows*);
+    int resize_lanes, resize_reach;  // a register's pixels, and how far apart their inputs may be for one permutation
     GemmKernels<float> gemm_f32;
     GemmKernels<double> gemm_f64;
     RankingKernels ranking;
