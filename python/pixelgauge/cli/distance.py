@@ -14,7 +14,7 @@ from pixelgauge._version import __version__
 from pixelgauge.cli import EXIT_DONE, UsageError
 from pixelgauge.feature_sources import Inception, Source
 from pixelgauge.frechet import METHODS, frechet_distance
-from pixelgauge.sample_metrics import density_coverage, inception_score, kernel_distance, precision_recall
+from pixelgauge.sample_metrics import inception_score, kernel_distance, neighbour_metrics
 
 METRICS = ("fid", "kid", "is", "prdc", "sfid")
 PRESETS = ("pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid")
@@ -146,8 +146,7 @@ def _facts(args: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
             )
             metrics |= {"kid": found.mean, "kid_std": found.std}
         if samples is not None and "prdc" in wanted:
-            metrics |= precision_recall(*samples)._asdict()
-            metrics |= density_coverage(*samples)._asdict()
+            metrics |= neighbour_metrics(*samples)._asdict()
         if "sfid" in wanted:
             if not (a.holds_images and b.holds_images):
                 raise ValueError(
