@@ -113,7 +113,9 @@ def test_neighbour_metrics(isa, dtype, k):
     # counts over the number of samples: equal or wrong
     assert_allclose(precision_recall(real, fake, k=k), exact[:2], rtol=1e-15)
     assert_allclose(density_coverage(real, fake, k=k), exact[2:], rtol=1e-15)
-    assert_allclose(neighbour_metrics(real, fake, precision_k=k, density_k=7), neighbour_oracle(real, fake, k, 7), rtol=1e-15)
+    assert_allclose(
+        neighbour_metrics(real, fake, precision_k=k, density_k=7), neighbour_oracle(real, fake, k, 7), rtol=1e-15
+    )
 
 
 def clusters(n, spread, seed, dim=24):
@@ -130,7 +132,9 @@ NEIGHBOURHOODS = {
     "groups, decided in float32": lambda: (clusters(300, 1e-2, 1), clusters(280, 1e-2, 2)),
     "groups, in doubt in float32": lambda: (clusters(300, 1e-5, 1), clusters(280, 1e-5, 2)),
     "groups, in doubt in float64": lambda: (clusters(300, 1e-9, 1), clusters(280, 1e-9, 2)),
-    "few distinct values": lambda: tuple(np.random.default_rng(s).integers(0, 3, (300, 3)).astype(float) for s in (1, 2)),
+    "few distinct values": lambda: tuple(
+        np.random.default_rng(s).integers(0, 3, (300, 3)).astype(float) for s in (1, 2)
+    ),
     "one value": lambda: (np.ones((40, 5)), np.ones((30, 5))),
     "one feature": lambda: tuple(z[:, :1] for z in pair()),
     "more than a pass holds": lambda: pair(4500, 4200, 6, dtype=np.float32),

@@ -129,9 +129,9 @@ void product_blocks(int64_t m, int64_t n, int64_t k, const Rows<In, T>& a, const
     if (m <= 0 || n <= 0) return;
     const GemmKernels<T>& kernel = gemm_kernels<T>();
     const int64_t mr = kernel.rows, nr = kernel.columns;
-    // The running panel of b (36 kB at most) stays in L1 while the panels of a, a third as wide, stream past it from L2,
+    // The running panel of b (30 kB at most) stays in L1 while the panels of a, a third as wide, stream past it from L2,
     // which holds a block of them (0.3 MB) and the block of the result (0.4 MB).
-    const int64_t k_block = std::min<int64_t>(kLongestSum, 36864 / (nr * static_cast<int64_t>(sizeof(T))));
+    const int64_t k_block = std::min<int64_t>(kLongestSum, 30720 / (nr * static_cast<int64_t>(sizeof(T))));
     const int64_t panels_m = 192 / mr, panels_n = 240 / nr;
     const bool same = m == n && a.data == b.data && a.row_stride == b.row_stride && a.k_stride == b.k_stride && a.shift == b.shift;
     const bool shared = same && nr % mr == 0;  // the panels of b hold those of a side by side
@@ -175,10 +175,9 @@ void product_blocks(int64_t m, int64_t n, int64_t k, const Rows<In, T>& a, const
 
 template <class In, class T>
 void gemm(int64_t m, int64_t n, int64_t k, T alpha, const Rows<In, T>& a, const Rows<In, T>& b, T beta, T* c, int64_t c_stride, Part part) {
-    // Packed copies of a and b are 16 MB each or so, however long their rows: memory that the allocator gives back without
-    // asking the system for zeroed pages, which took 7 % of a product at 2048.
-    const int64_t depth = std::max<int64_t>(
-        kLongestSum, (int64_t{32} << 20) / static_cast<int64_t>(sizeof(T)) / std::max<int64_t>(1, m + n) / kLongestSum * kLongestSum);
+    // Packed copies of a and b are 64 MB together or so, however long their rows: all of k at 2048 x 2048 in float64.
+    const int64_t depth =
+        std::max<int64_t>(kLongestSum, (int64_t{64} << 20) / static_cast<int64_t>(sizeof(T)) / std::max<int64_t>(1, m + n) / 128 * 128);
     for (int64_t k0 = 0; k0 < std::max<int64_t>(k, 1); k0 += depth) {
         const auto from = [&](Rows<In, T> x) {
             x.data += k0 * x.k_stride;

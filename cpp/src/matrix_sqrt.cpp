@@ -286,7 +286,7 @@ struct Steps {
 // x (rows x n, n <= rows, row-major) becomes its polar factor, orthogonal to `accuracy`, for singular values above
 // `smallest` times the largest. `scaled`: none of them exceeds 1.
 // With `halley` all steps are rational: they cost 5/3 products (Gram matrix by half, Cholesky and two triangular solves)
-// against 2 of a quintic, and four of them lift [1e-10, 1] to [1 - 6e-7, 1] where quintics need 19 steps. Forming I + c G
+// against 2 of a quintic, and four of them lift [1e-11, 1] to [1 - 3e-6, 1] where quintics need 19 steps. Forming I + c G
 // loses c eps of the small singular directions; where the columns fall in size, as Cholesky factors make them, that
 // loss falls with them.
 Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smallest, bool halley, bool scaled, double accuracy) {
@@ -365,8 +365,8 @@ Interval certify(int64_t rows, int64_t n, const double* m, const double* u) {
     gemm<double, double>(n, n, rows, 1.0, columns_m, columns_u, 0.0, product.data(), n, Part::Full);  // M^T U
     // From below, by Tr(W^T M) for W of norm at most 1 made of U and E = I - U^T U, without another product by U. Far from
     // convergence W = U (I + E / 2), which is that while U's norm is at most 2 (3/2 s - s^3/2 peaks at s = 1), as the largest
-    // row sum of U^T U shows. Near it, W = U (I + E/2 + 3/8 E^2) has no singular value above 1 + e^3 / 2 for e = ||E||_F, and
-    // the last term, below 1e-12 of the first, needs no more than float32.
+    // row sum of U^T U shows. Near it, W = U (I + E/2 + 3/8 E^2) has no singular value above 1 + ||E||^3 / 2, with ||E||^4 <=
+    // ||E^2||_F^2, and the last term, below 1e-9 of the first, needs no more than float32.
     const double e = std::sqrt(sum_rows(n, [&](int64_t i) {
         const double *const row = gram.data() + i * n, d = 1 - row[i];
         return dot(row, row, n) - row[i] * row[i] + d * d;
@@ -394,7 +394,13 @@ Interval certify(int64_t rows, int64_t n, const double* m, const double* u) {
             for (int64_t j = 0; j < n; ++j) sum += static_cast<double>(small_square[i * n + j]) * product[i * n + j];
             return sum;
         });
-        lower = (lower + 0.375 * 0x1p-40 * third) / (1 + 0.5 * e * e * e);
+        const double fourth = 0x1p-80 * sum_rows(n, [&](int64_t i) {
+                                  double sum = 0;
+                                  for (int64_t j = 0; j < n; ++j)
+                                      sum += static_cast<double>(small_square[i * n + j]) * small_square[i * n + j];
+                                  return sum;
+                              });
+        lower = (lower + 0.375 * 0x1p-40 * third) / (1 + 0.5 * std::pow(fourth, 0.75));
     } else if (!(row_sum <= 4)) {
         // Row sums say little when U has null directions; 4 I - U^T U having a Cholesky factor says all.
         const Buffer<double> rest(n * n);
@@ -481,18 +487,18 @@ extern "C" pg_status pg_nuclear_norm(const pg_matrix* matrix, pg_nuclear_norm_re
         for (int64_t i = 0; i < rows * n; ++i) m[i] = std::ldexp(m[i], -exponent);
         const double norm = std::sqrt(squared_norm(rows, n, m.data()));
         Interval best{0, std::numeric_limits<double>::infinity()};
-        // Singular values below 1e-10 of the largest, which the first round leaves behind, it has multiplied by 1e10: the
+        // Singular values below 1e-11 of the largest, which the first round leaves behind, it has multiplied by 1e11: the
         // second goes on from there. Where null directions keep the interval wide, quintics from the start disturb them
         // least: no step of theirs forms I + c G.
         const struct {
             bool restart, halley;
             double smallest, wide;
-        } rounds[] = {{true, true, 1e-10, kAccepted}, {false, true, 1e-6, 1e-9}, {true, false, 1e-14, 0}};
+        } rounds[] = {{true, true, 1e-11, kAccepted}, {false, true, 1e-6, 1e-9}, {true, false, 1e-14, 0}};
         Buffer<double> u(rows * n);
         for (const auto& round : rounds) {
             if (round.restart)
                 for (int64_t i = 0; i < rows * n; ++i) u[i] = m[i] / norm;
-            const Steps steps = polar_iteration(rows, n, u, round.smallest, round.halley, !round.restart, round.halley ? 1e-6 : 1e-8);
+            const Steps steps = polar_iteration(rows, n, u, round.smallest, round.halley, !round.restart, round.halley ? 5e-6 : 1e-8);
             const Interval found = certify(rows, n, m.data(), u.data());
             best = {std::max(best.lower, found.lower), std::min(best.upper, found.upper)};
             result->halley_steps += steps.halley;

@@ -14,6 +14,7 @@ from pixelgauge.feature_stats import as_features
 Float64Array = npt.NDArray[np.float64]
 Features = npt.NDArray[Any]
 
+
 class MeanStd(NamedTuple):
     """Mean and standard deviation (ddof 0) over subsets or splits."""
 
