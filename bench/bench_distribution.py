@@ -1,8 +1,8 @@
 """Speed of the distribution metrics beside what people run today: contenders alternate in one process, medians, ratios.
 
-    python bench/bench_distribution.py [gemm] [stats] [frechet] [gram] [neighbours] [--repeats N] [--threads N]
+    python bench/bench_distribution.py [gemm] [stats] [frechet] [ill] [gram] [neighbours] [memory] [--repeats N] [--threads N]
 
-Needs scipy for ``frechet`` and ``gram``, scikit-learn for ``neighbours`` (the prdc package is a few lines over it,
+Needs scipy for ``frechet``, ``ill`` and ``gram``, scikit-learn for ``neighbours`` (the prdc package is a few lines over it,
 repeated here). Every case asserts its result. Set OPENBLAS_NUM_THREADS to the same number of threads, and
 PIXELGAUGE_ISA with OPENBLAS_CORETYPE=Haswell to compare AVX2.
 """
@@ -57,17 +57,21 @@ def bench_gemm(repeats):
 
 
 def bench_stats(repeats):
-    x = inception_like(8192, 1)
-    wide = x.astype(np.float64)
-    times, found = timed(
-        {
-            "update float32": lambda: pixelgauge.FeatureStats(D).update(x),
-            "numpy X.T @ X float64": lambda: wide.T @ wide,
-        },
-        repeats,
-    )
-    assert np.allclose(found["update float32"]._scatter[0][-1], found["numpy X.T @ X float64"][-1], rtol=1e-12)
-    table("statistics 8192 x 2048", times, len(x) * D * D)
+    for n in (1000, 8192):
+        for dtype in (np.float32, np.float64):
+            x = inception_like(n, 1).astype(dtype)
+            wide = x.astype(np.float64)
+            stats = pixelgauge.FeatureStats(D)
+            times, found = timed(
+                {
+                    f"update {x.dtype}": lambda stats=stats, x=x: stats.update(x),
+                    "numpy X.T @ X float64": lambda wide=wide: wide.T @ wide,
+                },
+                repeats,
+            )
+            total = found[f"update {x.dtype}"]._scatter[0][-1]
+            assert np.allclose(total / (stats.count / n), found["numpy X.T @ X float64"][-1], rtol=1e-12)
+            table(f"statistics {n} x {D}", times, n * D * D)
 
 
 def numpy_eigh_route(a, b):
@@ -83,21 +87,45 @@ def numpy_cholesky_route(a, b):
     return np.sqrt(np.maximum(np.linalg.eigvalsh(factor.T @ b @ factor), 0)).sum()
 
 
-def bench_frechet(repeats):
+def traces_of_the_root(title, a, b, repeats, tolerance):
     import scipy.linalg
 
-    a, b = (pixelgauge.FeatureStats(D).update(inception_like(10000, seed)).cov() for seed in (1, 2))
     contenders = {
         method: (lambda method=method: pixelgauge.trace_sqrt_product(a, b, method=method))
-        for method in ("auto", "newton-schulz", "eigh")
+        for method in ("auto", "newton-schulz", "eigh", "svd")
     }
     contenders["numpy eigh"] = lambda: numpy_eigh_route(a, b)
     contenders["numpy cholesky, eigvalsh"] = lambda: numpy_cholesky_route(a, b)
     contenders["scipy sqrtm"] = lambda: np.trace(scipy.linalg.sqrtm(a @ b)).real
     times, found = timed(contenders, repeats)
+    info = pixelgauge.frechet_distance((np.zeros(D), a), (np.zeros(D), b), return_info=True)[1]
+    print(
+        f"{title}: auto takes {info.method}, {info.iterations} steps, bound {info.bound:.1e}, traces of the covariances "
+        f"{np.trace(a) + np.trace(b):.6g}"
+    )
     for name, value in found.items():
-        assert abs(value - found["newton-schulz"]) < 1e-8 * value, (name, value)
-    table("trace of the root, 2048", times)
+        print(f"    {name:28} {value:.15g}, off svd's by {value / found['svd'] - 1:+.1e}")
+        assert abs(value / found["svd"] - 1) < (1e-10 if name in ("auto", "newton-schulz") else tolerance), (
+            name,
+            value,
+        )
+    table(title, times)
+
+
+def bench_frechet(repeats):
+    a, b = (pixelgauge.FeatureStats(D).update(inception_like(10000, seed)).cov() for seed in (1, 2))
+    traces_of_the_root("trace of the root, 2048", a, b, repeats, 1e-8)
+
+
+def bench_ill(repeats):
+    """Covariances of condition 1e12, their eigenvalues evenly spaced in the logarithm."""
+    rng = np.random.default_rng(0)
+    pair = []
+    for _ in range(2):
+        basis = np.linalg.qr(rng.standard_normal((D, D)))[0]
+        cov = (basis * np.logspace(0, -12, D)) @ basis.T
+        pair.append((cov + cov.T) / 2)
+    traces_of_the_root("condition 1e12, 2048", *pair, repeats, 1e-2)
 
 
 def bench_gram(repeats):
@@ -137,20 +165,50 @@ def bench_neighbours(repeats):
         density = (cross < r[:, None]).sum(axis=0).mean() / 5
         return precision, recall, density, (cross.min(axis=1) < r).mean()
 
-    def ours():
+    def separately():
         return (*pixelgauge.precision_recall(real, fake, k=5), *pixelgauge.density_coverage(real, fake, k=5))
 
-    times, found = timed({"pixelgauge": ours, "prdc": prdc}, repeats)
-    assert np.allclose(found["pixelgauge"], found["prdc"], atol=1e-3)  # prdc works in float32
+    contenders = {
+        "neighbour_metrics": lambda: pixelgauge.neighbour_metrics(real, fake, precision_k=5, density_k=5),
+        "both functions": separately,
+        "prdc": prdc,
+    }
+    times, found = timed(contenders, repeats)
+    assert tuple(found["neighbour_metrics"]) == found["both functions"]
+    assert np.allclose(found["both functions"], found["prdc"], atol=1e-3)  # prdc works in float32
     table("precision .. coverage 10000 x 2048", times)
+
+
+def bench_memory(repeats):
+    """Peak memory beyond the features, of which there are 100,000 x 2048, and 20,000 for the quadratic metrics."""
+    import resource
+
+    def peak():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((100_000, D), dtype=np.float32)
+    y = x[50_000:]
+    tasks = {
+        "statistics of 100,000": lambda: pixelgauge.FeatureStats(D).update(x),
+        "kernel_distance of 100,000 and 50,000, 10 subsets": lambda: pixelgauge.kernel_distance(x, y, subsets=10),
+        "neighbour_metrics of 20,000 and 20,000": lambda: pixelgauge.neighbour_metrics(x[:20_000], y[:20_000]),
+    }
+    print(f"features {x.nbytes / 2**20:.0f} MB, peak with them {peak():.0f} MB")
+    for name, task in tasks.items():
+        before, start = peak(), time.perf_counter()
+        task()
+        print(f"{name:52} {time.perf_counter() - start:8.2f} s, peak grows by {peak() - before:6.0f} MB", flush=True)
 
 
 CASES = {
     "gemm": bench_gemm,
     "stats": bench_stats,
     "frechet": bench_frechet,
+    "ill": bench_ill,
     "gram": bench_gram,
     "neighbours": bench_neighbours,
+    "memory": bench_memory,
 }
 
 

@@ -229,6 +229,46 @@ def test_distance_from_singular_moments_stays_within_its_bound(method):
     assert info.bound <= 1e-6 * exact
 
 
+# Eigenvalues of both covariances at 320, where auto tries LAPACK's eigenvalues first, and the route it then takes. Below
+# 1.1e-7 of the largest a singular value is lost to the eigenvalues of the Gram matrix; one such the determinant brings
+# back; several turn auto to the polar iteration, which converges in one round down to 1e-11 and in two below.
+LARGE = {
+    "down to 1e-5": (lambda n: np.logspace(0, -5, n), "eigh"),
+    "one at 1e-9": (lambda n: np.r_[np.logspace(0, -5, n - 1), 1e-9], "eigh"),
+    "two at 1e-9": (lambda n: np.r_[np.logspace(0, -5, n - 2), 1e-9, 1e-9], "newton-schulz"),
+    "down to 1e-7": (lambda n: np.logspace(0, -7, n), None),  # either, by how the rounding falls
+    "down to 1e-10": (lambda n: np.logspace(0, -10, n), "newton-schulz"),
+    "down to 1e-12": (lambda n: np.logspace(0, -12, n), "newton-schulz"),
+    "half at 1e-12": (lambda n: np.r_[np.ones(n // 2), np.full(n - n // 2, 1e-12)], "newton-schulz"),
+}
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("related", [False, True])
+@pytest.mark.parametrize("spectrum", LARGE)
+def test_every_route_on_both_sides_of_autos_choices(spectrum, related):
+    n, rng = 320, np.random.default_rng(4)
+    values, route = LARGE[spectrum][0](n), LARGE[spectrum][1]
+    first = np.linalg.qr(rng.standard_normal((n, n)))[0] * np.sqrt(values)
+    second = (
+        first * rng.uniform(0.7, 1.4, n) if related else np.linalg.qr(rng.standard_normal((n, n)))[0] * np.sqrt(values)
+    )
+    exact_trace = math.fsum(np.linalg.svd(first.T @ second, compute_uv=False))
+    traces = (first**2).sum() + (second**2).sum()
+    exact = traces - 2 * exact_trace
+    pair = [(np.zeros(n), (f @ f.T + (f @ f.T).T) / 2) for f in (first, second)]
+    for method in METHODS:
+        distance, info = frechet_distance(*pair, method=method, return_info=True)
+        # the covariances are rounded, by n eps of their norm at worst, and the smallest variances feel it
+        assert abs(distance - exact) <= info.bound + 1e-14 * traces * math.sqrt(n)
+        if method == "auto":
+            assert_allclose(distance, exact, rtol=1e-9)
+            assert info.bound <= max(1e-10 * distance, 2e-11 * traces) * 1.01  # and what rounding adds to it
+            # a small distance asks more of the bound than eigenvalues may give
+            assert route in (None, info.method) or (related and route == "eigh")
+            assert_allclose(trace_sqrt_product(pair[0][1], pair[1][1]), exact_trace, rtol=1e-10)
+
+
 @pytest.mark.property
 @pytest.mark.parametrize("shape", [(300, 40), (30, 100), (2, 1), (2, 64)])
 def test_identical_sets_are_at_distance_zero(shape):

@@ -3,19 +3,29 @@ against plain float64 programs written from the definitions of torch-fidelity, K
 
 import numpy as np
 import pytest
+import scipy.spatial.distance
 from numpy.testing import assert_allclose
 
 import pixelgauge
 from pixelgauge import (
+    _core,
     density_coverage,
     frechet_distance,
     frechet_infinity,
     frechet_interval,
     inception_score,
     kernel_distance,
+    neighbour_metrics,
     precision_recall,
-    sample_metrics,
 )
+
+
+@pytest.fixture(params=_core.available_isas())
+def isa(request):
+    before = _core.isa()
+    _core.set_isa(request.param)
+    yield request.param
+    _core.set_isa(before)
 
 
 def pair(n=120, m=90, dim=16, seed=0, dtype=np.float64):
@@ -78,24 +88,81 @@ def test_inception_score_of_certain_and_huge_logits():
 
 
 def distances(x, y):
-    return np.sqrt(((x[:, None].astype(np.float64) - y[None].astype(np.float64)) ** 2).sum(axis=2))
+    """Squared distances in float64 by differences."""
+    return scipy.spatial.distance.cdist(x.astype(np.float64), y.astype(np.float64), "sqeuclidean")
+
+
+def neighbour_oracle(real, fake, precision_k, density_k):
+    own, other, cross = distances(real, real), distances(fake, fake), distances(real, fake)
+    own.sort(axis=1)  # column 0 is the sample itself
+    radius, radius_fake, opened = own[:, precision_k], np.sort(other, axis=1)[:, precision_k], own[:, density_k]
+    return (
+        (cross <= radius[:, None]).any(axis=0).mean(),
+        (cross <= radius_fake).any(axis=1).mean(),
+        (cross < opened[:, None]).sum() / (density_k * len(fake)),
+        (cross.min(axis=1) < opened).mean(),
+    )
 
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("k", [1, 3, 5, 20])
-@pytest.mark.parametrize("block", [1, 1000, 1 << 23])
-def test_neighbour_metrics(monkeypatch, dtype, k, block):
-    monkeypatch.setattr(sample_metrics, "_BLOCK", block)
+def test_neighbour_metrics(isa, dtype, k):
     real, fake = pair(dtype=dtype)
-    own, other, cross = distances(real, real), distances(fake, fake), distances(real, fake)
-    radius, radius_fake = np.sort(own, axis=1)[:, k], np.sort(other, axis=1)[:, k]  # column 0 is the sample itself
-    precision = (cross <= radius[:, None]).any(axis=0).mean()
-    recall = (cross <= radius_fake).any(axis=1).mean()
-    assert_allclose(precision_recall(real, fake, k=k), (precision, recall), rtol=0, atol=1e-12)
-    density = (cross < radius[:, None]).sum(axis=0).mean() / k
-    coverage = (cross.min(axis=1) < radius).mean()
-    assert_allclose(density_coverage(real, fake, k=k), (density, coverage), rtol=0, atol=1e-12)
+    exact = neighbour_oracle(real, fake, k, k)
+    # counts over the number of samples: equal or wrong
+    assert_allclose(precision_recall(real, fake, k=k), exact[:2], rtol=1e-15)
+    assert_allclose(density_coverage(real, fake, k=k), exact[2:], rtol=1e-15)
+    assert_allclose(
+        neighbour_metrics(real, fake, precision_k=k, density_k=7), neighbour_oracle(real, fake, k, 7), rtol=1e-15
+    )
+
+
+def clusters(n, spread, seed, dim=24):
+    """Samples in four tight groups far apart: distances within a group drown in the rounding of float32 products."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(9).standard_normal((4, dim))
+    return centres[rng.integers(0, 4, n)] + spread * rng.standard_normal((n, dim))
+
+
+NEIGHBOURHOODS = {
+    "small values": lambda: tuple(z * 1e-24 for z in pair()),
+    "large values": lambda: tuple(z * 1e24 for z in pair()),
+    "far from zero": lambda: tuple(z + 1e5 for z in pair()),
+    "groups, decided in float32": lambda: (clusters(300, 1e-2, 1), clusters(280, 1e-2, 2)),
+    "groups, in doubt in float32": lambda: (clusters(300, 1e-5, 1), clusters(280, 1e-5, 2)),
+    "groups, in doubt in float64": lambda: (clusters(300, 1e-9, 1), clusters(280, 1e-9, 2)),
+    "few distinct values": lambda: tuple(
+        np.random.default_rng(s).integers(0, 3, (300, 3)).astype(float) for s in (1, 2)
+    ),
+    "one value": lambda: (np.ones((40, 5)), np.ones((30, 5))),
+    "one feature": lambda: tuple(z[:, :1] for z in pair()),
+    "more than a pass holds": lambda: pair(4500, 4200, 6, dtype=np.float32),
+    "mixed dtypes": lambda: (pair()[0], pair(dtype=np.float32)[1]),
+    "strides": lambda: (np.asfortranarray(pair()[0]), pair(90, 180)[1][::-2]),
+}
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("case", NEIGHBOURHOODS)
+def test_neighbour_metrics_where_rounding_decides(isa, case):
+    real, fake = NEIGHBOURHOODS[case]()
+    assert_allclose(neighbour_metrics(real, fake), neighbour_oracle(real, fake, 3, 5), rtol=1e-15)
+
+
+@pytest.mark.property
+def test_neighbour_metrics_do_not_depend_on_threads_or_order():
+    real, fake = pair(700, 600, 40)
+    before = pixelgauge.get_num_threads()
+    try:
+        found = []
+        for threads in (1, 4):
+            pixelgauge.set_num_threads(threads)
+            found.append(neighbour_metrics(real, fake))
+    finally:
+        pixelgauge.set_num_threads(before)
+    rng = np.random.default_rng(0)
+    assert found[0] == found[1] == neighbour_metrics(rng.permutation(real), rng.permutation(fake))
 
 
 @pytest.mark.property
@@ -118,6 +185,7 @@ def test_bad_samples_are_refused():
         lambda a, b: kernel_distance(a, b, subset_size=2),
         lambda a, b: precision_recall(a, b, k=1),
         lambda a, b: density_coverage(a, b, k=1),
+        lambda a, b: neighbour_metrics(a, b, precision_k=1, density_k=1),
         lambda a, b: frechet_interval(a, b, resamples=2),
     )
     for call in calls:
@@ -140,6 +208,10 @@ def test_bad_samples_are_refused():
         kernel_distance(x, y, subset_size=10, gamma=np.inf)
     with pytest.raises(ValueError, match="90 samples"):
         precision_recall(x, y, k=90)
+    with pytest.raises(ValueError, match="k=0"):
+        neighbour_metrics(x, y, density_k=0)
+    with pytest.raises(ValueError, match="square is not finite"):
+        neighbour_metrics(x * 1e200, y)
     with pytest.raises(ValueError, match="splits=10"):
         inception_score(x[:9])
     with pytest.raises(ValueError, match="level"):

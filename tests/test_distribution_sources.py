@@ -2,6 +2,7 @@
 the Inception network, and once with the network itself where its weights can be made."""
 
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ from PIL import Image
 import pixelgauge
 from pixelgauge import FeatureStats, feature_sources, fid, frechet_distance
 from pixelgauge.cli import main
+from pixelgauge.cli.terminal import Progress
 from pixelgauge.feature_sources import Inception, Source, list_images
 
 SHARED = pathlib.Path(os.environ.get("PIXELGAUGE_SHARED", pathlib.Path(__file__).parents[2] / "shared"))
@@ -114,6 +116,22 @@ def test_limit_takes_the_same_random_part(folders, stand_in):
     )
     assert_allclose(fid(a, b, limit=6, seed=5), expected, rtol=1e-12)
     assert fid(a, b, limit=6, seed=6) != fid(a, b, limit=6, seed=5)
+
+
+@pytest.mark.cli
+def test_progress_shows_a_bar_a_source_on_a_terminal_only(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for stream, quiet, shown in ((Terminal(), False, True), (Terminal(), True, False), (io.StringIO(), False, False)):
+        monkeypatch.setattr("sys.stderr", stream)
+        with Progress("img", quiet=quiet) as progress:
+            for name in ("A", "B"):
+                for done in (2, 4):
+                    progress.reach(name, done, 4)
+        assert ("A:" in stream.getvalue() and "B:" in stream.getvalue()) is shown
+        assert bool(stream.getvalue()) is shown
 
 
 @pytest.mark.cli

@@ -284,38 +284,40 @@ struct Steps {
 };
 
 // x (rows x n, n <= rows, row-major) becomes its polar factor, orthogonal to `accuracy`, for singular values above
-// `smallest` times the largest.
-// With `halley`, rational steps come first while the interval is long: they cost 5/3 products (Gram matrix, Cholesky
-// and two triangular solves) against 2 of a quintic, and lift [1e-8, 1] to [0.9, 1] in 3 steps where quintics need 14.
-// Forming I + c G loses c eps of the small singular directions, and widens the interval in proportion.
-Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smallest, bool halley, bool normalised, double accuracy) {
-    const Buffer<double> gram(n * n), square(n * n);
+// `smallest` times the largest. `scaled`: none of them exceeds 1.
+// With `halley` all steps are rational: they cost 5/3 products (Gram matrix by half, Cholesky and two triangular solves)
+// against 2 of a quintic, and four of them lift [1e-11, 1] to [1 - 3e-6, 1] where quintics need 19 steps. Forming I + c G
+// loses c eps of the small singular directions; where the columns fall in size, as Cholesky factors make them, that
+// loss falls with them.
+Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smallest, bool halley, bool scaled, double accuracy) {
+    const Buffer<double> gram(n * n), square(halley ? 0 : n * n);
     Buffer<double> next(rows * n);
     double low = smallest, high = 1;
     Steps steps;
-    const auto frobenius = [&](const Buffer<double>& m) {
-        return std::sqrt(sum_rows(n, [&](int64_t i) { return dot(m.data() + i * n, m.data() + i * n, n); }));
-    };
-    for (bool first = !normalised; steps.halley + steps.newton_schulz < 64; first = false) {
-        const bool rational = halley && low < 0.9;
+    for (bool first = !scaled; steps.halley + steps.newton_schulz < 64; first = false) {
         const Rows<double> columns{x.data(), 1, n}, rows_of_gram{gram.data(), n, 1};
         gemm<double, double>(n, n, rows, 1.0, columns, columns, 0.0, gram.data(), n, Part::Lower);
-        mirror(n, gram.data(), n);
-        if (first || !rational) {
-            gemm<double, double>(n, n, n, 1.0, rows_of_gram, rows_of_gram, 0.0, square.data(), n, Part::Lower);
-            mirror(n, square.data(), n);
+        double scale = 1;
+        if (first) {  // sigma_max^4 <= ||G||_F^2, tight for any spectrum that decays
+            scale = std::pow(sum_rows(n,
+                                      [&](int64_t i) {
+                                          return 2 * dot(gram.data() + i * n, gram.data() + i * n, i) + gram[i * n + i] * gram[i * n + i];
+                                      }),
+                             0.25) *
+                    (1 + 64 * kEps);
         }
-        // sigma_max^8 <= ||G^2||_F^2: a bound that is tight for any spectrum that decays
-        const double scale = first ? std::pow(frobenius(square), 0.25) * (1 + 64 * kEps) : 1;
-        if (rational) {
+        if (halley) {
             const Halley p = best_halley(low);
             const double weight = p.c / (scale * scale);
             for_row_blocks(n, [&](int64_t from, int64_t to) {
-                for (int64_t i = from * n; i < to * n; ++i) gram[i] *= weight;
-                for (int64_t i = from; i < to; ++i) gram[i * n + i] += 1;
+                for (int64_t i = from; i < to; ++i) {
+                    for (int64_t j = 0; j <= i; ++j) gram[i * n + j] *= weight;
+                    gram[i * n + i] += 1;
+                }
             });
             if (!cholesky(n, gram.data(), n)) return steps;  // only where x is not finite: the certificate will tell
-            std::copy(x.data(), x.data() + rows * n, next.data());
+            for_row_blocks(rows,
+                           [&](int64_t from, int64_t to) { std::copy(x.data() + from * n, x.data() + to * n, next.data() + from * n); });
             solve_transposed(rows, n, next.data(), n, gram.data(), n);
             solve(rows, n, next.data(), n, gram.data(), n);
             const double keep = p.b / p.c / scale, add = (p.a - p.b / p.c) / scale;
@@ -324,8 +326,12 @@ Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smalles
             });
             low = p.low;
             ++steps.halley;
+            if (1 - low <= accuracy) return steps;
             continue;
         }
+        mirror(n, gram.data(), n);
+        gemm<double, double>(n, n, n, 1.0, rows_of_gram, rows_of_gram, 0.0, square.data(), n, Part::Lower);
+        mirror(n, square.data(), n);
         const Quintic p = best_quintic(low, high);
         const double a = p.a / scale, b = p.b / std::pow(scale, 3), c = p.c / std::pow(scale, 5);
         for_row_blocks(n, [&](int64_t from, int64_t to) {
@@ -356,21 +362,46 @@ Interval certify(int64_t rows, int64_t n, const double* m, const double* u) {
     const Rows<double> columns_u{u, 1, n}, columns_m{m, 1, n};
     gemm<double, double>(n, n, rows, 1.0, columns_u, columns_u, 0.0, gram.data(), n, Part::Lower);
     mirror(n, gram.data(), n);
-    gemm<double, double>(n, n, rows, 1.0, columns_u, columns_m, 0.0, product.data(), n, Part::Full);
-    // From below: W = U (3 I - U^T U) / 2 has norm at most 1 while U's is at most 2 (3/2 s - s^3/2 peaks at s = 1), which
-    // the largest row sum of U^T U shows; Tr(W^T M) needs no further product.
+    gemm<double, double>(n, n, rows, 1.0, columns_m, columns_u, 0.0, product.data(), n, Part::Full);  // M^T U
+    // From below, by Tr(W^T M) for W of norm at most 1 made of U and E = I - U^T U, without another product by U. Far from
+    // convergence W = U (I + E / 2), which is that while U's norm is at most 2 (3/2 s - s^3/2 peaks at s = 1), as the largest
+    // row sum of U^T U shows. Near it, W = U (I + E/2 + 3/8 E^2) has no singular value above 1 + ||E||^3 / 2, with ||E||^4 <=
+    // ||E^2||_F^2, and the last term, below 1e-9 of the first, needs no more than float32.
+    const double e = std::sqrt(sum_rows(n, [&](int64_t i) {
+        const double *const row = gram.data() + i * n, d = 1 - row[i];
+        return dot(row, row, n) - row[i] * row[i] + d * d;
+    }));
     double row_sum = 0;
     for (int64_t i = 0; i < n; ++i) {
         double sum = 0;
         for (int64_t j = 0; j < n; ++j) sum += std::fabs(gram[i * n + j]);
         row_sum = std::max(row_sum, sum);
     }
-    double lower = sum_rows(n, [&](int64_t i) {
-        double sum = 0;
-        for (int64_t j = 0; j < n; ++j) sum += gram[i * n + j] * product[j * n + i];
-        return 1.5 * product[i * n + i] - 0.5 * sum;
-    });
-    if (!(row_sum <= 4)) {
+    double lower =
+        sum_rows(n, [&](int64_t i) { return 1.5 * product[i * n + i] - 0.5 * dot(gram.data() + i * n, product.data() + i * n, n); });
+    if (e < 1e-3) {
+        const float scale = 0x1p20f;
+        const Buffer<float> small(n * n), small_square(n * n);
+        for_row_blocks(n, [&](int64_t first, int64_t last) {
+            for (int64_t i = first; i < last; ++i)
+                for (int64_t j = 0; j < n; ++j) small[i * n + j] = scale * static_cast<float>((i == j) - gram[i * n + j]);
+        });
+        const Rows<float> rows_of_small{small.data(), n, 1};
+        gemm<float, float>(n, n, n, 1.0f, rows_of_small, rows_of_small, 0.0f, small_square.data(), n, Part::Lower);
+        mirror(n, small_square.data(), n);
+        const double third = sum_rows(n, [&](int64_t i) {
+            double sum = 0;
+            for (int64_t j = 0; j < n; ++j) sum += static_cast<double>(small_square[i * n + j]) * product[i * n + j];
+            return sum;
+        });
+        const double fourth = 0x1p-80 * sum_rows(n, [&](int64_t i) {
+                                  double sum = 0;
+                                  for (int64_t j = 0; j < n; ++j)
+                                      sum += static_cast<double>(small_square[i * n + j]) * small_square[i * n + j];
+                                  return sum;
+                              });
+        lower = (lower + 0.375 * 0x1p-40 * third) / (1 + 0.5 * std::pow(fourth, 0.75));
+    } else if (!(row_sum <= 4)) {
         // Row sums say little when U has null directions; 4 I - U^T U having a Cholesky factor says all.
         const Buffer<double> rest(n * n);
         for (int64_t i = 0; i < n; ++i)
@@ -383,7 +414,8 @@ Interval certify(int64_t rows, int64_t n, const double* m, const double* u) {
     }
     lower = std::max(lower, 0.0);
     // From above: ||M||_* <= ||M L^-T||_F ||L||_F <= (||M L^-T||_F^2 + ||L||_F^2) / 2 for any L; equality for L L^T =
-    // (M^T M)^(1/2), to which the symmetric part of U^T M comes close, and the bound feels a deviation in second order.
+    // (M^T M)^(1/2), to which M^T U comes close, and the bound feels a deviation in second order. Its lower triangle alone is
+    // taken: rounding there is relative to the column of M with the higher index, the smaller one of a Cholesky factor.
     const Buffer<double>& root = gram;
     const Buffer<double> solved(rows * n);
     double ridge = 0;
@@ -393,19 +425,21 @@ Interval certify(int64_t rows, int64_t n, const double* m, const double* u) {
     for (int attempt = 0; attempt < 24; ++attempt, ridge *= 4) {
         for_row_blocks(n, [&](int64_t first, int64_t last) {
             for (int64_t i = first; i < last; ++i) {
-                for (int64_t j = 0; j < i; ++j) root[i * n + j] = 0.5 * (product[i * n + j] + product[j * n + i]);
+                std::copy(product.data() + i * n, product.data() + i * n + i, root.data() + i * n);
                 root[i * n + i] = product[i * n + i] + ridge;
             }
         });
         if (!cholesky(n, root.data(), n)) continue;
-        std::copy(m, m + rows * n, solved.data());
+        for_row_blocks(rows, [&](int64_t first, int64_t last) { std::copy(m + first * n, m + last * n, solved.data() + first * n); });
         solve_transposed(rows, n, solved.data(), n, root.data(), n);
         const double norm_l = sum_rows(n, [&](int64_t i) { return dot(root.data() + i * n, root.data() + i * n, i + 1); });
         const double norm_x = squared_norm(rows, n, solved.data());
         upper = std::min(upper, std::sqrt(norm_l) * std::sqrt(norm_x));
         break;
     }
-    return {lower, upper};
+    // The bounds' own sums round too: as the square root of their length, and a few times more.
+    const double rounding = (8 + std::sqrt(static_cast<double>(rows))) * kEps;
+    return {lower * (1 - rounding), upper * (1 + rounding)};
 }
 
 // The first round is accepted when its interval is this narrow, relative to the norm.
@@ -453,18 +487,18 @@ extern "C" pg_status pg_nuclear_norm(const pg_matrix* matrix, pg_nuclear_norm_re
         for (int64_t i = 0; i < rows * n; ++i) m[i] = std::ldexp(m[i], -exponent);
         const double norm = std::sqrt(squared_norm(rows, n, m.data()));
         Interval best{0, std::numeric_limits<double>::infinity()};
-        // Singular values below 1e-8 of the largest, which the first round leaves behind, it has multiplied by 1e8: the
+        // Singular values below 1e-11 of the largest, which the first round leaves behind, it has multiplied by 1e11: the
         // second goes on from there. Where null directions keep the interval wide, quintics from the start disturb them
         // least: no step of theirs forms I + c G.
         const struct {
             bool restart, halley;
             double smallest, wide;
-        } rounds[] = {{true, true, 1e-8, kAccepted}, {false, true, 1e-6, 1e-9}, {true, false, 1e-14, 0}};
+        } rounds[] = {{true, true, 1e-11, kAccepted}, {false, true, 1e-6, 1e-9}, {true, false, 1e-14, 0}};
         Buffer<double> u(rows * n);
         for (const auto& round : rounds) {
             if (round.restart)
                 for (int64_t i = 0; i < rows * n; ++i) u[i] = m[i] / norm;
-            const Steps steps = polar_iteration(rows, n, u, round.smallest, round.halley, !round.restart, 1e-8);
+            const Steps steps = polar_iteration(rows, n, u, round.smallest, round.halley, !round.restart, round.halley ? 5e-6 : 1e-8);
             const Interval found = certify(rows, n, m.data(), u.data());
             best = {std::max(best.lower, found.lower), std::min(best.upper, found.upper)};
             result->halley_steps += steps.halley;

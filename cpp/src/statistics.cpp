@@ -4,6 +4,7 @@
 #include <string>
 
 #include "gemm.h"
+#include "kernels/table.h"
 #include "matrices.h"
 #include "status.h"
 #include "threads.h"
@@ -12,22 +13,9 @@ namespace pixelgauge {
 
 namespace {
 
-// A chunk is long enough that adding its scatter (24 bytes an element) is small beside computing it.
-constexpr int64_t kChunk = 4096;
-
-// Knuth's two-sum: high + low gains x, and the rounding error of every step stays in low.
-void add(double x, double& high, double& low) {
-    const double sum = high + x, part = sum - high;
-    low += (high - (sum - part)) + (x - part);
-    high = sum;
-}
-
-// (high, low) in the one form where high is the rounded total: comparable bit by bit, however it came about.
-void normalise(double& high, double& low) {
-    const double sum = high + low;
-    low -= sum - high;
-    high = sum;
-}
+// A chunk bounds the rounding of its sums and the packed copy of the features: 25 MB at 2048 columns, which the allocator
+// keeps, where larger ones come from the system as pages to be zeroed.
+constexpr int64_t kChunk = 1536;
 
 template <class In>
 void add_rows(const pg_matrix& features, const double* shift, double* sum, double* scatter) {
@@ -48,23 +36,18 @@ void add_rows(const pg_matrix& features, const double* shift, double* sum, doubl
     for (int64_t i = 0; i < chunks * dim; ++i)
         require(std::isfinite(sums[i]),
                 "features hold NaN or infinity in column " + std::to_string(i % dim) + ": remove or repair them first");
-    const Buffer<double> product(dim * dim);
+    const Kernels& kernel = kernels();
     for (int64_t chunk = 0; chunk < chunks; ++chunk) {
         const int64_t first = chunk * kChunk, count = std::min(kChunk, features.rows - first);
         const Rows<In, double> columns{x.data + first * x.row_stride, x.k_stride, x.row_stride, shift};
-        gemm<In, double>(dim, dim, count, 1.0, columns, columns, 0.0, product.data(), dim, Part::Lower);
-        parallel_for(dim, [&](int64_t i) {
-            double* const high = scatter + i * dim;
-            double* const low = high + dim * dim;
-            for (int64_t j = 0; j <= i; ++j) {
-                add(product[i * dim + j], high[j], low[j]);
-                normalise(high[j], low[j]);
+        product_blocks<In, double>(dim, dim, count, columns, columns, Part::Lower, [&](const Block<double>& block) {
+            for (int64_t i = 0; i < block.rows; ++i) {
+                double* const high = scatter + (block.i + i) * dim + block.j;
+                kernel.add_doubled(std::min(block.columns, block.i + i - block.j + 1), block.values + i * block.stride, high,
+                                   high + dim * dim);
             }
         });
-        for (int64_t j = 0; j < dim; ++j) {
-            add(sums[chunk * dim + j], sum[j], sum[dim + j]);
-            normalise(sum[j], sum[dim + j]);
-        }
+        kernel.add_doubled(dim, sums.data() + chunk * dim, sum, sum + dim);
     }
 }
 

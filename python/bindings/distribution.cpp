@@ -48,6 +48,13 @@ void scatter_add(const py::array& features, const Float64& shift, Float64& sum, 
     released([&] { return pg_scatter_add(&x, c, s, m); });
 }
 
+py::tuple count_neighbours(const py::array& real, const py::array& fake, int64_t precision_k, int64_t density_k) {
+    const pg_matrix x = matrix_of(real, "real"), y = matrix_of(fake, "fake");
+    pg_neighbours found{};
+    released([&] { return pg_count_neighbours(&x, &y, precision_k, density_k, &found); });
+    return py::make_tuple(found.fake_inside, found.real_inside, found.pairs, found.real_covered);
+}
+
 py::tuple pivoted_cholesky(const Float64& a) {
     const int64_t n = order_of(a, "a");
     Float64 l(std::vector<py::ssize_t>{n, n});
@@ -81,6 +88,7 @@ void register_distribution(py::module_& m) {
     m.def("product", &product, py::arg("a"), py::arg("b"));
     m.def("scatter_add", &scatter_add, py::arg("features"), py::arg("shift").noconvert(), py::arg("sum").noconvert(),
           py::arg("scatter").noconvert());
+    m.def("count_neighbours", &count_neighbours, py::arg("real"), py::arg("fake"), py::arg("precision_k"), py::arg("density_k"));
     m.def("pivoted_cholesky", &pivoted_cholesky, py::arg("a").noconvert());
     m.def("nuclear_norm", &nuclear_norm, py::arg("m"));
     m.def("sqrtm_psd", &sqrtm_psd, py::arg("a").noconvert());

@@ -7,10 +7,12 @@ from pixelgauge.frechet_uncertainty import FrechetInfinity, FrechetInterval, fre
 from pixelgauge.sample_metrics import (
     DensityCoverage,
     MeanStd,
+    NeighbourMetrics,
     PrecisionRecall,
     density_coverage,
     inception_score,
     kernel_distance,
+    neighbour_metrics,
     precision_recall,
 )
 
@@ -21,6 +23,7 @@ __all__ = [
     "FrechetInfo",
     "FrechetInterval",
     "MeanStd",
+    "NeighbourMetrics",
     "PrecisionRecall",
     "density_coverage",
     "fid",
@@ -29,6 +32,7 @@ __all__ = [
     "frechet_interval",
     "inception_score",
     "kernel_distance",
+    "neighbour_metrics",
     "precision_recall",
     "sqrtm_psd",
     "trace_sqrt_product",

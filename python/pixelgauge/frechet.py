@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, overload
 
@@ -21,6 +22,8 @@ _EIGH_FROM, _SVD_TO = 300, 64
 
 METHODS = ("auto", "newton-schulz", "eigh", "svd")
 _EPS = 2.0**-53
+_LOST = 128 * _EPS
+"""Eigenvalues of a Gram matrix below this share of the largest are rounding, or too much of it."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class _Side:
     remainder: float
     rank: int
     from_samples: bool
+    pivots: Float64Array | None = None
+    """Diagonal of the factor where it is triangular: its logarithms add up to those of the singular values."""
 
 
 def sqrtm_psd(a: object) -> Float64Array:
@@ -131,7 +136,9 @@ def trace_sqrt_product(sigma1: object, sigma2: object, *, method: Method = "auto
     if a.shape != b.shape:
         raise ValueError(f"sigma1 and sigma2 differ in size: {a.shape} and {b.shape}")
     zero = np.zeros(a.shape[0])
-    return _nuclear_norm(_from_moments(zero, a, "sigma1"), _from_moments(zero, b, "sigma2"), method).value
+    return _nuclear_norm(
+        _from_moments(zero, a, "sigma1"), _from_moments(zero, b, "sigma2"), method, lambda value: 1e-10 * value
+    ).value
 
 
 @overload
@@ -154,8 +161,9 @@ def frechet_distance(
         How the trace of the square root is found, always from factors C = L L^T as the nuclear norm of L1^T L2.
         ``"newton-schulz"``: a polar iteration in the core, without LAPACK, with a certified interval. ``"svd"``:
         singular values by LAPACK, the most accurate and the slowest. ``"eigh"``: eigenvalues of the Gram matrix by
-        LAPACK, which loses half the digits of singular values below 1e-8 of the largest. ``"auto"``: the fastest of
-        them whose bound is below 1e-11 of the traces, and SVD where none is.
+        LAPACK, which loses half the digits of singular values below 1e-7 of the largest. ``"auto"``: the fastest of
+        them whose bound is below 1e-10 of the distance or 2e-11 of the traces, and SVD where none is; the pivots of
+        the factors say beforehand when eigenvalues will not do.
     return_info : bool, default False
         Also return a :class:`FrechetInfo`.
 
@@ -191,9 +199,10 @@ def frechet_distance(
     first, second = _side(a, "a"), _side(b, "b")
     if first.mean.size != second.mean.size:
         raise ValueError(f"a has {first.mean.size} features a sample and b {second.mean.size}: they do not compare")
-    norm = _nuclear_norm(first, second, method)
     difference = first.mean - second.mean
     mean_term = float(difference @ difference)
+    most = mean_term + first.trace + second.trace
+    norm = _nuclear_norm(first, second, method, lambda value: 0.5e-10 * (most - 2 * value))
     mean_size = math.sqrt(max(float(first.mean @ first.mean), float(second.mean @ second.mean)))
     mean_rounding = 8 * _EPS * mean_size * math.sqrt(mean_term)
     trace_term = math.fsum((first.trace, second.trace, -2 * norm.value))
@@ -231,7 +240,8 @@ def _from_moments(mean: Float64Array, cov: Float64Array, name: str) -> _Side:
         factor, rank, remainder = _core.pivoted_cholesky(np.ascontiguousarray(cov))
     except ValueError as error:
         raise ValueError(f"the covariance of {name}: {error}") from error
-    return _Side(mean, factor[:, : max(rank, 1)].T, math.fsum(np.diag(cov)), remainder, rank, from_samples=False)
+    pivots = np.diag(factor) if rank == mean.size and not np.triu(factor, 1).any() else None
+    return _Side(mean, factor[:, : max(rank, 1)].T, math.fsum(np.diag(cov)), remainder, rank, False, pivots)
 
 
 def centred(x: npt.NDArray[Any]) -> tuple[Float64Array, Float64Array]:
@@ -276,28 +286,36 @@ def _side(x: object, name: str) -> _Side:
     return _from_moments(stats.mean, stats.cov(), name)
 
 
-def _nuclear_norm(a: _Side, b: _Side, method: Method) -> _Nuclear:
+def _nuclear_norm(a: _Side, b: _Side, method: Method, tolerance: Callable[[float], float]) -> _Nuclear:
+    """Nuclear norm of the factors' product; "auto" accepts a bound of `tolerance(value)`, or of 1e-11 of the traces."""
     m = _core.product(a.factor, b.factor)
     # ||E^(1/2) F2||_* <= ||E^(1/2)||_F ||F2||_F for the remainder E of a covariance
     left_out = math.sqrt(a.remainder * b.trace) + math.sqrt(b.remainder * a.trace)
     rounding = 8 * _EPS * math.sqrt(max(a.trace, 0) * max(b.trace, 0))
-    found = _NUCLEAR[method](m, a.trace + b.trace)
+    pivots = None if a.pivots is None or b.pivots is None else a.pivots * b.pivots
+    if method == "auto":
+        floor = 1e-11 * (a.trace + b.trace)
+        found = _by_auto(m, pivots, lambda nuclear: nuclear.bound <= max(floor, tolerance(nuclear.value)))
+    else:
+        found = _ROUTES[method](m, pivots)
     return _Nuclear(found.value, found.bound + left_out + rounding, found.iterations, found.method)
 
 
-def _by_newton_schulz(m: Float64Array, scale: float) -> _Nuclear:
+def _by_newton_schulz(m: Float64Array, pivots: Float64Array | None) -> _Nuclear:
     lower, upper, halley, quintic = _core.nuclear_norm(m)
-    # the lower bound is the trace at the polar factor itself: second order in what is left of the iteration
-    return _Nuclear(lower, upper - lower, halley + quintic, "newton-schulz")
+    # What the iteration left unconverged moves the lower end to first order and the upper end to second. Null
+    # directions do the reverse, and show as a wide interval.
+    value = upper if upper - lower <= 1e-10 * upper else lower
+    return _Nuclear(value, upper - lower, halley + quintic, "newton-schulz")
 
 
-def _by_svd(m: Float64Array, scale: float) -> _Nuclear:
+def _by_svd(m: Float64Array, pivots: Float64Array | None) -> _Nuclear:
     values = np.linalg.svd(m, compute_uv=False)
     total = math.fsum(values)
     return _Nuclear(total, 4 * _EPS * float(values[0]) * values.size, 0, "svd")
 
 
-def _by_eigh(m: Float64Array, scale: float) -> _Nuclear:
+def _by_eigh(m: Float64Array, pivots: Float64Array | None) -> _Nuclear:
     small = m if m.shape[0] <= m.shape[1] else m.T
     values = np.linalg.eigvalsh(_core.product(small, small))
     values = np.maximum(values, 0)
@@ -305,23 +323,31 @@ def _by_eigh(m: Float64Array, scale: float) -> _Nuclear:
     # An eigenvalue is off by a few eps of the largest. Roots of those that are lost in that add up, the rest is off to
     # first order and at random.
     off = 8 * _EPS * float(values[-1])
-    lost = values < 16 * off
-    bound = math.sqrt(off) * 4 * int(lost.sum()) + 4 * off * math.sqrt(float((0.25 / values[~lost]).sum()))
+    lost = values < _LOST * values[-1]
+    bound = math.sqrt(off) * 4 * int(lost.sum())
+    if pivots is not None and int(lost.sum()) == 1:
+        # The determinant, which the pivots know, less the others leaves the one that is lost.
+        unsure = 4 * off * math.sqrt(float((0.25 / values[1:] ** 2).sum())) + 4 * _EPS * values.size
+        roots[0] = math.exp(math.fsum(np.log(pivots)) - 0.5 * math.fsum(np.log(values[1:])))
+        bound = float(roots[0]) * math.expm1(unsure)
+    bound += 4 * off * math.sqrt(float((0.25 / values[~lost]).sum()))
     return _Nuclear(math.fsum(roots), bound, 0, "eigh")
 
 
-def _by_auto(m: Float64Array, scale: float) -> _Nuclear:
-    # On two AVX-512 cores at 2048 LAPACK's eigenvalues took 0.5 s and a round of the polar iteration about 1.5 s;
-    # singular values are slower than both. Small matrices cost nothing by any of them.
+def _by_auto(m: Float64Array, pivots: Float64Array | None, accepts: Callable[[_Nuclear], bool]) -> _Nuclear:
+    # On two AVX-512 cores at 2048 LAPACK's eigenvalues took 4 products and a round of the polar iteration 10; singular
+    # values are slower than both. Small matrices cost nothing by any of them. Eigenvalues are not tried where the
+    # pivots already show that several would be lost: of the pivots fewer are small than of the singular values.
     size = min(m.shape)
-    routes = [_by_eigh] if size >= _EIGH_FROM else []
+    hopeless = pivots is not None and int((pivots < math.sqrt(_LOST) * pivots.max()).sum()) > 1
+    routes = [_by_eigh] if size >= _EIGH_FROM and not hopeless else []
     if size > _SVD_TO:
         routes.append(_by_newton_schulz)
     for route in routes:
-        found = route(m, scale)
-        if found.bound <= 1e-11 * scale:
+        found = route(m, pivots)
+        if accepts(found):
             return found
-    return _by_svd(m, scale)
+    return _by_svd(m, pivots)
 
 
-_NUCLEAR = {"newton-schulz": _by_newton_schulz, "eigh": _by_eigh, "svd": _by_svd, "auto": _by_auto}
+_ROUTES = {"newton-schulz": _by_newton_schulz, "eigh": _by_eigh, "svd": _by_svd}

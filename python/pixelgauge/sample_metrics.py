@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,9 +13,6 @@ from pixelgauge.feature_stats import as_features
 
 Float64Array = npt.NDArray[np.float64]
 Features = npt.NDArray[Any]
-
-_BLOCK = 1 << 23
-"""Elements of a block of distances: 64 MB, so that memory stays bounded whatever the number of samples."""
 
 
 class MeanStd(NamedTuple):
@@ -36,6 +32,15 @@ class PrecisionRecall(NamedTuple):
 class DensityCoverage(NamedTuple):
     """Density (0 and up, 1 expected for equal distributions) and coverage (0 to 1)."""
 
+    density: float
+    coverage: float
+
+
+class NeighbourMetrics(NamedTuple):
+    """What :class:`PrecisionRecall` and :class:`DensityCoverage` hold."""
+
+    precision: float
+    recall: float
     density: float
     coverage: float
 
@@ -203,15 +208,8 @@ def precision_recall(real: object, fake: object, *, k: int = 3) -> PrecisionReca
     >>> pixelgauge.precision_recall(x, x + 100)
     PrecisionRecall(precision=0.0, recall=0.0)
     """
-    x, y = _neighbour_pair(real, fake, k)
-    radius_x, radius_y = _squared_radii(x, k), _squared_radii(y, k)
-    inside = np.zeros(len(y), bool)
-    covered = 0
-    for start, squared in _squared_distances(x, y):
-        stop = start + len(squared)
-        inside |= (squared <= radius_x[start:stop, np.newaxis]).any(axis=0)
-        covered += int((squared <= radius_y).any(axis=1).sum())
-    return PrecisionRecall(float(inside.mean()), covered / len(x))
+    found = _neighbours(real, fake, precision_k=k)
+    return PrecisionRecall(found.precision, found.recall)
 
 
 def density_coverage(real: object, fake: object, *, k: int = 5) -> DensityCoverage:
@@ -244,14 +242,50 @@ def density_coverage(real: object, fake: object, *, k: int = 5) -> DensityCovera
     >>> pixelgauge.density_coverage(x, x[:1] + np.zeros((7, 1)), k=5).coverage < 0.2
     True
     """
-    x, y = _neighbour_pair(real, fake, k, fake_needs_neighbours=False)
-    radius = _squared_radii(x, k)
-    count, covered = 0, 0
-    for start, squared in _squared_distances(x, y):
-        within = squared < radius[start : start + len(squared), np.newaxis]
-        count += int(np.count_nonzero(within))
-        covered += int(within.any(axis=1).sum())
-    return DensityCoverage(count / (k * len(y)), covered / len(x))
+    found = _neighbours(real, fake, density_k=k)
+    return DensityCoverage(found.density, found.coverage)
+
+
+def neighbour_metrics(real: object, fake: object, *, precision_k: int = 3, density_k: int = 5) -> NeighbourMetrics:
+    """Precision, recall, density and coverage in one pass over the distances, which is most of their cost.
+
+    Parameters
+    ----------
+    real, fake : (N, D) array_like of float features
+    precision_k : int, default 3
+        k of :func:`precision_recall`.
+    density_k : int, default 5
+        k of :func:`density_coverage`.
+
+    Returns
+    -------
+    NeighbourMetrics
+        The numbers of the two functions, to the last bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As they do.
+
+    Notes
+    -----
+    Distances are compared in float64. A product in float32 decides most comparisons with a bound on its error, and what
+    lies within the bound is computed again, so no count depends on the precision of the product. Memory beside the
+    features: about 100 MB at D = 2048 and 500 bytes a sample.
+
+    References
+    ----------
+    T. Kynkäänniemi et al., NeurIPS 2019; M. F. Naeem et al., ICML 2020.
+
+    Examples
+    --------
+    >>> import numpy as np, pixelgauge
+    >>> x = np.random.default_rng(0).standard_normal((2, 100, 4))
+    >>> found = pixelgauge.neighbour_metrics(x[0], x[1])
+    >>> (found.precision, found.recall) == pixelgauge.precision_recall(x[0], x[1])
+    True
+    """
+    return _neighbours(real, fake, precision_k=precision_k, density_k=density_k)
 
 
 def _require_whole(name: str, value: object, least: int) -> None:
@@ -266,40 +300,25 @@ def _pair(a: object, b: object, name_a: str, name_b: str) -> tuple[Features, Fea
     return x, y
 
 
-def _neighbour_pair(
-    real: object, fake: object, k: int, *, fake_needs_neighbours: bool = True
-) -> tuple[Float64Array, Float64Array]:
-    """Both sets in float64 about the mean of the real one: distances stay, their rounding shrinks with the norms."""
-    _require_whole("k", k, 1)
+def _neighbours(
+    real: object, fake: object, *, precision_k: int | None = None, density_k: int | None = None
+) -> NeighbourMetrics:
+    """Count neighbours for the metrics whose k is given; the others are NaN."""
+    for k in (precision_k, density_k):
+        if k is not None:
+            _require_whole("k", k, 1)
     x, y = _pair(real, fake, "real", "fake")
-    for name, z, needed in (("real", x, True), ("fake", y, fake_needs_neighbours)):
-        if needed and len(z) <= k:
-            raise ValueError(f"{name} has {len(z)} samples: the {k}-th neighbour needs more than {k}")
-    centre = x.mean(axis=0, dtype=np.float64)
-    return x - centre, y - centre
-
-
-def _squared_distances(x: Float64Array, y: Float64Array) -> Iterator[tuple[int, Float64Array]]:
-    """Yield (first row, squared distances of a block of x to all of y)."""
-    norm_x, norm_y = (np.einsum("ij,ij->i", z, z) for z in (x, y))
-    # |x|^2 + |y|^2 - 2 x.y is off by this much at most in practice: below it, two samples are one
-    nothing = 32 * 2.0**-53 * float(norm_x.max() + norm_y.max())
-    rows = max(1, _BLOCK // len(y))
-    for start in range(0, len(x), rows):
-        block = x[start : start + rows]
-        squared = _core.product(block, y)
-        squared *= -2
-        squared += norm_y
-        squared += norm_x[start : start + rows, np.newaxis]
-        squared[squared < nothing] = 0
-        yield start, squared
-
-
-def _squared_radii(x: Float64Array, k: int) -> Float64Array:
-    radii = np.empty(len(x))
-    for start, squared in _squared_distances(x, x):
-        rows = np.arange(len(squared))
-        squared[rows, start + rows] = np.inf
-        squared.partition(k - 1, axis=1)
-        radii[start : start + len(squared)] = squared[:, k - 1]
-    return radii
+    for name, z, needed in (("real", x, max(precision_k or 0, density_k or 0)), ("fake", y, precision_k or 0)):
+        if len(z) <= needed:
+            raise ValueError(f"{name} has {len(z)} samples: the {needed}-th neighbour needs more than {needed}")
+    if x.dtype != y.dtype:
+        x, y = x.astype(np.float64), y.astype(np.float64)
+    # the core reads rows in place where their elements are neighbours
+    x, y = (z if z.strides[1] == z.itemsize else np.ascontiguousarray(z) for z in (x, y))
+    inside, covered, pairs, balls = _core.count_neighbours(x, y, precision_k or 0, density_k or 0)
+    return NeighbourMetrics(
+        precision=inside / len(y) if precision_k else math.nan,
+        recall=covered / len(x) if precision_k else math.nan,
+        density=pairs / (density_k * len(y)) if density_k else math.nan,
+        coverage=balls / len(x) if density_k else math.nan,
+    )

@@ -160,6 +160,18 @@ PG_API pg_status pg_product(const pg_matrix* a, const pg_matrix* b, void* c);
  * are added is lost in the 106th bit. PG_INVALID_ARGUMENT, with nothing added, if a feature is NaN or infinite. */
 PG_API pg_status pg_scatter_add(const pg_matrix* features, const double* shift, double* sum, double* scatter);
 
+/* Precision, recall, density and coverage of samples (rows, contiguous) as counts, in squared distances in float64. A ball
+ * reaches from a sample to its k-th nearest neighbour in its own set, itself not counted. precision_k = 0 leaves out
+ * fake_inside and real_inside, density_k = 0 the other two. Memory grows with the number of samples, not with its square. */
+typedef struct pg_neighbours {
+    int64_t fake_inside;  /* fake samples in some closed ball of a real one, k = precision_k */
+    int64_t real_inside;  /* real samples in some closed ball of a fake one, k = precision_k */
+    int64_t pairs;        /* (real ball, fake sample in it), open balls, k = density_k */
+    int64_t real_covered; /* open balls that hold a fake sample, k = density_k */
+} pg_neighbours;
+PG_API pg_status pg_count_neighbours(const pg_matrix* real, const pg_matrix* fake, int64_t precision_k, int64_t density_k,
+                                     pg_neighbours* result);
+
 /* a (n x n, symmetric, dense) = l l^T up to a remainder, by Cholesky with diagonal pivots: l is n x n dense with its
  * columns from *rank on zero, rows in the order of a. Stops where the largest remaining pivot is below n eps times the
  * largest diagonal. *remainder: trace of a - l l^T; PG_INVALID_ARGUMENT if a is not positive semi-definite to that

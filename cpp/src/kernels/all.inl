@@ -4,10 +4,12 @@
 // Written on Vec<T>:
 #include "gemm.inl"
 #include "mse.inl"
+#include "near.inl"
 #include "range.inl"
 #include "ranking.inl"
 #include "resize.inl"
 #include "ssim.inl"
+#include "sums.inl"
 
 template <class T>
 constexpr SsimKernels<T> ssim_kernels() {
@@ -38,5 +40,11 @@ constexpr Kernels table(const char* name) {
             kPickReach,
             gemm_kernels<float>(),
             gemm_kernels<double>(),
+            add_doubled,
+            near_row<float>,
+            near_row<double>,
+            squared_distance<float, float>,
+            squared_distance<double, double>,
+            squared_distance<float, double>,
             ranking_kernels()};
 }

@@ -1,8 +1,9 @@
-// One register tile of a matrix product from packed panels: 8 rows x 3 registers with 32 registers, 6 x 2 with 16, so that
-// every accumulator stays in a register (24 of 32, 12 of 16) beside the columns in flight and one broadcast.
+// One register tile of a matrix product from packed panels: 8 rows x 3 registers with 32 registers, 4 x 3 with 16, so that
+// every accumulator stays in a register (24 of 32, 12 of 16) beside the columns in flight and one broadcast, and the columns
+// of a panel are a multiple of the rows: a symmetric product reads its rows from the panels of its columns.
 
-constexpr int kGemmRows = kVecRegisters == 32 ? 8 : 6;
-constexpr int kGemmVecs = kVecRegisters == 32 ? 3 : 2;
+constexpr int kGemmRows = kVecRegisters == 32 ? 8 : 4;
+constexpr int kGemmVecs = 3;
 
 #if defined(__GNUC__) || defined(__clang__)
 #define PG_PREFETCH(p) __builtin_prefetch(p)
@@ -10,40 +11,26 @@ constexpr int kGemmVecs = kVecRegisters == 32 ? 3 : 2;
 #define PG_PREFETCH(p) static_cast<void>(p)
 #endif
 
-// c = alpha a b + beta c. a: k groups of kGemmRows, b: k groups of kGemmVecs registers. Sums run over k in order. alpha and
-// beta come by address: by value they would hold two registers through the loop and push an accumulator out.
+// c += a b. a: k groups of kGemmRows, a_step apart; b: k groups of kGemmVecs registers. Sums run over k in order.
 template <class T>
-void gemm_tile(int64_t k, const T* PG_RESTRICT a, const T* PG_RESTRICT b, const T* alpha, const T* beta, T* PG_RESTRICT c,
-               int64_t c_stride) {
+void gemm_tile(int64_t k, const T* PG_RESTRICT a, int64_t a_step, const T* PG_RESTRICT b, T* PG_RESTRICT c, int64_t c_stride) {
     constexpr int L = Vec<T>::lanes;
     Vec<T> sums[kGemmRows][kGemmVecs];
-    for (int r = 0; r < kGemmRows; ++r) {
-        for (int v = 0; v < kGemmVecs; ++v) {
-            sums[r][v] = Vec<T>::set1(0);
-            PG_PREFETCH(c + r * c_stride + v * L);
-        }
-    }
+    for (int r = 0; r < kGemmRows; ++r)
+        for (int v = 0; v < kGemmVecs; ++v) sums[r][v] = Vec<T>::set1(0);
     for (int64_t p = 0; p < k; ++p) {
+        PG_PREFETCH(a + 8 * a_step);  // the rows stream in from L2
         Vec<T> columns[kGemmVecs];
         for (int v = 0; v < kGemmVecs; ++v) columns[v] = Vec<T>::load(b + v * L);
         for (int r = 0; r < kGemmRows; ++r) {
             const Vec<T> row = Vec<T>::set1(a[r]);
             for (int v = 0; v < kGemmVecs; ++v) sums[r][v] = fma(row, columns[v], sums[r][v]);
         }
-        a += kGemmRows;
+        a += a_step;
         b += kGemmVecs * L;
     }
-    const Vec<T> alphas = Vec<T>::set1(*alpha), betas = Vec<T>::set1(*beta);
-    for (int r = 0; r < kGemmRows; ++r) {
-        for (int v = 0; v < kGemmVecs; ++v) {
-            T* const at = c + r * c_stride + v * L;
-            const Vec<T> scaled = sums[r][v] * alphas;
-            if (*beta == 0)
-                scaled.store(at);
-            else
-                fma(Vec<T>::load(at), betas, scaled).store(at);
-        }
-    }
+    for (int r = 0; r < kGemmRows; ++r)
+        for (int v = 0; v < kGemmVecs; ++v) (Vec<T>::load(c + r * c_stride + v * L) + sums[r][v]).store(c + r * c_stride + v * L);
 }
 
 // Forward substitution for kSolveVecs registers of right-hand sides at once: x is n rows of them, the coefficient of

@@ -86,10 +86,23 @@ struct ResizeRows {
 // Matrix products by register tiles; see gemm.cpp for the panels.
 template <class T>
 struct GemmKernels {
-    int rows, columns;  // of a tile
-    void (*tile)(int64_t k, const T* a, const T* b, const T* alpha, const T* beta, T* c, int64_t c_stride);
-    int solve_width;  // right-hand sides of a panel
+    int rows, columns;                                                                        // of a tile
+    void (*tile)(int64_t k, const T* a, int64_t a_step, const T* b, T* c, int64_t c_stride);  // c += a b
+    int solve_width;                                                                          // right-hand sides of a panel
     void (*solve)(int64_t n, const T* l, int64_t row_stride, int64_t column_stride, T* x);
+};
+
+// Squared distances of one sample to n others, |x|^2 + |y|^2 - 2 x.y, from below: the indices of those at most as far as the
+// larger of two limits.
+template <class T>
+struct NearRow {
+    int64_t n;
+    const T* dots;
+    T norm;
+    const T* norms;
+    T keep, less;  // what rounding can have added: the sum of the norms is multiplied by one, lowered by the other
+    T limit;
+    const T* limits;
 };
 
 struct Kernels {
@@ -103,6 +116,12 @@ struct Kernels {
     int resize_lanes, resize_reach;  // a register's pixels, and how far apart their inputs may be for one permutation
     GemmKernels<float> gemm_f32;
     GemmKernels<double> gemm_f64;
+    void (*add_doubled)(int64_t n, const double* x, double* high, double* low);  // high + low += x, exactly but for 2^-106
+    int64_t (*near_f32)(const NearRow<float>*, int32_t* found);
+    int64_t (*near_f64)(const NearRow<double>*, int32_t* found);
+    double (*squared_distance_f32)(const float* x, const float* y, int64_t n);  // in float64
+    double (*squared_distance_f64)(const double* x, const double* y, int64_t n);
+    double (*squared_distance_mixed)(const float* x, const double* y, int64_t n);
     RankingKernels ranking;
 };
 

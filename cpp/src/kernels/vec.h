@@ -230,6 +230,27 @@ PG_INLINE void transpose(Vec<double> (&r)[4]) {
         r[k].v = (Vec<double>::native)_mm256_permute2f128_pd(t[k], t[2 + k], 0x20);
         r[2 + k].v = (Vec<double>::native)_mm256_permute2f128_pd(t[k], t[2 + k], 0x31);
     }
+
+// Whether some lane of a is at most that of b.
+#if defined(__AVX512F__)
+PG_INLINE bool any_at_most(Vec<float> a, Vec<float> b) { return _mm512_cmp_ps_mask((__m512)a.v, (__m512)b.v, _CMP_LE_OQ) != 0; }
+PG_INLINE bool any_at_most(Vec<double> a, Vec<double> b) { return _mm512_cmp_pd_mask((__m512d)a.v, (__m512d)b.v, _CMP_LE_OQ) != 0; }
+#elif defined(__AVX2__)
+PG_INLINE bool any_at_most(Vec<float> a, Vec<float> b) {
+    return _mm256_movemask_ps(_mm256_cmp_ps((__m256)a.v, (__m256)b.v, _CMP_LE_OQ)) != 0;
+}
+PG_INLINE bool any_at_most(Vec<double> a, Vec<double> b) {
+    return _mm256_movemask_pd(_mm256_cmp_pd((__m256d)a.v, (__m256d)b.v, _CMP_LE_OQ)) != 0;
+}
+#elif defined(__SSE2__)
+PG_INLINE bool any_at_most(Vec<float> a, Vec<float> b) { return _mm_movemask_ps(_mm_cmple_ps((__m128)a.v, (__m128)b.v)) != 0; }
+PG_INLINE bool any_at_most(Vec<double> a, Vec<double> b) { return _mm_movemask_pd(_mm_cmple_pd((__m128d)a.v, (__m128d)b.v)) != 0; }
+#else
+template <class T>
+PG_INLINE bool any_at_most(Vec<T> a, Vec<T> b) {
+    bool any = false;
+    for (int i = 0; i < Vec<T>::lanes; ++i) any |= a.v[i] <= b.v[i];
+    return any;
 }
 #endif
 
@@ -381,6 +402,12 @@ template <class T>
 PG_INLINE Vec<T> sqrt(Vec<T> a) {
     for (int i = 0; i < Vec<T>::lanes; ++i) a.v[i] = static_cast<T>(::sqrt(static_cast<double>(a.v[i])));
     return a;
+}
+template <class T>
+PG_INLINE bool any_at_most(Vec<T> a, Vec<T> b) {
+    bool any = false;
+    for (int i = 0; i < Vec<T>::lanes; ++i) any |= a.v[i] <= b.v[i];
+    return any;
 }
 template <class To, class From>
 struct LoadAs {

@@ -153,7 +153,8 @@ def _compare(args: argparse.Namespace, settings: Settings, pairing: Pairing, out
     if table is not None:
         print(table.head())
     done = 0 if output is None else len(output.rows)
-    with Progress(len(pairing.pairs), done, "pair", quiet=args.quiet) as progress:
+    with Progress("pair", quiet=args.quiet) as progress:
+        progress.start(len(pairing.pairs), done)
         for row in _rows(args, settings, pairing, output, progress):
             summary.add(row)
             if row.status != "ok":

@@ -4,50 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from types import TracebackType
 from typing import Any
-
-from tqdm import tqdm
 
 from pixelgauge._version import __version__
 from pixelgauge.cli import EXIT_DONE, UsageError
-from pixelgauge.feature_sources import Inception, Source
+from pixelgauge.cli.terminal import Progress
+from pixelgauge.feature_sources import Inception, Report, Source
 from pixelgauge.frechet import METHODS, frechet_distance
-from pixelgauge.sample_metrics import density_coverage, inception_score, kernel_distance, precision_recall
+from pixelgauge.sample_metrics import inception_score, kernel_distance, neighbour_metrics
 
 METRICS = ("fid", "kid", "is", "prdc", "sfid")
 PRESETS = ("pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid")
 FAILURES = (ValueError, TypeError, OSError, ImportError)
 """What wrong input raises, the missing model and the missing onnxruntime included."""
-
-
-class Progress:
-    """One bar a source, with rate and remaining time, on a terminal; nothing in a pipe."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet or not sys.stderr.isatty()
-        self._bar: tqdm[Any] | None = None
-        self._name = ""
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def __call__(self, name: str, done: int, total: int) -> None:
-        """Show `done` of `total` images."""
-        if self._quiet:
-            return
-        if self._bar is None or self._name != name or done < self._bar.n:
-            if self._bar is not None:
-                self._bar.close()
-            self._bar, self._name = tqdm(total=total, desc=name, unit="img"), name
-        self._bar.update(done - self._bar.n)
 
 
 def add_inception_options(parser: argparse.ArgumentParser) -> None:
@@ -123,7 +92,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _facts(args: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
     inception = inception_of(args)
-    with Progress(args.quiet) as progress:
+    with Progress("img", quiet=args.quiet) as bars:
+        progress = bars.reach
         a = Source(args.a, "A", limit=args.limit, seed=args.seed)
         b = Source(args.b, "B", limit=args.limit, seed=args.seed)
         metrics: dict[str, float] = {}
@@ -146,8 +116,7 @@ def _facts(args: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
             )
             metrics |= {"kid": found.mean, "kid_std": found.std}
         if samples is not None and "prdc" in wanted:
-            metrics |= precision_recall(*samples)._asdict()
-            metrics |= density_coverage(*samples)._asdict()
+            metrics |= neighbour_metrics(*samples)._asdict()
         if "sfid" in wanted:
             if not (a.holds_images and b.holds_images):
                 raise ValueError(
@@ -169,7 +138,7 @@ def _facts(args: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
 
 
 def _explained(
-    args: argparse.Namespace, a: Source, b: Source, known: float | None, progress: Progress
+    args: argparse.Namespace, a: Source, b: Source, known: float | None, progress: Report
 ) -> dict[str, dict[str, Any]]:
     """FID under every preset, its difference from the chosen one, and what the preset does."""
     if not (a.holds_images and b.holds_images):

@@ -8,7 +8,8 @@ import os
 
 from pixelgauge._version import __version__
 from pixelgauge.cli import EXIT_DONE, UsageError
-from pixelgauge.cli.distance import FAILURES, Progress, add_inception_options, inception_of
+from pixelgauge.cli.distance import FAILURES, add_inception_options, inception_of
+from pixelgauge.cli.terminal import Progress
 from pixelgauge.feature_sources import Source
 
 
@@ -34,11 +35,11 @@ def run(args: argparse.Namespace) -> int:
     if not args.output.endswith(".npz"):
         raise UsageError(f"--output {args.output}: the name must end in .npz")
     try:
-        with Progress(args.quiet) as progress:
+        with Progress("img", quiet=args.quiet) as progress:
             source = Source(args.a, "A", limit=args.limit, seed=args.seed)
             if source.stats is not None:
                 raise UsageError(f"{args.a} holds statistics already")
-            stats = source.statistics(inception_of(args), report=progress)
+            stats = source.statistics(inception_of(args), report=progress.reach)
         stats.save(args.output)
     except FAILURES as error:
         raise UsageError(str(error)) from error

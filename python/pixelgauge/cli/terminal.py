@@ -57,26 +57,21 @@ def columns_of(stream: TextIO) -> int | None:
 
 
 class Progress:
-    """A bar on stderr with rate and remaining time, if stderr is a terminal; lines printed beside it stay whole.
+    """Bars on stderr with rate and remaining time, if stderr is a terminal; lines printed beside them stay whole.
 
     Parameters
     ----------
-    total : int
-        Number of steps.
-    done : int
-        How many are done before the start, and say nothing about the rate.
     unit : str
         Name of a step.
     quiet : bool
         Show no bar.
     """
 
-    def __init__(self, total: int, done: int, unit: str, *, quiet: bool) -> None:
+    def __init__(self, unit: str, *, quiet: bool) -> None:
         self._bar: tqdm[Any] | None = None
-        if sys.stderr.isatty() and not quiet:
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=total, initial=done, unit=unit, file=sys.stderr, leave=False, dynamic_ncols=True)
+        self._name: str | None = None
+        self._unit = unit
+        self._shows = sys.stderr.isatty() and not quiet
 
     def __enter__(self) -> Progress:
         return self
@@ -84,13 +79,35 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+            self._bar = None
+
+    def start(self, total: int, done: int = 0, name: str | None = None) -> None:
+        """Begin a bar of `total` steps, of which those done before say nothing about the rate."""
+        self._close()
+        self._name = name
+        if self._shows:
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=total, initial=done, desc=name, unit=self._unit, file=sys.stderr, leave=False, dynamic_ncols=True
+            )
 
     def step(self) -> None:
         """One more done."""
         if self._bar is not None:
             self._bar.update()
+
+    def reach(self, name: str, done: int, total: int) -> None:
+        """Show `done` of `total` steps of the part `name`, on a bar of its own."""
+        if self._bar is None or self._name != name or done < self._bar.n:
+            self.start(total, name=name)
+        if self._bar is not None:
+            self._bar.update(done - self._bar.n)
 
     def print(self, line: str) -> None:
         """Print a line on stdout."""

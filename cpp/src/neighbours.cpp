@@ -1,0 +1,315 @@
+// Nearest neighbours within a set and across two, as counts of comparisons of squared distances in float64. A matrix product
+// in float32 decides almost all of them with a bound on its error; what lies within the bound of a radius, and the radii
+// themselves, are computed again from the differences in float64. No matrix of distances is stored.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "gemm.h"
+#include "kernels/table.h"
+#include "matrices.h"
+#include "status.h"
+#include "threads.h"
+
+namespace pixelgauge {
+
+namespace {
+
+constexpr int64_t kRows = 4096;  // of each set in work at a time: two packed copies of 32 MB at 2048 columns
+
+double squared_distance(const float* x, const float* y, int64_t n) { return kernels().squared_distance_f32(x, y, n); }
+double squared_distance(const double* x, const double* y, int64_t n) { return kernels().squared_distance_f64(x, y, n); }
+double squared_distance(const float* x, const double* y, int64_t n) { return kernels().squared_distance_mixed(x, y, n); }
+
+int64_t near_row(const NearRow<float>& row, int32_t* found) { return kernels().near_f32(&row, found); }
+int64_t near_row(const NearRow<double>& row, int32_t* found) { return kernels().near_f64(&row, found); }
+
+// Samples about a common centre, which leaves distances alone and lowers the norms that rounding is relative to.
+template <class In>
+struct Samples {
+    const In* data;
+    int64_t count, dim, stride;
+    std::vector<double> norms;
+
+    Samples(const pg_matrix& m, const char* name, const std::vector<double>& centre)
+        : data(static_cast<const In*>(m.data)),
+          count(m.rows),
+          dim(m.columns),
+          stride(m.row_stride / static_cast<int64_t>(sizeof(In))),
+          norms(static_cast<size_t>(m.rows)) {
+        parallel_for(count, [&](int64_t i) { norms[static_cast<size_t>(i)] = squared_distance(row(i), centre.data(), dim); });
+        for (int64_t i = 0; i < count; ++i)
+            require(std::isfinite(norms[static_cast<size_t>(i)]), std::string(name) +
+                                                                      " holds NaN, infinity or a value whose square "
+                                                                      "is not finite in row " +
+                                                                      std::to_string(i));
+    }
+    const In* row(int64_t i) const { return data + i * stride; }
+};
+
+// Bounds of squared distances in T for samples of In.
+template <class In, class T>
+class Distances {
+  public:
+    using Shift = typename Rows<In, T>::Shift;
+
+    Distances(const std::vector<double>& centre, double largest_norm, int64_t samples)
+        : centre_(centre.begin(), centre.end()), exact_left_(sizeof(T) == 4 ? 64 * samples : std::numeric_limits<int64_t>::max()) {
+        // A dot product is off by as many roundings of |x| |y| <= (|x|^2 + |y|^2) / 2 as products are added in a row, plus
+        // those of the partial sums and of the elements less the centre; the rest are the norms, their sum and the result.
+        const auto dim = static_cast<double>(centre.size());
+        const double roundings = static_cast<double>(kLongestSum) + dim / 96 + 24;
+        const double unit = sizeof(T) == 4 ? 0x1p-24 : 0x1p-53;
+        keep_ = static_cast<T>(1 - 1.01 * roundings * unit);
+        less_ = static_cast<T>(-largest_norm * (sizeof(T) == 4 ? 1e-18 : 1e-40));  // products that underflow
+    }
+
+    // Whether T can hold the squares of these norms, and whether it has decided enough.
+    static bool holds(double largest_norm) { return sizeof(T) == 8 || largest_norm == 0 || (largest_norm > 1e-15 && largest_norm < 1e30); }
+    bool gave_up() const { return exact_left_.load(std::memory_order_relaxed) < 0; }
+
+    double exact(const Samples<In>& x, int64_t i, const Samples<In>& y, int64_t j) {
+        exact_left_.fetch_sub(1, std::memory_order_relaxed);
+        return squared_distance(x.row(i), y.row(j), x.dim);
+    }
+
+    std::vector<T> rounded(const std::vector<double>& norms) const { return {norms.begin(), norms.end()}; }
+
+    struct Hit {
+        int32_t i, j;
+        T low, high;
+    };
+
+    // Calls task(first row, first column, block) for all pairs of samples; below the diagonal only where x and y are one.
+    template <class F>
+    void for_blocks(const Samples<In>& x, const Samples<In>& y, F task) {
+        const bool same = &x == &y;
+        for (int64_t i0 = 0; i0 < x.count; i0 += kRows) {
+            for (int64_t j0 = 0; j0 < (same ? i0 + 1 : y.count) && !gave_up(); j0 += kRows) {
+                const Rows<In, T> rows{x.row(i0), x.stride, 1, centre_.data(), true}, columns{y.row(j0), y.stride, 1, centre_.data(), true};
+                product_blocks<In, T>(std::min(kRows, x.count - i0), std::min(kRows, y.count - j0), x.dim, rows, columns,
+                                      same && i0 == j0 ? Part::Lower : Part::Full,
+                                      [&](const Block<T>& block) { task(i0 + block.i, j0 + block.j, block); });
+            }
+        }
+    }
+
+    // The pairs of a row of a block that may lie within one of their limits, with bounds of their distance.
+    template <class F>
+    void near(const T* dots, int64_t n, T norm, const T* norms, T limit, const T* limits, F found) const {
+        int32_t indices[kWidest];
+        const int64_t count = near_row(NearRow<T>{n, dots, norm, norms, keep_, less_, limit, limits}, indices);
+        for (int64_t c = 0; c < count; ++c) {
+            const int32_t j = indices[c];
+            const T sum = norm + norms[j];
+            found(j, sum * keep_ + less_ - 2 * dots[j], sum * (2 - keep_) - less_ - 2 * dots[j]);
+        }
+    }
+    static constexpr int64_t kWidest = 256;  // columns of a block are fewer, and one is written before it is counted
+
+  private:
+    std::vector<Shift> centre_;
+    T keep_, less_;
+    std::atomic<int64_t> exact_left_;
+};
+
+// Squared radii to the k-th neighbours in the set, for each of ks (ascending); empty where T cannot tell.
+template <class In, class T>
+std::vector<std::vector<double>> squared_radii(const Samples<In>& x, const std::vector<int64_t>& ks, Distances<In, T>& distances) {
+    struct Candidate {
+        T low, high;
+        int32_t index;
+    };
+    // The nearest by their lower bounds, some more than k: those that rounding leaves in doubt must all be among them.
+    const int64_t k = ks.back(), capacity = k + 8;
+    std::vector<Candidate> nearest(static_cast<size_t>(x.count * capacity));
+    std::vector<int32_t> counts(static_cast<size_t>(x.count));
+    std::vector<T> limits(static_cast<size_t>(x.count), std::numeric_limits<T>::infinity());
+    const std::vector<T> norms = distances.rounded(x.norms);
+    std::mutex mutex;
+    const auto insert = [&](int64_t i, Candidate candidate) {
+        Candidate* const list = nearest.data() + i * capacity;
+        int32_t& count = counts[static_cast<size_t>(i)];
+        if (count == capacity && !(candidate.low < list[count - 1].low)) return;
+        int64_t at = count < capacity ? count++ : capacity - 1;
+        for (; at > 0 && candidate.low < list[at - 1].low; --at) list[at] = list[at - 1];
+        list[at] = candidate;
+        if (count == capacity) limits[static_cast<size_t>(i)] = list[capacity - 1].low;
+    };
+    distances.for_blocks(x, x, [&](int64_t i0, int64_t j0, const Block<T>& block) {
+        std::vector<T> row_limits, column_limits;
+        {
+            const std::lock_guard<std::mutex> lock(mutex);
+            row_limits.assign(limits.begin() + i0, limits.begin() + i0 + block.rows);
+            column_limits.assign(limits.begin() + j0, limits.begin() + j0 + block.columns);
+        }
+        std::vector<typename Distances<In, T>::Hit> hits;
+        for (int64_t i = 0; i < block.rows; ++i) {
+            const int64_t n = std::min(block.columns, i0 + i - j0);
+            if (n <= 0) continue;
+            distances.near(block.values + i * block.stride, n, norms[static_cast<size_t>(i0 + i)], norms.data() + j0,
+                           row_limits[static_cast<size_t>(i)], column_limits.data(),
+                           [&](int32_t j, T low, T high) { hits.push_back({static_cast<int32_t>(i), j, low, high}); });
+        }
+        const std::lock_guard<std::mutex> lock(mutex);
+        for (const auto& hit : hits) {
+            insert(i0 + hit.i, {hit.low, hit.high, static_cast<int32_t>(j0 + hit.j)});
+            insert(j0 + hit.j, {hit.low, hit.high, static_cast<int32_t>(i0 + hit.i)});
+        }
+    });
+    std::vector<std::vector<double>> radii(ks.size(), std::vector<double>(static_cast<size_t>(x.count)));
+    parallel_for(x.count, [&](int64_t i) {
+        if (distances.gave_up()) return;
+        const Candidate *const list = nearest.data() + i * capacity, *const end = list + counts[static_cast<size_t>(i)];
+        std::vector<double> found;
+        for (const Candidate* c = list; c < end; ++c) found.push_back(static_cast<double>(c->high));
+        std::nth_element(found.begin(), found.begin() + k - 1, found.end());
+        const double bound = found[static_cast<size_t>(k - 1)];
+        found.clear();
+        if (end - list < capacity || static_cast<double>(end[-1].low) > bound) {
+            for (const Candidate* c = list; c < end; ++c)
+                if (static_cast<double>(c->low) <= bound) found.push_back(distances.exact(x, i, x, c->index));
+        } else {
+            // More in doubt than were kept: all of them, unless enough equal samples turn up first.
+            int64_t zeros = 0;
+            for (int64_t j = 0; j < x.count && zeros < k && !distances.gave_up(); ++j) {
+                if (j == i) continue;
+                found.push_back(distances.exact(x, i, x, j));
+                zeros += found.back() == 0;
+            }
+            if (static_cast<int64_t>(found.size()) < k) return;  // gave up
+        }
+        std::partial_sort(found.begin(), found.begin() + k, found.end());
+        for (size_t r = 0; r < ks.size(); ++r) radii[r][static_cast<size_t>(i)] = found[static_cast<size_t>(ks[r] - 1)];
+    });
+    if (distances.gave_up()) return {};
+    return radii;
+}
+
+// Counts of comparisons with T; false where T leaves too many in doubt.
+template <class In, class T>
+bool count_neighbours(const Samples<In>& real, const Samples<In>& fake, const std::vector<double>& centre, int64_t precision_k,
+                      int64_t density_k, pg_neighbours* result) {
+    double largest = 0;
+    for (const double norm : real.norms) largest = std::max(largest, norm);
+    for (const double norm : fake.norms) largest = std::max(largest, norm);
+    if (!Distances<In, T>::holds(largest)) return false;
+    Distances<In, T> distances(centre, largest, real.count + fake.count);
+
+    const double none = -std::numeric_limits<double>::infinity();
+    std::vector<int64_t> ks;
+    for (const int64_t k : {std::min(precision_k, density_k), std::max(precision_k, density_k)})
+        if (k > 0 && (ks.empty() || ks.back() != k)) ks.push_back(k);
+    auto radii = squared_radii(real, ks, distances);
+    if (radii.empty()) return false;
+    const auto radius_of = [&](int64_t k) {
+        return k > 0 ? radii[static_cast<size_t>(std::find(ks.begin(), ks.end(), k) - ks.begin())]
+                     : std::vector<double>(static_cast<size_t>(real.count), none);
+    };
+    const std::vector<double> closed = radius_of(precision_k), open = radius_of(density_k);
+    std::vector<double> closed_fake(static_cast<size_t>(fake.count), none);
+    if (precision_k > 0) {
+        auto found = squared_radii(fake, {precision_k}, distances);
+        if (found.empty()) return false;
+        closed_fake = std::move(found[0]);
+    }
+
+    const auto upwards = [&](double x) {
+        const T rounded = static_cast<T>(x);
+        return static_cast<double>(rounded) < x ? std::nextafter(rounded, std::numeric_limits<T>::infinity()) : rounded;
+    };
+    std::vector<T> limits(static_cast<size_t>(real.count)), limits_fake(static_cast<size_t>(fake.count));
+    for (size_t i = 0; i < limits.size(); ++i) limits[i] = upwards(std::max(closed[i], open[i]));
+    for (size_t j = 0; j < limits_fake.size(); ++j) limits_fake[j] = upwards(closed_fake[j]);
+    const std::vector<T> norms = distances.rounded(real.norms), norms_fake = distances.rounded(fake.norms);
+    std::vector<std::atomic<uint8_t>> fake_inside(static_cast<size_t>(fake.count)), real_inside(static_cast<size_t>(real.count)),
+        real_covered(static_cast<size_t>(real.count));
+    std::atomic<int64_t> pairs{0};
+    distances.for_blocks(real, fake, [&](int64_t i0, int64_t j0, const Block<T>& block) {
+        int64_t held = 0;
+        for (int64_t r = 0; r < block.rows && !distances.gave_up(); ++r) {
+            const auto i = static_cast<size_t>(i0 + r);
+            distances.near(block.values + r * block.stride, block.columns, norms[i], norms_fake.data() + j0, limits[i],
+                           limits_fake.data() + j0, [&](int32_t column, T low, T high) {
+                               const auto j = static_cast<size_t>(j0 + column);
+                               double least = static_cast<double>(low), most = static_cast<double>(high);
+                               // Bounds decide, or are replaced by the distance itself.
+                               const auto within = [&](double radius, bool surface) {
+                                   const auto inside = [&](double d) { return surface ? d <= radius : d < radius; };
+                                   if (inside(least) != inside(most))
+                                       least = most = distances.exact(real, i0 + r, fake, static_cast<int64_t>(j));
+                                   return inside(most);
+                               };
+                               const auto relaxed = std::memory_order_relaxed;
+                               if (!fake_inside[j].load(relaxed) && within(closed[i], true)) fake_inside[j].store(1, relaxed);
+                               if (!real_inside[i].load(relaxed) && within(closed_fake[j], true)) real_inside[i].store(1, relaxed);
+                               if (within(open[i], false)) {
+                                   ++held;
+                                   real_covered[i].store(1, relaxed);
+                               }
+                           });
+        }
+        pairs.fetch_add(held, std::memory_order_relaxed);
+    });
+    if (distances.gave_up()) return false;
+    const auto count = [](const std::vector<std::atomic<uint8_t>>& flags) {
+        int64_t n = 0;
+        for (const auto& flag : flags) n += flag.load();
+        return n;
+    };
+    *result = {count(fake_inside), count(real_inside), pairs.load(), count(real_covered)};
+    return true;
+}
+
+template <class In>
+void count_neighbours(const pg_matrix& real, const pg_matrix& fake, int64_t precision_k, int64_t density_k, pg_neighbours* result) {
+    std::vector<double> centre(static_cast<size_t>(real.columns));
+    constexpr int64_t kColumns = 64;
+    parallel_for((real.columns + kColumns - 1) / kColumns, [&](int64_t t) {
+        const int64_t first = t * kColumns, last = std::min(first + kColumns, real.columns);
+        for (int64_t i = 0; i < real.rows; ++i) {
+            const In* const row = static_cast<const In*>(real.data) + i * (real.row_stride / static_cast<int64_t>(sizeof(In)));
+            for (int64_t j = first; j < last; ++j)
+                centre[static_cast<size_t>(j)] += static_cast<double>(row[j]) / static_cast<double>(real.rows);
+        }
+    });
+    for (double& c : centre) c = std::fabs(c) < 1e37 ? static_cast<double>(static_cast<float>(c)) : c;  // the same in both types
+    const Samples<In> x(real, "real", centre), y(fake, "fake", centre);
+    if (count_neighbours<In, float>(x, y, centre, precision_k, density_k, result)) return;
+    count_neighbours<In, double>(x, y, centre, precision_k, density_k, result);
+}
+
+}  // namespace
+
+}  // namespace pixelgauge
+
+extern "C" pg_status pg_count_neighbours(const pg_matrix* real, const pg_matrix* fake, int64_t precision_k, int64_t density_k,
+                                         pg_neighbours* result) {
+    using namespace pixelgauge;
+    return guarded([&] {
+        require_matrix(real, "real");
+        require_matrix(fake, "fake");
+        require(result != nullptr, "result is NULL");
+        require(real->dtype == fake->dtype, "real and fake differ in dtype: convert one of them");
+        require(real->columns == fake->columns,
+                "real has " + std::to_string(real->columns) + " columns and fake " + std::to_string(fake->columns) + ": they must agree");
+        const int64_t item = real->dtype == PG_FLOAT32 ? 4 : 8;
+        require(real->column_stride == item && fake->column_stride == item, "the rows of real and fake must be contiguous: copy them");
+        require(real->rows < (int64_t{1} << 31) && fake->rows < (int64_t{1} << 31), "real and fake must have fewer than 2^31 rows");
+        require(precision_k >= 0 && density_k >= 0 && (precision_k > 0 || density_k > 0),
+                "precision_k=" + std::to_string(precision_k) + " and density_k=" + std::to_string(density_k) +
+                    ": both must be at least 0 and one of them positive");
+        require(real->rows > std::max(precision_k, density_k),
+                "real has " + std::to_string(real->rows) + " samples: the k-th neighbour needs more than k");
+        require(precision_k == 0 || fake->rows > precision_k,
+                "fake has " + std::to_string(fake->rows) + " samples: the k-th neighbour needs more than k");
+        if (real->dtype == PG_FLOAT32)
+            count_neighbours<float>(*real, *fake, precision_k, density_k, result);
+        else
+            count_neighbours<double>(*real, *fake, precision_k, density_k, result);
+    });
+}

@@ -1,0 +1,154 @@
+// Products, statistics, neighbours and matrix square roots through the C ABI, every instruction set against plain loops.
+#include <pixelgauge/pixelgauge.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "check.h"
+
+namespace {
+
+const char* const kIsas[] = {"baseline", "avx2", "avx512"};
+
+bool message_has(const char* text) { return std::string(pg_last_error()).find(text) != std::string::npos; }
+
+template <class T>
+pg_matrix matrix(const std::vector<T>& values, int64_t rows, int64_t columns) {
+    const int64_t item = sizeof(T);
+    return {values.data(), std::is_same<T, float>::value ? PG_FLOAT32 : PG_FLOAT64, rows, columns, columns * item, item};
+}
+
+template <class T>
+std::vector<T> normal(int64_t count, unsigned seed) {
+    std::mt19937 random(seed);
+    std::normal_distribution<double> values;
+    std::vector<T> result(static_cast<size_t>(count));
+    for (T& x : result) x = static_cast<T>(values(random));
+    return result;
+}
+
+// Sizes around the tile of every instruction set, its panels, the blocks of 192 x 240 and the depth of 384.
+template <class T>
+void products() {
+    const double unit = std::is_same<T, float>::value ? 0x1p-24 : 0x1p-53;
+    const int64_t shapes[][3] = {{1, 1, 1}, {7, 25, 3}, {8, 24, 385}, {9, 49, 160}, {193, 241, 33}, {50, 70, 800}};
+    for (const auto& s : shapes) {
+        const int64_t m = s[0], n = s[1], k = s[2];
+        auto a = normal<T>(m * k, 1), b = normal<T>(n * k, 2);
+        for (int64_t i = 0; i < m; ++i)  // a zero triangle: whole panels are skipped
+            for (int64_t p = i + 1; p < k; ++p) a[static_cast<size_t>(i * k + p)] = m > 8 ? T(0) : a[static_cast<size_t>(i * k + p)];
+        std::vector<T> c(static_cast<size_t>(m * n), std::numeric_limits<T>::quiet_NaN()), square(static_cast<size_t>(m * m));
+        const pg_matrix x = matrix(a, m, k), y = matrix(b, n, k);
+        CHECK(pg_product(&x, &y, c.data()) == PG_OK);
+        CHECK(pg_product(&x, &x, square.data()) == PG_OK);
+        double worst = 0, worst_square = 0;
+        for (int64_t i = 0; i < m; ++i) {
+            const auto dot = [&](const std::vector<T>& other, int64_t j) {
+                double sum = 0;
+                for (int64_t p = 0; p < k; ++p)
+                    sum += double(a[static_cast<size_t>(i * k + p)]) * double(other[static_cast<size_t>(j * k + p)]);
+                return sum;
+            };
+            for (int64_t j = 0; j < n; ++j) worst = std::max(worst, std::fabs(double(c[static_cast<size_t>(i * n + j)]) - dot(b, j)));
+            for (int64_t j = 0; j < m; ++j) {
+                CHECK(square[static_cast<size_t>(i * m + j)] == square[static_cast<size_t>(j * m + i)]);
+                worst_square = std::max(worst_square, std::fabs(double(square[static_cast<size_t>(i * m + j)]) - dot(a, j)));
+            }
+        }
+        // sums of k products of unit variance, in no more than 384 steps: sqrt(k) eps happens, k eps bounds the diagonal
+        CHECK(worst <= 32 * std::sqrt(double(k)) * unit);
+        CHECK(worst_square <= 2 * double(k) * unit + 32 * std::sqrt(double(k)) * unit);
+    }
+}
+
+void statistics() {
+    const int64_t n = 1600, dim = 37;  // more than one chunk
+    const auto x = normal<float>(n * dim, 3);
+    const pg_matrix features = matrix(x, n, dim);
+    const std::vector<double> shift(static_cast<size_t>(dim), 0.25);
+    std::vector<double> sum(static_cast<size_t>(2 * dim)), scatter(static_cast<size_t>(2 * dim * dim));
+    CHECK(pg_scatter_add(&features, shift.data(), sum.data(), scatter.data()) == PG_OK);
+    for (int64_t i = 0; i < dim; ++i) {
+        for (int64_t j = 0; j <= i; ++j) {
+            double exact = 0;
+            for (int64_t r = 0; r < n; ++r)
+                exact += (double(x[static_cast<size_t>(r * dim + i)]) - 0.25) * (double(x[static_cast<size_t>(r * dim + j)]) - 0.25);
+            CHECK(std::fabs(scatter[static_cast<size_t>(i * dim + j)] - exact) <= 1e-12 * double(n));
+        }
+    }
+    auto bad = x;
+    bad[40] = std::numeric_limits<float>::quiet_NaN();
+    const pg_matrix damaged = matrix(bad, n, dim);
+    CHECK(pg_scatter_add(&damaged, shift.data(), sum.data(), scatter.data()) == PG_INVALID_ARGUMENT && message_has("column 3"));
+}
+
+void neighbours() {
+    // on a line: 0, 1, 3, 7 against 0.5 and 20; balls to the first neighbour have radii 1, 1, 2, 4 and 19.5 twice
+    const std::vector<double> real{0, 1, 3, 7}, fake{0.5, 20};
+    const pg_matrix x = matrix(real, 4, 1), y = matrix(fake, 2, 1);
+    pg_neighbours found{};
+    CHECK(pg_count_neighbours(&x, &y, 1, 1, &found) == PG_OK);
+    CHECK(found.fake_inside == 1 && found.real_inside == 4);
+    CHECK(found.pairs == 2 && found.real_covered == 2);  // 0.5 lies in the open balls of 0 and 1
+    CHECK(pg_count_neighbours(&x, &y, 2, 1, &found) == PG_INVALID_ARGUMENT && message_has("fake has 2 samples"));
+    CHECK(pg_count_neighbours(&x, &y, 0, 0, &found) == PG_INVALID_ARGUMENT && message_has("positive"));
+    CHECK(pg_count_neighbours(&x, &y, 1, 4, &found) == PG_INVALID_ARGUMENT && message_has("real has 4 samples"));
+    const pg_matrix strided{real.data(), PG_FLOAT64, 2, 1, 8, 16};
+    CHECK(pg_count_neighbours(&strided, &y, 1, 1, &found) == PG_INVALID_ARGUMENT && message_has("contiguous"));
+}
+
+void square_roots() {
+    for (const int64_t n : {1, 2, 63, 64, 65, 200}) {
+        // L L^T with a falling diagonal, whose nuclear norm is its trace
+        auto l = normal<double>(n * n, static_cast<unsigned>(n));
+        for (int64_t i = 0; i < n; ++i)
+            for (int64_t j = 0; j < n; ++j) l[static_cast<size_t>(i * n + j)] *= j > i ? 0 : std::pow(10.0, -4.0 * double(j) / double(n));
+        std::vector<double> a(static_cast<size_t>(n * n)), root(a), factor(a), back(a);
+        const pg_matrix rows = matrix(l, n, n);
+        CHECK(pg_product(&rows, &rows, a.data()) == PG_OK);
+        double trace = 0, largest = 0, remainder = -1;
+        for (int64_t i = 0; i < n; ++i) trace += a[static_cast<size_t>(i * n + i)];
+        for (const double x : a) largest = std::max(largest, std::fabs(x));
+        const pg_matrix whole = matrix(a, n, n);
+        pg_nuclear_norm_result norm{};
+        CHECK(pg_nuclear_norm(&whole, &norm) == PG_OK);
+        CHECK(norm.lower <= trace * (1 + 1e-14) && trace * (1 - 1e-14) <= norm.upper);
+        CHECK(norm.upper - norm.lower <= 1e-10 * trace);
+        const double tolerance = 64 * double(n) * 0x1p-53 * largest;
+        CHECK(pg_sqrtm_psd(a.data(), n, root.data()) == PG_OK);
+        const pg_matrix r = matrix(root, n, n);
+        CHECK(pg_product(&r, &r, back.data()) == PG_OK);
+        for (size_t i = 0; i < a.size(); ++i) CHECK(std::fabs(back[i] - a[i]) <= tolerance);
+        int64_t rank = 0;
+        CHECK(pg_pivoted_cholesky(a.data(), n, factor.data(), &rank, &remainder) == PG_OK && remainder >= 0 && rank <= n);
+        const pg_matrix f = matrix(factor, n, n);
+        CHECK(pg_product(&f, &f, back.data()) == PG_OK);
+        for (size_t i = 0; i < a.size(); ++i) CHECK(std::fabs(back[i] - a[i]) <= tolerance);
+    }
+    std::vector<double> indefinite{1, 2, 2, 1}, l(4);
+    int64_t rank = 0;
+    double remainder = 0;
+    CHECK(pg_pivoted_cholesky(indefinite.data(), 2, l.data(), &rank, &remainder) == PG_INVALID_ARGUMENT &&
+          message_has("not positive semi-definite"));
+}
+
+}  // namespace
+
+int main() {
+    for (const char* isa : kIsas) {
+        if (!pg_has_isa(isa)) continue;
+        CHECK(pg_set_isa(isa) == PG_OK);
+        products<float>();
+        products<double>();
+        statistics();
+        neighbours();
+        square_roots();
+    }
+    return failures != 0;
+}
