@@ -75,87 +75,7 @@ void narrow_counts(const pg_ranking& r, std::vector<uint64_t>& counts) {
 namespace {
 
 template <class K>
-struct Scratch {
-    std::vector<uint32_t> table;
-    std::vector<K> sorted;
-};
-
-// Sum over the keys of the large class of 2 #{small < key} + #{small = key}, all keys within [low, high].
-template <class K>
-Wide twice_ranks(const K* small, int64_t smalls, const K* large, int64_t larges, K low, K high, Scratch<K>& scratch) {
-    const PlacementKernels<K>& kernel = placement<K>();
-    const uint64_t keys = static_cast<uint64_t>(smalls + larges), width = static_cast<uint64_t>(high - low);
-    constexpr int64_t piece = int64_t{1} << 30;  // sums of a piece stay below 2^62
-    Wide sum = 0;
-    if (width < std::max<uint64_t>(512, 2 * keys) && width < (1u << 18)) {
-        std::vector<uint32_t>& table = scratch.table;
-        table.assign(static_cast<size_t>(width) + 1, 0);
-        for (int64_t i = 0; i < smalls; ++i) ++table[static_cast<size_t>(small[i] - low)];
-        uint32_t below = 0;
-        for (uint32_t& t : table) {
-            const uint32_t here = t;
-            t = 2 * below + here;
-            below += here;
-        }
-        for (int64_t i = 0; i < larges; i += piece) sum += kernel.exact_ranks(large + i, std::min(piece, larges - i), low, table.data());
-        return sum;
-    }
-    // Cells of 2^shift keys. The small class is sorted by cell and then within; a key of the large class whose cell holds
-    // none of the small one is placed by the table alone.
-    int bits = 0, shift = 0;
-    while (bits < 64 && (width >> bits) != 0) ++bits;
-    int cell_bits = 6;
-    while (cell_bits < 15 && (int64_t{1} << cell_bits) < 4 * smalls) ++cell_bits;
-    shift = std::max(0, bits - cell_bits);
-    const size_t cells = static_cast<size_t>(width >> shift) + 1;
-    std::vector<uint32_t>& start = scratch.table;
-    start.assign(2 * cells + 1, 0);
-    for (int64_t i = 0; i < smalls; ++i) ++start[static_cast<size_t>((small[i] - low) >> shift)];
-    uint32_t below = 0;
-    uint32_t* twice = start.data() + cells + 1;
-    for (size_t c = 0; c < cells; ++c) {
-        const uint32_t here = start[c];
-        start[c] = below;
-        twice[c] = 2 * below | (here ? 0x80000000u : 0);
-        below += here;
-    }
-    scratch.sorted.resize(static_cast<size_t>(smalls));
-    K* sorted = scratch.sorted.data();
-    for (int64_t i = 0; i < smalls; ++i) sorted[start[static_cast<size_t>((small[i] - low) >> shift)]++] = small[i];
-    // start[c] is now where cell c ends, which is where cell c + 1 begins
-    const auto begin_of = [&](size_t c) { return c == 0 ? 0u : start[c - 1]; };
-    for (size_t c = 0; c < cells; ++c) {
-        const uint32_t from = begin_of(c), to = start[c];
-        if (to - from > 1) std::sort(sorted + from, sorted + to);
-    }
-    K unresolved[kBlock];
-    for (int64_t i = 0; i < larges; i += kBlock) {
-        int64_t open = 0;
-        sum += kernel.cell_ranks(large + i, std::min(kBlock, larges - i), low, shift, twice, unresolved, &open);
-        for (int64_t j = 0; j < open; ++j) {
-            const K key = unresolved[j];
-            const size_t c = static_cast<size_t>((key - low) >> shift);
-            const uint32_t from = begin_of(c), to = start[c];
-            uint64_t rank = 2 * static_cast<uint64_t>(from);
-            if (to - from <= 8) {
-                for (uint32_t s = from; s < to; ++s)
-                    rank += static_cast<uint64_t>(sorted[s] < key) + static_cast<uint64_t>(sorted[s] <= key);
-            } else if (sorted[from] == sorted[to - 1]) {
-                rank += static_cast<uint64_t>(to - from) *
-                        (static_cast<uint64_t>(sorted[from] < key) + static_cast<uint64_t>(sorted[from] <= key));
-            } else {
-                const auto range = std::equal_range(sorted + from, sorted + to, key);
-                rank = static_cast<uint64_t>(range.first - sorted) + static_cast<uint64_t>(range.second - sorted);
-            }
-            sum += rank;
-        }
-    }
-    return sum;
-}
-
-template <class K>
-Wide twice_ranks_sorted(const Bucket<K>& b) {
-    std::vector<K> positive(b.positive, b.positive + b.positives), negative(b.negative, b.negative + b.negatives);
+Wide twice_u_sorted(std::vector<K>& positive, std::vector<K>& negative) {
     std::sort(positive.begin(), positive.end());
     std::sort(negative.begin(), negative.end());
     Wide sum = 0;
@@ -171,55 +91,58 @@ Wide twice_ranks_sorted(const Bucket<K>& b) {
 // 2 #{negative < positive} + #{negative = positive}
 template <class K>
 Wide twice_u(const std::vector<ScoreSource<K>>& sources, int depth, int64_t* positives, int64_t* negatives) {
-    const Buckets<K> buckets(sources, Pure::Skip);
+    const Buckets<K> buckets(sources);
     *positives = buckets.positives();
     *negatives = buckets.negatives();
     std::vector<Wide> sums(static_cast<size_t>(buckets.count()));
     std::vector<char> again(static_cast<size_t>(buckets.count()));
     for_bucket_groups(buckets.count(), [&](int64_t, int64_t first, int64_t last) {
-        Scratch<K> scratch;
+        GapTable<K> table;
+        std::vector<K> small, other;
         for (int64_t i = first; i < last; ++i) {
-            Bucket<K> b = buckets[i];
+            const Bucket<K> b = buckets[i];
+            const Wide pairs = static_cast<Wide>(b.positives) * static_cast<Wide>(b.negatives);
             Wide& sum = sums[static_cast<size_t>(i)];
             sum = 2 * static_cast<Wide>(b.negatives_below) * static_cast<Wide>(b.positives);
-            if (b.positives == 0 || b.negatives == 0) continue;
-            if (b.low != b.high && b.high - b.low >= static_cast<K>(std::min<int64_t>(b.positives + b.negatives, 1 << 14))) {
-                K low = static_cast<K>(~K{0}), high = 0;
-                placement<K>().bounds(b.positive, b.positives, &low, &high);
-                placement<K>().bounds(b.negative, b.negatives, &low, &high);
-                b.low = low;
-                b.high = high;
-            }
+            if (pairs == 0) continue;
             if (b.low == b.high) {
-                sum += static_cast<Wide>(b.positives) * static_cast<Wide>(b.negatives);
+                sum += pairs;
                 continue;
             }
-            const int64_t smalls = std::min(b.positives, b.negatives), keys = b.positives + b.negatives;
-            if (smalls >= (int64_t{1} << 29) || (keys > (1 << 18) && b.high - b.low >= (1u << 18))) {
+            if (b.positives + b.negatives > buckets.largest()) {
                 if (depth < 8) {
                     again[static_cast<size_t>(i)] = 1;
                     continue;
                 }
-                sum += twice_ranks_sorted(b);
+                buckets.read(i, true, small);
+                buckets.read(i, false, other);
+                sum += twice_u_sorted(small, other);
                 continue;
             }
-            if (b.negatives <= b.positives)
-                sum += twice_ranks(b.negative, b.negatives, b.positive, b.positives, b.low, b.high, scratch);
-            else
-                sum += 2 * static_cast<Wide>(b.positives) * static_cast<Wide>(b.negatives) -
-                       twice_ranks(b.positive, b.positives, b.negative, b.negatives, b.low, b.high, scratch);
+            const bool small_positive = b.positives < b.negatives;
+            buckets.read(i, small_positive, small);
+            table.build(small.data(), static_cast<int64_t>(small.size()));
+            Wide ranks = 0;
+            int64_t open = 0;
+            K unresolved[2 * kBlockKeys + 16];
+            const auto resolve = [&] {
+                for (int64_t k = 0; k < open; ++k) ranks += table.rank(unresolved[k]);
+                open = 0;
+            };
+            buckets.visit(i, !small_positive, [&](const K* keys, const double*, int64_t m) {
+                ranks += placement<K>().rank_sum(keys, m, &table.gaps(), unresolved, &open);
+                if (open >= kBlockKeys) resolve();
+            });
+            resolve();
+            sum += small_positive ? 2 * pairs - ranks : ranks;
         }
     });
     Wide total = 0;
     for (int64_t i = 0; i < buckets.count(); ++i) {
         total += sums[static_cast<size_t>(i)];
         if (!again[static_cast<size_t>(i)]) continue;
-        const Bucket<K> b = buckets[i];
-        const int64_t size = sizeof(K);
         int64_t p = 0, n = 0;
-        total += twice_u<K>({{reinterpret_cast<const char*>(b.positive), b.positives, size, size, nullptr, nullptr, true},
-                             {reinterpret_cast<const char*>(b.negative), b.negatives, size, size, nullptr, nullptr, false}},
-                            depth + 1, &p, &n);
+        total += twice_u<K>({buckets.source(i, true), buckets.source(i, false)}, depth + 1, &p, &n);
     }
     return total;
 }

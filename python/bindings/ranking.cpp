@@ -77,11 +77,12 @@ const double* weights_of(const std::optional<Weights>& weights, const py::array&
     return weights->data();
 }
 
-py::tuple curve(const py::array& scores, const Bits& labels, const std::optional<Weights>& weights, pg_curve_drop drop, bool bfloat16) {
+py::tuple curve(const py::array& scores, const Bits& labels, const std::optional<Weights>& weights, pg_curve_drop drop, bool rates,
+                bool bfloat16) {
     const pg_ranking ranking = ranking_of(scores, labels, bfloat16);
     const double* w = weights_of(weights, scores);
     pg_curve* made = nullptr;
-    released([&] { return pg_curve_new(&ranking, w, drop, &made); });
+    released([&] { return pg_curve_new(&ranking, w, drop, rates ? PG_CURVE_RATES : PG_CURVE_COUNTS, &made); });
     // the arrays look into the curve, which goes with the last of them
     const py::capsule owner(made, [](void* c) { pg_curve_free(static_cast<pg_curve*>(c)); });
     int64_t n = 0;
@@ -133,7 +134,8 @@ void register_ranking(py::module_& m) {
         .value("none", PG_CURVE_DROP_NONE)
         .value("equal_steps", PG_CURVE_DROP_EQUAL_STEPS)
         .value("same_positives", PG_CURVE_DROP_SAME_POSITIVES);
-    m.def("curve", &curve, py::arg("scores"), py::arg("labels"), py::arg("weights"), py::arg("drop"), py::arg("bfloat16") = false);
+    m.def("curve", &curve, py::arg("scores"), py::arg("labels"), py::arg("weights"), py::arg("drop"), py::arg("rates"),
+          py::arg("bfloat16") = false);
     m.def("average_precision", &average_precision, py::arg("scores"), py::arg("labels"), py::arg("weights"), py::arg("bfloat16") = false);
     m.def("weighted_auroc", &weighted_auroc, py::arg("scores"), py::arg("labels"), py::arg("weights"), py::arg("bfloat16") = false);
     m.def("delong", &delong, py::arg("scores"), py::arg("labels"), py::arg("bfloat16") = false);

@@ -104,6 +104,7 @@ def curve(
     labels: npt.NDArray[np.uint64],
     weights: _Float64Array | None,
     drop: CurveDrop,
+    rates: bool,
     bfloat16: bool = False,
 ) -> tuple[_Float64Array, _Float64Array, _Float64Array]: ...
 def average_precision(

@@ -174,10 +174,10 @@ def bootstrap_interval(
     if replicates < 2:
         raise ValueError(f"replicates={replicates} must be at least 2")
     bits, scores, _ = _binary_inputs(y_true, y_score, pos_label, None)
-    counts_fps, counts_tps, _ = _core.curve(scores.values, bits, None, _core.CurveDrop.none, scores.bfloat16)
+    counts_fps, counts_tps, _ = _core.curve(scores.values, bits, None, _core.CurveDrop.none, False, scores.bfloat16)
     p, n = int(counts_tps[-1]), int(counts_fps[-1])
     _check_classes(p, n)
-    positives, negatives = np.diff(counts_tps, prepend=0.0), np.diff(counts_fps, prepend=0.0)
+    positives, negatives = np.diff(counts_tps), np.diff(counts_fps)
     rng = np.random.default_rng(seed)
     values = np.empty(replicates)
     # Drawing with replacement within a class is a multinomial over its distinct scores.

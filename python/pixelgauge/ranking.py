@@ -197,14 +197,17 @@ def precision_recall_curve(
     """
     bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
     drop = _core.CurveDrop.same_positives if drop_intermediate else _core.CurveDrop.none
-    fps, tps, thresholds = _core.curve(scores.values, bits, weights, drop, scores.bfloat16)
-    precision = tps / (tps + fps)
+    # the curve's first point, at infinity, is the last one here, where nothing is called and precision is 1 by convention
+    fps, tps, thresholds = _core.curve(scores.values, bits, weights, drop, False, scores.bfloat16)
+    fps += tps
+    precision = np.ones_like(tps)
+    np.divide(tps[1:], fps[1:], out=precision[1:])
     if tps[-1] == 0:
         warnings.warn("No positive class found in y_true, recall is set to one for all thresholds.", stacklevel=2)
-        recall = np.ones_like(tps)
+        tps[1:] = 1
     else:
-        recall = tps / tps[-1]
-    return np.append(precision[::-1], 1.0), np.append(recall[::-1], 0.0), thresholds[::-1].copy()
+        tps /= tps[-1]
+    return precision[::-1], tps[::-1], thresholds[:0:-1]
 
 
 def det_curve(
@@ -240,13 +243,11 @@ def det_curve(
     ([0.5, 0.5, 0.0], [0.0, 0.5, 0.5])
     """
     bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
-    fps, tps, thresholds = _core.curve(scores.values, bits, weights, _core.CurveDrop.none, scores.bfloat16)
+    fps, tps, thresholds = _core.curve(scores.values, bits, weights, _core.CurveDrop.none, False, scores.bfloat16)
     if tps[-1] == 0 or fps[-1] == 0:
         raise ValueError(
             "Only one class is present in y_true. Detection error tradeoff curve is not defined in that case."
         )
-    fps, tps = np.concatenate(([0.0], fps)), np.concatenate(([0.0], tps))
-    thresholds = np.concatenate(([np.inf], thresholds))
     if drop_intermediate and len(fps) > 2:
         stays = np.concatenate(([True], (np.diff(tps[:-1]) != 0) | (np.diff(tps[1:]) != 0), [True]))
         fps, tps, thresholds = fps[stays], tps[stays], thresholds[stays]
@@ -406,22 +407,15 @@ def _of_binary(metric: _BinaryMetric, binary: BinaryLabels, scores: Array, sampl
 
 
 def _roc_of_bits(bits: Bits, scores: Scores, weights: Float64Array | None, drop: _core.CurveDrop) -> Curve:
-    fps, tps, thresholds = _core.curve(scores.values, bits, weights, drop, scores.bfloat16)
-    rates = []
-    for counts, sign, rate in ((fps, "negative", "false positive"), (tps, "positive", "true positive")):
-        padded = np.empty(len(counts) + 1)
-        padded[0] = 0
-        if counts[-1] <= 0:
+    fpr, tpr, thresholds = _core.curve(scores.values, bits, weights, drop, True, scores.bfloat16)
+    for rates, sign, rate in ((fpr, "negative", "false positive"), (tpr, "positive", "true positive")):
+        if math.isnan(rates[0]):
             warnings.warn(
                 f"No {sign} samples in y_true, {rate} value should be meaningless",
                 UndefinedMetricWarning,
                 stacklevel=3,
             )
-            padded[:] = np.nan
-        else:
-            np.divide(counts, counts[-1], out=padded[1:])
-        rates.append(padded)
-    return rates[0], rates[1], np.concatenate(([np.inf], thresholds))
+    return fpr, tpr, thresholds
 
 
 def _binary_auroc(bits: Bits, scores: Scores, weights: Float64Array | None, max_fpr: float | None = None) -> float:
