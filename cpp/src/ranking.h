@@ -52,6 +52,7 @@ struct ScoreSource {
     const K* const* blocks = nullptr;
     const uint8_t* fills = nullptr;  // how many of the kBlockKeys places of each block hold keys, at least one
     bool (*narrow_keys)(const void*, int64_t, uint16_t*) = nullptr;  // where keys are null: 16-bit keys, to be widened
+    Scatter<K> scatter = nullptr;                                    // straight from scores that lie one after the other
 
     // Keys of n <= kBlock scores that lie one after the other.
     void convert(const void* scores, int64_t n, K* to) const {
@@ -97,6 +98,8 @@ ScoreSource<K> score_source(const pg_ranking& r, const double* weights = nullptr
         source.narrow_keys = k.keys16[r.dtype];
     }
     if constexpr (sizeof(K) == 8) source.keys = k.keys64[r.dtype];
+    if constexpr (sizeof(K) > 2)
+        if (source.keys) source.scatter = placement<K>().scatter[(r.dtype - PG_SCORE_UINT8) % 3];
     source.weights = weights;
     return source;
 }
@@ -195,9 +198,17 @@ class Buckets {
                                   slots,
                                   counted_only.data(),
                                   recycled.data() + static_cast<size_t>(c) * slots};
-            for_each_block(*chunk.source, chunk.begin, chunk.end, [&](const K* keys, const uint64_t* labels, int64_t m, int64_t i) {
-                kernel.scatter(keys, weighted ? chunk.source->weights + i : nullptr, labels, m, &map, &writer);
-            });
+            const ScoreSource<K>& source = *chunk.source;
+            if (source.scatter && source.stride == source.item && source.labels) {
+                const double* weights = weighted ? source.weights + chunk.begin : nullptr;
+                if (!source.scatter(source.data + chunk.begin * source.stride, weights, source.labels + chunk.begin / 64,
+                                    chunk.end - chunk.begin, &map, &writer))
+                    throw_nan_scores();
+            } else {
+                for_each_block(source, chunk.begin, chunk.end, [&](const K* keys, const uint64_t* labels, int64_t m, int64_t i) {
+                    kernel.scatter_keys(keys, weighted ? source.weights + i : nullptr, labels, m, &map, &writer);
+                });
+            }
             used[static_cast<size_t>(c)] = writer.next;
         });
 
@@ -372,23 +383,14 @@ class GapTable {
         ends_.assign(cells, 0);
         for (int64_t i = 0; i < n; ++i) ++ends_[static_cast<size_t>((keys[i] - low) >> shift)];
         cells_.resize(cells);
-        uint32_t below = 0, most = 0;
-        size_t occupied = 0;
-        for (size_t c = 0; c < cells; ++c) {
-            const uint32_t here = ends_[c];
-            ends_[c] = below;
-            cells_[c] = 2 * below | static_cast<uint32_t>(here > 1) << 31;
-            below += here;
-            occupied += here != 0;
-            most = std::max(most, here);
-        }
-        if (2 * static_cast<int64_t>(occupied) < n && width < (1u << 17)) {
+        const CellTotals totals = kernels().ranking.start_cells(ends_.data(), static_cast<int64_t>(cells), cells_.data());
+        if (2 * totals.occupied < n && width < (1u << 17)) {
             build_exact(keys, n, low, high);
             return;
         }
         sorted_.resize(static_cast<size_t>(n));
         K* sorted = sorted_.data();
-        const bool crowded = most > 16;
+        const bool crowded = totals.most > 16;
         for (int64_t i = 0; i < n; ++i) {
             const size_t c = static_cast<size_t>((keys[i] - low) >> shift);
             uint32_t at = ends_[c]++;

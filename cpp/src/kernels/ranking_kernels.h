@@ -41,16 +41,25 @@ struct Gaps {
 };
 
 template <class K>
+using Scatter = bool (*)(const void* scores, const double* weights, const uint64_t* labels, int64_t n, const BucketMap<K>* map,
+                         BlockWriter<K>* writer);
+
+template <class K>
 struct PlacementKernels {
-    // puts keys into the blocks of their slots, 2 * bucket + label; labels are bits, lowest first
-    void (*scatter)(const K* keys, const double* weights, const uint64_t* labels, int64_t n, const BucketMap<K>* map,
-                    BlockWriter<K>* writer);
+    // puts keys into the blocks of their slots, 2 * bucket + label; labels are bits, lowest first; false if a score is NaN
+    Scatter<K> scatter_keys;
+    Scatter<K> scatter[3];  // of scores that are unsigned, signed, floating
     void (*bounds)(const K* keys, int64_t n, K* low, K* high);
     // the sum over n < 2^20 keys of 2 #{sorted < key} + #{sorted = key}, fewer than 2^25 being sorted; keys that the cells
     // cannot tell are appended to unresolved, which has room for 16 more than n
     uint64_t (*rank_sum)(const K* keys, int64_t n, const Gaps<K>* gaps, K* unresolved, int64_t* unresolved_count);
     // the same ranks one by one, with the top bit set where the cell holds more than one
     void (*ranks)(const K* keys, int64_t n, const Gaps<K>* gaps, uint32_t* ranks);
+};
+
+struct CellTotals {
+    int64_t occupied;  // cells that hold a key
+    uint32_t most;     // keys in one cell
 };
 
 struct RankingKernels {
@@ -62,6 +71,8 @@ struct RankingKernels {
     void (*histogram16)(const uint16_t* keys, const uint64_t* labels, int64_t n, uint32_t* counts);
     // the same for one-byte scores, biased by bias, into four tables of 512 that are to be added
     void (*histogram8)(const uint8_t* scores, uint8_t bias, const uint64_t* labels, int64_t n, uint32_t* counts);
+    // counts of cells to what lies below them (in their place), and to cells as Gaps has them
+    CellTotals (*start_cells)(uint32_t* counts, int64_t n, uint32_t* cells);
     // appends places and values of the counts that are not zero, rising; both have room for 16 more than n
     int64_t (*occupied)(const uint32_t* counts, int64_t n, uint32_t* places, uint32_t* values);
     // bits of labels of 1, 2, 4 or 8 bytes [log2]: set where the label's bits are those of positive (either of two
