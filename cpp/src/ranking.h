@@ -104,6 +104,15 @@ ScoreSource<K> score_source(const pg_ranking& r, const double* weights = nullptr
     return source;
 }
 
+// Reads keys as keys.
+template <class K>
+auto key_reader() {
+    if constexpr (sizeof(K) == 4)
+        return kernels().ranking.keys32[PG_SCORE_UINT32];
+    else
+        return kernels().ranking.keys64[PG_SCORE_UINT64];
+}
+
 // Calls f(keys, labels, m, i) for blocks of a source from begin, a multiple of 64, to end.
 template <class K, class F>
 void for_each_block(const ScoreSource<K>& source, int64_t begin, int64_t end, F f) {

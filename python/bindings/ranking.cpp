@@ -1,8 +1,10 @@
 // Ranking on one vector of scores and one of label bits.
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
+#include <vector>
 
 #include "bindings.h"
 
@@ -67,6 +69,18 @@ py::tuple auroc(const py::array& scores, const Bits& labels, bool bfloat16) {
     pg_auroc_counts counts{};
     released([&] { return pg_auroc(&ranking, &counts); });
     return py::make_tuple(wide(counts.twice_u_high, counts.twice_u_low), counts.positives, counts.negatives);
+}
+
+py::list auroc_by_group(const py::array& scores, const Bits& labels, const py::array_t<int64_t, py::array::c_style>& groups,
+                        int64_t group_count, bool bfloat16) {
+    const pg_ranking ranking = ranking_of(scores, labels, bfloat16);
+    if (groups.ndim() != 1 || groups.shape(0) != scores.shape(0)) throw py::value_error("groups must be one a score");
+    std::vector<pg_auroc_counts> counts(static_cast<size_t>(std::max<int64_t>(group_count, 0)));
+    const int64_t* of_sample = groups.data();
+    released([&] { return pg_auroc_by_group(&ranking, of_sample, group_count, counts.data()); });
+    py::list result;
+    for (const pg_auroc_counts& c : counts) result.append(py::make_tuple(wide(c.twice_u_high, c.twice_u_low), c.positives, c.negatives));
+    return result;
 }
 
 using Weights = py::array_t<double, py::array::c_style>;
@@ -142,4 +156,6 @@ void register_ranking(py::module_& m) {
     m.def("label_regions", &label_regions, py::arg("masks"));
     m.def("label_bits", &label_bits, py::arg("labels"), py::arg("positive"), py::arg("negative"));
     m.def("auroc", &auroc, py::arg("scores"), py::arg("labels"), py::arg("bfloat16") = false);
+    m.def("auroc_by_group", &auroc_by_group, py::arg("scores"), py::arg("labels"), py::arg("groups"), py::arg("group_count"),
+          py::arg("bfloat16") = false);
 }

@@ -217,6 +217,9 @@ typedef struct pg_auroc_counts {
 
 PG_API pg_status pg_auroc(const pg_ranking* ranking, pg_auroc_counts* result);
 
+/* The same for each of group_count groups: groups holds one number a sample, from 0 to group_count - 1. */
+PG_API pg_status pg_auroc_by_group(const pg_ranking* ranking, const int64_t* groups, int64_t group_count, pg_auroc_counts* results);
+
 /* Weights are one float64 a sample, finite and not negative. */
 PG_API pg_status pg_weighted_auroc(const pg_ranking* ranking, const double* weights, double* result);
 

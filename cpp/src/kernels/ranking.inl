@@ -32,19 +32,49 @@ inline void histogram16(const uint16_t* keys, const uint64_t* labels, int64_t n,
     }
 }
 
+// counts[512 k + 2 key + label], the table k changing from key to key: equal keys then do not wait for each other.
 inline void histogram8(const uint8_t* scores, uint8_t bias, const uint64_t* labels, int64_t n, uint32_t* counts) {
-    for (int64_t i = 0; i < n; i += 64) {
+    int64_t i = 0;
+#if defined(__AVX2__)
+    // the label joins its key by vector, and four at a time leave as one word
+    alignas(64) uint16_t slots[64];
+    for (; i + 64 <= n; i += 64) {
+        const uint64_t word = labels[i >> 6];
+#if defined(__AVX512F__)
+        const __m512i flip = _mm512_set1_epi16(bias), one = _mm512_set1_epi16(1);
+        for (int k = 0; k < 2; ++k) {
+            const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(scores + i + 32 * k));
+            const __m512i key = _mm512_xor_si512(_mm512_cvtepu8_epi16(bytes), flip), twice = _mm512_add_epi16(key, key);
+            _mm512_store_si512(slots + 32 * k, _mm512_mask_add_epi16(twice, static_cast<__mmask32>(word >> (32 * k)), twice, one));
+        }
+#else
+        const __m256i flip = _mm256_set1_epi16(bias);
+        const __m256i bit = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, INT16_MIN);
+        for (int k = 0; k < 4; ++k) {
+            const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(scores + i + 16 * k));
+            const __m256i key = _mm256_xor_si256(_mm256_cvtepu8_epi16(bytes), flip);
+            const __m256i all = _mm256_set1_epi16(static_cast<int16_t>(word >> (16 * k)));
+            const __m256i label = _mm256_cmpeq_epi16(_mm256_and_si256(all, bit), bit);  // -1 where set
+            _mm256_store_si256(reinterpret_cast<__m256i*>(slots + 16 * k), _mm256_sub_epi16(_mm256_add_epi16(key, key), label));
+        }
+#endif
+        for (int k = 0; k < 64; k += 4) {
+            uint64_t four;
+            __builtin_memcpy(&four, slots + k, sizeof four);
+            ++counts[four & 0xffff];
+            ++counts[512 + ((four >> 16) & 0xffff)];
+            ++counts[1024 + ((four >> 32) & 0xffff)];
+            ++counts[1536 + (four >> 48)];
+        }
+    }
+#endif
+    for (; i < n; i += 64) {
         uint64_t word = labels[i >> 6];
         const int64_t end = i + 64 < n ? i + 64 : n;
-        int64_t j = i;
-        for (; j + 4 <= end; j += 4, word >>= 4) {
-            for (int k = 0; k < 4; ++k) {
-                const uint32_t key = static_cast<uint8_t>(scores[j + k] ^ bias);
-                ++counts[512 * static_cast<uint32_t>(k) + 2 * key + static_cast<uint32_t>((word >> k) & 1)];
-            }
+        for (int64_t j = i; j < end; ++j, word >>= 1) {
+            const uint32_t key = static_cast<uint8_t>(scores[j] ^ bias);
+            ++counts[512 * static_cast<uint32_t>(j & 3) + 2 * key + static_cast<uint32_t>(word & 1)];
         }
-        for (; j < end; ++j, word >>= 1)
-            ++counts[2 * static_cast<uint32_t>(static_cast<uint8_t>(scores[j] ^ bias)) + static_cast<uint32_t>(word & 1)];
     }
 }
 
@@ -71,6 +101,29 @@ PG_INLINE uint64_t label_word(const L* PG_RESTRICT p, L yes, L yes2, L no, L no2
     }
     return word;
 }
+
+#if defined(__AVX512F__) || defined(__SSE2__)
+// Bytes, as booleans are, have one spelling.
+template <>
+PG_INLINE uint64_t label_word<uint8_t>(const uint8_t* PG_RESTRICT p, uint8_t yes, uint8_t, uint8_t no, uint8_t, uint8_t* other) {
+    uint64_t is = 0, is_not = 0;
+#if defined(__AVX512F__)
+    const __m512i v = _mm512_loadu_si512(p);
+    is = _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(static_cast<char>(yes)));
+    is_not = _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(static_cast<char>(no)));
+#else
+    for (int k = 0; k < 4; ++k) {
+        const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p) + k);
+        const int y = _mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(static_cast<char>(yes))));
+        const int n = _mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(static_cast<char>(no))));
+        is |= static_cast<uint64_t>(y) << (16 * k);
+        is_not |= static_cast<uint64_t>(n) << (16 * k);
+    }
+#endif
+    *other = static_cast<uint8_t>(*other | ((is | is_not) != ~uint64_t{0}));
+    return is;
+}
+#endif
 
 template <class L>
 bool label_bits(const void* labels, int64_t n, const uint64_t* positive, const uint64_t* negative, uint64_t* bits) {
