@@ -378,14 +378,14 @@ class Buckets {
 template <class K>
 class GapTable {
   public:
-    // Sorts n >= 1 keys, fewer than 2^25.
-    void build(const K* keys, int64_t n) {
+    // Sorts n >= 1 keys, fewer than 2^29 (2^25 for rank_sum). With ties and few values there may be ranks only.
+    void build(const K* keys, int64_t n, bool sorted_wanted = false) {
         K low = static_cast<K>(~K{0}), high = 0;
         placement<K>().bounds(keys, n, &low, &high);
         const uint64_t width = static_cast<uint64_t>(high - low);
         int bits = 0, cell_bits = 6;
         while (bits < 64 && (width >> bits) != 0) ++bits;
-        // four cells a key: 2.6 % of the other class then meet a cell with more than one
+        // Four cells a key: 2.6 % of the other class then meet a cell with more than one.
         while (cell_bits < 17 && (int64_t{1} << cell_bits) < 4 * n) ++cell_bits;
         const int shift = std::max(0, bits - cell_bits);
         const size_t cells = static_cast<size_t>(width >> shift) + 1;
@@ -393,7 +393,7 @@ class GapTable {
         for (int64_t i = 0; i < n; ++i) ++ends_[static_cast<size_t>((keys[i] - low) >> shift)];
         cells_.resize(cells);
         const CellTotals totals = kernels().ranking.start_cells(ends_.data(), static_cast<int64_t>(cells), cells_.data());
-        if (2 * totals.occupied < n && width < (1u << 17)) {
+        if (!sorted_wanted && 2 * totals.occupied < n && width < (1u << 17)) {
             build_exact(keys, n, low, high);
             return;
         }

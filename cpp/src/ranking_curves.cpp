@@ -77,149 +77,143 @@ class InOrder {
     bool failed_ = false;
 };
 
-// Groups of equal scores, rising, or points of a curve, falling, with counts as C.
-template <class K, class C>
-struct Steps {
+// Groups of equal scores, rising.
+template <class K>
+struct Groups {
     std::vector<K> keys;
-    std::vector<C> positives, negatives;
+    std::vector<int64_t> p, q;  // positives and negatives
 
-    void resize(size_t n) {
-        keys.resize(n);
-        positives.resize(n);
-        negatives.resize(n);
+    void clear() {
+        keys.clear();
+        p.clear();
+        q.clear();
+    }
+    void add(K key, int64_t positives, int64_t negatives) {
+        keys.push_back(key);
+        p.push_back(positives);
+        q.push_back(negatives);
     }
     size_t size() const { return keys.size(); }
+    K key(size_t g) const { return keys[g]; }
+    int64_t positives(size_t g) const { return p[g]; }
+    int64_t negatives(size_t g) const { return q[g]; }
 };
 
-template <class K>
-void sort_keys(std::vector<K>& keys, K low, K high, std::vector<uint32_t>& ends, std::vector<K>& sorted) {
-    const size_t n = keys.size();
-    if (n < 64 || n >= (size_t{1} << 31)) {
-        std::sort(keys.begin(), keys.end());
-        sorted.swap(keys);
-        return;
-    }
-    // cells by value, about one key each, then the few in a cell
-    int bits = 0, cell_bits = 6;
-    const uint64_t width = high - low;
-    while (bits < 64 && (width >> bits) != 0) ++bits;
-    while (cell_bits < 17 && (size_t{1} << cell_bits) < n) ++cell_bits;
-    const int shift = std::max(0, bits - cell_bits);
-    ends.assign(static_cast<size_t>(width >> shift) + 2, 0);
-    for (const K key : keys) ++ends[static_cast<size_t>((key - low) >> shift) + 1];
-    for (size_t c = 1; c < ends.size(); ++c) ends[c] += ends[c - 1];
-    sorted.resize(n);
-    for (const K key : keys) sorted[ends[static_cast<size_t>((key - low) >> shift)]++] = key;
-    if (shift == 0) return;
-    uint32_t from = 0;
-    for (size_t c = 0; c + 1 < ends.size(); ++c) {
-        const uint32_t to = ends[c];
-        if (to - from > 16) {
-            std::sort(sorted.begin() + from, sorted.begin() + to);
-        } else {
-            for (uint32_t i = from + 1; i < to; ++i) {
-                const K key = sorted[i];
-                uint32_t j = i;
-                for (; j > from && sorted[j - 1] > key; --j) sorted[j] = sorted[j - 1];
-                sorted[j] = key;
-            }
-        }
-        from = to;
-    }
+// Points of a bucket, falling, counted from its top: fewer than 2^32 of a class unless C is wider.
+template <class K, class C>
+struct Points {
+    std::vector<K> keys;
+    std::vector<uint32_t> places;
+    std::vector<C> positives, negatives;
+};
+
+// Grows without giving up what it has: what is read was written before.
+template <class T>
+T* room_for(std::vector<T>& buffer, size_t n) {
+    if (buffer.size() < n) buffer.resize(n);
+    return buffer.data();
 }
 
+// Groups as counting leaves them: keys as distances from low, both counts in one word.
+template <class K>
+struct PackedGroups {
+    K low;
+    const uint32_t *places, *counts;
+    size_t n;
+
+    size_t size() const { return n; }
+    K key(size_t g) const { return static_cast<K>(low + places[g]); }
+    uint32_t positives(size_t g) const { return counts[g] >> 16; }
+    uint32_t negatives(size_t g) const { return counts[g] & 0xffff; }
+};
+
 // Reads buckets as groups of equal scores with counts of both classes.
-template <class K, class C>
+template <class K>
 class GroupReader {
   public:
-    // Rising.
-    const Steps<K, C>& read(const Buckets<K>& buckets, int64_t i) {
+    // Calls f with the groups, rising.
+    template <class F>
+    void read(const Buckets<K>& buckets, int64_t i, F f) {
         const Bucket<K> b = buckets[i];
         const int64_t keys = b.positives + b.negatives;
-        if (keys == 0) {
-            groups_.resize(0);
-        } else if (b.low == b.high) {
-            groups_.resize(1);
-            groups_.keys[0] = b.low;
-            groups_.positives[0] = static_cast<C>(b.positives);
-            groups_.negatives[0] = static_cast<C>(b.negatives);
-        } else {
-            K low = b.low, high = b.high;
-            if (static_cast<uint64_t>(high - low) >= 8 * static_cast<uint64_t>(keys)) {
-                low = static_cast<K>(~K{0});
-                high = 0;
-                for (const bool positive : {false, true})
-                    buckets.visit(i, positive, [&](const K* k, const double*, int64_t m) { placement<K>().bounds(k, m, &low, &high); });
-            }
-            const uint64_t width = high - low;
-            if (width >= 8 * static_cast<uint64_t>(keys) || width >= (1u << 24))
-                merge(buckets, i, low, high);
-            else if (keys < (1 << 16))
-                count(buckets, i, low, width, table32_);
-            else
-                count(buckets, i, low, width, table64_);
+        groups_.clear();
+        if (keys == 0) return f(groups_);
+        if (b.low == b.high) {
+            groups_.add(b.low, b.positives, b.negatives);
+            return f(groups_);
         }
-        return groups_;
+        K low = b.low, high = b.high;
+        if (static_cast<uint64_t>(high - low) >= kCellsPerKey * static_cast<uint64_t>(keys)) {
+            low = static_cast<K>(~K{0});
+            high = 0;
+            for (const bool positive : {false, true})
+                buckets.visit(i, positive, [&](const K* k, const double*, int64_t m) { placement<K>().bounds(k, m, &low, &high); });
+        }
+        const uint64_t width = high - low;
+        // Sorting costs some 15 ns a key; a cell 0.1 ns, while all of them fit the second-level cache.
+        const bool packed = keys < (1 << 16);
+        if (width >= kCellsPerKey * static_cast<uint64_t>(keys) || width >= (packed ? 1u << 20 : 1u << 24)) {
+            merge(buckets, i);
+            return f(groups_);
+        }
+        if (packed) {
+            count(buckets, i, low, width, table32_);
+            uint32_t *places = room_for(places_, table32_.size() + 16), *counts = room_for(counts_, table32_.size() + 16);
+            const int64_t n = kernels().ranking.occupied(table32_.data(), static_cast<int64_t>(table32_.size()), places, counts);
+            return f(PackedGroups<K>{low, places, counts, static_cast<size_t>(n)});
+        }
+        count(buckets, i, low, width, table64_);
+        for (size_t c = 0; c < table64_.size(); ++c)
+            if (table64_[c])
+                groups_.add(static_cast<K>(low + c), static_cast<int64_t>(table64_[c] >> 32),
+                            static_cast<int64_t>(table64_[c] & 0xffffffffu));
+        f(groups_);
     }
 
   private:
+    static constexpr uint64_t kCellsPerKey = 24;
+
     // One cell a key, positives in the upper half of it.
     template <class T>
     void count(const Buckets<K>& buckets, int64_t i, K low, uint64_t width, std::vector<T>& table) {
-        constexpr int half = 4 * sizeof(T);
         table.assign(static_cast<size_t>(width) + 1, 0);
         for (const bool positive : {false, true}) {
-            const T one = static_cast<T>(positive ? T{1} << half : T{1});
+            const T one = static_cast<T>(positive ? T{1} << (4 * sizeof(T)) : T{1});
             buckets.visit(i, positive, [&](const K* keys, const double*, int64_t m) {
                 for (int64_t j = 0; j < m; ++j) table[static_cast<size_t>(keys[j] - low)] += one;
             });
         }
-        size_t n = 0;
-        if constexpr (sizeof(T) == 4) {
-            places_.resize(table.size() + 16);
-            counts_.resize(table.size() + 16);
-            n = static_cast<size_t>(
-                kernels().ranking.occupied(table.data(), static_cast<int64_t>(table.size()), places_.data(), counts_.data()));
-            groups_.resize(n);
-            for (size_t g = 0; g < n; ++g) groups_.keys[g] = static_cast<K>(low + places_[g]);
-            for (size_t g = 0; g < n; ++g) groups_.positives[g] = static_cast<C>(counts_[g] >> half);
-            for (size_t g = 0; g < n; ++g) groups_.negatives[g] = static_cast<C>(counts_[g] & 0xffff);
-        } else {
-            groups_.resize(table.size());
-            for (size_t c = 0; c < table.size(); ++c) {
-                groups_.keys[n] = static_cast<K>(low + c);
-                groups_.positives[n] = static_cast<C>(table[c] >> half);
-                groups_.negatives[n] = static_cast<C>(table[c] & 0xffffffffu);
-                n += table[c] != 0;
-            }
-            groups_.resize(n);
+    }
+
+    // The keys of a class, sorted; null where there are none.
+    const K* sort(const Buckets<K>& buckets, int64_t i, bool positive, int64_t n) {
+        std::vector<K>& keys = unsorted_[positive];
+        buckets.read(i, positive, keys);
+        if (n == 0 || n >= (int64_t{1} << 29)) {
+            std::sort(keys.begin(), keys.end());
+            return keys.data();
+        }
+        table_[positive].build(keys.data(), n, true);
+        return table_[positive].gaps().sorted;
+    }
+
+    void merge(const Buckets<K>& buckets, int64_t i) {
+        const int64_t positives = buckets[i].positives, negatives = buckets[i].negatives;
+        const K *positive = sort(buckets, i, true, positives), *negative = sort(buckets, i, false, negatives);
+        for (int64_t p = 0, n = 0; p < positives || n < negatives;) {
+            const K key = n == negatives || (p < positives && positive[p] <= negative[n]) ? positive[p] : negative[n];
+            const int64_t p0 = p, n0 = n;
+            while (p < positives && positive[p] == key) ++p;
+            while (n < negatives && negative[n] == key) ++n;
+            groups_.add(key, p - p0, n - n0);
         }
     }
 
-    void merge(const Buckets<K>& buckets, int64_t i, K low, K high) {
-        for (const bool positive : {false, true}) {
-            buckets.read(i, positive, unsorted_);
-            sort_keys(unsorted_, low, high, ends_, positive ? positive_ : negative_);
-        }
-        const size_t positives = positive_.size(), negatives = negative_.size();
-        groups_.resize(positives + negatives);
-        size_t groups = 0;
-        for (size_t p = 0, n = 0; p < positives || n < negatives; ++groups) {
-            const K key = n == negatives || (p < positives && positive_[p] <= negative_[n]) ? positive_[p] : negative_[n];
-            const size_t p0 = p, n0 = n;
-            while (p < positives && positive_[p] == key) ++p;
-            while (n < negatives && negative_[n] == key) ++n;
-            groups_.keys[groups] = key;
-            groups_.positives[groups] = static_cast<C>(p - p0);
-            groups_.negatives[groups] = static_cast<C>(n - n0);
-        }
-        groups_.resize(groups);
-    }
-
-    Steps<K, C> groups_;
-    std::vector<uint32_t> table32_, places_, counts_, ends_;
+    Groups<K> groups_;
+    std::vector<uint32_t> table32_, places_, counts_;
     std::vector<uint64_t> table64_;
-    std::vector<K> unsorted_, positive_, negative_;
+    std::vector<K> unsorted_[2];
+    GapTable<K> table_[2];
 };
 
 // One sample of a weighted bucket.
@@ -292,17 +286,15 @@ void decode(pg_score_dtype dtype, const K* keys, size_t n, double* scores) {
 }
 
 // Groups of scores of one or two bytes, whose keys are few: rising.
-Steps<uint32_t, int64_t> narrow_groups(const pg_ranking& r) {
+Groups<uint32_t> narrow_groups(const pg_ranking& r) {
     std::vector<uint64_t> counts;
     narrow_counts(r, counts);
     // one-byte scores are counted by their biased byte, which for int8 is the low byte of the key
     const uint32_t first = r.dtype == PG_SCORE_INT8 ? 0x8000 - 0x80 : 0;
-    Steps<uint32_t, int64_t> groups;
+    Groups<uint32_t> groups;
     for (size_t at = 0; at < counts.size() / 2; ++at) {
         if ((counts[2 * at] | counts[2 * at + 1]) == 0) continue;
-        groups.keys.push_back(first + static_cast<uint32_t>(at));
-        groups.positives.push_back(static_cast<int64_t>(counts[2 * at + 1]));
-        groups.negatives.push_back(static_cast<int64_t>(counts[2 * at]));
+        groups.add(first + static_cast<uint32_t>(at), static_cast<int64_t>(counts[2 * at + 1]), static_cast<int64_t>(counts[2 * at]));
     }
     return groups;
 }
@@ -313,10 +305,9 @@ void require_weights(const pg_ranking& r, const double* weights) {
                 "sample_weight holds " + std::to_string(weights[i]) + ": weights must be finite and not negative");
 }
 
-template <class C>
-int64_t sum_of(const std::vector<C>& counts) {
+int64_t sum_of(const std::vector<int64_t>& counts) {
     int64_t sum = 0;
-    for (const C c : counts) sum += static_cast<int64_t>(c);
+    for (const int64_t c : counts) sum += c;
     return sum;
 }
 
@@ -349,52 +340,52 @@ class CurveWriter {
         : dtype_(dtype), drop_(drop), positives_(positives), negatives_(negatives), curve_(curve) {}
 
     // Points of a bucket from its groups and what lies above it; order and index make the buckets follow each other.
-    void write(InOrder& order, int64_t index, const Steps<K, C>& groups, int64_t positives_above, int64_t negatives_above,
-               Steps<K, C>& points) {
+    template <class G>
+    void write(InOrder& order, int64_t index, const G& groups, int64_t positives_above, int64_t negatives_above, Points<K, C>& points) {
         const size_t n = groups.size();
+        const bool very_first = positives_above == 0 && negatives_above == 0;
+        K* keys = room_for(points.keys, n);
+        C *p = room_for(points.positives, n + 16), *q = room_for(points.negatives, n + 16), positives = 0, negatives = 0;
         size_t kept = 0;
-        bool very_first = positives_above == 0 && negatives_above == 0;
-        C positives = 0, negatives = 0;
-        points.resize(n);
         // the last point waits for the first group of the next bucket
-        const auto select = [&](auto stays) {
-            for (size_t g = n; g-- > 1; very_first = false) {
-                positives = static_cast<C>(positives + groups.positives[g]);
-                negatives = static_cast<C>(negatives + groups.negatives[g]);
-                points.keys[kept] = groups.keys[g];
-                points.positives[kept] = positives;
-                points.negatives[kept] = negatives;
-                kept += very_first || stays(groups.positives[g], groups.negatives[g], groups.positives[g - 1], groups.negatives[g - 1]);
+        if constexpr (std::is_same_v<G, PackedGroups<K>> && sizeof(C) == 4) {
+            uint32_t *places = room_for(points.places, n + 16), totals[2] = {};
+            kept = static_cast<size_t>(kernels().ranking.select_points(groups.places, groups.counts, static_cast<int64_t>(n), drop_,
+                                                                       very_first, places, p, q, totals));
+            positives = totals[0];
+            negatives = totals[1];
+            for (size_t k = 0; k < kept; ++k) keys[k] = static_cast<K>(groups.low + places[k]);
+        } else {
+            for (size_t g = n; g-- > 1;) {
+                positives = static_cast<C>(positives + static_cast<C>(groups.positives(g)));
+                negatives = static_cast<C>(negatives + static_cast<C>(groups.negatives(g)));
+                keys[kept] = groups.key(g);
+                p[kept] = positives;
+                q[kept] = negatives;
+                kept += (very_first && g == n - 1) ||
+                        stays(static_cast<int64_t>(groups.positives(g)), static_cast<int64_t>(groups.negatives(g)),
+                              static_cast<int64_t>(groups.positives(g - 1)), static_cast<int64_t>(groups.negatives(g - 1)));
             }
-        };
-        // scikit-learn's rules for its three curves, given the steps to a point and to the next
-        if (drop_ == PG_CURVE_DROP_EQUAL_STEPS)
-            select([](C p, C q, C next_p, C next_q) { return ((p ^ next_p) | (q ^ next_q)) != 0; });
-        else if (drop_ == PG_CURVE_DROP_SAME_POSITIVES)
-            select([](C p, C, C next_p, C) { return (p | next_p) != 0; });
-        else
-            select([](C, C, C, C) { return true; });
+        }
         size_t at = 0;
         const bool passed = order.pass(index, [&] {
             if (n == 0) return;
-            const C p = groups.positives[n - 1], q = groups.negatives[n - 1];
-            if (waiting_ && (waits_first_ || drop_ == PG_CURVE_DROP_NONE ||
-                             (drop_ == PG_CURVE_DROP_SAME_POSITIVES ? (step_p_ | p) != 0 : ((step_p_ ^ p) | (step_q_ ^ q)) != 0)))
-                finish();
+            const int64_t top_p = static_cast<int64_t>(groups.positives(n - 1)), top_q = static_cast<int64_t>(groups.negatives(n - 1));
+            if (waiting_ && (waits_first_ || stays(step_p_, step_q_, top_p, top_q))) finish();
             at = curve_.count;
             curve_.count += kept;
             waiting_ = true;
             waits_first_ = n == 1 && very_first;
-            step_p_ = groups.positives[0];
-            step_q_ = groups.negatives[0];
-            key_ = groups.keys[0];
-            waiting_positives_ = positives_above + static_cast<int64_t>(positives) + static_cast<int64_t>(step_p_);
-            waiting_negatives_ = negatives_above + static_cast<int64_t>(negatives) + static_cast<int64_t>(step_q_);
+            step_p_ = static_cast<int64_t>(groups.positives(0));
+            step_q_ = static_cast<int64_t>(groups.negatives(0));
+            key_ = groups.key(0);
+            waiting_positives_ = positives_above + static_cast<int64_t>(positives) + step_p_;
+            waiting_negatives_ = negatives_above + static_cast<int64_t>(negatives) + step_q_;
         });
         if (!passed || n == 0) return;
-        decode(dtype_, points.keys.data(), kept, curve_.thresholds.as<double>() + at);
-        rates(points.positives.data(), kept, positives_above, positives_, curve_.positives.as<double>() + at);
-        rates(points.negatives.data(), kept, negatives_above, negatives_, curve_.negatives.as<double>() + at);
+        decode(dtype_, keys, kept, curve_.thresholds.as<double>() + at);
+        rates(p, kept, positives_above, positives_, curve_.positives.as<double>() + at);
+        rates(q, kept, negatives_above, negatives_, curve_.negatives.as<double>() + at);
     }
 
     // The point that waits: after the last bucket, the last of the curve.
@@ -405,13 +396,16 @@ class CurveWriter {
     }
 
   private:
+    // scikit-learn's rules for its three curves, given the steps to a point and to the next
+    bool stays(int64_t p, int64_t q, int64_t next_p, int64_t next_q) const {
+        if (drop_ == PG_CURVE_DROP_EQUAL_STEPS) return p != next_p || q != next_q;
+        if (drop_ == PG_CURVE_DROP_SAME_POSITIVES) return p != 0 || next_p != 0;
+        return true;
+    }
+
     static void rates(const C* counts, size_t n, int64_t above, double total, double* out) {
-        if (total == 1) {
-            for (size_t i = 0; i < n; ++i) out[i] = static_cast<double>(above + static_cast<int64_t>(counts[i]));
-        } else if (above + (n ? static_cast<int64_t>(counts[n - 1]) : 0) < (int64_t{1} << 31)) {
-            // 32-bit integers are what the baseline converts by vector
-            const int32_t base = static_cast<int32_t>(above);
-            for (size_t i = 0; i < n; ++i) out[i] = static_cast<double>(base + static_cast<int32_t>(counts[i])) / total;
+        if constexpr (sizeof(C) == 4) {
+            kernels().ranking.rates(counts, static_cast<int64_t>(n), static_cast<double>(above), total, out);
         } else {
             for (size_t i = 0; i < n; ++i) out[i] = static_cast<double>(above + static_cast<int64_t>(counts[i])) / total;
         }
@@ -423,7 +417,7 @@ class CurveWriter {
     pg_curve& curve_;
     bool waiting_ = false, waits_first_ = false;
     K key_ = 0;
-    C step_p_ = 0, step_q_ = 0;
+    int64_t step_p_ = 0, step_q_ = 0;
     int64_t waiting_positives_ = 0, waiting_negatives_ = 0;
 };
 
@@ -442,8 +436,8 @@ template <class K, class C>
 void counted_curve(const pg_ranking& r, pg_curve_drop drop, pg_curve_values values, pg_curve& curve) {
     const Buckets<K> buckets({score_source<K>(r)});
     struct Scratch {
-        GroupReader<K, C> reader;
-        Steps<K, C> points;
+        GroupReader<K> reader;
+        Points<K, C> points;
     };
     ScratchPool<Scratch> pool;
     InOrder order;
@@ -453,8 +447,10 @@ void counted_curve(const pg_ranking& r, pg_curve_drop drop, pg_curve_values valu
             typename ScratchPool<Scratch>::Lease scratch(pool);
             const int64_t b = buckets.count() - 1 - i;
             const Bucket<K> bucket = buckets[b];
-            writer.write(order, i, (*scratch).reader.read(buckets, b), buckets.positives() - bucket.positives_below - bucket.positives,
-                         buckets.negatives() - bucket.negatives_below - bucket.negatives, (*scratch).points);
+            (*scratch).reader.read(buckets, b, [&](const auto& groups) {
+                writer.write(order, i, groups, buckets.positives() - bucket.positives_below - bucket.positives,
+                             buckets.negatives() - bucket.negatives_below - bucket.negatives, (*scratch).points);
+            });
         } catch (...) {
             order.fail();
             throw;
@@ -465,11 +461,11 @@ void counted_curve(const pg_ranking& r, pg_curve_drop drop, pg_curve_values valu
 }
 
 void narrow_curve(const pg_ranking& r, pg_curve_drop drop, pg_curve_values values, pg_curve& curve) {
-    const Steps<uint32_t, int64_t> groups = narrow_groups(r);
-    const int64_t positives = sum_of(groups.positives), negatives = sum_of(groups.negatives);
+    const Groups<uint32_t> groups = narrow_groups(r);
+    const int64_t positives = sum_of(groups.p), negatives = sum_of(groups.q);
     CurveWriter<uint32_t, int64_t> writer(r.dtype, drop, divisor(values, positives), divisor(values, negatives), curve);
     InOrder order;
-    Steps<uint32_t, int64_t> points;
+    Points<uint32_t, int64_t> points;
     writer.write(order, 0, groups, 0, 0, points);
     writer.finish();
     rates_of_nothing(curve, values, static_cast<double>(positives), static_cast<double>(negatives));
@@ -646,18 +642,18 @@ class PositiveGroups {
 template <class Sum, class F>
 Sum sum_of_groups(const pg_ranking& r, int64_t* positives, int64_t* negatives, F f) {
     if (key_bytes(r.dtype) == 2) {
-        const Steps<uint32_t, int64_t> groups = narrow_groups(r);
-        *positives = sum_of(groups.positives);
-        *negatives = sum_of(groups.negatives);
+        const Groups<uint32_t> groups = narrow_groups(r);
+        *positives = sum_of(groups.p);
+        *negatives = sum_of(groups.q);
         Sum sum{};
         f(
             [&](auto visit) {
                 int64_t between = 0;
                 for (size_t g = groups.size(); g-- > 0;) {
-                    if (groups.positives[g] == 0) {
-                        between += groups.negatives[g];
+                    if (groups.p[g] == 0) {
+                        between += groups.q[g];
                     } else {
-                        visit(groups.positives[g], between, groups.negatives[g]);
+                        visit(groups.p[g], between, groups.q[g]);
                         between = 0;
                     }
                 }

@@ -58,6 +58,7 @@ inline void histogram8(const uint8_t* scores, uint8_t bias, const uint64_t* labe
             _mm256_store_si256(reinterpret_cast<__m256i*>(slots + 16 * k), _mm256_sub_epi16(_mm256_add_epi16(key, key), label));
         }
 #endif
+#pragma GCC unroll 16
         for (int k = 0; k < 64; k += 4) {
             uint64_t four;
             __builtin_memcpy(&four, slots + k, sizeof four);
@@ -387,6 +388,61 @@ inline CellTotals start_cells(uint32_t* PG_RESTRICT counts, int64_t n, uint32_t*
     return totals;
 }
 
+inline int64_t select_points(const uint32_t* places, const uint32_t* counts, int64_t n, int rule, bool keep_first,
+                             uint32_t* PG_RESTRICT out_places, uint32_t* PG_RESTRICT positives, uint32_t* PG_RESTRICT negatives,
+                             uint32_t totals[2]) {
+    uint32_t p = 0, q = 0;
+    int64_t kept = 0, g = n - 1;
+    const auto one = [&]() PG_LAMBDA_INLINE {
+        const uint32_t here = counts[g], next = counts[g - 1];
+        p += here >> 16;
+        q += here & 0xffff;
+        out_places[kept] = places[g];
+        positives[kept] = p;
+        negatives[kept] = q;
+        kept += (rule == 1 ? here != next : rule == 2 ? ((here | next) >> 16) != 0 : true) | (keep_first & (g == n - 1));
+        --g;
+    };
+    if (g >= 1) one();
+#if defined(__AVX512F__)
+    const __m512i zero = _mm512_setzero_si512(), last = _mm512_set1_epi32(15), low = _mm512_set1_epi32(0xffff);
+    const __m512i backwards = _mm512_setr_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    const auto running = [&](__m512i v, __m512i base) PG_LAMBDA_INLINE {
+        v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 15));
+        v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 14));
+        v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 12));
+        v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 8));
+        return _mm512_add_epi32(v, base);
+    };
+    __m512i base_p = _mm512_set1_epi32(static_cast<int>(p)), base_q = _mm512_set1_epi32(static_cast<int>(q));
+    for (; g >= 16; g -= 16) {
+        const __m512i here = _mm512_permutexvar_epi32(backwards, _mm512_loadu_si512(counts + g - 15));
+        const __m512i next = _mm512_permutexvar_epi32(backwards, _mm512_loadu_si512(counts + g - 16));
+        const __m512i place = _mm512_permutexvar_epi32(backwards, _mm512_loadu_si512(places + g - 15));
+        const __mmask16 stays = rule == 1   ? _mm512_cmpneq_epi32_mask(here, next)
+                                : rule == 2 ? _mm512_cmpgt_epu32_mask(_mm512_or_si512(here, next), low)
+                                            : static_cast<__mmask16>(0xffff);
+        const __m512i down_p = running(_mm512_srli_epi32(here, 16), base_p), down_q = running(_mm512_and_si512(here, low), base_q);
+        base_p = _mm512_permutexvar_epi32(last, down_p);
+        base_q = _mm512_permutexvar_epi32(last, down_q);
+        _mm512_storeu_si512(out_places + kept, _mm512_maskz_compress_epi32(stays, place));
+        _mm512_storeu_si512(positives + kept, _mm512_maskz_compress_epi32(stays, down_p));
+        _mm512_storeu_si512(negatives + kept, _mm512_maskz_compress_epi32(stays, down_q));
+        kept += __builtin_popcount(stays);
+    }
+    p = static_cast<uint32_t>(_mm512_cvtsi512_si32(base_p));
+    q = static_cast<uint32_t>(_mm512_cvtsi512_si32(base_q));
+#endif
+    while (g >= 1) one();
+    totals[0] = p;
+    totals[1] = q;
+    return kept;
+}
+
+inline void curve_rates(const uint32_t* counts, int64_t n, double above, double total, double* PG_RESTRICT out) {
+    for (int64_t i = 0; i < n; ++i) out[i] = (above + static_cast<double>(counts[i])) / total;
+}
+
 inline int64_t occupied(const uint32_t* counts, int64_t n, uint32_t* PG_RESTRICT places, uint32_t* PG_RESTRICT values) {
     int64_t found = 0, i = 0;
 #if defined(__AVX512F__)
@@ -428,6 +484,8 @@ constexpr RankingKernels ranking_kernels() {
             histogram8,
             start_cells,
             occupied,
+            select_points,
+            curve_rates,
             {label_bits<uint8_t>, label_bits<uint16_t>, label_bits<uint32_t>, label_bits<uint64_t>},
             placement_kernels<uint32_t, int32_t, 0x80000000u, 0x7f800000u>(),
             placement_kernels<uint64_t, int64_t, 0x8000000000000000u, 0x7ff0000000000000u>()};

@@ -75,6 +75,13 @@ struct RankingKernels {
     CellTotals (*start_cells)(uint32_t* counts, int64_t n, uint32_t* cells);
     // appends places and values of the counts that are not zero, rising; both have room for 16 more than n
     int64_t (*occupied)(const uint32_t* counts, int64_t n, uint32_t* places, uint32_t* values);
+    // Of n >= 1 rising groups (counts: positives times 2^16 + negatives), highest first and without the last: those where
+    // counts changes to the next (rule 1), where it or the next holds a positive (2), or all (0), and the first if keep_first;
+    // their places and how many of either class there are down to each. totals: of all n - 1. Room for 16 more than n.
+    int64_t (*select_points)(const uint32_t* places, const uint32_t* counts, int64_t n, int rule, bool keep_first, uint32_t* out_places,
+                             uint32_t* positives, uint32_t* negatives, uint32_t totals[2]);
+    // (above + counts) / total
+    void (*rates)(const uint32_t* counts, int64_t n, double above, double total, double* out);
     // bits of labels of 1, 2, 4 or 8 bytes [log2]: set where the label's bits are those of positive (either of two
     // spellings); false if one is neither positive nor negative
     bool (*label_bits[4])(const void* labels, int64_t n, const uint64_t positive[2], const uint64_t negative[2], uint64_t* bits);
