@@ -59,6 +59,49 @@ def test_weighted_curves(n: int, decimals: int | None, name: str) -> None:
 
 
 @pytest.mark.parametrize(("n", "decimals"), CASES)
+@pytest.mark.parametrize("name", ["roc_curve", "precision_recall_curve", "det_curve"])
+@pytest.mark.parametrize("kind", ["any", "equal", "few"])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16"])
+def test_weighted_curves_drop_the_same_points(n: int, decimals: int | None, name: str, kind: str, dtype: str) -> None:
+    """Which points are on a line is decided by differences of rounded sums: they must be added in the same order."""
+    y, x, weights = sample(n, decimals, 11)
+    x = (x if dtype.startswith("f") else x * 20).astype(dtype)
+    weights = {"any": weights, "equal": np.full(n, 0.1), "few": np.ceil(weights * 3) / 10}[kind]
+    ours = getattr(pixelgauge, name)(y, x, sample_weight=weights, drop_intermediate=True)
+    theirs = getattr(sk, name)(y, x, sample_weight=weights, drop_intermediate=True)
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, rtol=0, atol=WEIGHTED)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("normalize", [False, True])
+def test_top_k_accuracy(k: int, weighted: bool, normalize: bool) -> None:
+    rng = np.random.default_rng(21)
+    y = rng.integers(0, 5, 400)
+    arguments = {"k": k, "normalize": normalize, "sample_weight": rng.random(400) if weighted else None}
+    for x in (rng.random((400, 5)), rng.integers(0, 4, (400, 5))):  # the second has ties
+        assert pixelgauge.top_k_accuracy_score(y, x, **arguments) == pytest.approx(
+            sk.top_k_accuracy_score(y, x, **arguments), abs=WEIGHTED
+        )
+    some = y[y < 3]
+    for x in (rng.random(len(some)), rng.standard_normal(len(some))):
+        one = {"k": 1, "normalize": normalize}
+        assert pixelgauge.top_k_accuracy_score(some > 0, x, **one) == sk.top_k_accuracy_score(some > 0, x, **one)
+    x = rng.random((len(some), 5))
+    labels = np.arange(5)
+    assert pixelgauge.top_k_accuracy_score(some, x, k=k, labels=labels) == sk.top_k_accuracy_score(
+        some, x, k=k, labels=labels
+    )
+
+
+def test_top_k_of_all_classes_warns() -> None:
+    with pytest.warns(pixelgauge.UndefinedMetricWarning, match="meaningless"):
+        assert pixelgauge.top_k_accuracy_score([0, 1, 1], [[1, 2], [1, 2], [2, 1]], k=2) == 1
+
+
+@pytest.mark.parametrize(("n", "decimals"), CASES)
 def test_areas(n: int, decimals: int | None) -> None:
     y, x, weights = sample(n, decimals, 3)
     # scikit-learn's own sum of n precisions is off by about n ulp

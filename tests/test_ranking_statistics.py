@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 import tracemalloc
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -330,6 +333,16 @@ def test_out_of_core_bad_files(tmp_path: Path) -> None:
     (lambda: pixelgauge.confusion_at_threshold([0, 1], [1, 2], math.nan), "threshold"),
     (lambda: pixelgauge.confusion_at_threshold([0, 1], [1, np.nan], 0.5), "NaN"),
     (lambda: pixelgauge.auroc_by_group([0, 1], [1, 2], ["a"]), "inconsistent"),
+    (lambda: pixelgauge.auroc_by_group([0, 1, 2], [1, 2, 3], [1, 1, 1]), "multiclass"),
+    (lambda: pixelgauge.auroc_by_group([0, 1], [1, np.nan], [1, 1]), "NaN"),
+    (lambda: pixelgauge.auroc_by_group([0, 1], [1, 2], [1, np.nan]), "NaN"),
+    (lambda: pixelgauge.roc_auc_score([0, 1], [1, 2], groups=[1, 1], max_fpr=0.5), "groups="),
+    (lambda: pixelgauge.auroc_by_column([0, 1], [1, 2]), "one column"),
+    (lambda: pixelgauge.auroc_by_column([0, 1, 1], [[1], [2]]), "inconsistent"),
+    (lambda: pixelgauge.auroc_by_column([0, 1], [[1], [np.nan]]), "NaN"),
+    (lambda: pixelgauge.top_k_accuracy_score([0, 1], [1, 2], k=0), "k=0"),
+    (lambda: pixelgauge.top_k_accuracy_score([0, 1], [1, np.nan]), "NaN"),
+    (lambda: pixelgauge.top_k_accuracy_score([0, 1, 2], [[1, 2], [1, 2], [1, 2]]), "Number of classes"),
     (lambda: pixelgauge.aupro(np.zeros((4, 4)), np.zeros((4, 4))), "anomalous"),
     (lambda: pixelgauge.aupro(np.ones((4, 4)), np.zeros((4, 4))), "normal"),
     (lambda: pixelgauge.aupro(np.eye(4), np.zeros((4, 5))), "must both be"),
@@ -347,3 +360,187 @@ def test_out_of_core_bad_files(tmp_path: Path) -> None:
 def test_bad_input(call: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()  # type: ignore[operator]
+
+
+@pytest.mark.parity
+def test_delong_equals_a_published_example() -> None:
+    """Ratings of 109 CT images (Hanley and McNeil, Radiology 143, 1982, table I); DeLong's figures from Stata's manual.
+
+    Stata [R] roctab, example 1: area 0.8932, standard error 0.0307, 95 % interval 0.83295 to 0.95339.
+    """
+    normal, abnormal = [33, 6, 6, 11, 2], [3, 2, 2, 11, 33]
+    y = np.repeat([0, 1], [sum(normal), sum(abnormal)])
+    x = np.concatenate([np.repeat(np.arange(1, 6), counts) for counts in (normal, abnormal)])
+    interval = pixelgauge.delong_interval(y, x)
+    # as many digits as are printed
+    assert round(interval.auroc, 4) == 0.8932
+    assert round(interval.standard_error, 4) == 0.0307
+    assert (round(interval.low, 5), round(interval.high, 5)) == (0.83295, 0.95339)
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("decimals", [None, 2])
+def test_statistics_do_not_depend_on_isa_or_threads(decimals: int | None, restored_threads: None) -> None:
+    y, x = sample(120_000, decimals)
+    x = x.astype(np.float32)
+    b = np.round(x + RNG.standard_normal(len(x)), 2)
+    weights = RNG.random(len(x))
+    masks = np.zeros((2, 60, 70), bool)
+    masks[:, 10:30, 20:40] = True
+    maps = np.round(RNG.random(masks.shape) + 0.5 * masks, 3)
+
+    def everything() -> list[np.ndarray]:
+        results: list[object] = [
+            pixelgauge.average_precision_score(y, x), pixelgauge.average_precision_score(y, x, sample_weight=weights),
+            pixelgauge.roc_auc_score(y, x, sample_weight=weights), pixelgauge.roc_auc_score(y, x, max_fpr=0.2),
+            pixelgauge.delong_interval(y, x), pixelgauge.delong_test(y, x, b), pixelgauge.aupro(masks, maps),
+            list(pixelgauge.roc_auc_score(y, x, groups=np.arange(len(x)) % 5).values()),
+        ]  # fmt: skip
+        for drop in (False, True):
+            for w in (None, weights):
+                for curve in (pixelgauge.roc_curve, pixelgauge.precision_recall_curve, pixelgauge.det_curve):
+                    results += curve(y, x, drop_intermediate=drop, sample_weight=w)
+        return [np.asarray(r) for r in results]
+
+    before = _core.isa()
+    pixelgauge.set_num_threads(1)
+    expected = everything()
+    try:
+        for isa in _core.available_isas():
+            _core.set_isa(isa)
+            for threads in (1, 2, 5):
+                pixelgauge.set_num_threads(threads)
+                for one, other in zip(everything(), expected, strict=True):
+                    np.testing.assert_array_equal(one, other, err_msg=f"{isa}, {threads} threads")
+    finally:
+        _core.set_isa(before)
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int8", "uint64"])
+@pytest.mark.parametrize("kind", ["few", "many", "one large", "strings"])
+def test_groups_in_one_pass_equal_separate_calls(dtype: str, kind: str) -> None:
+    n = 4000 if kind != "one large" else 400_000
+    y, x = sample(n)
+    x = (x if dtype.startswith("f") else np.abs(x) * 20).astype(dtype)
+    groups = {
+        "few": RNG.integers(-3, 4, n), "many": RNG.integers(0, 900, n) * 7,
+        "one large": np.where(RNG.random(n) < 0.9, 2, 5), "strings": np.array(["u", "v", "w"])[RNG.integers(0, 3, n)],
+    }[kind]  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pixelgauge.UndefinedMetricWarning)
+        result = pixelgauge.roc_auc_score(y, x, groups=groups)
+        expected = {
+            name: pixelgauge.roc_auc_score(y[groups == name], x[groups == name])
+            for name in np.unique(groups).tolist()[:50]
+            if len(np.unique(y[groups == name])) == 2
+        }
+    assert list(result) == np.unique(groups).tolist()
+    assert {name: result[name] for name in expected} == expected
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
+def test_columns_equal_separate_calls(order: str, dtype: str) -> None:
+    y = (RNG.random(500) < 0.3).astype(int)
+    x = np.asarray((RNG.random((500, 37)) * 100 + y[:, None]).astype(dtype), order=order)
+    expected = [pixelgauge.roc_auc_score(y, x[:, k]) for k in range(37)]
+    assert pixelgauge.auroc_by_column(y, x).tolist() == expected
+    with pytest.warns(pixelgauge.UndefinedMetricWarning, match="one class"):
+        assert np.isnan(pixelgauge.auroc_by_column(np.ones(500), x)).all()
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "uint16"])
+def test_heavy_ties_and_oversize_buckets(dtype: str) -> None:
+    """Most scores equal, or within one bucket of the split: buckets are split again, or counted without being kept."""
+    n = 600_000
+    y = RNG.random(n) < 0.2
+    x = np.where(RNG.random(n) < 0.7, 7, RNG.integers(0, 100, n)).astype(np.float64)
+    if dtype == "float64":
+        x = np.where(RNG.random(n) < 1e-4, 1e300 * RNG.standard_normal(n), 1 + x * 2.0**-50)
+    x = x.astype(dtype)
+    values, codes = np.unique(x, return_inverse=True)
+    p, q = (np.bincount(codes[y == label], minlength=len(values)) for label in (True, False))
+    below = np.cumsum(q) - q
+    twice = int((p * (2 * below + q)).sum())
+    assert pixelgauge.roc_auc_score(y, x) == twice / (2 * int(p.sum()) * int(q.sum()))
+    tp, called = np.cumsum(p[::-1]), np.cumsum((p + q)[::-1])
+    # one rounding a term, some hundreds of terms
+    expected = float((p[::-1] * (tp / called)).sum() / p.sum())
+    assert pixelgauge.average_precision_score(y, x) == pytest.approx(expected, abs=1e-13)
+    _, tpr, thresholds = pixelgauge.roc_curve(y, x, drop_intermediate=False)
+    np.testing.assert_array_equal(thresholds[1:], values[::-1].astype(np.float64))
+    np.testing.assert_array_equal(tpr[1:], tp / p.sum())
+
+
+@pytest.mark.property
+def test_bfloat16_bits_equal_their_float32() -> None:
+    y, x = sample(5000, None)
+    bits = (x.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
+    widened = (bits.astype(np.uint32) << 16).view(np.float32)
+    packed = _core.label_bits(y.astype(np.uint8), np.array([1, 1], np.uint8), np.array([0, 0], np.uint8))
+    twice_u, p, n = _core.auroc(bits, packed, True)
+    assert twice_u / (2 * p * n) == pixelgauge.roc_auc_score(y, widened)
+    ours = _core.curve(bits, packed, None, _core.CurveDrop.none, True, True)
+    for a, b in zip(ours, pixelgauge.roc_curve(y, widened, drop_intermediate=False), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.property
+def test_bfloat16_arrays() -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes, which gives NumPy bfloat16, is not installed")
+    y, x = sample(3000, None)
+    scores = x.astype(ml_dtypes.bfloat16)
+    assert pixelgauge.roc_auc_score(y, scores) == pixelgauge.roc_auc_score(y, scores.astype(np.float32))
+    weights = RNG.random(len(y))
+    assert pixelgauge.roc_auc_score(y, scores, sample_weight=weights) == pytest.approx(
+        pixelgauge.roc_auc_score(y, scores.astype(np.float32), sample_weight=weights), abs=1e-14
+    )  # the buckets differ, so the sums are grouped otherwise
+
+
+BUDGET_PROGRAM = """
+import sys, numpy as np, pixelgauge
+def kilobytes(name):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(name))
+small = sys.argv[4:]
+pixelgauge.roc_auc_score_out_of_core(*small)  # libraries and pools are there before the budget counts
+with open("/proc/self/clear_refs", "w") as file:
+    file.write("5")
+before = kilobytes("VmRSS")
+value = pixelgauge.roc_auc_score_out_of_core(*sys.argv[1:3], memory_budget=int(sys.argv[3]))
+print(repr(value), 1024 * (kilobytes("VmHWM") - before))
+"""
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("kind", ["npy", "parquet"])
+def test_out_of_core_peak_memory_is_within_the_budget(tmp_path: Path, kind: str) -> None:
+    if not Path("/proc/self/clear_refs").exists():
+        pytest.skip("peak memory is read from Linux's /proc")
+    n, budget = 6_000_000, 32 << 20
+    y, x = sample(n, None)
+    x = x.astype(np.float64)
+
+    def write(name: str, labels: np.ndarray, scores: np.ndarray) -> list[str]:
+        if kind == "parquet":
+            pa = pytest.importorskip("pyarrow", reason="pyarrow, the arrow extra, is not installed")
+            import pyarrow.parquet
+
+            path = tmp_path / f"{name}.parquet"
+            pyarrow.parquet.write_table(pa.table({"label": labels.astype(np.int8), "score": scores}), path)
+            return [str(path), str(path)]
+        np.save(tmp_path / f"{name}-y.npy", labels.astype(np.int8))
+        np.save(tmp_path / f"{name}-x.npy", scores)
+        return [str(tmp_path / f"{name}-y.npy"), str(tmp_path / f"{name}-x.npy")]
+
+    files, small = write("large", y, x), write("small", y[:100], x[:100])
+    run = subprocess.run(
+        [sys.executable, "-c", BUDGET_PROGRAM, *files, str(budget), *small], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    value, extra = run.stdout.split()
+    assert float(value) == pixelgauge.roc_auc_score(y, x)
+    assert int(extra) <= budget

@@ -75,87 +75,7 @@ void narrow_counts(const pg_ranking& r, std::vector<uint64_t>& counts) {
 namespace {
 
 template <class K>
-struct Scratch {
-    std::vector<uint32_t> table;
-    std::vector<K> sorted;
-};
-
-// Sum over the keys of the large class of 2 #{small < key} + #{small = key}, all keys within [low, high].
-template <class K>
-Wide twice_ranks(const K* small, int64_t smalls, const K* large, int64_t larges, K low, K high, Scratch<K>& scratch) {
-    const PlacementKernels<K>& kernel = placement<K>();
-    const uint64_t keys = static_cast<uint64_t>(smalls + larges), width = static_cast<uint64_t>(high - low);
-    constexpr int64_t piece = int64_t{1} << 30;  // sums of a piece stay below 2^62
-    Wide sum = 0;
-    if (width < std::max<uint64_t>(512, 2 * keys) && width < (1u << 18)) {
-        std::vector<uint32_t>& table = scratch.table;
-        table.assign(static_cast<size_t>(width) + 1, 0);
-        for (int64_t i = 0; i < smalls; ++i) ++table[static_cast<size_t>(small[i] - low)];
-        uint32_t below = 0;
-        for (uint32_t& t : table) {
-            const uint32_t here = t;
-            t = 2 * below + here;
-            below += here;
-        }
-        for (int64_t i = 0; i < larges; i += piece) sum += kernel.exact_ranks(large + i, std::min(piece, larges - i), low, table.data());
-        return sum;
-    }
-    // Cells of 2^shift keys. The small class is sorted by cell and then within; a key of the large class whose cell holds
-    // none of the small one is placed by the table alone.
-    int bits = 0, shift = 0;
-    while (bits < 64 && (width >> bits) != 0) ++bits;
-    int cell_bits = 6;
-    while (cell_bits < 15 && (int64_t{1} << cell_bits) < 4 * smalls) ++cell_bits;
-    shift = std::max(0, bits - cell_bits);
-    const size_t cells = static_cast<size_t>(width >> shift) + 1;
-    std::vector<uint32_t>& start = scratch.table;
-    start.assign(2 * cells + 1, 0);
-    for (int64_t i = 0; i < smalls; ++i) ++start[static_cast<size_t>((small[i] - low) >> shift)];
-    uint32_t below = 0;
-    uint32_t* twice = start.data() + cells + 1;
-    for (size_t c = 0; c < cells; ++c) {
-        const uint32_t here = start[c];
-        start[c] = below;
-        twice[c] = 2 * below | (here ? 0x80000000u : 0);
-        below += here;
-    }
-    scratch.sorted.resize(static_cast<size_t>(smalls));
-    K* sorted = scratch.sorted.data();
-    for (int64_t i = 0; i < smalls; ++i) sorted[start[static_cast<size_t>((small[i] - low) >> shift)]++] = small[i];
-    // start[c] is now where cell c ends, which is where cell c + 1 begins
-    const auto begin_of = [&](size_t c) { return c == 0 ? 0u : start[c - 1]; };
-    for (size_t c = 0; c < cells; ++c) {
-        const uint32_t from = begin_of(c), to = start[c];
-        if (to - from > 1) std::sort(sorted + from, sorted + to);
-    }
-    K unresolved[kBlock];
-    for (int64_t i = 0; i < larges; i += kBlock) {
-        int64_t open = 0;
-        sum += kernel.cell_ranks(large + i, std::min(kBlock, larges - i), low, shift, twice, unresolved, &open);
-        for (int64_t j = 0; j < open; ++j) {
-            const K key = unresolved[j];
-            const size_t c = static_cast<size_t>((key - low) >> shift);
-            const uint32_t from = begin_of(c), to = start[c];
-            uint64_t rank = 2 * static_cast<uint64_t>(from);
-            if (to - from <= 8) {
-                for (uint32_t s = from; s < to; ++s)
-                    rank += static_cast<uint64_t>(sorted[s] < key) + static_cast<uint64_t>(sorted[s] <= key);
-            } else if (sorted[from] == sorted[to - 1]) {
-                rank += static_cast<uint64_t>(to - from) *
-                        (static_cast<uint64_t>(sorted[from] < key) + static_cast<uint64_t>(sorted[from] <= key));
-            } else {
-                const auto range = std::equal_range(sorted + from, sorted + to, key);
-                rank = static_cast<uint64_t>(range.first - sorted) + static_cast<uint64_t>(range.second - sorted);
-            }
-            sum += rank;
-        }
-    }
-    return sum;
-}
-
-template <class K>
-Wide twice_ranks_sorted(const Bucket<K>& b) {
-    std::vector<K> positive(b.positive, b.positive + b.positives), negative(b.negative, b.negative + b.negatives);
+Wide twice_u_sorted(std::vector<K>& positive, std::vector<K>& negative) {
     std::sort(positive.begin(), positive.end());
     std::sort(negative.begin(), negative.end());
     Wide sum = 0;
@@ -168,60 +88,160 @@ Wide twice_ranks_sorted(const Bucket<K>& b) {
     return sum;
 }
 
+// 2 #{negative < positive} + #{negative = positive} of two classes of which one is small enough for a GapTable.
+template <class K>
+class PairCounter {
+  public:
+    // visit(f) calls f(keys, m) for the other class, m <= kBlockKeys.
+    template <class Visit>
+    Wide twice_u(const K* small, int64_t n, bool small_positive, Wide pairs, Visit visit) {
+        table_.build(small, n);
+        Wide ranks = 0;
+        int64_t open = 0;
+        K unresolved[2 * kBlockKeys + 16];
+        const auto resolve = [&] {
+            for (int64_t k = 0; k < open; ++k) ranks += table_.rank(unresolved[k]);
+            open = 0;
+        };
+        visit([&](const K* keys, int64_t m) {
+            ranks += placement<K>().rank_sum(keys, m, &table_.gaps(), unresolved, &open);
+            if (open >= kBlockKeys) resolve();
+        });
+        resolve();
+        return small_positive ? 2 * pairs - ranks : ranks;
+    }
+
+  private:
+    GapTable<K> table_;
+};
+
 // 2 #{negative < positive} + #{negative = positive}
 template <class K>
 Wide twice_u(const std::vector<ScoreSource<K>>& sources, int depth, int64_t* positives, int64_t* negatives) {
-    const Buckets<K> buckets(sources, Pure::Skip);
+    const Buckets<K> buckets(sources);
     *positives = buckets.positives();
     *negatives = buckets.negatives();
     std::vector<Wide> sums(static_cast<size_t>(buckets.count()));
     std::vector<char> again(static_cast<size_t>(buckets.count()));
     for_bucket_groups(buckets.count(), [&](int64_t, int64_t first, int64_t last) {
-        Scratch<K> scratch;
+        PairCounter<K> counter;
+        std::vector<K> small, other;
         for (int64_t i = first; i < last; ++i) {
-            Bucket<K> b = buckets[i];
+            const Bucket<K> b = buckets[i];
+            const Wide pairs = static_cast<Wide>(b.positives) * static_cast<Wide>(b.negatives);
             Wide& sum = sums[static_cast<size_t>(i)];
             sum = 2 * static_cast<Wide>(b.negatives_below) * static_cast<Wide>(b.positives);
-            if (b.positives == 0 || b.negatives == 0) continue;
-            if (b.low != b.high && b.high - b.low >= static_cast<K>(std::min<int64_t>(b.positives + b.negatives, 1 << 14))) {
-                K low = static_cast<K>(~K{0}), high = 0;
-                placement<K>().bounds(b.positive, b.positives, &low, &high);
-                placement<K>().bounds(b.negative, b.negatives, &low, &high);
-                b.low = low;
-                b.high = high;
-            }
+            if (pairs == 0) continue;
             if (b.low == b.high) {
-                sum += static_cast<Wide>(b.positives) * static_cast<Wide>(b.negatives);
+                sum += pairs;
                 continue;
             }
-            const int64_t smalls = std::min(b.positives, b.negatives), keys = b.positives + b.negatives;
-            if (smalls >= (int64_t{1} << 29) || (keys > (1 << 18) && b.high - b.low >= (1u << 18))) {
+            if (b.positives + b.negatives > buckets.largest()) {
                 if (depth < 8) {
                     again[static_cast<size_t>(i)] = 1;
                     continue;
                 }
-                sum += twice_ranks_sorted(b);
+                buckets.read(i, true, small);
+                buckets.read(i, false, other);
+                sum += twice_u_sorted(small, other);
                 continue;
             }
-            if (b.negatives <= b.positives)
-                sum += twice_ranks(b.negative, b.negatives, b.positive, b.positives, b.low, b.high, scratch);
-            else
-                sum += 2 * static_cast<Wide>(b.positives) * static_cast<Wide>(b.negatives) -
-                       twice_ranks(b.positive, b.positives, b.negative, b.negatives, b.low, b.high, scratch);
+            const bool small_positive = b.positives < b.negatives;
+            buckets.read(i, small_positive, small);
+            sum += counter.twice_u(small.data(), static_cast<int64_t>(small.size()), small_positive, pairs, [&](auto f) {
+                buckets.visit(i, !small_positive, [&](const K* keys, const double*, int64_t m) { f(keys, m); });
+            });
         }
     });
     Wide total = 0;
     for (int64_t i = 0; i < buckets.count(); ++i) {
         total += sums[static_cast<size_t>(i)];
         if (!again[static_cast<size_t>(i)]) continue;
-        const Bucket<K> b = buckets[i];
-        const int64_t size = sizeof(K);
         int64_t p = 0, n = 0;
-        total += twice_u<K>({{reinterpret_cast<const char*>(b.positive), b.positives, size, size, nullptr, nullptr, true},
-                             {reinterpret_cast<const char*>(b.negative), b.negatives, size, size, nullptr, nullptr, false}},
-                            depth + 1, &p, &n);
+        total += twice_u<K>({buckets.source(i, true), buckets.source(i, false)}, depth + 1, &p, &n);
     }
     return total;
+}
+
+void set_counts(pg_auroc_counts& counts, Wide twice_u, int64_t positives, int64_t negatives) {
+    counts = {static_cast<uint64_t>(twice_u), static_cast<uint64_t>(twice_u >> 64), positives, negatives};
+}
+
+// Keys go by group and class to one array, in one pass; each group is then counted by itself.
+template <class K>
+void by_group(const pg_ranking& r, const int64_t* groups, int64_t group_count, pg_auroc_counts* results) {
+    const size_t slots = 2 * static_cast<size_t>(group_count);
+    const int64_t blocks = (r.count + kBlock - 1) / kBlock;
+    const int64_t parts = std::min<int64_t>(num_threads(), std::max<int64_t>(1, blocks / 16));
+    std::vector<uint64_t> next(static_cast<size_t>(parts) * slots);
+    const auto range = [&](int64_t part) {
+        return std::pair(blocks * part / parts * kBlock, std::min(r.count, blocks * (part + 1) / parts * kBlock));
+    };
+    const auto slot_of = [&](int64_t i, uint64_t label) { return 2 * static_cast<size_t>(groups[i]) + static_cast<size_t>(label & 1); };
+    parallel_for(parts, [&](int64_t part) {
+        uint64_t* mine = next.data() + static_cast<size_t>(part) * slots;
+        for (auto [i, end] = range(part); i < end; ++i) {
+            require(groups[i] >= 0 && groups[i] < group_count,
+                    "groups holds " + std::to_string(groups[i]) + ": use 0 to " + std::to_string(group_count - 1));
+            ++mine[slot_of(i, r.labels[i >> 6] >> (i & 63))];
+        }
+    });
+    std::vector<uint64_t> begin(slots + 1);
+    uint64_t placed = 0;
+    for (size_t slot = 0; slot < slots; ++slot) {
+        begin[slot] = placed;
+        for (size_t part = 0; part < static_cast<size_t>(parts); ++part) {
+            const uint64_t here = next[part * slots + slot];
+            next[part * slots + slot] = placed;
+            placed += here;
+        }
+    }
+    begin[slots] = placed;
+    const LargeBuffer buffer(static_cast<size_t>(r.count) * sizeof(K));
+    K* keys = buffer.as<K>();
+    const ScoreSource<K> source = score_source<K>(r);
+    parallel_for(parts, [&](int64_t part) {
+        uint64_t* mine = next.data() + static_cast<size_t>(part) * slots;
+        const auto [first, end] = range(part);
+        for_each_block(source, first, end, [&](const K* block, const uint64_t* labels, int64_t m, int64_t i) {
+            for (int64_t j = 0; j < m; ++j) keys[mine[slot_of(i + j, labels[j >> 6] >> (j & 63))]++] = block[j];
+        });
+    });
+    const auto class_of = [&](int64_t g, bool positive) {
+        const size_t slot = 2 * static_cast<size_t>(g) + positive;
+        return std::pair<const K*, int64_t>(keys + begin[slot], static_cast<int64_t>(begin[slot + 1] - begin[slot]));
+    };
+    constexpr int64_t large = 1 << 18;
+    for_bucket_groups(group_count, [&](int64_t, int64_t first, int64_t last) {
+        PairCounter<K> counter;
+        for (int64_t g = first; g < last; ++g) {
+            const int64_t p = class_of(g, true).second, n = class_of(g, false).second;
+            if (p + n > large) continue;
+            const bool small_positive = p < n;
+            const Wide pairs = static_cast<Wide>(p) * static_cast<Wide>(n);
+            Wide sum = 0;
+            if (pairs > 0) {
+                const K* other = class_of(g, !small_positive).first;
+                sum = counter.twice_u(class_of(g, small_positive).first, std::min(p, n), small_positive, pairs, [&](auto f) {
+                    for (int64_t i = 0; i < std::max(p, n); i += kBlockKeys)
+                        f(other + i, std::min<int64_t>(kBlockKeys, std::max(p, n) - i));
+                });
+            }
+            set_counts(results[g], sum, p, n);
+        }
+    });
+    for (int64_t g = 0; g < group_count; ++g) {
+        if (class_of(g, true).second + class_of(g, false).second <= large) continue;
+        std::vector<ScoreSource<K>> sources;
+        for (const bool positive : {true, false}) {
+            const auto [first, count] = class_of(g, positive);
+            if (count)
+                sources.push_back({reinterpret_cast<const char*>(first), count, sizeof(K), sizeof(K), key_reader<K>(), nullptr, positive});
+        }
+        int64_t p = 0, n = 0;
+        const Wide sum = twice_u<K>(sources, 0, &p, &n);
+        set_counts(results[g], sum, p, n);
+    }
 }
 
 }  // namespace
@@ -262,27 +282,36 @@ extern "C" pg_status pg_auroc(const pg_ranking* ranking, pg_auroc_counts* result
         require_ranking(ranking);
         require(result != nullptr, "result is NULL");
         Wide sum = 0;
+        int64_t positives = 0, negatives = 0;
         switch (key_bytes(ranking->dtype)) {
             case 2: {
                 std::vector<uint64_t> counts;
                 narrow_counts(*ranking, counts);
-                Wide negatives = 0, positives = 0;
                 for (size_t key = 0; key < counts.size(); key += 2) {
-                    sum += static_cast<Wide>(counts[key + 1]) * (2 * negatives + counts[key]);
-                    negatives += counts[key];
-                    positives += counts[key + 1];
+                    sum += static_cast<Wide>(counts[key + 1]) * (2 * static_cast<Wide>(negatives) + counts[key]);
+                    negatives += static_cast<int64_t>(counts[key]);
+                    positives += static_cast<int64_t>(counts[key + 1]);
                 }
-                result->positives = static_cast<int64_t>(positives);
-                result->negatives = static_cast<int64_t>(negatives);
                 break;
             }
             case 4:
-                sum = twice_u<uint32_t>({score_source<uint32_t>(*ranking)}, 0, &result->positives, &result->negatives);
+                sum = twice_u<uint32_t>({score_source<uint32_t>(*ranking)}, 0, &positives, &negatives);
                 break;
             default:
-                sum = twice_u<uint64_t>({score_source<uint64_t>(*ranking)}, 0, &result->positives, &result->negatives);
+                sum = twice_u<uint64_t>({score_source<uint64_t>(*ranking)}, 0, &positives, &negatives);
         }
-        result->twice_u_high = static_cast<uint64_t>(sum >> 64);
-        result->twice_u_low = static_cast<uint64_t>(sum);
+        set_counts(*result, sum, positives, negatives);
+    });
+}
+
+extern "C" pg_status pg_auroc_by_group(const pg_ranking* ranking, const int64_t* groups, int64_t group_count, pg_auroc_counts* results) {
+    return guarded([&] {
+        require_ranking(ranking);
+        require(groups && results, "groups or results is NULL");
+        require(group_count >= 1, "group_count=" + std::to_string(group_count) + ": at least one group is needed");
+        if (key_bytes(ranking->dtype) == 8)
+            by_group<uint64_t>(*ranking, groups, group_count, results);
+        else
+            by_group<uint32_t>(*ranking, groups, group_count, results);
     });
 }

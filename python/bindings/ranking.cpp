@@ -1,8 +1,10 @@
 // Ranking on one vector of scores and one of label bits.
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
+#include <vector>
 
 #include "bindings.h"
 
@@ -69,6 +71,18 @@ py::tuple auroc(const py::array& scores, const Bits& labels, bool bfloat16) {
     return py::make_tuple(wide(counts.twice_u_high, counts.twice_u_low), counts.positives, counts.negatives);
 }
 
+py::list auroc_by_group(const py::array& scores, const Bits& labels, const py::array_t<int64_t, py::array::c_style>& groups,
+                        int64_t group_count, bool bfloat16) {
+    const pg_ranking ranking = ranking_of(scores, labels, bfloat16);
+    if (groups.ndim() != 1 || groups.shape(0) != scores.shape(0)) throw py::value_error("groups must be one a score");
+    std::vector<pg_auroc_counts> counts(static_cast<size_t>(std::max<int64_t>(group_count, 0)));
+    const int64_t* of_sample = groups.data();
+    released([&] { return pg_auroc_by_group(&ranking, of_sample, group_count, counts.data()); });
+    py::list result;
+    for (const pg_auroc_counts& c : counts) result.append(py::make_tuple(wide(c.twice_u_high, c.twice_u_low), c.positives, c.negatives));
+    return result;
+}
+
 using Weights = py::array_t<double, py::array::c_style>;
 
 const double* weights_of(const std::optional<Weights>& weights, const py::array& scores) {
@@ -77,11 +91,12 @@ const double* weights_of(const std::optional<Weights>& weights, const py::array&
     return weights->data();
 }
 
-py::tuple curve(const py::array& scores, const Bits& labels, const std::optional<Weights>& weights, pg_curve_drop drop, bool bfloat16) {
+py::tuple curve(const py::array& scores, const Bits& labels, const std::optional<Weights>& weights, pg_curve_drop drop, bool rates,
+                bool bfloat16) {
     const pg_ranking ranking = ranking_of(scores, labels, bfloat16);
     const double* w = weights_of(weights, scores);
     pg_curve* made = nullptr;
-    released([&] { return pg_curve_new(&ranking, w, drop, &made); });
+    released([&] { return pg_curve_new(&ranking, w, drop, rates ? PG_CURVE_RATES : PG_CURVE_COUNTS, &made); });
     // the arrays look into the curve, which goes with the last of them
     const py::capsule owner(made, [](void* c) { pg_curve_free(static_cast<pg_curve*>(c)); });
     int64_t n = 0;
@@ -133,11 +148,14 @@ void register_ranking(py::module_& m) {
         .value("none", PG_CURVE_DROP_NONE)
         .value("equal_steps", PG_CURVE_DROP_EQUAL_STEPS)
         .value("same_positives", PG_CURVE_DROP_SAME_POSITIVES);
-    m.def("curve", &curve, py::arg("scores"), py::arg("labels"), py::arg("weights"), py::arg("drop"), py::arg("bfloat16") = false);
+    m.def("curve", &curve, py::arg("scores"), py::arg("labels"), py::arg("weights"), py::arg("drop"), py::arg("rates"),
+          py::arg("bfloat16") = false);
     m.def("average_precision", &average_precision, py::arg("scores"), py::arg("labels"), py::arg("weights"), py::arg("bfloat16") = false);
     m.def("weighted_auroc", &weighted_auroc, py::arg("scores"), py::arg("labels"), py::arg("weights"), py::arg("bfloat16") = false);
     m.def("delong", &delong, py::arg("scores"), py::arg("labels"), py::arg("bfloat16") = false);
     m.def("label_regions", &label_regions, py::arg("masks"));
     m.def("label_bits", &label_bits, py::arg("labels"), py::arg("positive"), py::arg("negative"));
     m.def("auroc", &auroc, py::arg("scores"), py::arg("labels"), py::arg("bfloat16") = false);
+    m.def("auroc_by_group", &auroc_by_group, py::arg("scores"), py::arg("labels"), py::arg("groups"), py::arg("group_count"),
+          py::arg("bfloat16") = false);
 }

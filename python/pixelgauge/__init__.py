@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from pixelgauge.auroc_intervals import (
         AurocInterval,
         DelongTest,
-        auroc_by_group,
         bootstrap_interval,
         delong_interval,
         delong_test,
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
         trace_sqrt_product,
     )
     from pixelgauge.histogram_ranking import Bounds, RankingHistogram
+    from pixelgauge.many_rankings import auroc_by_column, auroc_by_group, top_k_accuracy_score
     from pixelgauge.operating_points import Confusion, best_threshold, confusion_at_threshold, fpr_at_tpr
     from pixelgauge.out_of_core import roc_auc_score_out_of_core
     from pixelgauge.perceptual import LPIPS
@@ -75,6 +75,7 @@ __all__ = [
     "__version__",
     "auc",
     "aupro",
+    "auroc_by_column",
     "auroc_by_group",
     "average_precision_score",
     "best_threshold",
@@ -106,6 +107,7 @@ __all__ = [
     "set_num_threads",
     "sqrtm_psd",
     "ssim",
+    "top_k_accuracy_score",
     "trace_sqrt_product",
 ]
 
@@ -113,7 +115,6 @@ _LAZY = {
     "aupro": "pixelgauge.anomaly",
     "AurocInterval": "pixelgauge.auroc_intervals",
     "DelongTest": "pixelgauge.auroc_intervals",
-    "auroc_by_group": "pixelgauge.auroc_intervals",
     "bootstrap_interval": "pixelgauge.auroc_intervals",
     "delong_interval": "pixelgauge.auroc_intervals",
     "delong_test": "pixelgauge.auroc_intervals",
@@ -139,6 +140,9 @@ _LAZY = {
     "trace_sqrt_product": "pixelgauge.distribution",
     "Bounds": "pixelgauge.histogram_ranking",
     "RankingHistogram": "pixelgauge.histogram_ranking",
+    "auroc_by_column": "pixelgauge.many_rankings",
+    "auroc_by_group": "pixelgauge.many_rankings",
+    "top_k_accuracy_score": "pixelgauge.many_rankings",
     "Confusion": "pixelgauge.operating_points",
     "best_threshold": "pixelgauge.operating_points",
     "confusion_at_threshold": "pixelgauge.operating_points",

@@ -95,6 +95,14 @@ def sqrtm_psd(a: _Float64Array) -> _Float64Array: ...
 def label_bits(labels: _Images, positive: _Images, negative: _Images) -> npt.NDArray[np.uint64] | None: ...
 def auroc(scores: _Images, labels: npt.NDArray[np.uint64], bfloat16: bool = False) -> tuple[int, int, int]: ...
 
+def auroc_by_group(
+    scores: _Images,
+    labels: npt.NDArray[np.uint64],
+    groups: npt.NDArray[np.int64],
+    group_count: int,
+    bfloat16: bool = False,
+) -> list[tuple[int, int, int]]: ...
+
 class CurveDrop(enum.Enum):
     none = 0
     equal_steps = 1
@@ -105,6 +113,7 @@ def curve(
     labels: npt.NDArray[np.uint64],
     weights: _Float64Array | None,
     drop: CurveDrop,
+    rates: bool,
     bfloat16: bool = False,
 ) -> tuple[_Float64Array, _Float64Array, _Float64Array]: ...
 def average_precision(

@@ -76,9 +76,8 @@ def aupro(masks: object, maps: object, *, max_fpr: float = 0.3) -> float:
     values = np.concatenate((scores[kept_anomalous], above))
     weights = np.concatenate((1.0 / (areas[region_of_pixel] * len(areas)), np.ones(len(above))))
     bits = pack(np.arange(len(values)) < len(region_of_pixel))
-    false_positives, overlap, _ = _core.curve(values, bits, weights, _core.CurveDrop.none)
-    rate = np.concatenate(([0.0], false_positives / normal.size))
-    overlap = np.concatenate(([0.0], overlap))
+    false_positives, overlap, _ = _core.curve(values, bits, weights, _core.CurveDrop.none, False)
+    rate = false_positives / normal.size
     stop = int(np.searchsorted(rate, max_fpr, "right"))
     if stop < len(rate):
         height = np.interp(max_fpr, rate[stop - 1 : stop + 1], overlap[stop - 1 : stop + 1])

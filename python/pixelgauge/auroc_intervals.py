@@ -1,4 +1,4 @@
-"""How sure an AUROC is: DeLong's interval and paired test, a stratified bootstrap, and AUROC by groups."""
+"""How sure an AUROC is: DeLong's interval and paired test, and a stratified bootstrap."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from pixelgauge import _core
 from pixelgauge.images import Array
-from pixelgauge.ranking import _binary_inputs, roc_auc_score
-from pixelgauge.ranking_inputs import Scores, check_lengths, column, label_array, score_array, to_array
+from pixelgauge.ranking import _binary_inputs
+from pixelgauge.ranking_inputs import Scores
 
 
 class AurocInterval(NamedTuple):
@@ -174,10 +174,10 @@ def bootstrap_interval(
     if replicates < 2:
         raise ValueError(f"replicates={replicates} must be at least 2")
     bits, scores, _ = _binary_inputs(y_true, y_score, pos_label, None)
-    counts_fps, counts_tps, _ = _core.curve(scores.values, bits, None, _core.CurveDrop.none, scores.bfloat16)
+    counts_fps, counts_tps, _ = _core.curve(scores.values, bits, None, _core.CurveDrop.none, False, scores.bfloat16)
     p, n = int(counts_tps[-1]), int(counts_fps[-1])
     _check_classes(p, n)
-    positives, negatives = np.diff(counts_tps, prepend=0.0), np.diff(counts_fps, prepend=0.0)
+    positives, negatives = np.diff(counts_tps), np.diff(counts_fps)
     rng = np.random.default_rng(seed)
     values = np.empty(replicates)
     # Drawing with replacement within a class is a multinomial over its distinct scores.
@@ -189,51 +189,6 @@ def bootstrap_interval(
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     twice_u, _, _ = _core.auroc(scores.values, bits, scores.bfloat16)
     return AurocInterval(twice_u / (2 * p * n), float(low), float(high), float(values.std(ddof=1)))
-
-
-def auroc_by_group(y_true: object, y_score: object, groups: object) -> dict[object, float]:
-    """AUROC within each group.
-
-    Parameters
-    ----------
-    y_true, y_score
-        As for :func:`pixelgauge.roc_auc_score`, binary.
-    groups : (N,) array_like
-        Group of each sample: numbers or strings.
-
-    Returns
-    -------
-    dict
-        Group to AUROC, groups ascending; NaN, with one warning each, where a group holds one class only.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`pixelgauge.roc_auc_score`.
-
-    Examples
-    --------
-    >>> import pixelgauge
-    >>> pixelgauge.auroc_by_group([0, 1, 0, 1], [0.1, 0.9, 0.8, 0.2], ["a", "a", "b", "b"])
-    {'a': 1.0, 'b': 0.0}
-    """
-    y = column(label_array(y_true), "y_true")
-    scores = column(score_array(y_score), "y_score")
-    keys = column(to_array(groups, "groups"), "groups")
-    check_lengths(y_true=y, y_score=scores, groups=keys)
-    classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) > 2:
-        raise ValueError(f"multiclass format is not supported: y_true has {len(classes)} classes")
-    names, members = np.unique(keys, return_inverse=True)
-    order = np.argsort(members, kind="stable")
-    ends = np.cumsum(np.bincount(members, minlength=len(names)))
-    y_sorted, scores_sorted = codes[order].astype(np.uint8), scores[order]
-    result: dict[object, float] = {}
-    begin = 0
-    for name, end in zip(names.tolist(), ends.tolist(), strict=True):
-        result[name] = float(roc_auc_score(y_sorted[begin:end], scores_sorted[begin:end]))
-        begin = end
-    return result
 
 
 def _placements(scores: Scores, truth: Array) -> tuple[float, Array, Array]:

@@ -113,12 +113,12 @@ def _npy_chunks(labels: Path, scores: Path, rows: int) -> Chunks:
 
     def chunks() -> Iterator[tuple[Array, Array]]:
         for start in range(0, opened[0][1], rows):
-            # read, not mapped: mapped pages would count against the budget
+            # a window at a time: pages of a whole mapped file would stay, and count against the budget
             y, x = (
-                np.fromfile(path, dtype, min(rows, n - start), offset=offset + start * dtype.itemsize)
+                np.memmap(path, dtype, "r", offset + start * dtype.itemsize, (min(rows, n - start),))
                 for path, n, dtype, offset in opened
             )
-            yield y, x
+            yield np.asarray(y), np.asarray(x)
 
     return chunks
 
@@ -134,8 +134,9 @@ def _parquet_chunks(path: Path, label: str, score: str, rows: int) -> Chunks:
             raise ValueError(f"{path} has no column {sorted(missing)}: it has {file.schema_arrow.names}")
 
     def chunks() -> Iterator[tuple[Array, Array]]:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(min(rows, 1 << 16), columns=[label, score]):
+        # a page at a time: without these, whole row groups would be read ahead
+        with parquet.ParquetFile(path, buffer_size=1 << 18, pre_buffer=False) as file:
+            for batch in file.iter_batches(min(rows, 1 << 16), columns=[label, score], use_threads=False):
                 for name in (label, score):
                     if batch.column(name).null_count:
                         raise ValueError(f"column {name!r} of {path} holds missing values: remove those rows first")

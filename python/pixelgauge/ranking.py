@@ -19,6 +19,7 @@ from pixelgauge.ranking_inputs import (
     Scores,
     UndefinedMetricWarning,
     check_lengths,
+    class_codes,
     column,
     label_array,
     pack,
@@ -43,7 +44,8 @@ def roc_auc_score(
     max_fpr: float | None = None,
     multi_class: Literal["raise", "ovr", "ovo"] = "raise",
     labels: object = None,
-) -> float | Float64Array:
+    groups: object = None,
+) -> float | Float64Array | dict[object, float]:
     """Area under the ROC curve, with scikit-learn's contract.
 
     Without weights it is exact: (2 #{negative < positive} + #{negative = positive}) / (2 P N), counted in 128-bit
@@ -68,11 +70,14 @@ def roc_auc_score(
         One class against the rest, or every pair of classes (Hand and Till, 2001).
     labels : array_like, optional
         The classes of the columns, ascending, where `y_true` may miss some.
+    groups : (N,) array_like, optional
+        Group of each sample, for one value a group of binary data: :func:`pixelgauge.auroc_by_group`. Not
+        scikit-learn's.
 
     Returns
     -------
     float or (K,) numpy.ndarray of float64
-        NaN, with an :class:`UndefinedMetricWarning`, where a class is absent.
+        NaN, with an :class:`UndefinedMetricWarning`, where a class is absent. With `groups`, a dict of floats.
 
     Raises
     ------
@@ -92,6 +97,12 @@ def roc_auc_score(
     >>> pixelgauge.roc_auc_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     0.75
     """
+    if groups is not None:
+        if sample_weight is not None or max_fpr is not None:
+            raise ValueError("groups= cannot be combined with sample_weight= or max_fpr=: call once for each group")
+        from pixelgauge.many_rankings import auroc_by_group
+
+        return auroc_by_group(y_true, y_score, groups)
     y = label_array(y_true)
     scores = score_array(y_score)
     kind, binary = target_type(y)
@@ -197,14 +208,17 @@ def precision_recall_curve(
     """
     bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
     drop = _core.CurveDrop.same_positives if drop_intermediate else _core.CurveDrop.none
-    fps, tps, thresholds = _core.curve(scores.values, bits, weights, drop, scores.bfloat16)
-    precision = tps / (tps + fps)
+    # the curve's first point, at infinity, is the last one here: nothing is called, and precision is 1 by convention
+    fps, tps, thresholds = _core.curve(scores.values, bits, weights, drop, False, scores.bfloat16)
+    fps += tps
+    precision = np.ones_like(tps)
+    np.divide(tps[1:], fps[1:], out=precision[1:])
     if tps[-1] == 0:
         warnings.warn("No positive class found in y_true, recall is set to one for all thresholds.", stacklevel=2)
-        recall = np.ones_like(tps)
+        tps[1:] = 1
     else:
-        recall = tps / tps[-1]
-    return np.append(precision[::-1], 1.0), np.append(recall[::-1], 0.0), thresholds[::-1].copy()
+        tps /= tps[-1]
+    return precision[::-1], tps[::-1], thresholds[:0:-1]
 
 
 def det_curve(
@@ -240,13 +254,11 @@ def det_curve(
     ([0.5, 0.5, 0.0], [0.0, 0.5, 0.5])
     """
     bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
-    fps, tps, thresholds = _core.curve(scores.values, bits, weights, _core.CurveDrop.none, scores.bfloat16)
+    fps, tps, thresholds = _core.curve(scores.values, bits, weights, _core.CurveDrop.none, False, scores.bfloat16)
     if tps[-1] == 0 or fps[-1] == 0:
         raise ValueError(
             "Only one class is present in y_true. Detection error tradeoff curve is not defined in that case."
         )
-    fps, tps = np.concatenate(([0.0], fps)), np.concatenate(([0.0], tps))
-    thresholds = np.concatenate(([np.inf], thresholds))
     if drop_intermediate and len(fps) > 2:
         stays = np.concatenate(([True], (np.diff(tps[:-1]) != 0) | (np.diff(tps[1:]) != 0), [True]))
         fps, tps, thresholds = fps[stays], tps[stays], thresholds[stays]
@@ -406,22 +418,15 @@ def _of_binary(metric: _BinaryMetric, binary: BinaryLabels, scores: Array, sampl
 
 
 def _roc_of_bits(bits: Bits, scores: Scores, weights: Float64Array | None, drop: _core.CurveDrop) -> Curve:
-    fps, tps, thresholds = _core.curve(scores.values, bits, weights, drop, scores.bfloat16)
-    rates = []
-    for counts, sign, rate in ((fps, "negative", "false positive"), (tps, "positive", "true positive")):
-        padded = np.empty(len(counts) + 1)
-        padded[0] = 0
-        if counts[-1] <= 0:
+    fpr, tpr, thresholds = _core.curve(scores.values, bits, weights, drop, True, scores.bfloat16)
+    for rates, sign, rate in ((fpr, "negative", "false positive"), (tpr, "positive", "true positive")):
+        if math.isnan(rates[0]):
             warnings.warn(
                 f"No {sign} samples in y_true, {rate} value should be meaningless",
                 UndefinedMetricWarning,
                 stacklevel=3,
             )
-            padded[:] = np.nan
-        else:
-            np.divide(counts, counts[-1], out=padded[1:])
-        rates.append(padded)
-    return rates[0], rates[1], np.concatenate(([np.inf], thresholds))
+    return fpr, tpr, thresholds
 
 
 def _binary_auroc(bits: Bits, scores: Scores, weights: Float64Array | None, max_fpr: float | None = None) -> float:
@@ -514,7 +519,7 @@ def _multiclass_auroc(
         )
     if average is None and multi_class == "ovo":
         raise NotImplementedError("average=None is not implemented for multi_class='ovo'.")
-    classes, codes = _classes(y, labels, scores.shape[1])
+    classes, codes = class_codes(y, labels, scores.shape[1])
     if multi_class == "ovr":
         return _averaged(_binary_auroc, codes[:, None] == np.arange(len(classes)), scores, average, sample_weight)
     if sample_weight is not None:
@@ -531,28 +536,3 @@ def _multiclass_auroc(
         pair_scores.append(sum(both) / 2)
         prevalence.append(of_pair.mean())
     return float(np.average(pair_scores, weights=prevalence if average == "weighted" else None))
-
-
-def _classes(y: Array, labels: object, columns: int) -> tuple[Array, Array]:
-    """Classes of the columns, and the column of each sample."""
-    if labels is None:
-        classes, codes = np.unique(y, return_inverse=True)
-        if len(classes) != columns:
-            raise ValueError(
-                f"Number of classes in y_true ({len(classes)}) not equal to the number of columns in 'y_score' "
-                f"({columns}): pass labels= if a class is absent"
-            )
-        return classes, codes
-    classes = column(to_array(labels, "labels"), "labels")
-    if len(np.unique(classes)) != len(classes):
-        raise ValueError("Parameter 'labels' must be unique")
-    if not np.array_equal(np.sort(classes), classes):
-        raise ValueError("Parameter 'labels' must be ordered")
-    if len(classes) != columns:
-        raise ValueError(
-            f"Number of given labels, {len(classes)}, not equal to the number of columns in 'y_score', {columns}"
-        )
-    unknown = np.setdiff1d(y, classes)
-    if len(unknown):
-        raise ValueError(f"'y_true' contains labels not in parameter 'labels': {unknown[:5]}")
-    return classes, np.searchsorted(classes, y)

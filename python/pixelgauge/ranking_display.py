@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from pixelgauge.ranking import roc_auc_score, roc_curve
 from pixelgauge.ranking_inputs import Float64Array
@@ -52,7 +52,7 @@ class RocCurveDisplay:
         """Display of the curve of labels and scores, not drawn yet; arguments as :func:`pixelgauge.roc_curve`."""
         fpr, tpr, _ = roc_curve(y_true, y_score, pos_label=pos_label, sample_weight=sample_weight)
         truth = y_true if pos_label is None else [label == pos_label for label in y_true]  # type: ignore[attr-defined]
-        return cls(fpr, tpr, float(roc_auc_score(truth, y_score, sample_weight=sample_weight)), name)
+        return cls(fpr, tpr, cast(float, roc_auc_score(truth, y_score, sample_weight=sample_weight)), name)
 
     def plot(self, ax: Any = None, **line: Any) -> Any:
         """Draw on `ax`, or on a new figure's axes, and return them; further arguments go to matplotlib's ``plot``.

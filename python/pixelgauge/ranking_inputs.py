@@ -218,3 +218,28 @@ def weight_array(sample_weight: object, count: int) -> Float64Array | None:
     if not weights.any():
         raise ValueError("sample_weight is all zero: no sample would count")
     return weights
+
+
+def class_codes(y: Array, labels: object, columns: int) -> tuple[Array, Array]:
+    """Classes of the columns, and the column of each sample; `labels` are the classes where `y` may miss some."""
+    if labels is None:
+        classes, codes = np.unique(y, return_inverse=True)
+        if len(classes) != columns:
+            raise ValueError(
+                f"Number of classes in y_true ({len(classes)}) not equal to the number of columns in 'y_score' "
+                f"({columns}): pass labels= if a class is absent"
+            )
+        return classes, codes
+    classes = column(to_array(labels, "labels"), "labels")
+    if len(np.unique(classes)) != len(classes):
+        raise ValueError("Parameter 'labels' must be unique")
+    if not np.array_equal(np.sort(classes), classes):
+        raise ValueError("Parameter 'labels' must be ordered")
+    if len(classes) != columns:
+        raise ValueError(
+            f"Number of given labels, {len(classes)}, not equal to the number of columns in 'y_score', {columns}"
+        )
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(f"'y_true' contains labels not in parameter 'labels': {unknown[:5]}")
+    return classes, np.searchsorted(classes, y)

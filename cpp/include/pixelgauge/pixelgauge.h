@@ -229,21 +229,29 @@ typedef struct pg_auroc_counts {
 
 PG_API pg_status pg_auroc(const pg_ranking* ranking, pg_auroc_counts* result);
 
+/* The same for each of group_count groups: groups holds one number a sample, from 0 to group_count - 1. */
+PG_API pg_status pg_auroc_by_group(const pg_ranking* ranking, const int64_t* groups, int64_t group_count, pg_auroc_counts* results);
+
 /* Weights are one float64 a sample, finite and not negative. */
 PG_API pg_status pg_weighted_auroc(const pg_ranking* ranking, const double* weights, double* result);
 
 /* Mean over positives of the precision at their score, ties together. weights may be NULL. */
 PG_API pg_status pg_average_precision(const pg_ranking* ranking, const double* weights, double* result);
 
-/* Points of the curves: one a distinct score, highest first, with the positives and negatives (or their weights) at or
- * above it. The first and the last point always stay. */
+/* Points of the curves: the first is at infinity, where nothing is above; then one a distinct score, highest first, with the
+ * positives and negatives (or their weights) at or above it. Points of the highest and the lowest score always stay. */
 typedef enum pg_curve_drop {
     PG_CURVE_DROP_NONE = 0,
     PG_CURVE_DROP_EQUAL_STEPS = 1,   /* points with the same step before and after: scikit-learn's roc_curve */
     PG_CURVE_DROP_SAME_POSITIVES = 2 /* points amid a run of negatives: its precision_recall_curve and det_curve */
 } pg_curve_drop;
+typedef enum pg_curve_values {
+    PG_CURVE_COUNTS = 0,
+    PG_CURVE_RATES = 1 /* of all positives, of all negatives; NaN throughout where there are none */
+} pg_curve_values;
 typedef struct pg_curve pg_curve;
-PG_API pg_status pg_curve_new(const pg_ranking* ranking, const double* weights, pg_curve_drop drop, pg_curve** curve);
+PG_API pg_status pg_curve_new(const pg_ranking* ranking, const double* weights, pg_curve_drop drop, pg_curve_values values,
+                              pg_curve** curve);
 PG_API pg_status pg_curve_points(const pg_curve* curve, int64_t* count, const double** thresholds, const double** positives,
                                  const double** negatives);
 PG_API void pg_curve_free(pg_curve* curve);

@@ -3,7 +3,7 @@
 
 // IEEE bits to keys: negative numbers reversed, positive ones above them, -0 as +0. Infinity is that of the format.
 template <class K, K Infinity>
-bool float_keys(const void* scores, int64_t n, K* PG_RESTRICT keys) {
+PG_INLINE bool float_keys(const void* scores, int64_t n, K* PG_RESTRICT keys) {
     constexpr K top = static_cast<K>(K{1} << (8 * sizeof(K) - 1));
     const K* PG_RESTRICT bits = static_cast<const K*>(scores);
     K most = 0;  // NaN has a magnitude above that of infinity
@@ -18,7 +18,7 @@ bool float_keys(const void* scores, int64_t n, K* PG_RESTRICT keys) {
 }
 
 template <class K, class In, K Bias>
-bool integer_keys(const void* scores, int64_t n, K* PG_RESTRICT keys) {
+PG_INLINE bool integer_keys(const void* scores, int64_t n, K* PG_RESTRICT keys) {
     const In* PG_RESTRICT p = static_cast<const In*>(scores);
     for (int64_t i = 0; i < n; ++i) keys[i] = static_cast<K>(static_cast<K>(p[i]) ^ Bias);
     return true;
@@ -32,19 +32,50 @@ inline void histogram16(const uint16_t* keys, const uint64_t* labels, int64_t n,
     }
 }
 
+// counts[512 k + 2 key + label], the table k changing from key to key: equal keys then do not wait for each other.
 inline void histogram8(const uint8_t* scores, uint8_t bias, const uint64_t* labels, int64_t n, uint32_t* counts) {
-    for (int64_t i = 0; i < n; i += 64) {
+    int64_t i = 0;
+#if defined(__AVX2__)
+    // the label joins its key by vector, and four at a time leave as one word
+    alignas(64) uint16_t slots[64];
+    for (; i + 64 <= n; i += 64) {
+        const uint64_t word = labels[i >> 6];
+#if defined(__AVX512F__)
+        const __m512i flip = _mm512_set1_epi16(bias), one = _mm512_set1_epi16(1);
+        for (int k = 0; k < 2; ++k) {
+            const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(scores + i + 32 * k));
+            const __m512i key = _mm512_xor_si512(_mm512_cvtepu8_epi16(bytes), flip), twice = _mm512_add_epi16(key, key);
+            _mm512_store_si512(slots + 32 * k, _mm512_mask_add_epi16(twice, static_cast<__mmask32>(word >> (32 * k)), twice, one));
+        }
+#else
+        const __m256i flip = _mm256_set1_epi16(bias);
+        const __m256i bit = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, INT16_MIN);
+        for (int k = 0; k < 4; ++k) {
+            const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(scores + i + 16 * k));
+            const __m256i key = _mm256_xor_si256(_mm256_cvtepu8_epi16(bytes), flip);
+            const __m256i all = _mm256_set1_epi16(static_cast<int16_t>(word >> (16 * k)));
+            const __m256i label = _mm256_cmpeq_epi16(_mm256_and_si256(all, bit), bit);  // -1 where set
+            _mm256_store_si256(reinterpret_cast<__m256i*>(slots + 16 * k), _mm256_sub_epi16(_mm256_add_epi16(key, key), label));
+        }
+#endif
+#pragma GCC unroll 16
+        for (int k = 0; k < 64; k += 4) {
+            uint64_t four;
+            __builtin_memcpy(&four, slots + k, sizeof four);
+            ++counts[four & 0xffff];
+            ++counts[512 + ((four >> 16) & 0xffff)];
+            ++counts[1024 + ((four >> 32) & 0xffff)];
+            ++counts[1536 + (four >> 48)];
+        }
+    }
+#endif
+    for (; i < n; i += 64) {
         uint64_t word = labels[i >> 6];
         const int64_t end = i + 64 < n ? i + 64 : n;
-        int64_t j = i;
-        for (; j + 4 <= end; j += 4, word >>= 4) {
-            for (int k = 0; k < 4; ++k) {
-                const uint32_t key = static_cast<uint8_t>(scores[j + k] ^ bias);
-                ++counts[512 * static_cast<uint32_t>(k) + 2 * key + static_cast<uint32_t>((word >> k) & 1)];
-            }
+        for (int64_t j = i; j < end; ++j, word >>= 1) {
+            const uint32_t key = static_cast<uint8_t>(scores[j] ^ bias);
+            ++counts[512 * static_cast<uint32_t>(j & 3) + 2 * key + static_cast<uint32_t>(word & 1)];
         }
-        for (; j < end; ++j, word >>= 1)
-            ++counts[2 * static_cast<uint32_t>(static_cast<uint8_t>(scores[j] ^ bias)) + static_cast<uint32_t>(word & 1)];
     }
 }
 
@@ -71,6 +102,29 @@ PG_INLINE uint64_t label_word(const L* PG_RESTRICT p, L yes, L yes2, L no, L no2
     }
     return word;
 }
+
+#if defined(__AVX512F__) || defined(__SSE2__)
+// Bytes, as booleans are, have one spelling.
+template <>
+PG_INLINE uint64_t label_word<uint8_t>(const uint8_t* PG_RESTRICT p, uint8_t yes, uint8_t, uint8_t no, uint8_t, uint8_t* other) {
+    uint64_t is = 0, is_not = 0;
+#if defined(__AVX512F__)
+    const __m512i v = _mm512_loadu_si512(p);
+    is = _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(static_cast<char>(yes)));
+    is_not = _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(static_cast<char>(no)));
+#else
+    for (int k = 0; k < 4; ++k) {
+        const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p) + k);
+        const int y = _mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(static_cast<char>(yes))));
+        const int n = _mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(static_cast<char>(no))));
+        is |= static_cast<uint64_t>(y) << (16 * k);
+        is_not |= static_cast<uint64_t>(n) << (16 * k);
+    }
+#endif
+    *other = static_cast<uint8_t>(*other | ((is | is_not) != ~uint64_t{0}));
+    return is;
+}
+#endif
 
 template <class L>
 bool label_bits(const void* labels, int64_t n, const uint64_t* positive, const uint64_t* negative, uint64_t* bits) {
@@ -126,82 +180,65 @@ PG_INLINE void map_slots<uint32_t>(const uint32_t* PG_RESTRICT keys, uint64_t wo
 }
 #endif
 
+// Keys as they are.
 template <class K>
-void rank_histogram(const K* keys, const uint64_t* labels, int64_t n, const BucketMap<K>* map, uint32_t* counts) {
-    uint32_t slots[64];
-    for (int64_t i = 0; i < n; i += 64) {
-        const int64_t m = n - i < 64 ? n - i : 64;
-        map_slots(keys + i, labels[i >> 6], m, *map, slots);
-        for (int64_t j = 0; j < m; ++j) ++counts[slots[j]];
-    }
+PG_INLINE bool same_keys(const void* scores, int64_t n, K* PG_RESTRICT keys) {
+    for (int64_t i = 0; i < n; ++i) keys[i] = static_cast<const K*>(scores)[i];
+    return true;
 }
 
-// Places with the top bit set do not advance: keys that are not wanted go there, without a branch to mispredict.
-constexpr uint64_t kPlace = ~(uint64_t{1} << 63);
-
-// A whole line past the caches: written once, it need not be read first, which halves the time of scattering
-// (1e7 keys to 1200 places: 4 ns a key, 7 without). Both ends are aligned to a line.
-PG_INLINE void stream_line(void* to, const void* from) {
-#if defined(__AVX512F__)
-    _mm512_stream_si512(static_cast<__m512i*>(to), _mm512_load_si512(from));
-#elif defined(__AVX2__)
-    for (int k = 0; k < 2; ++k)
-        _mm256_stream_si256(static_cast<__m256i*>(to) + k, _mm256_load_si256(static_cast<const __m256i*>(from) + k));
-#elif defined(__SSE2__)
-    for (int k = 0; k < 4; ++k) _mm_stream_si128(static_cast<__m128i*>(to) + k, _mm_load_si128(static_cast<const __m128i*>(from) + k));
-#else
-    for (int k = 0; k < 8; ++k) static_cast<uint64_t*>(to)[k] = static_cast<const uint64_t*>(from)[k];
+// Puts up to 64 keys into their blocks; one in kBlockKeys ends a block, which costs a mispredicted branch.
+template <class K, bool (*Convert)(const void*, int64_t, K*), bool Weighted>
+PG_INLINE bool scatter_word(const K* scores, const double* weights, uint64_t word, int64_t m, const BucketMap<K>& map,
+                            BlockWriter<K>* writer) {
+    constexpr uint32_t line = 64 / sizeof(K);
+    alignas(64) K keys[64];
+    alignas(64) uint32_t slots[64];
+    const bool ordered = Convert(scores, m, keys);
+    map_slots(keys, word, m, map, slots);
+    K* PG_RESTRICT arena = writer->arena;
+    uint32_t* PG_RESTRICT cursor = writer->cursor;
+    for (int64_t j = 0; j < m; ++j) {
+        const uint32_t slot = slots[j];
+        uint32_t place = cursor[slot];
+        arena[place] = keys[j];
+        if (Weighted) writer->arena_weights[place] = weights[j];
+        ++place;
+        if (place % kBlockKeys == 0) {
+            if (writer->counted_only[slot]) {
+                writer->recycled[slot] += kBlockKeys;
+                place -= kBlockKeys;
+            } else {
+                writer->owner[writer->next] = slot;
+                place = writer->next++ * kBlockKeys;
+#if PG_VECTOR_EXTENSIONS
+                // lines of a block to come: writing to one that no cache holds takes longer than the keys for it
+                for (uint32_t k = 0; k < kBlockKeys; k += line) __builtin_prefetch(arena + place + 4 * kBlockKeys + k, 1);
 #endif
-}
-
-// Streamed lines are ordered before what follows, for other threads to see.
-inline void stream_fence() {
-#if defined(__SSE2__)
-    _mm_sfence();
-#endif
-}
-
-// Keys gather in one line a slot and leave a line at a time.
-template <class K>
-void rank_scatter(const K* keys, const uint64_t* labels, int64_t n, const BucketMap<K>* map, uint64_t* next, const uint64_t* begin,
-                  K* lines, K* out) {
-    constexpr uint64_t line = 64 / sizeof(K);
-    uint32_t slots[64];
-    for (int64_t i = 0; i < n; i += 64) {
-        const int64_t m = n - i < 64 ? n - i : 64;
-        map_slots(keys + i, labels[i >> 6], m, *map, slots);
-        for (int64_t j = 0; j < m; ++j) {
-            const uint64_t slot = slots[j];
-            const uint64_t place = next[slot];
-            next[slot] = place + ((place >> 63) ^ 1);
-            K* PG_RESTRICT mine = lines + slot * line;
-            mine[place & (line - 1)] = keys[i + j];
-            if ((place & (line - 1)) == line - 1) {
-                const uint64_t first = place - (line - 1);
-                if (first >= begin[slot]) {
-                    stream_line(out + first, mine);
-                } else {
-                    for (uint64_t k = begin[slot]; k <= place; ++k) out[k] = mine[k & (line - 1)];
-                }
             }
         }
+        cursor[slot] = place;
     }
+    return ordered;
 }
 
-template <class K>
-void rank_scatter_weighted(const K* keys, const double* weights, const uint64_t* labels, int64_t n, const BucketMap<K>* map, uint64_t* next,
-                           K* out, double* out_weights) {
-    uint32_t slots[64];
-    for (int64_t i = 0; i < n; i += 64) {
-        const int64_t m = n - i < 64 ? n - i : 64;
-        map_slots(keys + i, labels[i >> 6], m, *map, slots);
-        for (int64_t j = 0; j < m; ++j) {
-            uint64_t& place = next[slots[j]];
-            out_weights[place & kPlace] = weights[i + j];
-            out[place & kPlace] = keys[i + j];
-            place += (place >> 63) ^ 1;
-        }
+// Keys are made, mapped and placed 64 at a time: waiting for scores and waiting for blocks then overlap (a third of the time
+// is saved against passes over 1024).
+template <class K, bool (*Convert)(const void*, int64_t, K*)>
+bool scatter(const void* scores, const double* weights, const uint64_t* labels, int64_t n, const BucketMap<K>* map,
+             BlockWriter<K>* writer) {
+    const K* p = static_cast<const K*>(scores);
+    const BucketMap<K> local = *map;
+    bool ordered = true;
+    int64_t i = 0;
+    if (weights) {
+        for (; i < n; i += 64)
+            ordered &= scatter_word<K, Convert, true>(p + i, weights + i, labels[i >> 6], n - i < 64 ? n - i : 64, local, writer);
+        return ordered;
     }
+    for (; i + 64 <= n; i += 64) ordered &= scatter_word<K, Convert, false>(p + i, nullptr, labels[i >> 6], 64, local, writer);
+    if (i < n) ordered &= scatter_word<K, Convert, false>(p + i, nullptr, labels[i >> 6], n - i, local, writer);
+    return ordered;
 }
 
 template <class K>
@@ -215,27 +252,24 @@ void key_bounds(const K* keys, int64_t n, K* low, K* high) {
     *high = hi;
 }
 
+// 2 #{small < key} + #{small = key}: what lies below the cell, and one comparison with the first key at or above it,
+// which decides where the cell holds one key, or none.
 template <class K>
-uint64_t exact_ranks(const K* keys, int64_t n, K low, const uint32_t* twice_rank) {
-    uint64_t a = 0, b = 0, c = 0, d = 0;
-    int64_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        a += twice_rank[static_cast<K>(keys[i] - low)];
-        b += twice_rank[static_cast<K>(keys[i + 1] - low)];
-        c += twice_rank[static_cast<K>(keys[i + 2] - low)];
-        d += twice_rank[static_cast<K>(keys[i + 3] - low)];
-    }
-    for (; i < n; ++i) a += twice_rank[static_cast<K>(keys[i] - low)];
-    return a + b + c + d;
+PG_INLINE uint32_t gap_rank(K key, const Gaps<K>& gaps) {
+    const K above = key > gaps.low ? static_cast<K>(key - gaps.low) : K{0};
+    const uint32_t cell = gaps.cells[(above < gaps.width ? above : gaps.width) >> gaps.shift];
+    if (!gaps.sorted) return cell;
+    const K next = gaps.sorted[(cell & 0x7fffffffu) >> 1];
+    return cell + static_cast<uint32_t>(next < key) + static_cast<uint32_t>(next <= key);
 }
 
 template <class K>
-uint64_t cell_ranks(const K* keys, int64_t n, K low, int shift, const uint32_t* twice_rank, K* unresolved, int64_t* unresolved_count) {
+uint64_t rank_sum(const K* keys, int64_t n, const Gaps<K>* gaps, K* unresolved, int64_t* unresolved_count) {
+    const Gaps<K> g = *gaps;
     uint64_t sum = 0;
-    int64_t count = 0;
+    int64_t count = *unresolved_count;
     for (int64_t i = 0; i < n; ++i) {
-        const uint32_t rank = twice_rank[static_cast<K>(keys[i] - low) >> shift];
-        const uint32_t open = rank >> 31;
+        const uint32_t rank = gap_rank(keys[i], g), open = rank >> 31;
         unresolved[count] = keys[i];
         count += open;
         sum += rank & (open - 1);
@@ -245,8 +279,198 @@ uint64_t cell_ranks(const K* keys, int64_t n, K low, int shift, const uint32_t* 
 }
 
 template <class K>
+void gap_ranks(const K* keys, int64_t n, const Gaps<K>* gaps, uint32_t* PG_RESTRICT ranks) {
+    const Gaps<K> g = *gaps;
+    for (int64_t i = 0; i < n; ++i) ranks[i] = gap_rank(keys[i], g);
+}
+
+#if defined(__AVX512F__)
+struct GapVectors {
+    __m512i low, width;
+    __m128i shift;
+    const uint32_t *cells, *sorted;
+
+    // ranks of 16 keys; those of lanes that are not valid are of no use
+    PG_INLINE __m512i ranks(__m512i key, __mmask16 valid) const {
+        const __m512i zero = _mm512_setzero_si512(), one = _mm512_set1_epi32(1);
+        const __m512i above = _mm512_min_epu32(_mm512_sub_epi32(_mm512_max_epu32(key, low), low), width);
+        const __m512i cell = _mm512_mask_i32gather_epi32(zero, valid, _mm512_srl_epi32(above, shift), cells, 4);
+        if (!sorted) return cell;
+        const __m512i at = _mm512_srli_epi32(_mm512_add_epi32(cell, cell), 2);  // without the top bit
+        const __m512i next = _mm512_mask_i32gather_epi32(zero, valid, at, sorted, 4);
+        const __m512i less = _mm512_mask_add_epi32(cell, _mm512_cmplt_epu32_mask(next, key), cell, one);
+        return _mm512_mask_add_epi32(less, _mm512_cmple_epu32_mask(next, key), less, one);
+    }
+};
+
+PG_INLINE GapVectors gap_vectors(const Gaps<uint32_t>& g) {
+    return {_mm512_set1_epi32(static_cast<int>(g.low)), _mm512_set1_epi32(static_cast<int>(g.width)), _mm_cvtsi32_si128(g.shift), g.cells,
+            g.sorted};
+}
+
+PG_INLINE __mmask16 lanes_left(int64_t left) {
+    return left >= 16 ? static_cast<__mmask16>(0xffff) : static_cast<__mmask16>((1u << left) - 1);
+}
+
+template <>
+uint64_t rank_sum<uint32_t>(const uint32_t* keys, int64_t n, const Gaps<uint32_t>* gaps, uint32_t* unresolved, int64_t* unresolved_count) {
+    const GapVectors g = gap_vectors(*gaps);
+    uint64_t sum = 0;
+    int64_t count = *unresolved_count;
+    while (n > 0) {
+        // 64 ranks below 2^26 fit a lane
+        const int64_t piece = n < 1024 ? n : 1024;
+        __m512i sums = _mm512_setzero_si512();
+        for (int64_t i = 0; i < piece; i += 16) {
+            const __mmask16 valid = lanes_left(piece - i);
+            const __m512i key = _mm512_maskz_loadu_epi32(valid, keys + i);
+            const __m512i rank = g.ranks(key, valid);
+            const __mmask16 open = _mm512_movepi32_mask(rank) & valid;
+            sums = _mm512_mask_add_epi32(sums, static_cast<__mmask16>(valid & ~open), sums, rank);
+            _mm512_storeu_si512(unresolved + count, _mm512_maskz_compress_epi32(open, key));
+            count += __builtin_popcount(open);
+        }
+        alignas(64) uint32_t lanes[16];
+        _mm512_store_si512(lanes, sums);
+        for (const uint32_t lane : lanes) sum += lane;
+        keys += piece;
+        n -= piece;
+    }
+    *unresolved_count = count;
+    return sum;
+}
+
+template <>
+void gap_ranks<uint32_t>(const uint32_t* keys, int64_t n, const Gaps<uint32_t>* gaps, uint32_t* PG_RESTRICT ranks) {
+    const GapVectors g = gap_vectors(*gaps);
+    for (int64_t i = 0; i < n; i += 16) {
+        const __mmask16 valid = lanes_left(n - i);
+        _mm512_mask_storeu_epi32(ranks + i, valid, g.ranks(_mm512_maskz_loadu_epi32(valid, keys + i), valid));
+    }
+}
+#endif
+
+inline CellTotals start_cells(uint32_t* PG_RESTRICT counts, int64_t n, uint32_t* PG_RESTRICT cells) {
+    CellTotals totals{0, 0};
+    uint32_t below = 0;
+    int64_t i = 0;
+#if defined(__AVX512F__)
+    const __m512i zero = _mm512_setzero_si512(), one = _mm512_set1_epi32(1), top = _mm512_set1_epi32(INT32_MIN);
+    const __m512i last = _mm512_set1_epi32(15);
+    __m512i most = zero, base = zero;
+    for (; i + 16 <= n; i += 16) {
+        const __m512i here = _mm512_loadu_si512(counts + i);
+        __m512i sum = _mm512_add_epi32(here, _mm512_alignr_epi32(here, zero, 15));
+        sum = _mm512_add_epi32(sum, _mm512_alignr_epi32(sum, zero, 14));
+        sum = _mm512_add_epi32(sum, _mm512_alignr_epi32(sum, zero, 12));
+        sum = _mm512_add_epi32(sum, _mm512_alignr_epi32(sum, zero, 8));
+        sum = _mm512_add_epi32(sum, base);
+        const __m512i start = _mm512_sub_epi32(sum, here), twice = _mm512_add_epi32(start, start);
+        _mm512_storeu_si512(counts + i, start);
+        _mm512_storeu_si512(cells + i, _mm512_mask_or_epi32(twice, _mm512_cmpgt_epu32_mask(here, one), twice, top));
+        base = _mm512_permutexvar_epi32(last, sum);
+        most = _mm512_max_epu32(most, here);
+        totals.occupied += __builtin_popcount(_mm512_test_epi32_mask(here, here));
+    }
+    alignas(64) uint32_t lanes[16];
+    _mm512_store_si512(lanes, most);
+    for (const uint32_t lane : lanes) totals.most = totals.most > lane ? totals.most : lane;
+    below = static_cast<uint32_t>(_mm512_cvtsi512_si32(base));
+#endif
+    for (; i < n; ++i) {
+        const uint32_t here = counts[i];
+        counts[i] = below;
+        cells[i] = 2 * below | static_cast<uint32_t>(here > 1) << 31;
+        below += here;
+        totals.occupied += here != 0;
+        totals.most = totals.most > here ? totals.most : here;
+    }
+    return totals;
+}
+
+inline int64_t select_points(const uint32_t* places, const uint32_t* counts, int64_t n, int rule, bool keep_first,
+                             uint32_t* PG_RESTRICT out_places, uint32_t* PG_RESTRICT positives, uint32_t* PG_RESTRICT negatives,
+                             uint32_t totals[2]) {
+    uint32_t p = 0, q = 0;
+    int64_t kept = 0, g = n - 1;
+    const auto one = [&]() PG_LAMBDA_INLINE {
+        const uint32_t here = counts[g], next = counts[g - 1];
+        p += here >> 16;
+        q += here & 0xffff;
+        out_places[kept] = places[g];
+        positives[kept] = p;
+        negatives[kept] = q;
+        kept += (rule == 1 ? here != next : rule == 2 ? ((here | next) >> 16) != 0 : true) | (keep_first & (g == n - 1));
+        --g;
+    };
+    if (g >= 1) one();
+#if defined(__AVX512F__)
+    const __m512i zero = _mm512_setzero_si512(), last = _mm512_set1_epi32(15), low = _mm512_set1_epi32(0xffff);
+    const __m512i backwards = _mm512_setr_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    const auto running = [&](__m512i v, __m512i base) PG_LAMBDA_INLINE {
+        v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 15));
+        v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 14));
+        v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 12));
+        v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 8));
+        return _mm512_add_epi32(v, base);
+    };
+    __m512i base_p = _mm512_set1_epi32(static_cast<int>(p)), base_q = _mm512_set1_epi32(static_cast<int>(q));
+    for (; g >= 16; g -= 16) {
+        const __m512i here = _mm512_permutexvar_epi32(backwards, _mm512_loadu_si512(counts + g - 15));
+        const __m512i next = _mm512_permutexvar_epi32(backwards, _mm512_loadu_si512(counts + g - 16));
+        const __m512i place = _mm512_permutexvar_epi32(backwards, _mm512_loadu_si512(places + g - 15));
+        const __mmask16 stays = rule == 1   ? _mm512_cmpneq_epi32_mask(here, next)
+                                : rule == 2 ? _mm512_cmpgt_epu32_mask(_mm512_or_si512(here, next), low)
+                                            : static_cast<__mmask16>(0xffff);
+        const __m512i down_p = running(_mm512_srli_epi32(here, 16), base_p), down_q = running(_mm512_and_si512(here, low), base_q);
+        base_p = _mm512_permutexvar_epi32(last, down_p);
+        base_q = _mm512_permutexvar_epi32(last, down_q);
+        _mm512_storeu_si512(out_places + kept, _mm512_maskz_compress_epi32(stays, place));
+        _mm512_storeu_si512(positives + kept, _mm512_maskz_compress_epi32(stays, down_p));
+        _mm512_storeu_si512(negatives + kept, _mm512_maskz_compress_epi32(stays, down_q));
+        kept += __builtin_popcount(stays);
+    }
+    p = static_cast<uint32_t>(_mm512_cvtsi512_si32(base_p));
+    q = static_cast<uint32_t>(_mm512_cvtsi512_si32(base_q));
+#endif
+    while (g >= 1) one();
+    totals[0] = p;
+    totals[1] = q;
+    return kept;
+}
+
+inline void curve_rates(const uint32_t* counts, int64_t n, double above, double total, double* PG_RESTRICT out) {
+    for (int64_t i = 0; i < n; ++i) out[i] = (above + static_cast<double>(counts[i])) / total;
+}
+
+inline int64_t occupied(const uint32_t* counts, int64_t n, uint32_t* PG_RESTRICT places, uint32_t* PG_RESTRICT values) {
+    int64_t found = 0, i = 0;
+#if defined(__AVX512F__)
+    __m512i place = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    for (; i + 16 <= n; i += 16) {
+        const __m512i value = _mm512_loadu_si512(counts + i);
+        const __mmask16 any = _mm512_test_epi32_mask(value, value);
+        _mm512_storeu_si512(places + found, _mm512_maskz_compress_epi32(any, place));
+        _mm512_storeu_si512(values + found, _mm512_maskz_compress_epi32(any, value));
+        found += __builtin_popcount(any);
+        place = _mm512_add_epi32(place, _mm512_set1_epi32(16));
+    }
+#endif
+    for (; i < n; ++i) {
+        places[found] = static_cast<uint32_t>(i);
+        values[found] = counts[i];
+        found += counts[i] != 0;
+    }
+    return found;
+}
+
+template <class K, class Signed, K Top, K Infinity>
 constexpr PlacementKernels<K> placement_kernels() {
-    return {rank_histogram<K>, rank_scatter<K>, stream_fence, rank_scatter_weighted<K>, key_bounds<K>, exact_ranks<K>, cell_ranks<K>};
+    return {scatter<K, same_keys<K>>,
+            {scatter<K, integer_keys<K, K, 0>>, scatter<K, integer_keys<K, Signed, Top>>, scatter<K, float_keys<K, Infinity>>},
+            key_bounds<K>,
+            rank_sum<K>,
+            gap_ranks<K>};
 }
 
 constexpr RankingKernels ranking_kernels() {
@@ -258,7 +482,11 @@ constexpr RankingKernels ranking_kernels() {
              integer_keys<uint64_t, int64_t, 0x8000000000000000u>, float_keys<uint64_t, 0x7ff0000000000000u>},
             histogram16,
             histogram8,
+            start_cells,
+            occupied,
+            select_points,
+            curve_rates,
             {label_bits<uint8_t>, label_bits<uint16_t>, label_bits<uint32_t>, label_bits<uint64_t>},
-            placement_kernels<uint32_t>(),
-            placement_kernels<uint64_t>()};
+            placement_kernels<uint32_t, int32_t, 0x80000000u, 0x7f800000u>(),
+            placement_kernels<uint64_t, int64_t, 0x8000000000000000u, 0x7ff0000000000000u>()};
 }

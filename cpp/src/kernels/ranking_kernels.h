@@ -16,24 +16,50 @@ struct BucketMap {
     int cell_shift;
 };
 
+// Keys of one slot (bucket and class) lie in blocks of this many, handed out as they fill: no pass need count them first.
+constexpr uint32_t kBlockKeys = 128;
+
+// Where a thread puts the keys that it reads.
+template <class K>
+struct BlockWriter {
+    K* arena;
+    double* arena_weights;        // beside the keys; null without weights
+    uint32_t* cursor;             // of each slot: where its next key goes
+    uint32_t* owner;              // of each block: its slot
+    uint32_t next;                // first block that is free
+    const uint8_t* counted_only;  // of each slot: its keys are all equal, so their block is used again
+    uint64_t* recycled;           // of each slot: keys whose block was used again
+};
+
+// The smaller class of a bucket, sorted, in cells of 2^shift keys from low on. Keys beyond are taken to the first or last.
+template <class K>
+struct Gaps {
+    K low, width;
+    int shift;
+    const uint32_t* cells;  // twice the keys below the cell; the top bit is set where it holds more than one
+    const K* sorted;        // null: cells of one key, and they hold ranks
+};
+
+template <class K>
+using Scatter = bool (*)(const void* scores, const double* weights, const uint64_t* labels, int64_t n, const BucketMap<K>* map,
+                         BlockWriter<K>* writer);
+
 template <class K>
 struct PlacementKernels {
-    // counts[2 * bucket + label] += 1; labels are bits, lowest first
-    void (*histogram)(const K* keys, const uint64_t* labels, int64_t n, const BucketMap<K>* map, uint32_t* counts);
-    // out[next[2 * bucket + label]++] = key, through lines, 64 bytes a slot, of which the caller writes out what is left
-    // between begin and next; a next whose top bit is set stays, and is a multiple of a line: that of keys not wanted
-    void (*scatter)(const K* keys, const uint64_t* labels, int64_t n, const BucketMap<K>* map, uint64_t* next, const uint64_t* begin,
-                    K* lines, K* out);
-    void (*scatter_fence)();  // after the last scatter of a thread, before others read
-    // the same with weights along, without lines
-    void (*scatter_weighted)(const K* keys, const double* weights, const uint64_t* labels, int64_t n, const BucketMap<K>* map,
-                             uint64_t* next, K* out, double* out_weights);
+    // puts keys into the blocks of their slots, 2 * bucket + label; labels are bits, lowest first; false if a score is NaN
+    Scatter<K> scatter_keys;
+    Scatter<K> scatter[3];  // of scores that are unsigned, signed, floating
     void (*bounds)(const K* keys, int64_t n, K* low, K* high);
-    // sum of twice_rank[key - low]
-    uint64_t (*exact_ranks)(const K* keys, int64_t n, K low, const uint32_t* twice_rank);
-    // sum of twice_rank[(key - low) >> shift] where its top bit is clear; the other keys are appended to unresolved
-    uint64_t (*cell_ranks)(const K* keys, int64_t n, K low, int shift, const uint32_t* twice_rank, K* unresolved,
-                           int64_t* unresolved_count);
+    // the sum over n < 2^20 keys of 2 #{sorted < key} + #{sorted = key}, fewer than 2^25 being sorted; keys that the cells
+    // cannot tell are appended to unresolved, which has room for 16 more than n
+    uint64_t (*rank_sum)(const K* keys, int64_t n, const Gaps<K>* gaps, K* unresolved, int64_t* unresolved_count);
+    // the same ranks one by one, with the top bit set where the cell holds more than one
+    void (*ranks)(const K* keys, int64_t n, const Gaps<K>* gaps, uint32_t* ranks);
+};
+
+struct CellTotals {
+    int64_t occupied;  // cells that hold a key
+    uint32_t most;     // keys in one cell
 };
 
 struct RankingKernels {
@@ -45,6 +71,17 @@ struct RankingKernels {
     void (*histogram16)(const uint16_t* keys, const uint64_t* labels, int64_t n, uint32_t* counts);
     // the same for one-byte scores, biased by bias, into four tables of 512 that are to be added
     void (*histogram8)(const uint8_t* scores, uint8_t bias, const uint64_t* labels, int64_t n, uint32_t* counts);
+    // counts of cells to what lies below them (in their place), and to cells as Gaps has them
+    CellTotals (*start_cells)(uint32_t* counts, int64_t n, uint32_t* cells);
+    // appends places and values of the counts that are not zero, rising; both have room for 16 more than n
+    int64_t (*occupied)(const uint32_t* counts, int64_t n, uint32_t* places, uint32_t* values);
+    // Of n >= 1 rising groups (counts: positives times 2^16 + negatives), highest first and without the last: those where
+    // counts changes to the next (rule 1), where it or the next holds a positive (2), or all (0), and the first if keep_first;
+    // their places and how many of either class there are down to each. totals: of all n - 1. Room for 16 more than n.
+    int64_t (*select_points)(const uint32_t* places, const uint32_t* counts, int64_t n, int rule, bool keep_first, uint32_t* out_places,
+                             uint32_t* positives, uint32_t* negatives, uint32_t totals[2]);
+    // (above + counts) / total
+    void (*rates)(const uint32_t* counts, int64_t n, double above, double total, double* out);
     // bits of labels of 1, 2, 4 or 8 bytes [log2]: set where the label's bits are those of positive (either of two
     // spellings); false if one is neither positive nor negative
     bool (*label_bits[4])(const void* labels, int64_t n, const uint64_t positive[2], const uint64_t negative[2], uint64_t* bits);

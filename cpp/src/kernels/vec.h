@@ -245,13 +245,6 @@ PG_INLINE bool any_at_most(Vec<double> a, Vec<double> b) {
 #elif defined(__SSE2__)
 PG_INLINE bool any_at_most(Vec<float> a, Vec<float> b) { return _mm_movemask_ps(_mm_cmple_ps((__m128)a.v, (__m128)b.v)) != 0; }
 PG_INLINE bool any_at_most(Vec<double> a, Vec<double> b) { return _mm_movemask_pd(_mm_cmple_pd((__m128d)a.v, (__m128d)b.v)) != 0; }
-#else
-template <class T>
-PG_INLINE bool any_at_most(Vec<T> a, Vec<T> b) {
-    bool any = false;
-    for (int i = 0; i < Vec<T>::lanes; ++i) any |= a.v[i] <= b.v[i];
-    return any;
-}
 #endif
 
 // Loads as many elements of From as Vec<To> has lanes and converts each: unsigned integers widen to int32 first,
@@ -453,6 +446,15 @@ template <class T>
 PG_INLINE Vec<T> fnma(Vec<T> a, Vec<T> b, Vec<T> c) {
     return c - a * b;
 }
+
+#if !(PG_VECTOR_EXTENSIONS && defined(__SSE2__))
+template <class T>
+PG_INLINE bool any_at_most(Vec<T> a, Vec<T> b) {
+    bool any = false;
+    for (int i = 0; i < Vec<T>::lanes; ++i) any |= a.v[i] <= b.v[i];
+    return any;
+}
+#endif
 
 #if !(PG_VECTOR_EXTENSIONS && defined(__AVX2__))
 template <class T>
