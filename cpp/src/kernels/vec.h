@@ -230,6 +230,8 @@ PG_INLINE void transpose(Vec<double> (&r)[4]) {
         r[k].v = (Vec<double>::native)_mm256_permute2f128_pd(t[k], t[2 + k], 0x20);
         r[2 + k].v = (Vec<double>::native)_mm256_permute2f128_pd(t[k], t[2 + k], 0x31);
     }
+}
+#endif
 
 // Whether some lane of a is at most that of b.
 #if defined(__AVX512F__)
