@@ -128,7 +128,8 @@ void square_roots() {
         CHECK(pg_sqrtm_psd(a.data(), n, root.data()) == PG_OK);
         const pg_matrix r = matrix(root, n, n);
         CHECK(pg_product(&r, &r, back.data()) == PG_OK);
-        for (size_t i = 0; i < a.size(); ++i) CHECK(std::fabs(back[i] - a[i]) <= tolerance);
+        // the quintics multiply what rounding leaves in small directions: 1e-11 of the norm at worst, as documented
+        for (size_t i = 0; i < a.size(); ++i) CHECK(std::fabs(back[i] - a[i]) <= 1e-11 * largest);
         int64_t rank = 0;
         CHECK(pg_pivoted_cholesky(a.data(), n, factor.data(), &rank, &remainder) == PG_OK && remainder >= 0 && rank <= n);
         const pg_matrix f = matrix(factor, n, n);

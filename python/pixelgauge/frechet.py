@@ -93,7 +93,7 @@ def sqrtm_psd(a: object) -> Float64Array:
     The polar factor U of a pivoted Cholesky factor L gives (L L^T)^(1/2) = L U^T (Higham: Computing the polar
     decomposition, SIAM J. Sci. Stat. Comput. 7(4), 1986). Against a coupled iteration on `a` itself, L has half the
     range of exponents, so singular directions cost no digits elsewhere. The square of the result equals `a` to some
-    1e-15 of its norm, to 1e-12 at worst where the variances reach down to rounding without a gap; the root of a
+    1e-15 of its norm, to 1e-11 at worst where the variances reach down to rounding without a gap; the root of a
     direction whose variance is below D 1e-16 of the largest is 0.
 
     Examples
