@@ -121,7 +121,7 @@ class FeatureStats:
 
     Notes
     -----
-    Sums run in float64 over chunks of 4096 rows of each :meth:`update`, and chunks are added in doubled precision. What
+    Sums run in float64 over chunks of 1536 rows of each :meth:`update`, and chunks are added in doubled precision. What
     is promised: the number of threads changes nothing. Blocks added in another order, or merged along another tree,
     give the same mean and covariance but for an element whose exact sum lies within 2^-100, relatively, of the middle
     between two float64 numbers. Blocks cut elsewhere round differently within a chunk: about 1e-16 of the product of
