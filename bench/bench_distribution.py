@@ -25,6 +25,9 @@ def timed(contenders, repeats):
     seconds, results = {name: [] for name in contenders}, {}
     for _ in range(repeats):
         for name, call in contenders.items():
+            time.sleep(
+                0.2
+            )  # a BLAS keeps its threads spinning for a while after a call, on the cores of the next contender
             start = time.perf_counter()
             results[name] = call()
             seconds[name].append(time.perf_counter() - start)
@@ -92,7 +95,7 @@ def traces_of_the_root(title, a, b, repeats, tolerance):
 
     contenders = {
         method: (lambda method=method: pixelgauge.trace_sqrt_product(a, b, method=method))
-        for method in ("auto", "newton-schulz", "eigh", "svd")
+        for method in ("auto", "newton-schulz", "svd")
     }
     contenders["numpy eigh"] = lambda: numpy_eigh_route(a, b)
     contenders["numpy cholesky, eigvalsh"] = lambda: numpy_cholesky_route(a, b)

@@ -91,6 +91,9 @@ def test_fid_of_folders_archives_and_lists(folders, tmp_path, stand_in):
     before = pixelgauge.get_num_threads()
     fid(x, y, workers=1)
     assert pixelgauge.get_num_threads() == before
+    for workers in (0, -1, 1.5, True):
+        with pytest.raises(ValueError, match="workers"):
+            fid(x, y, workers=workers)
 
 
 @pytest.mark.oracle

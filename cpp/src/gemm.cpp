@@ -95,6 +95,17 @@ void pack_panels(const Rows<In, T>& x, int64_t first, int64_t last, int64_t widt
     }
 }
 
+// Asks for count values to come into L2, a part of them: the part-th of parts.
+template <class T>
+void prefetch_part(const T* from, int64_t count, int64_t part, int64_t parts) {
+#if defined(__GNUC__) || defined(__clang__)
+    constexpr int64_t line = 64 / sizeof(T);
+    for (int64_t i = count * part / parts / line * line; i < count * (part + 1) / parts; i += line) __builtin_prefetch(from + i, 0, 2);
+#else
+    static_cast<void>(from), static_cast<void>(count), static_cast<void>(part), static_cast<void>(parts);
+#endif
+}
+
 // All of a matrix, packed: depth by depth of k_block, each a run of panels.
 template <class T>
 struct Packed {
@@ -159,9 +170,15 @@ void product_blocks(int64_t m, int64_t n, int64_t k, const Rows<In, T>& a, const
             const T* const from_b = packed_b.values.data() + packed_b.panels * nr * k0;
             const T* const from_a = shared ? from_b : packed_a.values.data() + packed_a.panels * mr * k0;
             const int64_t a_step = shared ? nr : mr;
+            // Panels come from L3 or memory once a block: the next panel of b, and the rows of the next depth, are asked for
+            // a few lines a tile, so that no tile waits for them.
+            const int64_t tiles = i_last - i_first, next_k = std::min(k_block, k - k0 - k_count), rows_k = tiles * mr * next_k;
+            const T* const next_a = next_k > 0 && !shared ? from_a + panels_of_a * mr * k_count + i_first * mr * next_k : nullptr;
             for (int64_t jp = j_first; jp < j_last; ++jp) {
                 if (!packed_b.flags(depth)[jp]) continue;
                 for (int64_t ip = i_first; ip < i_last; ++ip) {
+                    if (jp + 1 < j_last) prefetch_part(from_b + (jp + 1) * nr * k_count, nr * k_count, ip - i_first, tiles);
+                    if (next_a) prefetch_part(next_a, rows_k, (jp - j_first) * tiles + ip - i_first, (j_last - j_first) * tiles);
                     const int64_t i = ip * mr, panel = i / a_step;
                     if (!(shared ? packed_b : packed_a).flags(depth)[panel] || (part == Part::Lower && i + mr <= jp * nr)) continue;
                     kernel.tile(k_count, from_a + panel * a_step * k_count + i % a_step, a_step, from_b + jp * nr * k_count,

@@ -175,28 +175,33 @@ struct Factor {
 
 // l (n x n, rows in a's order, columns from rank on zero) with a = l l^T up to the remainder.
 Factor pivoted_cholesky(const double* a, int64_t n, double* l) {
+    const Buffer<double> work(n * n);
+    for_row_blocks(n, [&](int64_t first, int64_t last) {
+        for (int64_t i = first; i < last; ++i) {
+            for (int64_t j = 0; j < n; ++j) {
+                if (!std::isfinite(a[i * n + j]))
+                    throw InvalidArgument("the matrix holds NaN or infinity at (" + std::to_string(i) + ", " + std::to_string(j) + ")");
+                work[i * n + j] = a[i * n + j];
+            }
+        }
+    });
     double largest = 0;
-    for (int64_t i = 0; i < n; ++i) {
-        for (int64_t j = 0; j < n; ++j)
-            if (!std::isfinite(a[i * n + j]))
-                throw InvalidArgument("the matrix holds NaN or infinity at (" + std::to_string(i) + ", " + std::to_string(j) + ")");
-        largest = std::max(largest, a[i * n + i]);
-    }
+    for (int64_t i = 0; i < n; ++i) largest = std::max(largest, a[i * n + i]);
     const double tolerance = static_cast<double>(n) * kEps * largest;
     for (int64_t i = 0; i < n; ++i)
         require(a[i * n + i] >= -tolerance, "the matrix is not positive semi-definite: element (" + std::to_string(i) + ", " +
                                                 std::to_string(i) + ") of its diagonal is " + std::to_string(a[i * n + i]));
-    const Buffer<double> work(n * n);
-    std::copy(a, a + n * n, work.data());
     // Most covariances have full rank, and then pivots are not needed and the factor costs a fifth; a pivot within ten
     // times the tolerance sends the matrix to the search for its rank.
     bool full = cholesky(n, work.data(), n);
     for (int64_t i = 0; full && i < n; ++i) full = work[i * n + i] * work[i * n + i] > 10 * tolerance;
     if (full) {
-        for (int64_t i = 0; i < n; ++i) {
-            std::copy(work.data() + i * n, work.data() + i * n + i + 1, l + i * n);
-            std::fill(l + i * n + i + 1, l + (i + 1) * n, 0.0);
-        }
+        for_row_blocks(n, [&](int64_t first, int64_t last) {
+            for (int64_t i = first; i < last; ++i) {
+                std::copy(work.data() + i * n, work.data() + i * n + i + 1, l + i * n);
+                std::fill(l + i * n + i + 1, l + (i + 1) * n, 0.0);
+            }
+        });
         return {n, 0};
     }
     std::copy(a, a + n * n, work.data());

@@ -246,7 +246,9 @@ def fid(
     batch_size : int, default 32
         Images that go through the network at a time; no digit depends on it.
     workers : int, optional
-        Threads that decode images and compute, for this call. Default: :func:`pixelgauge.get_num_threads`.
+        Threads that decode images and compute: :func:`pixelgauge.set_num_threads` for the length of this call, which
+        calls on other Python threads meanwhile share. Default: :func:`pixelgauge.get_num_threads`. No digit depends
+        on it.
     providers : optional
         Of onnxruntime; see :class:`pixelgauge.backbones.InceptionFeatures`.
     weights : path, optional
@@ -278,9 +280,11 @@ def fid(
     >>> round(pixelgauge.fid(x, x + 2), 6)  # features: no network needed
     24.0
     """
+    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int | np.integer) or workers < 1):
+        raise ValueError(f"workers={workers!r} must be a whole number of at least 1")
     before = _core.get_num_threads()
     if workers is not None:
-        _core.set_num_threads(workers)
+        _core.set_num_threads(int(workers))
     try:
         inception = Inception(preset, batch_size, weights, providers)
         first, second = Source(a, "a", limit=limit, seed=seed), Source(b, "b", limit=limit, seed=seed)
