@@ -112,6 +112,8 @@ def core(n: int, rounds: int) -> None:
         contenders["scikit-learn roc_auc_score"] = lambda: roc_auc_score(y, x)
         tolerances["scikit-learn roc_auc_score"] = 1e-12
     if importlib.util.find_spec("torchmetrics"):
+        if importlib.util.find_spec("tvshim"):
+            import tvshim  # noqa: F401  (lets torchvision import beside a CPU PyTorch, where needed)
         import torch
         from torchmetrics.functional.classification import binary_auroc
 
