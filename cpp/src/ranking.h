@@ -386,8 +386,9 @@ class GapTable {
         const uint64_t width = static_cast<uint64_t>(high - low);
         int bits = 0, cell_bits = 6;
         while (bits < 64 && (width >> bits) != 0) ++bits;
-        // Four cells a key: 2.6 % of the other class then meet a cell with more than one.
-        while (cell_bits < 20 && (int64_t{1} << cell_bits) < 4 * n) ++cell_bits;
+        // Four cells a key: 2.6 % of the other class then meet a cell with more than one. From 2^17 cells on, which leave
+        // room in L2, one cell a key.
+        while (cell_bits < 20 && (int64_t{1} << cell_bits) < (cell_bits < 17 ? 4 * n : n)) ++cell_bits;
         const int shift = std::max(0, bits - cell_bits);
         const size_t cells = static_cast<size_t>(width >> shift) + 1;
         ends_.assign(cells, 0);
