@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from pixelgauge.ranking import _binary_inputs, roc_curve
+from pixelgauge import _core
+from pixelgauge.ranking import _binary_inputs
 from pixelgauge.ranking_inputs import Float64Array
 
 Criterion = Literal["youden", "f1", "mcc", "accuracy", "balanced_accuracy", "closest"]
@@ -153,8 +154,8 @@ def fpr_at_tpr(
     """
     if not 0 < tpr <= 1:
         raise ValueError(f"tpr={tpr} must be in (0, 1]")
-    fpr, rate, _ = _two_class_roc(y_true, y_score, pos_label, sample_weight)
-    return float(fpr[np.searchsorted(rate, tpr)])
+    fp, tp, _ = _two_class_counts(y_true, y_score, pos_label, sample_weight)
+    return float(fp[np.searchsorted(tp / tp[-1], tpr)] / fp[-1])
 
 
 def best_threshold(
@@ -190,13 +191,10 @@ def best_threshold(
     >>> pixelgauge.best_threshold([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     0.8
     """
-    fpr, tpr, thresholds = _two_class_roc(y_true, y_score, pos_label, sample_weight)
-    bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
-    truth = np.unpackbits(bits.view(np.uint8), bitorder="little", count=len(scores)).view(np.bool_)
-    positives = float(truth.sum() if weights is None else weights[truth].sum())
-    total = float(len(scores) if weights is None else weights.sum())
-    negatives = total - positives
-    tp, fp = tpr * positives, fpr * negatives
+    fp, tp, thresholds = _two_class_counts(y_true, y_score, pos_label, sample_weight)
+    positives, negatives = float(tp[-1]), float(fp[-1])
+    total = positives + negatives
+    fpr, tpr = fp / negatives, tp / positives
     if criterion in ("youden", "balanced_accuracy"):
         merit = tpr - fpr
     elif criterion == "closest":
@@ -216,18 +214,16 @@ def best_threshold(
     return float(thresholds[np.argmax(merit)])
 
 
-def _two_class_roc(
+def _two_class_counts(
     y_true: object, y_score: object, pos_label: object, sample_weight: object
 ) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Count false and true positives (or their weight) at every threshold, from inf down."""
     bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
-    positives = int(np.bitwise_count(bits).sum(dtype=np.int64))
-    if positives in (0, len(scores)):
-        raise ValueError("Only one class is present in y_true: there is nothing to trade off")
-    if weights is not None:
-        truth = np.unpackbits(bits.view(np.uint8), bitorder="little", count=len(scores)).view(np.bool_)
-        if not weights[truth].any() or not weights[~truth].any():
-            raise ValueError("Only one class in y_true has weight: there is nothing to trade off")
-    return roc_curve(y_true, y_score, pos_label=pos_label, sample_weight=sample_weight, drop_intermediate=False)
+    fp, tp, thresholds = _core.curve(scores.values, bits, weights, _core.CurveDrop.none, False, scores.bfloat16)
+    if fp[-1] == 0 or tp[-1] == 0:
+        of_weight = "" if weights is None else " with any weight"
+        raise ValueError(f"Only one class is present in y_true{of_weight}: there is nothing to trade off")
+    return fp, tp, thresholds
 
 
 def _ratio(numerator: float, denominator: float) -> float:

@@ -382,7 +382,7 @@ def _binary_inputs(
     if kind == "multilabel-indicator" or (binary is None and pos_label is None):
         raise ValueError(f"{kind} format is not supported")
     labels = column(y, "y_true")
-    check_lengths(y_true=labels, y_score=vector, sample_weight=_sized(sample_weight))
+    check_lengths(y_true=labels, y_score=vector)
     weights = weight_array(sample_weight, len(labels))
     if binary is None:
         return pack(labels == pos_label), vector, weights
@@ -397,10 +397,6 @@ def _binary_inputs(
     return _with_positive(binary, y, pos_label).bits, vector, weights
 
 
-def _sized(array: object) -> Any:
-    return array if array is None or hasattr(array, "__len__") else np.atleast_1d(np.asarray(array))
-
-
 def _with_positive(binary: BinaryLabels, y: Array, pos_label: Any) -> BinaryLabels:
     """Make another class the positive one."""
     if len(binary.classes) == 2 and binary.classes[1] == pos_label:
@@ -410,10 +406,7 @@ def _with_positive(binary: BinaryLabels, y: Array, pos_label: Any) -> BinaryLabe
 
 def _of_binary(metric: _BinaryMetric, binary: BinaryLabels, scores: Array, sample_weight: object) -> float:
     vector = scores_of(scores)
-    if len(vector) != binary.count:
-        raise ValueError(
-            f"Found input variables with inconsistent numbers of samples: y_true {binary.count}, y_score {len(vector)}"
-        )
+    check_lengths(y_true=range(binary.count), y_score=vector)
     return metric(binary.bits, vector, weight_array(sample_weight, binary.count))
 
 
