@@ -46,7 +46,7 @@ def alternate(
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, call in contenders.items():
-            time.sleep(0.05)  # the other's idle threads spin for a while before they sleep
+            time.sleep(0.25)  # OpenMP's idle threads spin for 200 ms before they sleep
             items = per_call * repeats[name]
             wall, cpu = time.perf_counter(), time.process_time()
             for _ in range(repeats[name]):

@@ -158,8 +158,8 @@ def plan(
         raise ProviderError(f"precision='tf32' needs CUDA, not {first}")
     if precision == "bf16" and first != OPENVINO:
         raise ProviderError(f"precision='bf16' needs OpenVINO, not {first}: pip install 'pixelgauge[openvino]'")
-    defaults = {CUDA: _cuda_options(precision), OPENVINO: _openvino_options(precision)}
-    full = tuple((name, {**defaults.get(name, {}), **options}) for name, options in chosen)
+    defaults = {CUDA: _cuda_options, OPENVINO: _openvino_options}
+    full = tuple((name, {**(defaults[name](precision) if name in defaults else {}), **given}) for name, given in chosen)
     # A path of cuDNN has used TF32 whatever use_tf32 said; the driver's own switch covers it.
     environment = {"NVIDIA_TF32_OVERRIDE": "0"} if first == CUDA and precision == "float32" else {}
     return Plan(full, precision, fixed_batch=first != CPU, environment=environment)

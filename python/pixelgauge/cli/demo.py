@@ -50,15 +50,15 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     """Make, degrade, score and show."""
-    # The strongest shift makes contrast-structure terms negative, of which wang2003 has no power.
-    # LPIPS joins when its weights are there.
-    metrics = tuple(name for name in METRICS if name != "lpips" or lpips_available())
-    settings = Settings(metrics=metrics, ms_ssim_preset="pytorch-msssim")
     try:
         isa()
         get_num_threads()
     except (RuntimeError, ValueError) as error:
         raise UsageError(str(error)) from error
+    # The strongest shift makes contrast-structure terms negative, of which wang2003 has no power.
+    # LPIPS joins when its weights are there.
+    metrics = tuple(name for name in METRICS if name != "lpips" or lpips_available())
+    settings = Settings(metrics=metrics, ms_ssim_preset="pytorch-msssim")
     start = time.perf_counter()
     pictures = {name: make() for name, make in CONTENTS.items()}
     results = [
