@@ -1,6 +1,6 @@
 """Speed of the distribution metrics beside what people run today: contenders alternate in one process, medians, ratios.
 
-    python bench/bench_distribution.py [gemm] [stats] [frechet] [ill] [gram] [neighbours] [memory] [--repeats N] [--threads N]
+    python bench/bench_distribution.py [gemm] [stats] [frechet] [routes] [ill] [gram] [neighbours] [memory] [--repeats N] [--threads N]
 
 Needs scipy for ``frechet``, ``ill`` and ``gram``, scikit-learn for ``neighbours`` (the prdc package is a few lines over it,
 repeated here). Every case asserts its result. Set OPENBLAS_NUM_THREADS to the same number of threads, and
@@ -120,6 +120,21 @@ def bench_frechet(repeats):
     traces_of_the_root("trace of the root, 2048", a, b, repeats, 1e-8)
 
 
+def bench_routes(repeats):
+    """The quick ones alone, for medians of several rounds."""
+    a, b = (pixelgauge.FeatureStats(D).update(inception_like(10000, seed)).cov() for seed in (1, 2))
+    contenders = {
+        "auto": lambda: pixelgauge.trace_sqrt_product(a, b),
+        "newton-schulz": lambda: pixelgauge.trace_sqrt_product(a, b, method="newton-schulz"),
+        "numpy cholesky, eigvalsh": lambda: numpy_cholesky_route(a, b),
+        "numpy eigvalsh alone": lambda: np.linalg.eigvalsh(a).sum(),
+    }
+    times, found = timed(contenders, repeats)
+    for name in ("newton-schulz", "numpy cholesky, eigvalsh"):
+        assert abs(found[name] / found["auto"] - 1) < 1e-10
+    table("trace of the root, 2048", times)
+
+
 def bench_ill(repeats):
     """Covariances of condition 1e12, their eigenvalues evenly spaced in the logarithm."""
     rng = np.random.default_rng(0)
@@ -208,6 +223,7 @@ CASES = {
     "gemm": bench_gemm,
     "stats": bench_stats,
     "frechet": bench_frechet,
+    "routes": bench_routes,
     "ill": bench_ill,
     "gram": bench_gram,
     "neighbours": bench_neighbours,
