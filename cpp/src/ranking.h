@@ -298,7 +298,7 @@ class Buckets {
     // Measured on 1e7 float32 scores, one thread, ns a score: 128 buckets 6.5, 256 buckets 5.1, 512 buckets 5.6, 1024 buckets
     // 7.5, 2048 buckets 8.8: the blocks that are being filled must stay in L2 beside the scores that stream through. 1e8
     // scores, two threads: 256 buckets 5.8 to 7.5, 512 buckets 8.0 to 9.9, 1024 buckets 9.8 to 13.
-    static constexpr int64_t kKeysPerBucket = 32768, kMostBuckets = 256, kSamplesPerBucket = 16;
+    static constexpr int64_t kKeysPerBucket = 32768, kMostBuckets = 320, kSamplesPerBucket = 16;
 
     K low(int64_t b) const { return b == 0 ? K{0} : starts_[static_cast<size_t>(b)]; }
     K high(int64_t b) const { return b + 1 == count() ? static_cast<K>(~K{0}) : static_cast<K>(starts_[static_cast<size_t>(b + 1)] - 1); }
