@@ -14,6 +14,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -121,6 +122,43 @@ def against_peers(height: int, width: int, rounds: int) -> None:
         f"SSIM, uint8 {width}x{height}x3 pair, one thread, {pixelgauge.isa()}",
         ["", "time / ours", "ms", "ns/px/channel", "limit"],
         rows,
+    )
+
+
+ALONE = """
+import sys, statistics, time
+import numpy as np
+import cv2
+import pixelgauge
+from bench_full_reference import pictures
+from timing import alternate
+cv2.setNumThreads(1)
+pixelgauge.set_num_threads(1)
+x, y = pictures(256, 256)
+t = alternate({"ours": lambda: pixelgauge.ssim(x, y), "theirs": lambda: cv2.quality.QualitySSIM_compute(x, y)}, 28)
+print(t["ours"], t["theirs"])
+"""
+
+
+def beside_opencv_alone() -> None:
+    """Show how OpenCV fares where no other library has taught the allocator to keep large blocks.
+
+    Then its temporaries are returned to the system and taken again, page by page, at every call.
+    """
+    try:
+        import cv2  # noqa: F401
+    except ImportError:
+        return
+    folder = str(Path(__file__).parent)
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {folder!r}){ALONE}"]
+    ours, theirs = map(float, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+    table(
+        "SSIM, uint8 256x256x3 pair, a process with OpenCV and pixelgauge only",
+        ["", "time / ours", "ms"],
+        [
+            ["pixelgauge wang2004", "1.0x", f"{ours * 1e3:.2f}"],
+            ["OpenCV QualitySSIM", f"{theirs / ours:.1f}x", f"{theirs * 1e3:.2f}"],
+        ],
     )
 
 
@@ -271,6 +309,7 @@ def main() -> None:
     sections = {
         "large": lambda: against_peers(1080, 1920, args.rounds),
         "small": lambda: against_peers(256, 256, 4 * args.rounds),
+        "alone": beside_opencv_alone,
         "isa": instruction_sets,
         "threads": threads,
         "psnr": psnr_bandwidth,
