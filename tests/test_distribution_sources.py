@@ -28,7 +28,8 @@ class StandIn:
     dim = 10
 
     def __init__(self, output):
-        self.output = output
+        self.outputs = [output] if isinstance(output, str) else output
+        self.widths = dict.fromkeys(self.outputs, self.dim)
         self.fingerprint = {"weights_sha256": "0" * 64, "preset": "stand-in"}
 
     def batches(self, images):
@@ -39,8 +40,8 @@ class StandIn:
 
     def one(self, x):
         small = np.asarray(Image.fromarray(x).resize((4, 4)), np.float32).ravel() / 255
-        weights = np.random.default_rng(len(self.output)).standard_normal((small.size, self.dim))
-        return (small @ weights).astype(np.float32)
+        weights = [np.random.default_rng(len(o)).standard_normal((small.size, self.dim)) for o in self.outputs]
+        return (small @ np.hstack(weights)).astype(np.float32)
 
 
 @pytest.fixture
@@ -138,6 +139,31 @@ def test_progress_shows_a_bar_a_source_on_a_terminal_only(monkeypatch):
 
 
 @pytest.mark.cli
+def test_every_metric_comes_from_one_pass_over_each_side(folders, monkeypatch, capsys):
+    a, b = map(str, folders)
+    passes = []
+
+    class Counted(StandIn):
+        def batches(self, images):
+            passes.append(self.outputs)
+            yield from super().batches(images)
+
+    monkeypatch.setattr(Inception, "extractor", lambda self, output: Counted(output))
+    few = ["--kid-subset-size", "7", "--kid-subsets", "4", "--splits", "2", "--json"]
+    found = {}
+    for metrics in ("fid,kid,is,prdc,sfid", "fid", "kid", "is", "prdc", "sfid"):
+        passes.clear()
+        assert main(["distance", a, b, "--metrics", metrics, *few]) == 0
+        found[metrics] = json.loads(capsys.readouterr().out)["metrics"]
+        assert len(passes) == (1 if metrics == "is" else 2)
+    together = found.pop("fid,kid,is,prdc,sfid")
+    apart = {name: value for metrics in found.values() for name, value in metrics.items()}
+    assert together.keys() == apart.keys()
+    for name, value in apart.items():  # fid from features and from statistics differ in rounding
+        assert_allclose(together[name], value, rtol=1e-9, err_msg=name)
+
+
+@pytest.mark.cli
 def test_distance_and_stats_commands(folders, tmp_path, stand_in, capsys, monkeypatch):
     a, b = map(str, folders)
     x, y = features_of(a), features_of(b)
@@ -220,7 +246,7 @@ def test_bad_sources(folders, tmp_path, stand_in, capsys):
     with pytest.raises(ValueError, match="no part"):
         fid(FeatureStats(10).update(np.eye(10)), a, limit=3)
     with pytest.raises(ValueError, match="needs the images"):
-        Source(FeatureStats(10).update(np.eye(10)), "a").samples(Inception())
+        Source(FeatureStats(10).update(np.eye(10)), "a").collect(Inception(), ("2048",), ())
     for argv, message in [
         (["--metrics", "fid,nope"], "nope"),
         (["--metrics", ","], "empty"),

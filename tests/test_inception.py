@@ -156,6 +156,10 @@ def test_each_output_alone_is_the_same_as_all_together(weights):
         assert features.shape == (1, width)
         assert features.dtype == np.float32
         np.testing.assert_array_equal(features, value)
+    pair = InceptionFeatures(output=["spatial", "64"], weights=weights)
+    assert (pair.dim, pair.widths) == (2087, {"spatial": 2023, "64": 64})
+    expected = [InceptionFeatures(output=output, weights=weights)(images) for output in ("spatial", "64")]
+    np.testing.assert_array_equal(pair(images), np.hstack(expected))
 
 
 @pytest.mark.property
@@ -298,6 +302,8 @@ def test_bad_constructor_arguments(weights):
     for arguments, error, match in (
         ({"preset": "fid"}, ValueError, "preset='fid' is not known"),
         ({"output": "1024"}, ValueError, "output='1024' is not known"),
+        ({"output": []}, ValueError, r"output=\[\] is not known"),
+        ({"output": ["64", "64"]}, ValueError, "or several different ones"),
         ({"batch_size": 0}, ValueError, "batch_size=0"),
         ({"batch_size": 2.5}, TypeError, "batch_size=2.5"),
         ({"batch_size": True}, TypeError, "batch_size=True"),

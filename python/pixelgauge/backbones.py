@@ -481,6 +481,13 @@ def checked_range(images: Mapping[str, Array], data_range: DataRange) -> tuple[f
 # ---- Inception ----------------------------------------------------------------------------------------------------
 
 INCEPTION_SIZE = 299
+
+
+def side_by_side(outputs: list[Float32Array]) -> Float32Array:
+    """Join a network's outputs along the columns."""
+    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=1)
+
+
 _STREAM_BATCH = 8
 """Images a run of OpenVINO: more gain nothing, and fewer of the last are padding."""
 INCEPTION_OUTPUTS: Mapping[str, int] = MappingProxyType(
@@ -496,8 +503,9 @@ class InceptionFeatures:
     ----------
     preset : {"pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid"}, default "pytorch-fid"
         Whose resizing to 299x299 to follow; see ``presets.INCEPTION_PRESETS``.
-    output : {"64", "192", "768", "2048", "spatial", "logits", "logits_unbiased"}, default "2048"
-        ``"2048"`` for FID and KID, ``"spatial"`` for sFID, ``"logits_unbiased"`` for the Inception score.
+    output : {"64", "192", "768", "2048", "spatial", "logits", "logits_unbiased"} or a sequence of them, default "2048"
+        ``"2048"`` for FID and KID, ``"spatial"`` for sFID, ``"logits_unbiased"`` for the Inception score. Several are
+        computed in one pass and stand side by side, in that order.
     weights : path, optional
         State dict in the official names, ``.pth``, ``.npz`` or ``.safetensors``. Default: the model ``inception-fid``
         of the cache.
@@ -537,15 +545,19 @@ class InceptionFeatures:
         self,
         preset: str = "pytorch-fid",
         *,
-        output: str = "2048",
+        output: str | Sequence[str] = "2048",
         weights: str | Path | None = None,
         providers: Providers = None,
         batch_size: int = 32,
         precision: Precision = "float32",
     ) -> None:
         self.preset: InceptionPreset = preset_row(INCEPTION_PRESETS, preset)
-        if output not in INCEPTION_OUTPUTS:
-            raise ValueError(f"output={output!r} is not known: use one of {', '.join(map(repr, INCEPTION_OUTPUTS))}")
+        outputs = [output] if isinstance(output, str) else list(output)
+        if not outputs or len(set(outputs)) < len(outputs) or not set(outputs) <= set(INCEPTION_OUTPUTS):
+            raise ValueError(
+                f"output={output!r} is not known: use one of {', '.join(map(repr, INCEPTION_OUTPUTS))}, or several "
+                "different ones"
+            )
         if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer):
             raise TypeError(f"batch_size={batch_size!r} must be an integer")
         if batch_size < 1:
@@ -556,17 +568,22 @@ class InceptionFeatures:
         self.batch_size = int(batch_size)
         self._run_size = min(self.batch_size, _STREAM_BATCH) if chosen.provider == OPENVINO else self.batch_size
         fixed = self._run_size if chosen.fixed_batch else None
-        self._session = Session(model, chosen, [output], batch_size=fixed)
+        self._session = Session(model, chosen, outputs, batch_size=fixed)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Values of each output, in the order of the columns."""
+        return {name: INCEPTION_OUTPUTS[name] for name in self._session.outputs}
 
     @property
     def dim(self) -> int:
-        """Values a feature has."""
-        return INCEPTION_OUTPUTS[self.output]
+        """Values a feature has, those of all outputs together."""
+        return sum(self.widths.values())
 
     @property
     def fingerprint(self) -> dict[str, Any]:
         """What decides the digits of a result: version, preset, output, weights, provider, precision."""
-        return {**self._session.fingerprint, "preset": self.preset.name, "output": self.output}
+        return {**self._session.fingerprint, "preset": self.preset.name, "output": ",".join(self._session.outputs)}
 
     def __call__(self, images: object, *, data_range: DataRange = None, channel_axis: int | None = -1) -> Float32Array:
         """Features of images.
@@ -632,8 +649,10 @@ class InceptionFeatures:
         session, size, provider = self._session, self._run_size, self._session.plan.provider
         if provider == CPU and count >= 2 * session.threads:
             # Each thread takes an image from its file to its feature.
-            features = in_order(lambda i: session.run({"images": one(i)}, threads=1)[0], count, session.threads, size)
-            return batched(features, size)
+            def alone(i: int) -> Float32Array:
+                return side_by_side(session.run({"images": one(i)}, threads=1))
+
+            return batched(in_order(alone, count, session.threads, size), size)
         if provider == OPENVINO:  # each thread a batch, on a stream of its own
 
             def some(batch: int) -> Float32Array:
@@ -646,4 +665,4 @@ class InceptionFeatures:
         count = len(batch)
         if self._session.plan.fixed_batch and count < self._run_size:
             batch = np.concatenate([batch, np.zeros((self._run_size - count, *batch.shape[1:]), np.float32)])
-        return self._session.run({"images": batch})[0][:count]
+        return side_by_side(self._session.run({"images": batch}))[:count]

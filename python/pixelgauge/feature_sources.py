@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ class Inception:
     weights: str | Path | None = None
     providers: Any = None
 
-    def extractor(self, output: str) -> Any:
+    def extractor(self, output: str | Sequence[str]) -> Any:
         """Network that ends at `output`; what is missing raises an error that says how to get it."""
         from pixelgauge.backbones import InceptionFeatures
 
@@ -182,30 +182,65 @@ class Source:
                     report(self.name, done, len(self))
                 yield batch
 
-    def samples(self, inception: Inception, output: str = "2048", report: Report | None = None) -> npt.NDArray[Any]:
-        """(N, D) features; ``ValueError`` for statistics, which have lost them."""
-        if self.features is not None:
-            return self.features
-        if self.stats is not None:
-            raise ValueError(f"{self.name} holds statistics: this metric needs the images or their features")
-        return np.concatenate(list(self.batches(inception.extractor(output), report)))
-
-    def gaussian(
-        self, inception: Inception, output: str = "2048", report: Report | None = None
-    ) -> FeatureStats | npt.NDArray[Any]:
+    def gaussian(self, inception: Inception, report: Report | None = None) -> FeatureStats | npt.NDArray[Any]:
         """Hand out what :func:`frechet_distance` takes: features while they are fewer than D, statistics beyond."""
+        found: FeatureStats | npt.NDArray[Any] = self.collect(inception, (), ("2048",), report)["2048"]
+        return found
+
+    def collect(
+        self,
+        inception: Inception,
+        samples: Collection[str],
+        gaussians: Collection[str],
+        report: Report | None = None,
+    ) -> dict[str, Any]:
+        """Go through the images once, for every output that is wanted.
+
+        Parameters
+        ----------
+        inception : Inception
+        samples : collection of str
+            Outputs whose (N, D) features are wanted; of features or statistics there is only ``"2048"``.
+        gaussians : collection of str
+            Outputs of which what :func:`frechet_distance` takes is enough; those among `samples` are their features.
+        report : callable, optional
+
+        Returns
+        -------
+        dict of str to numpy.ndarray or FeatureStats
+        """
         if self.stats is not None:
+            if samples:
+                raise ValueError(f"{self.name} holds statistics: this metric needs the images or their features")
             if self.stats.preset not in (None, inception.preset):
                 raise ValueError(
                     f"{self.name} was made with preset {self.stats.preset!r}, and {inception.preset!r} is asked for"
                 )
-            return self.stats
+            return {"2048": self.stats}
         if self.features is not None:
-            return self.features
-        extractor = inception.extractor(output)
-        if len(self) <= extractor.dim:
-            return np.concatenate(list(self.batches(extractor, report)))
-        return self.statistics(inception, output, report)
+            return {"2048": self.features}
+        outputs = sorted({*samples, *gaussians})
+        if not outputs:
+            return {}
+        extractor = inception.extractor(outputs)
+        widths: dict[str, int] = extractor.widths
+        ends = np.cumsum([widths[output] for output in outputs])[:-1]
+        kept: dict[str, list[npt.NDArray[Any]]] = {
+            output: [] for output in outputs if output in samples or len(self) <= widths[output]
+        }
+        summed = {o: self._new_statistics(inception, extractor, o) for o in outputs if o not in kept}
+        for batch in self.batches(extractor, report):
+            for output, features in zip(outputs, np.split(batch, ends, axis=1), strict=True):
+                if output in kept:
+                    kept[output].append(features)
+                else:
+                    summed[output].update(features)
+        return {**{output: np.concatenate(parts) for output, parts in kept.items()}, **summed}
+
+    def _new_statistics(self, inception: Inception, extractor: Any, output: str) -> FeatureStats:
+        weights = extractor.fingerprint.get("weights_sha256")
+        label = inception.preset if output == "2048" else f"{inception.preset}/{output}"
+        return FeatureStats(extractor.widths[output], preset=label, weights=None if weights is None else str(weights))
 
     def statistics(self, inception: Inception, output: str = "2048", report: Report | None = None) -> FeatureStats:
         """Statistics of the features, labelled with preset and weights where a network made them."""
@@ -214,9 +249,7 @@ class Source:
         if self.features is not None:
             return FeatureStats(self.features.shape[1]).update(self.features)
         extractor = inception.extractor(output)
-        weights = extractor.fingerprint.get("weights_sha256")
-        label = inception.preset if output == "2048" else f"{inception.preset}/{output}"
-        stats = FeatureStats(extractor.dim, preset=label, weights=None if weights is None else str(weights))
+        stats = self._new_statistics(inception, extractor, output)
         for batch in self.batches(extractor, report):
             stats.update(batch)
         return stats

@@ -103,32 +103,34 @@ def _facts(args: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
             "counts": [len(a) or None, len(b) or None],
             "metrics": metrics,
         }
-        samples = None
-        if {"kid", "prdc"} & set(wanted):
-            samples = a.samples(inception, report=progress), b.samples(inception, report=progress)
+        if "sfid" in wanted and not (a.holds_images and b.holds_images):
+            raise ValueError("sfid needs images on both sides: features and statistics say not of which layer they are")
+        if "is" in wanted and not b.holds_images:
+            raise ValueError(f"is needs the images of B: {args.b} holds none")
+        samples = {"2048"} if {"kid", "prdc"} & set(wanted) else set()
+        layers = {"2048"} if "fid" in wanted else set()
+        if "sfid" in wanted:
+            layers.add("spatial")
+        of_a = a.collect(inception, samples, layers, progress) if samples | layers else {}
+        of_b = b.collect(inception, samples | ({"logits_unbiased"} if "is" in wanted else set()), layers, progress)
         if "fid" in wanted:
-            pair = samples or (a.gaussian(inception, report=progress), b.gaussian(inception, report=progress))
-            metrics["fid"], info = frechet_distance(*pair, method=args.method, return_info=True)
+            metrics["fid"], info = frechet_distance(of_a["2048"], of_b["2048"], method=args.method, return_info=True)
             facts["frechet"] = {name: getattr(info, name) for name in ("method", "space", "rank", "bound")}
-        if samples is not None and "kid" in wanted:
+        if "kid" in wanted:
             found = kernel_distance(
-                *samples, subsets=args.kid_subsets, subset_size=args.kid_subset_size, seed=args.seed
+                of_a["2048"],
+                of_b["2048"],
+                subsets=args.kid_subsets,
+                subset_size=args.kid_subset_size,
+                seed=args.seed,
             )
             metrics |= {"kid": found.mean, "kid_std": found.std}
-        if samples is not None and "prdc" in wanted:
-            metrics |= neighbour_metrics(*samples)._asdict()
+        if "prdc" in wanted:
+            metrics |= neighbour_metrics(of_a["2048"], of_b["2048"])._asdict()
         if "sfid" in wanted:
-            if not (a.holds_images and b.holds_images):
-                raise ValueError(
-                    "sfid needs images on both sides: features and statistics say not of which layer they are"
-                )
-            metrics["sfid"] = frechet_distance(*(side.gaussian(inception, "spatial", progress) for side in (a, b)))
+            metrics["sfid"] = frechet_distance(of_a["spatial"], of_b["spatial"])
         if "is" in wanted:
-            if not b.holds_images:
-                raise ValueError(f"is needs the images of B: {args.b} holds none")
-            score = inception_score(
-                b.samples(inception, "logits_unbiased", progress), splits=args.splits, seed=args.seed
-            )
+            score = inception_score(of_b["logits_unbiased"], splits=args.splits, seed=args.seed)
             metrics |= {"is": score.mean, "is_std": score.std}
         if a.holds_images or b.holds_images:
             facts["network"] = inception.extractor("2048").fingerprint
