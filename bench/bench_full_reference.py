@@ -126,8 +126,6 @@ def against_peers(height: int, width: int, rounds: int) -> None:
 
 
 ALONE = """
-import sys, statistics, time
-import numpy as np
 import cv2
 import pixelgauge
 from bench_full_reference import pictures

@@ -209,6 +209,9 @@ class Source:
         -------
         dict of str to numpy.ndarray or FeatureStats
         """
+        outputs = sorted({*samples, *gaussians})
+        if not outputs:
+            return {}
         if self.stats is not None:
             if samples:
                 raise ValueError(f"{self.name} holds statistics: this metric needs the images or their features")
@@ -219,9 +222,6 @@ class Source:
             return {"2048": self.stats}
         if self.features is not None:
             return {"2048": self.features}
-        outputs = sorted({*samples, *gaussians})
-        if not outputs:
-            return {}
         extractor = inception.extractor(outputs)
         widths: dict[str, int] = extractor.widths
         ends = np.cumsum([widths[output] for output in outputs])[:-1]

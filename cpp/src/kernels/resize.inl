@@ -61,18 +61,6 @@ PG_INLINE void planes_of(const Quad* p, Quad* planes) {
 }
 #endif
 
-// Integers widen through int32, the one conversion that is a single instruction everywhere.
-template <class In>
-struct ResizeLoad : LoadAs<float, In> {};
-template <>
-struct ResizeLoad<uint8_t> {
-    static PG_INLINE Vec<float> load(const uint8_t* p) { return Ints<float>::load(p).convert(); }
-};
-template <>
-struct ResizeLoad<uint16_t> {
-    static PG_INLINE Vec<float> load(const uint16_t* p) { return Ints<float>::load(p).convert(); }
-};
-
 // out[i] = sum over t of weights[t] * rows[t][i]. The last, partial register goes through a padded copy.
 template <class In>
 void resize_columns(const void* const* rows, const float* weights, int32_t taps, int64_t n, float* out) {
@@ -84,7 +72,7 @@ void resize_columns(const void* const* rows, const float* weights, int32_t taps,
         for (int32_t t = 0; t < taps; ++t) {
             const Vec<float> w = Vec<float>::set1(weights[t]);
             const In* row = static_cast<const In*>(rows[t]) + i;
-            for (int k = 0; k < Unroll; ++k) sums[k] = fma(ResizeLoad<In>::load(row + k * L), w, sums[k]);
+            for (int k = 0; k < Unroll; ++k) sums[k] = fma(LoadAs<float, In>::load(row + k * L), w, sums[k]);
         }
         for (int k = 0; k < Unroll; ++k) sums[k].store(out + i + k * L);
     }
@@ -98,7 +86,7 @@ void resize_columns(const void* const* rows, const float* weights, int32_t taps,
                 for (int64_t k = 0; k < left; ++k) padded[k] = row[k];
                 row = padded;
             }
-            sum = fma(ResizeLoad<In>::load(row), Vec<float>::set1(weights[t]), sum);
+            sum = fma(LoadAs<float, In>::load(row), Vec<float>::set1(weights[t]), sum);
         }
         float values[L];
         sum.store(values);

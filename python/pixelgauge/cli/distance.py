@@ -111,7 +111,7 @@ def _facts(args: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
         layers = {"2048"} if "fid" in wanted else set()
         if "sfid" in wanted:
             layers.add("spatial")
-        of_a = a.collect(inception, samples, layers, progress) if samples | layers else {}
+        of_a = a.collect(inception, samples, layers, progress)
         of_b = b.collect(inception, samples | ({"logits_unbiased"} if "is" in wanted else set()), layers, progress)
         if "fid" in wanted:
             metrics["fid"], info = frechet_distance(of_a["2048"], of_b["2048"], method=args.method, return_info=True)
