@@ -303,6 +303,8 @@ def test_bad_constructor_arguments(weights):
         ({"preset": "fid"}, ValueError, "preset='fid' is not known"),
         ({"output": "1024"}, ValueError, "output='1024' is not known"),
         ({"output": []}, ValueError, r"output=\[\] is not known"),
+        ({"output": 64}, ValueError, "output=64 is not known"),
+        ({"output": [["64"]]}, ValueError, r"output=\[\['64'\]\] is not known"),
         ({"output": ["64", "64"]}, ValueError, "or several different ones"),
         ({"batch_size": 0}, ValueError, "batch_size=0"),
         ({"batch_size": 2.5}, TypeError, "batch_size=2.5"),

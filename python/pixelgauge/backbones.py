@@ -503,7 +503,7 @@ class InceptionFeatures:
     ----------
     preset : {"pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid"}, default "pytorch-fid"
         Whose resizing to 299x299 to follow; see ``presets.INCEPTION_PRESETS``.
-    output : {"64", "192", "768", "2048", "spatial", "logits", "logits_unbiased"} or a sequence of them, default "2048"
+    output : {"64", "192", "768", "2048", "spatial", "logits", "logits_unbiased"} or a list of them, default "2048"
         ``"2048"`` for FID and KID, ``"spatial"`` for sFID, ``"logits_unbiased"`` for the Inception score. Several are
         computed in one pass and stand side by side, in that order.
     weights : path, optional
@@ -545,15 +545,16 @@ class InceptionFeatures:
         self,
         preset: str = "pytorch-fid",
         *,
-        output: str | Sequence[str] = "2048",
+        output: str | list[str] | tuple[str, ...] = "2048",
         weights: str | Path | None = None,
         providers: Providers = None,
         batch_size: int = 32,
         precision: Precision = "float32",
     ) -> None:
         self.preset: InceptionPreset = preset_row(INCEPTION_PRESETS, preset)
-        outputs = [output] if isinstance(output, str) else list(output)
-        if not outputs or len(set(outputs)) < len(outputs) or not set(outputs) <= set(INCEPTION_OUTPUTS):
+        outputs = list(output) if isinstance(output, list | tuple) else [output]
+        known = all(isinstance(name, str) and name in INCEPTION_OUTPUTS for name in outputs)
+        if not outputs or not known or len(set(outputs)) < len(outputs):
             raise ValueError(
                 f"output={output!r} is not known: use one of {', '.join(map(repr, INCEPTION_OUTPUTS))}, or several "
                 "different ones"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ class Inception:
     weights: str | Path | None = None
     providers: Any = None
 
-    def extractor(self, output: str | Sequence[str]) -> Any:
+    def extractor(self, output: str | list[str]) -> Any:
         """Network that ends at `output`; what is missing raises an error that says how to get it."""
         from pixelgauge.backbones import InceptionFeatures
 
