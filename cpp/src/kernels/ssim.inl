@@ -6,8 +6,8 @@
 // first ones moved down by a lane, where the last lane takes the columns after the strip: the tail, which is staged and
 // filtered in natural order, all channels together. Strips too narrow to split stay in natural order, and taps load unaligned.
 //
-// Counted per output register of an 11-tap window: 44 vertical and 44 horizontal multiply-adds, 4 to 5 squares, 9 for the
-// split and the conversion, about 20 for the index: 122 operations on the two arithmetic ports.
+// Counted per output register of an 11-tap window: 44 vertical and 44 horizontal multiply-adds, 7 squares, 9 for the split and
+// the conversion, 17 for the index and its sum: 121 operations on the two arithmetic ports.
 
 template <int V>
 struct Const {
@@ -99,8 +99,9 @@ void ssim_stage(const void* x, const void* y, const SsimRow<T>* description, T* 
     }
 }
 
-// Output rows filtered together: 2 x Rows accumulators stay in registers beside the distinct taps.
-constexpr int kSsimRows = kVecRegisters == 32 ? 8 : 4;
+// Output rows filtered together: 2 x Rows accumulators stay in registers beside the distinct taps. Eight would square less often,
+// but the scratch of eight leaves the first-level cache.
+constexpr int kSsimRows = 4;
 
 template <class T, int N>
 struct Taps {  // symmetric: N taps, (N + 1) / 2 distinct
@@ -111,27 +112,28 @@ struct Taps {  // symmetric: N taps, (N + 1) / 2 distinct
     PG_INLINE Vec<T> operator[](int k) const { return w[k < N - 1 - k ? k : N - 1 - k]; }
 };
 
-// The index of one register of pixels from the means of s, d, s^2 and d^2 (s, d as staged).
+// The index of one register of pixels, as half of what it lacks of 1: with a = m^2 + C1, n = E[d]^2, p = var s + C2 and
+// q = var d it is (a - n)(p - q) / ((a + n)(p + q)) = 1 - 2 (n p + a q) / ((a + n)(p + q)), an operation less and exact near 1.
 template <class T>
 struct SsimIndex {
-    Vec<T> c1, c2, norm, origin;
-    explicit PG_INLINE SsimIndex(const SsimBlock<T>& b)
-        : c1(Vec<T>::set1(b.c1)), c2(Vec<T>::set1(b.c2)), norm(Vec<T>::set1(b.norm)), origin(Vec<T>::set1(b.origin)) {}
+    Vec<T> c1, c2, origin;
+    explicit PG_INLINE SsimIndex(const SsimBlock<T>& b) : c1(Vec<T>::set1(b.c1)), c2(Vec<T>::set1(b.c2)), origin(Vec<T>::set1(b.origin)) {}
 
+    // From the mean of s as staged, n, p and q. Rounding may leave q below zero, which would take the index beyond 1.
     template <bool Luminance>
-    PG_INLINE Vec<T> of_variances(Vec<T> ms, Vec<T> nn, Vec<T> variance_s, Vec<T> variance_d) const {
-        const Vec<T> zero = Vec<T>::set1(0);
-        const Vec<T> vs = fma(max(variance_s, zero), norm, c2), vd = max(variance_d, zero) * norm;
-        const Vec<T> structure_num = vs - vd, structure_den = vs + vd;
-        if constexpr (!Luminance) return structure_num / structure_den;
-        const Vec<T> m = ms + origin, mm = fma(m, m, c1);
-        return ((mm - nn) * structure_num) / ((mm + nn) * structure_den);
+    PG_INLINE Vec<T> of_variances(Vec<T> ms, Vec<T> n, Vec<T> p, Vec<T> variance_d) const {
+        const Vec<T> q = max(variance_d, Vec<T>::set1(0));
+        if constexpr (!Luminance) return q / (p + q);
+        const Vec<T> m = ms + origin, a = fma(m, m, c1);
+        return fma(n, p, a * q) / ((a + n) * (p + q));
     }
+    // From the means of s, d, s^2 + C2 and d^2.
     template <bool Luminance>
     PG_INLINE Vec<T> of(Vec<T> ms, Vec<T> md, Vec<T> ss, Vec<T> dd) const {
-        const Vec<T> nn = md * md;
-        return of_variances<Luminance>(ms, nn, ss - ms * ms, dd - nn);
+        const Vec<T> n = md * md;
+        return of_variances<Luminance>(ms, n, fnma(ms, ms, ss), dd - n);
     }
+    static PG_INLINE Vec<T> whole(Vec<T> half) { return Vec<T>::set1(1) - (half + half); }
 };
 
 // The two first moments of Rows consecutive output rows, as the rows arrive.
@@ -160,17 +162,29 @@ struct Column {
             m2[o].store(second + o * stride);
         });
     }
+    // The same moved by a lane, `next` and what follows it at the same distances in the last one.
+    PG_INLINE void store_moved(T* first, T* second, int64_t stride, const T* next) const {
+        const T* const next_second = next + (second - first);
+        Unroll<0, Rows>::run([&](auto oc) PG_LAMBDA_INLINE {
+            constexpr int o = decltype(oc)::value;
+            moved(m1[o], next + o * stride).store(first + o * stride);
+            moved(m2[o], next_second + o * stride).store(second + o * stride);
+        });
+    }
 };
 
-// N taps along a row, `step` elements apart.
-template <class T, int N>
-PG_INLINE Vec<T> horizontal(const T* p, int64_t step, const Taps<T, N>& w) {
-    Vec<T> m = Vec<T>::load(p) * w[0];
-    Unroll<1, N>::run([&](auto kc) PG_LAMBDA_INLINE {
+// N taps along a row, `step` elements apart, begun from m or from nothing.
+template <class T, int N, int First = 0>
+PG_INLINE Vec<T> horizontal(const T* p, int64_t step, const Taps<T, N>& w, Vec<T> m) {
+    Unroll<First, N>::run([&](auto kc) PG_LAMBDA_INLINE {
         constexpr int k = decltype(kc)::value;
         m = fma(Vec<T>::load(p + k * step), w[k], m);
     });
     return m;
+}
+template <class T, int N>
+PG_INLINE Vec<T> horizontal(const T* p, int64_t step, const Taps<T, N>& w) {
+    return horizontal<T, N, 1>(p, step, w, Vec<T>::load(p) * w[0]);
 }
 
 // The registers after the last: see the top of the file. `tail` holds one value every `step` elements.
@@ -178,7 +192,7 @@ template <class T>
 PG_INLINE void append_moved(T* row, int64_t registers, int64_t taps, const T* tail, int64_t step) {
     constexpr int L = Vec<T>::lanes;
     T* const to = row + registers * L;
-    for (int64_t t = 0; t < taps - 1; ++t) load_moved(row + t * L, tail[t * step]).store(to + t * L);
+    for (int64_t t = 0; t < taps - 1; ++t) moved(Vec<T>::load(row + t * L), tail + t * step).store(to + t * L);
 }
 
 template <class T>
@@ -200,33 +214,29 @@ PG_INLINE void filter_block(const SsimBlock<T>& b) {
     const int64_t stride = b.scratch_stride, moment = stride * Rows, registers = b.registers, step = Split ? L : b.tap_step;
     T* const scratch = b.scratch;
 
-    const auto filter = [&](int64_t from, T* to) PG_LAMBDA_INLINE {
+    T* const tail = scratch + (registers + N - 1) * L;
+    const auto filter_moment = [&](const T* const* rows, int64_t from, T* to, auto moves, const T* next) PG_LAMBDA_INLINE {
         Column<T, N, Rows> column;
         Unroll<0, Steps>::run([&](auto jc) PG_LAMBDA_INLINE {
             constexpr int j = decltype(jc)::value;
-            column.template add<j>(Vec<T>::load(b.s_rows[j] + from), w);
+            column.template add<j>(Vec<T>::load(rows[j] + from), w);
         });
         column.store(to, to + 2 * moment, stride);
-        Unroll<0, Steps>::run([&](auto jc) PG_LAMBDA_INLINE {
-            constexpr int j = decltype(jc)::value;
-            column.template add<j>(Vec<T>::load(b.d_rows[j] + from), w);
-        });
-        column.store(to + moment, to + 3 * moment, stride);
+        if constexpr (decltype(moves)::value) column.store_moved(to + registers * L, to + registers * L + 2 * moment, stride, next);
+    };
+    const auto filter = [&](int64_t from, T* to, auto moves, const T* next) PG_LAMBDA_INLINE {
+        filter_moment(b.s_rows, from, to, moves, next);
+        filter_moment(b.d_rows, from, to + moment, moves, next + moment);
     };
 
-    T* const tail = scratch + (registers + N - 1) * L;
-    for (int64_t t = 0; Split && t < b.tail; t += L) filter(registers * L + t, tail + t);
+    for (int64_t t = 0; Split && t < b.tail; t += L) filter(registers * L + t, tail + t, Const<0>{}, tail);
     const int64_t filtered = Split ? registers : registers + (b.tail + L - 1) / L;
     const int64_t reach = Split ? N : (b.tail + 2 * L - 1) / L + 1;  // one more, so that it has left the store buffer
-    const int64_t lag = reach < filtered ? reach : filtered;
+    const int64_t lag = reach < filtered ? reach : filtered, moving = Split ? N - 1 : 0;
     for (int64_t c = 0; c < b.planes; ++c) {
         const int64_t plane = c * b.plane_stride;
-        const auto append = [&] {
-            for (int64_t i = 0; Split && i < 4 * Rows; ++i)
-                append_moved(scratch + i * stride, registers, N, tail + i * stride + c, b.planes);
-        };
-        for (int64_t f = 0; f < lag; ++f) filter(plane + f * L, scratch + f * L);
-        if (lag == filtered) append();
+        for (int64_t f = 0; f < moving; ++f) filter(plane + f * L, scratch + f * L, Const<Split>{}, tail + c + f * b.planes);
+        for (int64_t f = moving; f < lag; ++f) filter(plane + f * L, scratch + f * L, Const<0>{}, tail);
         for (int64_t e = 0; e < registers; ++e) {
             const T* const from = scratch + e * L;
             const int64_t place = (c * registers + e) * L;
@@ -234,11 +244,11 @@ PG_INLINE void filter_block(const SsimBlock<T>& b) {
             const auto output = [&](auto oc) PG_LAMBDA_INLINE {
                 constexpr int o = decltype(oc)::value;
                 const T* p = from + o * stride;
-                const Vec<T> q =
-                    index.template of<Luminance>(horizontal<T, N>(p, step, w), horizontal<T, N>(p + moment, step, w),
-                                                 horizontal<T, N>(p + 2 * moment, step, w), horizontal<T, N>(p + 3 * moment, step, w));
+                const Vec<T> q = index.template of<Luminance>(horizontal<T, N>(p, step, w), horizontal<T, N>(p + moment, step, w),
+                                                              horizontal<T, N>(p + 2 * moment, step, w, index.c2),
+                                                              horizontal<T, N>(p + 3 * moment, step, w));
                 sum = fma(q, Vec<T>::set1(b.row_weights[o]), sum);
-                if constexpr (Map) q.store(b.map[o] + place);
+                if constexpr (Map) index.whole(q).store(b.map[o] + place);
             };
             const int64_t f = e + lag;
             if (f >= filtered) {
@@ -260,10 +270,9 @@ PG_INLINE void filter_block(const SsimBlock<T>& b) {
                 });
                 column.store(to + moment, to + 3 * moment, stride);
             } else {
-                filter(plane + f * L, scratch + f * L);
                 Unroll<0, Rows>::run(output);
+                filter(plane + f * L, scratch + f * L, Const<0>{}, tail);
             }
-            if (f == filtered - 1) append();
             add_lanes(sum, b.sums + place);
         }
     }
@@ -318,14 +327,14 @@ void ssim_block_any(const SsimBlock<T>* block) {
             Vec<T> sum = Vec<T>::set1(0);
             for (int o = 0; o < Rows; ++o) {
                 const T* p = b.scratch + e + o * stride;
-                Vec<T> m[4] = {Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0)};
+                Vec<T> m[4] = {Vec<T>::set1(0), Vec<T>::set1(0), index.c2, Vec<T>::set1(0)};
                 for (int64_t k = 0; k < taps; ++k) {
                     const Vec<T> tap = Vec<T>::set1(b.taps[Rows + k]);
                     for (int i = 0; i < 4; ++i) m[i] = fma(Vec<T>::load(p + i * moment + k * step), tap, m[i]);
                 }
                 const Vec<T> q = index.template of<Luminance>(m[0], m[1], m[2], m[3]);
                 sum = fma(q, Vec<T>::set1(b.row_weights[o]), sum);
-                if (b.map) q.store(b.map[o] + place);
+                if (b.map) index.whole(q).store(b.map[o] + place);
             }
             add_lanes(sum, b.sums + place);
         }
@@ -388,7 +397,7 @@ PG_INLINE void slide_block(const SsimBlock<float>& b) {
     constexpr int L = Vec<float>::lanes;
     const int64_t taps = b.taps_count, stride = b.scratch_stride, registers = b.registers;
     const int64_t plane = registers * L, after = (registers + taps - 1) * L;
-    const SsimIndex<float> index(b);  // its norm divides by the square of the window's pixels
+    const SsimIndex<float> index(b);
     const float pixels = static_cast<float>(taps * taps);
     const ExactSpread spread{Vec<float>::set1(pixels), Vec<float>::set1(-pixels), Vec<float>::set1(1 / pixels)};
     const auto vertical = [&](const SlidingSums& sums, int64_t o, int64_t from, int64_t n) PG_LAMBDA_INLINE {
@@ -415,10 +424,10 @@ PG_INLINE void slide_block(const SsimBlock<float>& b) {
             const bool fresh = o == 0;
             for (int64_t e = 0; e < plane; e += L) {
                 const Vec<float> md = m[1] * spread.scale;
-                const Vec<float> q =
-                    index.template of_variances<Luminance>(m[0] * spread.scale, md * md, spread.of(m[0], m[2]), spread.of(m[1], m[3]));
+                const Vec<float> q = index.template of_variances<Luminance>(m[0] * spread.scale, md * md, spread.of(m[0], m[2]) + index.c2,
+                                                                            spread.of(m[1], m[3]));
                 (fresh ? q : Vec<float>::load(total + e) + q).store(total + e);
-                if constexpr (Map) q.store(b.map[o] + c * plane + e);
+                if constexpr (Map) index.whole(q).store(b.map[o] + c * plane + e);
                 Unroll<0, 4>::run([&](auto ic) PG_LAMBDA_INLINE {
                     constexpr int i = decltype(ic)::value;
                     const float* p = sums.s + i * stride + e;

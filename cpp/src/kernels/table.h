@@ -39,10 +39,9 @@ struct SsimBlock {
     bool first;              // the block is the tile's first; read by `slide`
     T* scratch;              // rows of scratch_stride: 4 rows_per_block; 5 for `moments`, 5 a plane for `slide`
     int64_t scratch_stride;  // at least ssim_scratch_registers
-    T c1, c2;                // 2 C1, 2 C2
-    T norm;                  // n / (n - 1) for the sample covariance, else 1; for `slide` over the 4th power of taps_count
+    T c1, c2;                // 2 C1; 2 C2 over what variances are to be multiplied by
     T origin;                // 2 shift
-    double* sums;            // [planes][registers][lanes]: the index is added, summed over rows
+    double* sums;            // [planes][registers][lanes]: half of what the index lacks of 1 is added, summed over rows
     T* const* map;           // rows_per_block rows like sums to write the index to, or null
 };
 

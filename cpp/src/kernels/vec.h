@@ -153,14 +153,15 @@ PG_INLINE Vec<T> min(Vec<T> a, Vec<T> b) {
 }
 #endif
 
-// A register loaded with its lanes one down and `next` in the last place (one element past it must be readable), and the
-// transposition of L registers of L lanes in place.
+// A register with its lanes one down and *next in the last place, and the transposition of L registers of L lanes in place.
 #if defined(__AVX512F__)
-PG_INLINE Vec<float> load_moved(const float* p, float next) {
-    return {(Vec<float>::native)_mm512_mask_loadu_ps(_mm512_set1_ps(next), 0x7fff, p + 1)};
+PG_INLINE Vec<float> moved(Vec<float> v, const float* next) {
+    const __m512i last = _mm512_castsi128_si512(_mm_castps_si128(_mm_load_ss(next)));
+    return {(Vec<float>::native)_mm512_alignr_epi32(last, (__m512i)v.v, 1)};
 }
-PG_INLINE Vec<double> load_moved(const double* p, double next) {
-    return {(Vec<double>::native)_mm512_mask_loadu_pd(_mm512_set1_pd(next), 0x7f, p + 1)};
+PG_INLINE Vec<double> moved(Vec<double> v, const double* next) {
+    const __m512i last = _mm512_castsi128_si512(_mm_castpd_si128(_mm_load_sd(next)));
+    return {(Vec<double>::native)_mm512_alignr_epi64(last, (__m512i)v.v, 1)};
 }
 PG_INLINE void transpose(Vec<float> (&r)[16]) {
     __m512 t[16];
@@ -198,11 +199,13 @@ PG_INLINE void transpose(Vec<double> (&r)[8]) {
     }
 }
 #elif defined(__AVX2__)
-PG_INLINE Vec<float> load_moved(const float* p, float next) {
-    return {(Vec<float>::native)_mm256_blend_ps(_mm256_loadu_ps(p + 1), _mm256_set1_ps(next), 0x80)};
+PG_INLINE Vec<float> moved(Vec<float> v, const float* next) {
+    const __m256 down = _mm256_permutevar8x32_ps((__m256)v.v, _mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 0));
+    return {(Vec<float>::native)_mm256_blend_ps(down, _mm256_broadcast_ss(next), 0x80)};
 }
-PG_INLINE Vec<double> load_moved(const double* p, double next) {
-    return {(Vec<double>::native)_mm256_blend_pd(_mm256_loadu_pd(p + 1), _mm256_set1_pd(next), 8)};
+PG_INLINE Vec<double> moved(Vec<double> v, const double* next) {
+    const __m256d down = _mm256_permute4x64_pd((__m256d)v.v, 0x39);
+    return {(Vec<double>::native)_mm256_blend_pd(down, _mm256_broadcast_sd(next), 8)};
 }
 PG_INLINE void transpose(Vec<float> (&r)[8]) {
     __m256 t[8];
@@ -460,11 +463,11 @@ PG_INLINE bool any_at_most(Vec<T> a, Vec<T> b) {
 
 #if !(PG_VECTOR_EXTENSIONS && defined(__AVX2__))
 template <class T>
-PG_INLINE Vec<T> load_moved(const T* p, T next) {
-    T lanes[Vec<T>::lanes];
-    for (int i = 0; i < Vec<T>::lanes - 1; ++i) lanes[i] = p[i + 1];
-    lanes[Vec<T>::lanes - 1] = next;
-    return Vec<T>::load(lanes);
+PG_INLINE Vec<T> moved(Vec<T> v, const T* next) {
+    T lanes[Vec<T>::lanes + 1];
+    v.store(lanes);
+    lanes[Vec<T>::lanes] = *next;
+    return Vec<T>::load(lanes + 1);
 }
 template <class T, int L>
 PG_INLINE void transpose(Vec<T> (&r)[L]) {
