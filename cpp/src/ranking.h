@@ -390,6 +390,7 @@ class GapTable {
         // room in L2, one cell a key.
         while (cell_bits < 20 && (int64_t{1} << cell_bits) < (cell_bits < 17 ? 4 * n : n)) ++cell_bits;
         const int shift = std::max(0, bits - cell_bits);
+        if (shift == 0 && !sorted_wanted) return build_exact(keys, n, low, high);
         const size_t cells = static_cast<size_t>(width >> shift) + 1;
         ends_.assign(cells, 0);
         for (int64_t i = 0; i < n; ++i) ++ends_[static_cast<size_t>((keys[i] - low) >> shift)];
