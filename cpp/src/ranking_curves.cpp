@@ -434,30 +434,31 @@ void rates_of_nothing(pg_curve& curve, pg_curve_values values, double positives,
 
 template <class K, class C>
 void counted_curve(const pg_ranking& r, pg_curve_drop drop, pg_curve_values values, pg_curve& curve) {
-    const Buckets<K> buckets({score_source<K>(r)});
     struct Scratch {
         GroupReader<K> reader;
         Points<K, C> points;
     };
     ScratchPool<Scratch> pool;
-    InOrder order;
-    CurveWriter<K, C> writer(r.dtype, drop, divisor(values, buckets.positives()), divisor(values, buckets.negatives()), curve);
-    parallel_for(buckets.count(), [&](int64_t i) {
-        try {
-            typename ScratchPool<Scratch>::Lease scratch(pool);
-            const int64_t b = buckets.count() - 1 - i;
-            const Bucket<K> bucket = buckets[b];
-            (*scratch).reader.read(buckets, b, [&](const auto& groups) {
-                writer.write(order, i, groups, buckets.positives() - bucket.positives_below - bucket.positives,
-                             buckets.negatives() - bucket.negatives_below - bucket.negatives, (*scratch).points);
-            });
-        } catch (...) {
-            order.fail();
-            throw;
-        }
+    const int64_t positives = count_positives(r), negatives = r.count - positives;
+    CurveWriter<K, C> writer(r.dtype, drop, divisor(values, positives), divisor(values, negatives), curve);
+    for_each_slice<K>({score_source<K>(r)}, [&](const Buckets<K>& buckets) {
+        InOrder order;
+        parallel_for(buckets.count(), [&](int64_t i) {
+            try {
+                typename ScratchPool<Scratch>::Lease scratch(pool);
+                const int64_t b = buckets.count() - 1 - i;
+                const Bucket<K> bucket = buckets[b];
+                (*scratch).reader.read(buckets, b, [&](const auto& groups) {
+                    writer.write(order, i, groups, bucket.positives_above, bucket.negatives_above, (*scratch).points);
+                });
+            } catch (...) {
+                order.fail();
+                throw;
+            }
+        });
     });
     writer.finish();
-    rates_of_nothing(curve, values, static_cast<double>(buckets.positives()), static_cast<double>(buckets.negatives()));
+    rates_of_nothing(curve, values, static_cast<double>(positives), static_cast<double>(negatives));
 }
 
 void narrow_curve(const pg_ranking& r, pg_curve_drop drop, pg_curve_values values, pg_curve& curve) {
@@ -474,19 +475,20 @@ void narrow_curve(const pg_ranking& r, pg_curve_drop drop, pg_curve_values value
 // The samples of each bucket, highest first, and then, bucket after bucket, whatever must follow the order.
 template <class K, class Local, class Ordered>
 void each_weighted_bucket(const pg_ranking& r, const double* weights, Local local, Ordered ordered) {
-    const Buckets<K> buckets({score_source<K>(r, weights)});
     ScratchPool<std::vector<Weighted<K>>> pool;
-    InOrder order;
-    parallel_for(buckets.count(), [&](int64_t i) {
-        try {
-            typename ScratchPool<std::vector<Weighted<K>>>::Lease samples(pool);
-            read_weighted(buckets, buckets.count() - 1 - i, *samples);
-            const auto result = local(*samples);
-            order.pass(i, [&] { ordered(*samples, result); });
-        } catch (...) {
-            order.fail();
-            throw;
-        }
+    for_each_slice<K>({score_source<K>(r, weights)}, [&](const Buckets<K>& buckets) {
+        InOrder order;
+        parallel_for(buckets.count(), [&](int64_t i) {
+            try {
+                typename ScratchPool<std::vector<Weighted<K>>>::Lease samples(pool);
+                read_weighted(buckets, buckets.count() - 1 - i, *samples);
+                const auto result = local(*samples);
+                order.pass(i, [&] { ordered(*samples, result); });
+            } catch (...) {
+                order.fail();
+                throw;
+            }
+        });
     });
 }
 
@@ -609,10 +611,12 @@ class PositiveGroups {
             return;
         }
         if (b.positives + b.negatives > buckets.largest() && depth < 8) {
-            const Buckets<K> finer(b.negatives ? std::vector{buckets.source(i, true), buckets.source(i, false)}
-                                               : std::vector{buckets.source(i, true)});
             PositiveGroups inner;
-            for (int64_t k = finer.count(); k-- > 0;) inner.each(finer, k, f, depth + 1);
+            for_each_slice(
+                b.negatives ? std::vector{buckets.source(i, true), buckets.source(i, false)} : std::vector{buckets.source(i, true)},
+                [&](const Buckets<K>& finer) {
+                    for (int64_t k = finer.count(); k-- > 0;) inner.each(finer, k, f, depth + 1);
+                });
             return;
         }
         buckets.read(i, true, positive_);
@@ -664,20 +668,21 @@ Sum sum_of_groups(const pg_ranking& r, int64_t* positives, int64_t* negatives, F
     }
     return with_key_type(r.dtype, [&](auto key) {
         using K = decltype(key);
-        const Buckets<K> buckets({score_source<K>(r)});
-        *positives = buckets.positives();
-        *negatives = buckets.negatives();
-        std::vector<Sum> sums(static_cast<size_t>(buckets.count()));
-        for_bucket_groups(buckets.count(), [&](int64_t, int64_t first, int64_t last) {
-            PositiveGroups<K> groups;
-            for (int64_t b = first; b < last; ++b) {
-                const Bucket<K> bucket = buckets[b];
-                f([&](auto visit) { groups.each(buckets, b, visit); }, buckets.positives() - bucket.positives_below - bucket.positives,
-                  buckets.negatives() - bucket.negatives_below - bucket.negatives, sums[static_cast<size_t>(b)]);
-            }
-        });
+        *positives = count_positives(r);
+        *negatives = r.count - *positives;
         Sum sum{};
-        for (size_t b = sums.size(); b-- > 0;) sum += sums[b];
+        for_each_slice<K>({score_source<K>(r)}, [&](const Buckets<K>& buckets) {
+            std::vector<Sum> sums(static_cast<size_t>(buckets.count()));
+            for_bucket_groups(buckets.count(), [&](int64_t, int64_t first, int64_t last) {
+                PositiveGroups<K> groups;
+                for (int64_t b = first; b < last; ++b) {
+                    const Bucket<K> bucket = buckets[b];
+                    f([&](auto visit) { groups.each(buckets, b, visit); }, bucket.positives_above, bucket.negatives_above,
+                      sums[static_cast<size_t>(b)]);
+                }
+            });
+            for (size_t b = sums.size(); b-- > 0;) sum += sums[b];
+        });
         return sum;
     });
 }

@@ -8,16 +8,23 @@ namespace pixelgauge {
 
 // A monotone map of keys to buckets of about equal size. The key space between low and low + range is cut into cells
 // of 2^cell_shift keys; a cell's entry is its first bucket, times 64, plus log2 of how many keys share a bucket in it.
-// Keys outside fall into the first or the last bucket.
+// Keys outside fall into the first or the last bucket. Buckets are then counted from one of them on.
 template <class K>
 struct BucketMap {
     K low, range;
     const uint32_t* cells;
     int cell_shift;
+    uint32_t first;
 };
 
 // Keys of one slot (bucket and class) lie in blocks of this many, handed out as they fill: no pass need count them first.
 constexpr uint32_t kBlockKeys = 128;
+
+// Keys from low to high, both within.
+template <class K>
+struct KeyRange {
+    K low, high;
+};
 
 // Where a thread puts the keys that it reads.
 template <class K>
@@ -29,6 +36,7 @@ struct BlockWriter {
     uint32_t next;                // first block that is free
     const uint8_t* counted_only;  // of each slot: its keys are all equal, so their block is used again
     uint64_t* recycled;           // of each slot: keys whose block was used again
+    const KeyRange<K>* range;     // keys outside are passed over; null: none are, and with weights always
 };
 
 // The smaller class of a bucket, sorted, in cells of 2^shift keys from low on. Keys beyond are taken to the first or last.
