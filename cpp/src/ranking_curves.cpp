@@ -157,12 +157,15 @@ class GroupReader {
             return f(groups_);
         }
         if (packed) {
-            count(buckets, i, low, width, table32_);
-            uint32_t *places = room_for(places_, table32_.size() + 16), *counts = room_for(counts_, table32_.size() + 16);
-            const int64_t n = kernels().ranking.occupied(table32_.data(), static_cast<int64_t>(table32_.size()), places, counts);
+            // all zero, as it is left after every use
+            if (table32_.size() <= width) table32_.resize(static_cast<size_t>(width) + 1);
+            count(buckets, i, low, table32_);
+            uint32_t *places = room_for(places_, width + 17), *counts = room_for(counts_, width + 17);
+            const int64_t n = kernels().ranking.occupied(table32_.data(), static_cast<int64_t>(width) + 1, places, counts);
             return f(PackedGroups<K>{low, places, counts, static_cast<size_t>(n)});
         }
-        count(buckets, i, low, width, table64_);
+        table64_.assign(static_cast<size_t>(width) + 1, 0);
+        count(buckets, i, low, table64_);
         for (size_t c = 0; c < table64_.size(); ++c)
             if (table64_[c])
                 groups_.add(static_cast<K>(low + c), static_cast<int64_t>(table64_[c] >> 32),
@@ -175,8 +178,7 @@ class GroupReader {
 
     // One cell a key, positives in the upper half of it.
     template <class T>
-    void count(const Buckets<K>& buckets, int64_t i, K low, uint64_t width, std::vector<T>& table) {
-        table.assign(static_cast<size_t>(width) + 1, 0);
+    void count(const Buckets<K>& buckets, int64_t i, K low, std::vector<T>& table) {
         for (const bool positive : {false, true}) {
             const T one = static_cast<T>(positive ? T{1} << (4 * sizeof(T)) : T{1});
             buckets.visit(i, positive, [&](const K* keys, const double*, int64_t m) {
@@ -621,12 +623,20 @@ class PositiveGroups {
         }
         buckets.read(i, true, positive_);
         table_.build(positive_.data(), b.positives);
-        at_rank_.assign(static_cast<size_t>(2 * b.positives) + 1, 0);
+        // ranks are 0 to 2 P; beyond lie those that the cells cannot tell
+        at_rank_.assign(static_cast<size_t>(2 * b.positives) + 2, 0);
+        K unresolved[2 * kBlockKeys + 16];
+        int64_t open = 0;
+        const auto resolve = [&] {
+            for (int64_t k = 0; k < open; ++k) ++at_rank_[table_.rank(unresolved[k])];
+            open = 0;
+        };
         buckets.visit(i, false, [&](const K* keys, const double*, int64_t m) {
-            uint32_t ranks[kBlockKeys];
-            placement<K>().ranks(keys, m, &table_.gaps(), ranks);
-            for (int64_t j = 0; j < m; ++j) ++at_rank_[ranks[j] >> 31 ? table_.rank(keys[j]) : ranks[j]];
+            placement<K>().count_ranks(keys, m, &table_.gaps(), static_cast<uint32_t>(2 * b.positives + 1), at_rank_.data(), unresolved,
+                                       &open);
+            if (open >= kBlockKeys) resolve();
         });
+        resolve();
         int64_t between = at_rank_[static_cast<size_t>(2 * b.positives)];
         table_.each_group(b.positives, [&](uint32_t from, uint32_t to) {
             f(int64_t{to - from}, between, int64_t{at_rank_[from + to]});

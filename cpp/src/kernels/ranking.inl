@@ -126,6 +126,49 @@ PG_INLINE uint64_t label_word<uint8_t>(const uint8_t* PG_RESTRICT p, uint8_t yes
 }
 #endif
 
+#if defined(__AVX512F__)
+PG_INLINE uint64_t equal_lanes(__m512i v, uint64_t value, uint16_t) {
+    return _mm512_cmpeq_epi16_mask(v, _mm512_set1_epi16(static_cast<int16_t>(value)));
+}
+PG_INLINE uint64_t equal_lanes(__m512i v, uint64_t value, uint32_t) {
+    return _mm512_cmpeq_epi32_mask(v, _mm512_set1_epi32(static_cast<int32_t>(value)));
+}
+PG_INLINE uint64_t equal_lanes(__m512i v, uint64_t value, uint64_t) {
+    return _mm512_cmpeq_epi64_mask(v, _mm512_set1_epi64(static_cast<int64_t>(value)));
+}
+
+// Comparisons leave a bit a lane: 2 to 8 vectors to a word.
+template <class L>
+PG_INLINE uint64_t label_lanes(const L* p, L yes, L yes2, L no, L no2, L* other) {
+    constexpr int lanes = 64 / sizeof(L);
+    uint64_t is = 0, is_not = 0;
+#pragma GCC unroll 8
+    for (int k = 0; k < static_cast<int>(sizeof(L)); ++k) {
+        const __m512i v = _mm512_loadu_si512(p + lanes * k);
+        is |= (equal_lanes(v, yes, L{}) | equal_lanes(v, yes2, L{})) << (lanes * k);
+        is_not |= (equal_lanes(v, no, L{}) | equal_lanes(v, no2, L{})) << (lanes * k);
+    }
+    *other = static_cast<L>(*other | static_cast<L>((is | is_not) != ~uint64_t{0}));
+    return is;
+}
+
+template <>
+PG_INLINE uint64_t label_word<uint16_t>(const uint16_t* PG_RESTRICT p, uint16_t yes, uint16_t yes2, uint16_t no, uint16_t no2,
+                                        uint16_t* other) {
+    return label_lanes(p, yes, yes2, no, no2, other);
+}
+template <>
+PG_INLINE uint64_t label_word<uint32_t>(const uint32_t* PG_RESTRICT p, uint32_t yes, uint32_t yes2, uint32_t no, uint32_t no2,
+                                        uint32_t* other) {
+    return label_lanes(p, yes, yes2, no, no2, other);
+}
+template <>
+PG_INLINE uint64_t label_word<uint64_t>(const uint64_t* PG_RESTRICT p, uint64_t yes, uint64_t yes2, uint64_t no, uint64_t no2,
+                                        uint64_t* other) {
+    return label_lanes(p, yes, yes2, no, no2, other);
+}
+#endif
+
 template <class L>
 bool label_bits(const void* labels, int64_t n, const uint64_t* positive, const uint64_t* negative, uint64_t* bits) {
     const L* p = static_cast<const L*>(labels);
@@ -365,9 +408,17 @@ uint64_t rank_sum(const K* keys, int64_t n, const Gaps<K>* gaps, K* unresolved, 
 }
 
 template <class K>
-void gap_ranks(const K* keys, int64_t n, const Gaps<K>* gaps, uint32_t* PG_RESTRICT ranks) {
+void count_ranks(const K* keys, int64_t n, const Gaps<K>* gaps, uint32_t dump, uint32_t* PG_RESTRICT counts, K* unresolved,
+                 int64_t* unresolved_count) {
     const Gaps<K> g = *gaps;
-    for (int64_t i = 0; i < n; ++i) ranks[i] = gap_rank(keys[i], g);
+    int64_t count = *unresolved_count;
+    for (int64_t i = 0; i < n; ++i) {
+        const uint32_t rank = gap_rank(keys[i], g), open = rank >> 31;
+        unresolved[count] = keys[i];
+        count += open;
+        ++counts[open ? dump : rank];
+    }
+    *unresolved_count = count;
 }
 
 #if defined(__AVX512F__)
@@ -427,12 +478,24 @@ uint64_t rank_sum<uint32_t>(const uint32_t* keys, int64_t n, const Gaps<uint32_t
 }
 
 template <>
-void gap_ranks<uint32_t>(const uint32_t* keys, int64_t n, const Gaps<uint32_t>* gaps, uint32_t* PG_RESTRICT ranks) {
+void count_ranks<uint32_t>(const uint32_t* keys, int64_t n, const Gaps<uint32_t>* gaps, uint32_t dump, uint32_t* PG_RESTRICT counts,
+                           uint32_t* unresolved, int64_t* unresolved_count) {
     const GapVectors g = gap_vectors(*gaps);
+    const __m512i beside = _mm512_set1_epi32(static_cast<int>(dump));
+    alignas(64) uint32_t ranks[16];
+    int64_t count = *unresolved_count;
     for (int64_t i = 0; i < n; i += 16) {
         const __mmask16 valid = lanes_left(n - i);
-        _mm512_mask_storeu_epi32(ranks + i, valid, g.ranks(_mm512_maskz_loadu_epi32(valid, keys + i), valid));
+        const __m512i key = _mm512_maskz_loadu_epi32(valid, keys + i);
+        const __m512i rank = g.ranks(key, valid);
+        const __mmask16 open = _mm512_movepi32_mask(rank) & valid;
+        _mm512_storeu_si512(unresolved + count, _mm512_maskz_compress_epi32(open, key));
+        count += __builtin_popcount(open);
+        _mm512_store_si512(ranks, _mm512_mask_mov_epi32(beside, static_cast<__mmask16>(valid & ~open), rank));
+#pragma GCC unroll 16
+        for (int k = 0; k < 16; ++k) ++counts[ranks[k]];
     }
+    *unresolved_count = count;
 }
 #endif
 
@@ -529,13 +592,14 @@ inline void curve_rates(const uint32_t* counts, int64_t n, double above, double 
     for (int64_t i = 0; i < n; ++i) out[i] = (above + static_cast<double>(counts[i])) / total;
 }
 
-inline int64_t occupied(const uint32_t* counts, int64_t n, uint32_t* PG_RESTRICT places, uint32_t* PG_RESTRICT values) {
+inline int64_t occupied(uint32_t* PG_RESTRICT counts, int64_t n, uint32_t* PG_RESTRICT places, uint32_t* PG_RESTRICT values) {
     int64_t found = 0, i = 0;
 #if defined(__AVX512F__)
     __m512i place = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     for (; i + 16 <= n; i += 16) {
         const __m512i value = _mm512_loadu_si512(counts + i);
         const __mmask16 any = _mm512_test_epi32_mask(value, value);
+        _mm512_storeu_si512(counts + i, _mm512_setzero_si512());
         _mm512_storeu_si512(places + found, _mm512_maskz_compress_epi32(any, place));
         _mm512_storeu_si512(values + found, _mm512_maskz_compress_epi32(any, value));
         found += __builtin_popcount(any);
@@ -546,6 +610,7 @@ inline int64_t occupied(const uint32_t* counts, int64_t n, uint32_t* PG_RESTRICT
         places[found] = static_cast<uint32_t>(i);
         values[found] = counts[i];
         found += counts[i] != 0;
+        counts[i] = 0;
     }
     return found;
 }
@@ -556,7 +621,7 @@ constexpr PlacementKernels<K> placement_kernels() {
             {scatter<K, integer_keys<K, K, 0>>, scatter<K, integer_keys<K, Signed, Top>>, scatter<K, float_keys<K, Infinity>>},
             key_bounds<K>,
             rank_sum<K>,
-            gap_ranks<K>};
+            count_ranks<K>};
 }
 
 constexpr RankingKernels ranking_kernels() {

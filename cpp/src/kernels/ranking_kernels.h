@@ -61,8 +61,10 @@ struct PlacementKernels {
     // the sum over n < 2^20 keys of 2 #{sorted < key} + #{sorted = key}, fewer than 2^25 being sorted; keys that the cells
     // cannot tell are appended to unresolved, which has room for 16 more than n
     uint64_t (*rank_sum)(const K* keys, int64_t n, const Gaps<K>* gaps, K* unresolved, int64_t* unresolved_count);
-    // the same ranks one by one, with the top bit set where the cell holds more than one
-    void (*ranks)(const K* keys, int64_t n, const Gaps<K>* gaps, uint32_t* ranks);
+    // adds one to the count of each rank; keys that the cells cannot tell are appended to unresolved as above, and what is
+    // counted at dump is of no use
+    void (*count_ranks)(const K* keys, int64_t n, const Gaps<K>* gaps, uint32_t dump, uint32_t* counts, K* unresolved,
+                        int64_t* unresolved_count);
 };
 
 struct CellTotals {
@@ -81,8 +83,8 @@ struct RankingKernels {
     void (*histogram8)(const uint8_t* scores, uint8_t bias, const uint64_t* labels, int64_t n, uint32_t* counts);
     // counts of cells to what lies below them (in their place), and to cells as Gaps has them
     CellTotals (*start_cells)(uint32_t* counts, int64_t n, uint32_t* cells);
-    // appends places and values of the counts that are not zero, rising; both have room for 16 more than n
-    int64_t (*occupied)(const uint32_t* counts, int64_t n, uint32_t* places, uint32_t* values);
+    // appends places and values of the counts that are not zero, rising, and clears them; both have room for 16 more than n
+    int64_t (*occupied)(uint32_t* counts, int64_t n, uint32_t* places, uint32_t* values);
     // Of n >= 1 rising groups (counts: positives times 2^16 + negatives), highest first and without the last: those where
     // counts changes to the next (rule 1), where it or the next holds a positive (2), or all (0), and the first if keep_first;
     // their places and how many of either class there are down to each. totals: of all n - 1. Room for 16 more than n.
