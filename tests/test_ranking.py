@@ -136,6 +136,11 @@ def test_many_scores_are_taken_slice_by_slice(restored: None) -> None:
         assert pixelgauge.roc_auc_score(y, x) == expected, isa
     _core.set_num_threads(1)
     assert pixelgauge.roc_auc_score(y[::-1], x[::-1].astype(np.float64)) == expected
+    # sorted scores: whole parts of the reading lie in one slice, and all of the memory is needed for it
+    _core.set_num_threads(8)
+    halved = np.sort(y), np.sort(x)[::-1]
+    assert pixelgauge.roc_auc_score(*halved) == pixelgauge.roc_auc_score(halved[0][::-1], halved[1][::-1])
+    assert pixelgauge.roc_auc_score(*halved) < 0.05
     distinct = positives + negatives > 0
     fpr, tpr, thresholds = pixelgauge.roc_curve(y, x, drop_intermediate=False)
     assert np.array_equal(fpr[1:], np.cumsum(negatives)[distinct] / negatives.sum())

@@ -172,6 +172,11 @@ class BucketPlan {
 
     int64_t slices() const { return static_cast<int64_t>(cuts_.size()) - 1; }
     int64_t first_of(int64_t slice) const { return cuts_[static_cast<size_t>(slice)]; }
+    int64_t most_in_slice() const {
+        int64_t most = 0;
+        for (int64_t slice = 0; slice < slices(); ++slice) most = std::max(most, first_of(slice + 1) - first_of(slice));
+        return most;
+    }
 
     // A bucket of more keys met a bad sample, or ties: it is to be split again.
     int64_t largest() const { return std::max<int64_t>(1 << 18, 4 * total_ / (kMostBuckets * slices())); }
@@ -295,8 +300,8 @@ class Buckets {
             for (int64_t k = 0; k < parts; ++k) {
                 const int64_t begin = pieces * k / parts * kBlock, end = std::min(s.count, pieces * (k + 1) / parts * kBlock);
                 if (begin >= end) continue;
-                // at most one block a slot is not full
-                const uint32_t room = static_cast<uint32_t>((end - begin) / kBlockKeys) + slots;
+                // at most one block a slot is not full; of any slice, since they share the arena
+                const uint32_t room = static_cast<uint32_t>((end - begin) / kBlockKeys + 2 * plan.most_in_slice());
                 chunks.push_back({&s, begin, end, blocks, room});
                 blocks += room;
             }
