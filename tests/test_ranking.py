@@ -106,6 +106,54 @@ def test_large_samples_on_every_isa_and_thread_count(kind: str, dtype: str, rest
             assert pixelgauge.roc_auc_score(y, scores) == expected, (isa, threads)
 
 
+@pytest.mark.oracle
+def test_scores_beyond_what_a_sample_meets() -> None:
+    # most scores are equal and the greatest but for a few: those few must not count as equal to each other
+    for top in range(13000, 13008):
+        x = RNG.integers(0, 12000, 300_000).astype(np.uint32)
+        x[RNG.random(len(x)) < 0.7] = top
+        y = RNG.random(len(x)) < 0.3
+        few = RNG.integers(0, len(x), 12)
+        x[few], y[few] = np.arange(12) * 10**8 + 20000, np.arange(12) % 2
+        assert pixelgauge.roc_auc_score(y, x) == by_searchsorted(y, x)
+        assert len(pixelgauge.roc_curve(y, x, drop_intermediate=False)[0]) == len(np.unique(x)) + 1
+
+
+@pytest.mark.oracle
+def test_many_scores_are_taken_slice_by_slice(restored: None) -> None:
+    # beyond 2 * 3 * 2^23 scores, the keys are split in two slices, each of a reading of its own
+    n = 2 * (3 << 23) + 77
+    x = RNG.integers(0, 1 << 20, n, np.uint32)
+    y = RNG.random(n, np.float32) < 0.1
+    x += np.uint32(1 << 16) * y
+    steps = [np.bincount(part, minlength=17 << 16) for part in (x[~y], x[y])]
+    x *= np.uint32(3000)
+    negatives, positives = (step[::-1] for step in steps)
+    below = len(y) - int(y.sum()) - np.cumsum(negatives)
+    expected = int((positives * (2 * below + negatives)).sum()) / (2 * int(y.sum()) * int((~y).sum()))
+    for isa in _core.available_isas():
+        _core.set_isa(isa)
+        assert pixelgauge.roc_auc_score(y, x) == expected, isa
+    _core.set_num_threads(1)
+    assert pixelgauge.roc_auc_score(y[::-1], x[::-1].astype(np.float64)) == expected
+    # sorted scores: whole parts of the reading lie in one slice, and all of the memory is needed for it
+    _core.set_num_threads(8)
+    halved = np.sort(y), np.sort(x)[::-1]
+    assert pixelgauge.roc_auc_score(*halved) == pixelgauge.roc_auc_score(halved[0][::-1], halved[1][::-1])
+    assert pixelgauge.roc_auc_score(*halved) < 0.05
+    distinct = positives + negatives > 0
+    fpr, tpr, thresholds = pixelgauge.roc_curve(y, x, drop_intermediate=False)
+    assert np.array_equal(fpr[1:], np.cumsum(negatives)[distinct] / negatives.sum())
+    assert np.array_equal(tpr[1:], np.cumsum(positives)[distinct] / positives.sum())
+    assert len(thresholds) == len(np.unique(thresholds))
+    called = np.cumsum(positives + negatives)[positives > 0]
+    precision = np.cumsum(positives)[positives > 0] / called
+    # sums of a million terms of 1e-6, one of them pairwise: rounding stays below 1e-12
+    assert pixelgauge.average_precision_score(y, x) == pytest.approx(
+        float((positives[positives > 0] * precision).sum() / positives.sum()), rel=1e-12
+    )
+
+
 @pytest.mark.parity
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "infinite"])  # scikit-learn refuses infinities
 def test_binary_equals_sklearn(kind: str) -> None:

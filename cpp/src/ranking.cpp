@@ -42,6 +42,19 @@ void require_ranking(const pg_ranking* r) {
     require(r->labels != nullptr, "labels is NULL");
 }
 
+int64_t count_positives(const pg_ranking& r) {
+    int64_t sum = 0;
+    for (int64_t i = 0; i < r.count; i += 64) {
+        uint64_t word = r.labels[i / 64];
+        if (r.count - i < 64) word &= (uint64_t{1} << (r.count - i)) - 1;
+        // the bits of a word, added in pairs, in fours, in eights, and the eights by one multiplication
+        word -= word >> 1 & 0x5555555555555555u;
+        word = (word & 0x3333333333333333u) + (word >> 2 & 0x3333333333333333u);
+        sum += static_cast<int64_t>(((word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fu) * 0x0101010101010101u >> 56);
+    }
+    return sum;
+}
+
 void narrow_counts(const pg_ranking& r, std::vector<uint64_t>& counts) {
     const RankingKernels& k = kernels().ranking;
     const ScoreSource<uint16_t> source = score_source<uint16_t>(r);
@@ -118,48 +131,50 @@ class PairCounter {
 // 2 #{negative < positive} + #{negative = positive}
 template <class K>
 Wide twice_u(const std::vector<ScoreSource<K>>& sources, int depth, int64_t* positives, int64_t* negatives) {
-    const Buckets<K> buckets(sources);
-    *positives = buckets.positives();
-    *negatives = buckets.negatives();
-    std::vector<Wide> sums(static_cast<size_t>(buckets.count()));
-    std::vector<char> again(static_cast<size_t>(buckets.count()));
-    for_bucket_groups(buckets.count(), [&](int64_t, int64_t first, int64_t last) {
-        PairCounter<K> counter;
-        std::vector<K> small, other;
-        for (int64_t i = first; i < last; ++i) {
-            const Bucket<K> b = buckets[i];
-            const Wide pairs = static_cast<Wide>(b.positives) * static_cast<Wide>(b.negatives);
-            Wide& sum = sums[static_cast<size_t>(i)];
-            sum = 2 * static_cast<Wide>(b.negatives_below) * static_cast<Wide>(b.positives);
-            if (pairs == 0) continue;
-            if (b.low == b.high) {
-                sum += pairs;
-                continue;
-            }
-            if (b.positives + b.negatives > buckets.largest()) {
-                if (depth < 8) {
-                    again[static_cast<size_t>(i)] = 1;
+    Wide total = 0;
+    *positives = *negatives = 0;
+    for_each_slice(sources, [&](const Buckets<K>& buckets) {
+        *positives += buckets.positives();
+        *negatives += buckets.negatives();
+        std::vector<Wide> sums(static_cast<size_t>(buckets.count()));
+        std::vector<char> again(static_cast<size_t>(buckets.count()));
+        for_bucket_groups(buckets.count(), [&](int64_t, int64_t first, int64_t last) {
+            PairCounter<K> counter;
+            std::vector<K> small, other;
+            for (int64_t i = first; i < last; ++i) {
+                const Bucket<K> b = buckets[i];
+                const Wide pairs = static_cast<Wide>(b.positives) * static_cast<Wide>(b.negatives);
+                Wide& sum = sums[static_cast<size_t>(i)];
+                sum = 2 * static_cast<Wide>(b.positives_above) * static_cast<Wide>(b.negatives);
+                if (pairs == 0) continue;
+                if (b.low == b.high) {
+                    sum += pairs;
                     continue;
                 }
-                buckets.read(i, true, small);
-                buckets.read(i, false, other);
-                sum += twice_u_sorted(small, other);
-                continue;
+                if (b.positives + b.negatives > buckets.largest()) {
+                    if (depth < 8) {
+                        again[static_cast<size_t>(i)] = 1;
+                        continue;
+                    }
+                    buckets.read(i, true, small);
+                    buckets.read(i, false, other);
+                    sum += twice_u_sorted(small, other);
+                    continue;
+                }
+                const bool small_positive = b.positives < b.negatives;
+                buckets.read(i, small_positive, small);
+                sum += counter.twice_u(small.data(), static_cast<int64_t>(small.size()), small_positive, pairs, [&](auto f) {
+                    buckets.visit(i, !small_positive, [&](const K* keys, const double*, int64_t m) { f(keys, m); });
+                });
             }
-            const bool small_positive = b.positives < b.negatives;
-            buckets.read(i, small_positive, small);
-            sum += counter.twice_u(small.data(), static_cast<int64_t>(small.size()), small_positive, pairs, [&](auto f) {
-                buckets.visit(i, !small_positive, [&](const K* keys, const double*, int64_t m) { f(keys, m); });
-            });
+        });
+        for (int64_t i = 0; i < buckets.count(); ++i) {
+            total += sums[static_cast<size_t>(i)];
+            if (!again[static_cast<size_t>(i)]) continue;
+            int64_t p = 0, n = 0;
+            total += twice_u<K>({buckets.source(i, true), buckets.source(i, false)}, depth + 1, &p, &n);
         }
     });
-    Wide total = 0;
-    for (int64_t i = 0; i < buckets.count(); ++i) {
-        total += sums[static_cast<size_t>(i)];
-        if (!again[static_cast<size_t>(i)]) continue;
-        int64_t p = 0, n = 0;
-        total += twice_u<K>({buckets.source(i, true), buckets.source(i, false)}, depth + 1, &p, &n);
-    }
     return total;
 }
 

@@ -157,12 +157,15 @@ class GroupReader {
             return f(groups_);
         }
         if (packed) {
-            count(buckets, i, low, width, table32_);
-            uint32_t *places = room_for(places_, table32_.size() + 16), *counts = room_for(counts_, table32_.size() + 16);
-            const int64_t n = kernels().ranking.occupied(table32_.data(), static_cast<int64_t>(table32_.size()), places, counts);
+            // all zero, as it is left after every use
+            if (table32_.size() <= width) table32_.resize(static_cast<size_t>(width) + 1);
+            count(buckets, i, low, table32_);
+            uint32_t *places = room_for(places_, width + 17), *counts = room_for(counts_, width + 17);
+            const int64_t n = kernels().ranking.occupied(table32_.data(), static_cast<int64_t>(width) + 1, places, counts);
             return f(PackedGroups<K>{low, places, counts, static_cast<size_t>(n)});
         }
-        count(buckets, i, low, width, table64_);
+        table64_.assign(static_cast<size_t>(width) + 1, 0);
+        count(buckets, i, low, table64_);
         for (size_t c = 0; c < table64_.size(); ++c)
             if (table64_[c])
                 groups_.add(static_cast<K>(low + c), static_cast<int64_t>(table64_[c] >> 32),
@@ -175,8 +178,7 @@ class GroupReader {
 
     // One cell a key, positives in the upper half of it.
     template <class T>
-    void count(const Buckets<K>& buckets, int64_t i, K low, uint64_t width, std::vector<T>& table) {
-        table.assign(static_cast<size_t>(width) + 1, 0);
+    void count(const Buckets<K>& buckets, int64_t i, K low, std::vector<T>& table) {
         for (const bool positive : {false, true}) {
             const T one = static_cast<T>(positive ? T{1} << (4 * sizeof(T)) : T{1});
             buckets.visit(i, positive, [&](const K* keys, const double*, int64_t m) {
@@ -434,30 +436,31 @@ void rates_of_nothing(pg_curve& curve, pg_curve_values values, double positives,
 
 template <class K, class C>
 void counted_curve(const pg_ranking& r, pg_curve_drop drop, pg_curve_values values, pg_curve& curve) {
-    const Buckets<K> buckets({score_source<K>(r)});
     struct Scratch {
         GroupReader<K> reader;
         Points<K, C> points;
     };
     ScratchPool<Scratch> pool;
-    InOrder order;
-    CurveWriter<K, C> writer(r.dtype, drop, divisor(values, buckets.positives()), divisor(values, buckets.negatives()), curve);
-    parallel_for(buckets.count(), [&](int64_t i) {
-        try {
-            typename ScratchPool<Scratch>::Lease scratch(pool);
-            const int64_t b = buckets.count() - 1 - i;
-            const Bucket<K> bucket = buckets[b];
-            (*scratch).reader.read(buckets, b, [&](const auto& groups) {
-                writer.write(order, i, groups, buckets.positives() - bucket.positives_below - bucket.positives,
-                             buckets.negatives() - bucket.negatives_below - bucket.negatives, (*scratch).points);
-            });
-        } catch (...) {
-            order.fail();
-            throw;
-        }
+    const int64_t positives = count_positives(r), negatives = r.count - positives;
+    CurveWriter<K, C> writer(r.dtype, drop, divisor(values, positives), divisor(values, negatives), curve);
+    for_each_slice<K>({score_source<K>(r)}, [&](const Buckets<K>& buckets) {
+        InOrder order;
+        parallel_for(buckets.count(), [&](int64_t i) {
+            try {
+                typename ScratchPool<Scratch>::Lease scratch(pool);
+                const int64_t b = buckets.count() - 1 - i;
+                const Bucket<K> bucket = buckets[b];
+                (*scratch).reader.read(buckets, b, [&](const auto& groups) {
+                    writer.write(order, i, groups, bucket.positives_above, bucket.negatives_above, (*scratch).points);
+                });
+            } catch (...) {
+                order.fail();
+                throw;
+            }
+        });
     });
     writer.finish();
-    rates_of_nothing(curve, values, static_cast<double>(buckets.positives()), static_cast<double>(buckets.negatives()));
+    rates_of_nothing(curve, values, static_cast<double>(positives), static_cast<double>(negatives));
 }
 
 void narrow_curve(const pg_ranking& r, pg_curve_drop drop, pg_curve_values values, pg_curve& curve) {
@@ -474,19 +477,20 @@ void narrow_curve(const pg_ranking& r, pg_curve_drop drop, pg_curve_values value
 // The samples of each bucket, highest first, and then, bucket after bucket, whatever must follow the order.
 template <class K, class Local, class Ordered>
 void each_weighted_bucket(const pg_ranking& r, const double* weights, Local local, Ordered ordered) {
-    const Buckets<K> buckets({score_source<K>(r, weights)});
     ScratchPool<std::vector<Weighted<K>>> pool;
-    InOrder order;
-    parallel_for(buckets.count(), [&](int64_t i) {
-        try {
-            typename ScratchPool<std::vector<Weighted<K>>>::Lease samples(pool);
-            read_weighted(buckets, buckets.count() - 1 - i, *samples);
-            const auto result = local(*samples);
-            order.pass(i, [&] { ordered(*samples, result); });
-        } catch (...) {
-            order.fail();
-            throw;
-        }
+    for_each_slice<K>({score_source<K>(r, weights)}, [&](const Buckets<K>& buckets) {
+        InOrder order;
+        parallel_for(buckets.count(), [&](int64_t i) {
+            try {
+                typename ScratchPool<std::vector<Weighted<K>>>::Lease samples(pool);
+                read_weighted(buckets, buckets.count() - 1 - i, *samples);
+                const auto result = local(*samples);
+                order.pass(i, [&] { ordered(*samples, result); });
+            } catch (...) {
+                order.fail();
+                throw;
+            }
+        });
     });
 }
 
@@ -609,20 +613,30 @@ class PositiveGroups {
             return;
         }
         if (b.positives + b.negatives > buckets.largest() && depth < 8) {
-            const Buckets<K> finer(b.negatives ? std::vector{buckets.source(i, true), buckets.source(i, false)}
-                                               : std::vector{buckets.source(i, true)});
             PositiveGroups inner;
-            for (int64_t k = finer.count(); k-- > 0;) inner.each(finer, k, f, depth + 1);
+            for_each_slice(
+                b.negatives ? std::vector{buckets.source(i, true), buckets.source(i, false)} : std::vector{buckets.source(i, true)},
+                [&](const Buckets<K>& finer) {
+                    for (int64_t k = finer.count(); k-- > 0;) inner.each(finer, k, f, depth + 1);
+                });
             return;
         }
         buckets.read(i, true, positive_);
         table_.build(positive_.data(), b.positives);
-        at_rank_.assign(static_cast<size_t>(2 * b.positives) + 1, 0);
+        // ranks are 0 to 2 P; beyond lie those that the cells cannot tell
+        at_rank_.assign(static_cast<size_t>(2 * b.positives) + 2, 0);
+        K unresolved[2 * kBlockKeys + 16];
+        int64_t open = 0;
+        const auto resolve = [&] {
+            for (int64_t k = 0; k < open; ++k) ++at_rank_[table_.rank(unresolved[k])];
+            open = 0;
+        };
         buckets.visit(i, false, [&](const K* keys, const double*, int64_t m) {
-            uint32_t ranks[kBlockKeys];
-            placement<K>().ranks(keys, m, &table_.gaps(), ranks);
-            for (int64_t j = 0; j < m; ++j) ++at_rank_[ranks[j] >> 31 ? table_.rank(keys[j]) : ranks[j]];
+            placement<K>().count_ranks(keys, m, &table_.gaps(), static_cast<uint32_t>(2 * b.positives + 1), at_rank_.data(), unresolved,
+                                       &open);
+            if (open >= kBlockKeys) resolve();
         });
+        resolve();
         int64_t between = at_rank_[static_cast<size_t>(2 * b.positives)];
         table_.each_group(b.positives, [&](uint32_t from, uint32_t to) {
             f(int64_t{to - from}, between, int64_t{at_rank_[from + to]});
@@ -664,20 +678,21 @@ Sum sum_of_groups(const pg_ranking& r, int64_t* positives, int64_t* negatives, F
     }
     return with_key_type(r.dtype, [&](auto key) {
         using K = decltype(key);
-        const Buckets<K> buckets({score_source<K>(r)});
-        *positives = buckets.positives();
-        *negatives = buckets.negatives();
-        std::vector<Sum> sums(static_cast<size_t>(buckets.count()));
-        for_bucket_groups(buckets.count(), [&](int64_t, int64_t first, int64_t last) {
-            PositiveGroups<K> groups;
-            for (int64_t b = first; b < last; ++b) {
-                const Bucket<K> bucket = buckets[b];
-                f([&](auto visit) { groups.each(buckets, b, visit); }, buckets.positives() - bucket.positives_below - bucket.positives,
-                  buckets.negatives() - bucket.negatives_below - bucket.negatives, sums[static_cast<size_t>(b)]);
-            }
-        });
+        *positives = count_positives(r);
+        *negatives = r.count - *positives;
         Sum sum{};
-        for (size_t b = sums.size(); b-- > 0;) sum += sums[b];
+        for_each_slice<K>({score_source<K>(r)}, [&](const Buckets<K>& buckets) {
+            std::vector<Sum> sums(static_cast<size_t>(buckets.count()));
+            for_bucket_groups(buckets.count(), [&](int64_t, int64_t first, int64_t last) {
+                PositiveGroups<K> groups;
+                for (int64_t b = first; b < last; ++b) {
+                    const Bucket<K> bucket = buckets[b];
+                    f([&](auto visit) { groups.each(buckets, b, visit); }, bucket.positives_above, bucket.negatives_above,
+                      sums[static_cast<size_t>(b)]);
+                }
+            });
+            for (size_t b = sums.size(); b-- > 0;) sum += sums[b];
+        });
         return sum;
     });
 }

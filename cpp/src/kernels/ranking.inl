@@ -126,6 +126,49 @@ PG_INLINE uint64_t label_word<uint8_t>(const uint8_t* PG_RESTRICT p, uint8_t yes
 }
 #endif
 
+#if defined(__AVX512F__)
+PG_INLINE uint64_t equal_lanes(__m512i v, uint64_t value, uint16_t) {
+    return _mm512_cmpeq_epi16_mask(v, _mm512_set1_epi16(static_cast<int16_t>(value)));
+}
+PG_INLINE uint64_t equal_lanes(__m512i v, uint64_t value, uint32_t) {
+    return _mm512_cmpeq_epi32_mask(v, _mm512_set1_epi32(static_cast<int32_t>(value)));
+}
+PG_INLINE uint64_t equal_lanes(__m512i v, uint64_t value, uint64_t) {
+    return _mm512_cmpeq_epi64_mask(v, _mm512_set1_epi64(static_cast<int64_t>(value)));
+}
+
+// Comparisons leave a bit a lane: 2 to 8 vectors to a word.
+template <class L>
+PG_INLINE uint64_t label_lanes(const L* p, L yes, L yes2, L no, L no2, L* other) {
+    constexpr int lanes = 64 / sizeof(L);
+    uint64_t is = 0, is_not = 0;
+#pragma GCC unroll 8
+    for (int k = 0; k < static_cast<int>(sizeof(L)); ++k) {
+        const __m512i v = _mm512_loadu_si512(p + lanes * k);
+        is |= (equal_lanes(v, yes, L{}) | equal_lanes(v, yes2, L{})) << (lanes * k);
+        is_not |= (equal_lanes(v, no, L{}) | equal_lanes(v, no2, L{})) << (lanes * k);
+    }
+    *other = static_cast<L>(*other | static_cast<L>((is | is_not) != ~uint64_t{0}));
+    return is;
+}
+
+template <>
+PG_INLINE uint64_t label_word<uint16_t>(const uint16_t* PG_RESTRICT p, uint16_t yes, uint16_t yes2, uint16_t no, uint16_t no2,
+                                        uint16_t* other) {
+    return label_lanes(p, yes, yes2, no, no2, other);
+}
+template <>
+PG_INLINE uint64_t label_word<uint32_t>(const uint32_t* PG_RESTRICT p, uint32_t yes, uint32_t yes2, uint32_t no, uint32_t no2,
+                                        uint32_t* other) {
+    return label_lanes(p, yes, yes2, no, no2, other);
+}
+template <>
+PG_INLINE uint64_t label_word<uint64_t>(const uint64_t* PG_RESTRICT p, uint64_t yes, uint64_t yes2, uint64_t no, uint64_t no2,
+                                        uint64_t* other) {
+    return label_lanes(p, yes, yes2, no, no2, other);
+}
+#endif
+
 template <class L>
 bool label_bits(const void* labels, int64_t n, const uint64_t* positive, const uint64_t* negative, uint64_t* bits) {
     const L* p = static_cast<const L*>(labels);
@@ -153,7 +196,7 @@ PG_INLINE void map_slots(const K* PG_RESTRICT keys, uint64_t word, int64_t m, co
     }
     for (int64_t j = 0; j < m; ++j, word >>= 1) {
         const uint32_t entry = map.cells[distance[j] >> map.cell_shift];
-        const uint32_t bucket = (entry >> 6) + static_cast<uint32_t>((distance[j] & within) >> (entry & 63));
+        const uint32_t bucket = (entry >> 6) + static_cast<uint32_t>((distance[j] & within) >> (entry & 63)) - map.first;
         slots[j] = 2 * bucket + static_cast<uint32_t>(word & 1);
     }
 }
@@ -165,7 +208,7 @@ PG_INLINE void map_slots<uint32_t>(const uint32_t* PG_RESTRICT keys, uint64_t wo
                                    uint32_t* PG_RESTRICT slots) {
     const __m512i low = _mm512_set1_epi32(static_cast<int>(map.low)), range = _mm512_set1_epi32(static_cast<int>(map.range));
     const __m512i within = _mm512_set1_epi32(static_cast<int>((uint32_t{1} << map.cell_shift) - 1));
-    const __m512i shift_mask = _mm512_set1_epi32(63), one = _mm512_set1_epi32(1);
+    const __m512i shift_mask = _mm512_set1_epi32(63), one = _mm512_set1_epi32(1), first = _mm512_set1_epi32(static_cast<int>(map.first));
     const __m128i cell_shift = _mm_cvtsi32_si128(map.cell_shift);
     for (int64_t j = 0; j < m; j += 16, word >>= 16) {
         const __mmask16 valid = m - j >= 16 ? static_cast<__mmask16>(0xffff) : static_cast<__mmask16>((1u << (m - j)) - 1);
@@ -173,7 +216,7 @@ PG_INLINE void map_slots<uint32_t>(const uint32_t* PG_RESTRICT keys, uint64_t wo
         const __m512i distance = _mm512_min_epu32(_mm512_sub_epi32(_mm512_max_epu32(key, low), low), range);
         const __m512i entry = _mm512_i32gather_epi32(_mm512_srl_epi32(distance, cell_shift), map.cells, 4);
         const __m512i piece = _mm512_srlv_epi32(_mm512_and_si512(distance, within), _mm512_and_si512(entry, shift_mask));
-        const __m512i bucket = _mm512_add_epi32(_mm512_srli_epi32(entry, 6), piece);
+        const __m512i bucket = _mm512_sub_epi32(_mm512_add_epi32(_mm512_srli_epi32(entry, 6), piece), first);
         const __m512i twice = _mm512_add_epi32(bucket, bucket);
         _mm512_mask_storeu_epi32(slots + j, valid, _mm512_mask_add_epi32(twice, static_cast<__mmask16>(word), twice, one));
     }
@@ -222,6 +265,91 @@ PG_INLINE bool scatter_word(const K* scores, const double* weights, uint64_t wor
     return ordered;
 }
 
+// Appends the keys of up to 64 that lie within the range, and their labels from bit 0 on; returns how many.
+template <class K>
+PG_INLINE int64_t keep_range(const K* PG_RESTRICT keys, uint64_t word, int64_t m, const KeyRange<K>& range, K* PG_RESTRICT kept,
+                             uint64_t* labels) {
+    const K width = static_cast<K>(range.high - range.low);
+    uint64_t bits = 0;
+    int64_t n = 0;
+    for (int64_t j = 0; j < m; ++j, word >>= 1) {
+        const uint64_t within = static_cast<K>(keys[j] - range.low) <= width;
+        kept[n] = keys[j];
+        bits |= (word & within) << (n & 63);
+        n += static_cast<int64_t>(within);
+    }
+    *labels = bits;
+    return n;
+}
+
+#if defined(__AVX512F__)
+template <>
+PG_INLINE int64_t keep_range<uint32_t>(const uint32_t* PG_RESTRICT keys, uint64_t word, int64_t m, const KeyRange<uint32_t>& range,
+                                       uint32_t* PG_RESTRICT kept, uint64_t* labels) {
+    const __m512i low = _mm512_set1_epi32(static_cast<int>(range.low));
+    const __m512i width = _mm512_set1_epi32(static_cast<int>(range.high - range.low));
+    const uint64_t valid = m == 64 ? ~uint64_t{0} : (uint64_t{1} << m) - 1;
+    uint64_t within = 0;
+    int64_t n = 0;
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) {
+        const __m512i key = _mm512_loadu_si512(keys + 16 * k);
+        const __mmask16 in = static_cast<__mmask16>(_mm512_cmple_epu32_mask(_mm512_sub_epi32(key, low), width) & (valid >> (16 * k)));
+        _mm512_storeu_si512(kept + n, _mm512_maskz_compress_epi32(in, key));
+        n += __builtin_popcount(in);
+        within |= static_cast<uint64_t>(in) << (16 * k);
+    }
+    *labels = _pext_u64(word, within);
+    return n;
+}
+
+template <>
+PG_INLINE int64_t keep_range<uint64_t>(const uint64_t* PG_RESTRICT keys, uint64_t word, int64_t m, const KeyRange<uint64_t>& range,
+                                       uint64_t* PG_RESTRICT kept, uint64_t* labels) {
+    const __m512i low = _mm512_set1_epi64(static_cast<int64_t>(range.low));
+    const __m512i width = _mm512_set1_epi64(static_cast<int64_t>(range.high - range.low));
+    const uint64_t valid = m == 64 ? ~uint64_t{0} : (uint64_t{1} << m) - 1;
+    uint64_t within = 0;
+    int64_t n = 0;
+#pragma GCC unroll 8
+    for (int k = 0; k < 8; ++k) {
+        const __m512i key = _mm512_loadu_si512(keys + 8 * k);
+        const __mmask8 in = static_cast<__mmask8>(_mm512_cmple_epu64_mask(_mm512_sub_epi64(key, low), width) & (valid >> (8 * k)));
+        _mm512_storeu_si512(kept + n, _mm512_maskz_compress_epi64(in, key));
+        n += __builtin_popcount(in);
+        within |= static_cast<uint64_t>(in) << (8 * k);
+    }
+    *labels = _pext_u64(word, within);
+    return n;
+}
+#endif
+
+// Keys of a range only, 64 at a time, in their order.
+template <class K, bool (*Convert)(const void*, int64_t, K*)>
+PG_INLINE bool scatter_range(const K* scores, const uint64_t* labels, int64_t n, const BucketMap<K>& map, BlockWriter<K>* writer) {
+    const KeyRange<K> range = *writer->range;
+    alignas(64) K keys[64] = {}, waiting[64 + 64 + 16];
+    uint64_t waiting_labels = 0;
+    int64_t fill = 0;
+    bool ordered = true;
+    for (int64_t i = 0; i < n; i += 64) {
+        const int64_t m = n - i < 64 ? n - i : 64;
+        ordered &= Convert(scores + i, m, keys);
+        uint64_t word;
+        const int64_t kept = keep_range(keys, labels[i >> 6], m, range, waiting + fill, &word);
+        waiting_labels |= word << fill;
+        fill += kept;
+        if (fill < 64) continue;
+        scatter_word<K, same_keys<K>, false>(waiting, nullptr, waiting_labels, 64, map, writer);
+        fill -= 64;
+        __builtin_memcpy(waiting, waiting + 64, 64 * sizeof(K));
+        // those of this word that did not fit; all 64 bits are gone where none is left
+        waiting_labels = fill ? word >> (kept - fill) : 0;
+    }
+    scatter_word<K, same_keys<K>, false>(waiting, nullptr, waiting_labels, fill, map, writer);
+    return ordered;
+}
+
 // Keys are made, mapped and placed 64 at a time: waiting for scores and waiting for blocks then overlap (passes over 1024
 // take 1.2 times as long).
 template <class K, bool (*Convert)(const void*, int64_t, K*)>
@@ -229,6 +357,7 @@ bool scatter(const void* scores, const double* weights, const uint64_t* labels, 
              BlockWriter<K>* writer) {
     const K* p = static_cast<const K*>(scores);
     const BucketMap<K> local = *map;
+    if (writer->range) return scatter_range<K, Convert>(p, labels, n, local, writer);
     bool ordered = true;
     int64_t i = 0;
     if (weights) {
@@ -279,9 +408,17 @@ uint64_t rank_sum(const K* keys, int64_t n, const Gaps<K>* gaps, K* unresolved, 
 }
 
 template <class K>
-void gap_ranks(const K* keys, int64_t n, const Gaps<K>* gaps, uint32_t* PG_RESTRICT ranks) {
+void count_ranks(const K* keys, int64_t n, const Gaps<K>* gaps, uint32_t dump, uint32_t* PG_RESTRICT counts, K* unresolved,
+                 int64_t* unresolved_count) {
     const Gaps<K> g = *gaps;
-    for (int64_t i = 0; i < n; ++i) ranks[i] = gap_rank(keys[i], g);
+    int64_t count = *unresolved_count;
+    for (int64_t i = 0; i < n; ++i) {
+        const uint32_t rank = gap_rank(keys[i], g), open = rank >> 31;
+        unresolved[count] = keys[i];
+        count += open;
+        ++counts[open ? dump : rank];
+    }
+    *unresolved_count = count;
 }
 
 #if defined(__AVX512F__)
@@ -341,12 +478,24 @@ uint64_t rank_sum<uint32_t>(const uint32_t* keys, int64_t n, const Gaps<uint32_t
 }
 
 template <>
-void gap_ranks<uint32_t>(const uint32_t* keys, int64_t n, const Gaps<uint32_t>* gaps, uint32_t* PG_RESTRICT ranks) {
+void count_ranks<uint32_t>(const uint32_t* keys, int64_t n, const Gaps<uint32_t>* gaps, uint32_t dump, uint32_t* PG_RESTRICT counts,
+                           uint32_t* unresolved, int64_t* unresolved_count) {
     const GapVectors g = gap_vectors(*gaps);
+    const __m512i beside = _mm512_set1_epi32(static_cast<int>(dump));
+    alignas(64) uint32_t ranks[16];
+    int64_t count = *unresolved_count;
     for (int64_t i = 0; i < n; i += 16) {
         const __mmask16 valid = lanes_left(n - i);
-        _mm512_mask_storeu_epi32(ranks + i, valid, g.ranks(_mm512_maskz_loadu_epi32(valid, keys + i), valid));
+        const __m512i key = _mm512_maskz_loadu_epi32(valid, keys + i);
+        const __m512i rank = g.ranks(key, valid);
+        const __mmask16 open = _mm512_movepi32_mask(rank) & valid;
+        _mm512_storeu_si512(unresolved + count, _mm512_maskz_compress_epi32(open, key));
+        count += __builtin_popcount(open);
+        _mm512_store_si512(ranks, _mm512_mask_mov_epi32(beside, static_cast<__mmask16>(valid & ~open), rank));
+#pragma GCC unroll 16
+        for (int k = 0; k < 16; ++k) ++counts[ranks[k]];
     }
+    *unresolved_count = count;
 }
 #endif
 
@@ -443,13 +592,14 @@ inline void curve_rates(const uint32_t* counts, int64_t n, double above, double 
     for (int64_t i = 0; i < n; ++i) out[i] = (above + static_cast<double>(counts[i])) / total;
 }
 
-inline int64_t occupied(const uint32_t* counts, int64_t n, uint32_t* PG_RESTRICT places, uint32_t* PG_RESTRICT values) {
+inline int64_t occupied(uint32_t* PG_RESTRICT counts, int64_t n, uint32_t* PG_RESTRICT places, uint32_t* PG_RESTRICT values) {
     int64_t found = 0, i = 0;
 #if defined(__AVX512F__)
     __m512i place = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     for (; i + 16 <= n; i += 16) {
         const __m512i value = _mm512_loadu_si512(counts + i);
         const __mmask16 any = _mm512_test_epi32_mask(value, value);
+        _mm512_storeu_si512(counts + i, _mm512_setzero_si512());
         _mm512_storeu_si512(places + found, _mm512_maskz_compress_epi32(any, place));
         _mm512_storeu_si512(values + found, _mm512_maskz_compress_epi32(any, value));
         found += __builtin_popcount(any);
@@ -460,6 +610,7 @@ inline int64_t occupied(const uint32_t* counts, int64_t n, uint32_t* PG_RESTRICT
         places[found] = static_cast<uint32_t>(i);
         values[found] = counts[i];
         found += counts[i] != 0;
+        counts[i] = 0;
     }
     return found;
 }
@@ -470,7 +621,7 @@ constexpr PlacementKernels<K> placement_kernels() {
             {scatter<K, integer_keys<K, K, 0>>, scatter<K, integer_keys<K, Signed, Top>>, scatter<K, float_keys<K, Infinity>>},
             key_bounds<K>,
             rank_sum<K>,
-            gap_ranks<K>};
+            count_ranks<K>};
 }
 
 constexpr RankingKernels ranking_kernels() {

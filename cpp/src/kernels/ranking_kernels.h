@@ -8,16 +8,23 @@ namespace pixelgauge {
 
 // A monotone map of keys to buckets of about equal size. The key space between low and low + range is cut into cells
 // of 2^cell_shift keys; a cell's entry is its first bucket, times 64, plus log2 of how many keys share a bucket in it.
-// Keys outside fall into the first or the last bucket.
+// Keys outside fall into the first or the last bucket. Buckets are then counted from one of them on.
 template <class K>
 struct BucketMap {
     K low, range;
     const uint32_t* cells;
     int cell_shift;
+    uint32_t first;
 };
 
 // Keys of one slot (bucket and class) lie in blocks of this many, handed out as they fill: no pass need count them first.
 constexpr uint32_t kBlockKeys = 128;
+
+// Keys from low to high, both within.
+template <class K>
+struct KeyRange {
+    K low, high;
+};
 
 // Where a thread puts the keys that it reads.
 template <class K>
@@ -29,6 +36,7 @@ struct BlockWriter {
     uint32_t next;                // first block that is free
     const uint8_t* counted_only;  // of each slot: its keys are all equal, so their block is used again
     uint64_t* recycled;           // of each slot: keys whose block was used again
+    const KeyRange<K>* range;     // keys outside are passed over; null: none are, and with weights always
 };
 
 // The smaller class of a bucket, sorted, in cells of 2^shift keys from low on. Keys beyond are taken to the first or last.
@@ -53,8 +61,10 @@ struct PlacementKernels {
     // the sum over n < 2^20 keys of 2 #{sorted < key} + #{sorted = key}, fewer than 2^25 being sorted; keys that the cells
     // cannot tell are appended to unresolved, which has room for 16 more than n
     uint64_t (*rank_sum)(const K* keys, int64_t n, const Gaps<K>* gaps, K* unresolved, int64_t* unresolved_count);
-    // the same ranks one by one, with the top bit set where the cell holds more than one
-    void (*ranks)(const K* keys, int64_t n, const Gaps<K>* gaps, uint32_t* ranks);
+    // adds one to the count of each rank; keys that the cells cannot tell are appended to unresolved as above, and what is
+    // counted at dump is of no use
+    void (*count_ranks)(const K* keys, int64_t n, const Gaps<K>* gaps, uint32_t dump, uint32_t* counts, K* unresolved,
+                        int64_t* unresolved_count);
 };
 
 struct CellTotals {
@@ -73,8 +83,8 @@ struct RankingKernels {
     void (*histogram8)(const uint8_t* scores, uint8_t bias, const uint64_t* labels, int64_t n, uint32_t* counts);
     // counts of cells to what lies below them (in their place), and to cells as Gaps has them
     CellTotals (*start_cells)(uint32_t* counts, int64_t n, uint32_t* cells);
-    // appends places and values of the counts that are not zero, rising; both have room for 16 more than n
-    int64_t (*occupied)(const uint32_t* counts, int64_t n, uint32_t* places, uint32_t* values);
+    // appends places and values of the counts that are not zero, rising, and clears them; both have room for 16 more than n
+    int64_t (*occupied)(uint32_t* counts, int64_t n, uint32_t* places, uint32_t* values);
     // Of n >= 1 rising groups (counts: positives times 2^16 + negatives), highest first and without the last: those where
     // counts changes to the next (rule 1), where it or the next holds a positive (2), or all (0), and the first if keep_first;
     // their places and how many of either class there are down to each. totals: of all n - 1. Room for 16 more than n.
