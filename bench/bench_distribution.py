@@ -1,7 +1,7 @@
 """Speed of the distribution metrics beside what people run today: contenders alternate in one process, medians, ratios.
 
     python bench/bench_distribution.py [gemm] [stats] [frechet] [routes] [ill] [gram] [neighbours] [memory] [large]
-    [--repeats N] [--threads N]
+    [--repeats N] [--threads N] [--samples N]
 
 Needs scipy for ``frechet``, ``ill`` and ``gram``, scikit-learn for ``neighbours`` (the prdc package is a few lines over it,
 repeated here). ``large``, of 100,000 x 2048, takes ten minutes or so and runs only by name. Every case asserts its result.
@@ -239,10 +239,9 @@ def bench_memory(repeats):
         )
 
 
-def bench_large(repeats):
-    """`neighbour_metrics` of 100,000 and 100,000 x 2048, once: that it ends, how long it takes, and its memory."""
+def bench_large(n):
+    """`neighbour_metrics` of n and n x 2048, once: that it ends, how long it takes, and its memory."""
     rng = np.random.default_rng(0)
-    n = 100_000
     real, fake = (rng.standard_normal((n, D), dtype=np.float32) for _ in range(2))
     before, start = peak_megabytes(), time.perf_counter()
     found = pixelgauge.neighbour_metrics(real, fake)
@@ -279,13 +278,14 @@ def main():
     )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--samples", type=int, default=100_000, help="of each set of `large` (default: %(default)s)")
     args = parser.parse_args()
     if args.threads:
         pixelgauge.set_num_threads(args.threads)
     threads = pixelgauge.get_num_threads()
     print(f"pixelgauge {pixelgauge.__version__} {pixelgauge.isa()}, {threads} threads; {machine()}")
     for case in args.cases:
-        CASES[case](args.repeats)
+        CASES[case](args.samples if case in BY_NAME_ONLY else args.repeats)
 
 
 if __name__ == "__main__":

@@ -156,6 +156,8 @@ struct Kernels {
     GemmKernels<float> gemm_f32;
     GemmKernels<double> gemm_f64;
     void (*add_doubled)(int64_t n, const double* x, double* high, double* low);  // high + low += x, exactly but for 2^-106
+    void (*add_rows_f32)(int64_t rows, const float* x, int64_t row_stride, int64_t n, const double* shift, double* sums);
+    void (*add_rows_f64)(int64_t rows, const double* x, int64_t row_stride, int64_t n, const double* shift, double* sums);
     int64_t (*near_f32)(const NearRow<float>*, int32_t* found);
     int64_t (*near_f64)(const NearRow<double>*, int32_t* found);
     double (*squared_distance_f32)(const float* x, const float* y, int64_t n);  // in float64
