@@ -40,8 +40,10 @@ def timed(contenders, repeats):
 
 
 def timed_in_turn(contenders, repeats):
-    """The same for programs that take many seconds, each run timed: one of them needs no warming."""
+    """The same for programs that take many seconds, each run timed but one of the first contender, which would otherwise
+    pay for the process's first threads and pages."""
     results, seconds = {}, {name: [] for name in contenders}
+    next(iter(contenders.values()))()
     for _ in range(repeats):
         for name, call in keeping(contenders, results).items():
             # a BLAS keeps its threads spinning for a while after a call, on the cores of the next contender
