@@ -1,35 +1,55 @@
 """Speed of the distribution metrics beside what people run today: contenders alternate in one process, medians, ratios.
 
-    python bench/bench_distribution.py [gemm] [stats] [frechet] [routes] [ill] [gram] [neighbours] [memory] [--repeats N] [--threads N]
+    python bench/bench_distribution.py [gemm] [stats] [frechet] [routes] [ill] [gram] [neighbours] [memory] [large]
+    [--repeats N] [--threads N] [--samples N]
 
 Needs scipy for ``frechet``, ``ill`` and ``gram``, scikit-learn for ``neighbours`` (the prdc package is a few lines over it,
-repeated here). Every case asserts its result. Set OPENBLAS_NUM_THREADS to the same number of threads, and
-PIXELGAUGE_ISA with OPENBLAS_CORETYPE=Haswell to compare AVX2.
+repeated here). ``large``, of 100,000 x 2048, takes ten minutes or so and runs only by name. Every case asserts its result.
+Set OPENBLAS_NUM_THREADS to the same number of threads, and PIXELGAUGE_ISA with OPENBLAS_CORETYPE=Haswell to compare AVX2.
 """
 
 import argparse
 import math
+import resource
 import statistics
 import time
+from functools import partial
 
 import numpy as np
 
 import pixelgauge
 from pixelgauge import _core
+from timing import alternate, machine
 
 D = 2048
 
 
+def keeping(contenders, results):
+    """The contenders, each leaving what it returned in `results` under its name."""
+
+    def keep(name, call):
+        results[name] = call()
+
+    return {name: partial(keep, name, call) for name, call in contenders.items()}
+
+
 def timed(contenders, repeats):
-    """Median seconds of each of {name: call}, the first alternating with the others; results of the last round."""
-    seconds, results = {name: [] for name in contenders}, {}
+    """Median seconds of each of {name: call}, and their last results."""
+    results = {}
+    return alternate(keeping(contenders, results), repeats, budget_s=40), results
+
+
+def timed_in_turn(contenders, repeats):
+    """The same for programs that take many seconds, each run timed but one of the first contender, which would otherwise
+    pay for the process's first threads and pages."""
+    results, seconds = {}, {name: [] for name in contenders}
+    next(iter(contenders.values()))()
     for _ in range(repeats):
-        for name, call in contenders.items():
-            time.sleep(
-                0.2
-            )  # a BLAS keeps its threads spinning for a while after a call, on the cores of the next contender
+        for name, call in keeping(contenders, results).items():
+            # a BLAS keeps its threads spinning for a while after a call, on the cores of the next contender
+            time.sleep(0.2)
             start = time.perf_counter()
-            results[name] = call()
+            call()
             seconds[name].append(time.perf_counter() - start)
     return {name: statistics.median(times) for name, times in seconds.items()}, results
 
@@ -100,7 +120,7 @@ def traces_of_the_root(title, a, b, repeats, tolerance):
     contenders["numpy eigh"] = lambda: numpy_eigh_route(a, b)
     contenders["numpy cholesky, eigvalsh"] = lambda: numpy_cholesky_route(a, b)
     contenders["scipy sqrtm"] = lambda: np.trace(scipy.linalg.sqrtm(a @ b)).real
-    times, found = timed(contenders, repeats)
+    times, found = timed_in_turn(contenders, repeats)
     info = pixelgauge.frechet_distance((np.zeros(D), a), (np.zeros(D), b), return_info=True)[1]
     print(
         f"{title}: auto takes {info.method}, {info.iterations} steps, bound {info.bound:.1e}, traces of the covariances "
@@ -162,7 +182,7 @@ def bench_gram(repeats):
         for method in ("auto", "newton-schulz", "svd", "eigh")
     }
     contenders["scipy sqrtm"] = by_sqrtm
-    times, found = timed(contenders, repeats)
+    times, found = timed_in_turn(contenders, repeats)
     assert abs(found["auto"] - found["svd"]) < 1e-9 * found["svd"]
     table("distance from 1000 x 2048", times)
 
@@ -191,19 +211,18 @@ def bench_neighbours(repeats):
         "both functions": separately,
         "prdc": prdc,
     }
-    times, found = timed(contenders, repeats)
+    times, found = timed_in_turn(contenders, repeats)
     assert tuple(found["neighbour_metrics"]) == found["both functions"]
     assert np.allclose(found["both functions"], found["prdc"], atol=1e-3)  # prdc works in float32
     table("precision .. coverage 10000 x 2048", times)
 
 
+def peak_megabytes():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def bench_memory(repeats):
     """Peak memory beyond the features, of which there are 100,000 x 2048, and 20,000 for the quadratic metrics."""
-    import resource
-
-    def peak():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
     rng = np.random.default_rng(0)
     x = rng.standard_normal((100_000, D), dtype=np.float32)
     y = x[50_000:]
@@ -212,11 +231,32 @@ def bench_memory(repeats):
         "kernel_distance of 100,000 and 50,000, 10 subsets": lambda: pixelgauge.kernel_distance(x, y, subsets=10),
         "neighbour_metrics of 20,000 and 20,000": lambda: pixelgauge.neighbour_metrics(x[:20_000], y[:20_000]),
     }
-    print(f"features {x.nbytes / 2**20:.0f} MB, peak with them {peak():.0f} MB")
+    print(f"features {x.nbytes / 2**20:.0f} MB, peak with them {peak_megabytes():.0f} MB")
     for name, task in tasks.items():
-        before, start = peak(), time.perf_counter()
+        before, start = peak_megabytes(), time.perf_counter()
         task()
-        print(f"{name:52} {time.perf_counter() - start:8.2f} s, peak grows by {peak() - before:6.0f} MB", flush=True)
+        print(
+            f"{name:52} {time.perf_counter() - start:8.2f} s, peak grows by {peak_megabytes() - before:6.0f} MB",
+            flush=True,
+        )
+
+
+def bench_large(n):
+    """`neighbour_metrics` of n and n x 2048, once: that it ends, how long it takes, and its memory."""
+    rng = np.random.default_rng(0)
+    real, fake = (rng.standard_normal((n, D), dtype=np.float32) for _ in range(2))
+    before, start = peak_megabytes(), time.perf_counter()
+    found = pixelgauge.neighbour_metrics(real, fake)
+    seconds, grown = time.perf_counter() - start, peak_megabytes() - before
+    print(
+        f"neighbour_metrics of {n} and {n} x {D}: {seconds:.0f} s, peak grows by {grown:.0f} MB over the features; {found}"
+    )
+    print(f"    {4 * n * n * D / seconds / 1e9:.0f} GFLOP/s of products, symmetric ones counted by half")
+    # 100 MB of packed copies and blocks, 64 MB of blocks kept for reuse, 500 bytes a sample
+    assert grown < 100 + 64 + 2 * n * 500 / 2**20
+    # two samples of one distribution: what holds for one side holds for the other, within the spread of n counts
+    assert abs(found.precision - found.recall) < 0.02
+    assert 0.9 < found.density < 1.1
 
 
 CASES = {
@@ -228,21 +268,26 @@ CASES = {
     "gram": bench_gram,
     "neighbours": bench_neighbours,
     "memory": bench_memory,
+    "large": bench_large,
 }
+BY_NAME_ONLY = ("large",)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", nargs="*", default=list(CASES), help=", ".join(CASES))
+    parser.add_argument(
+        "cases", nargs="*", default=[name for name in CASES if name not in BY_NAME_ONLY], help=", ".join(CASES)
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--samples", type=int, default=100_000, help="of each set of `large` (default: %(default)s)")
     args = parser.parse_args()
     if args.threads:
         pixelgauge.set_num_threads(args.threads)
     threads = pixelgauge.get_num_threads()
-    print(f"pixelgauge {pixelgauge.__version__} {pixelgauge.isa()}, {threads} threads, numpy {np.__version__}")
+    print(f"pixelgauge {pixelgauge.__version__} {pixelgauge.isa()}, {threads} threads; {machine()}")
     for case in args.cases:
-        CASES[case](args.repeats)
+        CASES[case](args.samples if case in BY_NAME_ONLY else args.repeats)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #include "gemm.h"
 
 #include <algorithm>
+#include <mutex>
 #include <new>
 #include <string>
 #include <vector>
@@ -9,7 +10,6 @@
 #include <sys/mman.h>
 #endif
 
-#include "kernels/table.h"
 #include "pixelgauge/pixelgauge.h"
 #include "status.h"
 #include "threads.h"
@@ -20,7 +20,54 @@ namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
 
-std::align_val_t alignment(size_t bytes) { return std::align_val_t{bytes >= 2 * kHugePage ? kHugePage : 64}; }
+size_t whole_pages(size_t bytes) { return (bytes + kHugePage - 1) / kHugePage * kHugePage; }
+
+// Large blocks freed last, for the next product of the same size: fresh ones are pages that the system must clear and map,
+// which is 3 % of a product at 2048. Never destroyed; the child of a fork that finds the lock held goes without.
+class KeptBlocks {
+  public:
+    static KeptBlocks& get() {
+        static KeptBlocks* const blocks = new KeptBlocks;
+        return *blocks;
+    }
+    void* take(size_t size) {
+        const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+        if (!lock) return nullptr;
+        for (size_t i = count_; i-- > 0;) {
+            if (blocks_[i].size != size) continue;
+            void* const p = blocks_[i].p;
+            forget(i);
+            return p;
+        }
+        return nullptr;
+    }
+    void keep(void* p, size_t size) noexcept {
+        const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+        if (!lock || size > kKeptBytes) return release(p);
+        while (count_ == kMost || kept_ + size > kKeptBytes) {
+            release(blocks_[0].p);
+            forget(0);
+        }
+        blocks_[count_++] = {p, size};
+        kept_ += size;
+    }
+
+  private:
+    static constexpr size_t kKeptBytes = size_t{64} << 20, kMost = 8;
+    struct Block {
+        void* p;
+        size_t size;
+    };
+    static void release(void* p) { ::operator delete(p, std::align_val_t{kHugePage}); }
+    void forget(size_t i) {
+        kept_ -= blocks_[i].size;
+        std::copy(blocks_ + i + 1, blocks_ + count_--, blocks_ + i);
+    }
+
+    std::mutex mutex_;
+    Block blocks_[kMost];
+    size_t count_ = 0, kept_ = 0;
+};
 
 template <class T>
 const GemmKernels<T>& gemm_kernels();
@@ -35,75 +82,23 @@ const GemmKernels<double>& gemm_kernels<double>() {
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Panels first .. last - 1 of `width` rows each (zeros beyond `rows`): for each k, width values side by side.
-template <class In, class T>
-void pack_panels(const Rows<In, T>& x, int64_t first, int64_t last, int64_t width, int64_t rows, int64_t k0, int64_t k_count, T* out,
-                 uint8_t* filled) {
-    using Shift = typename Rows<In, T>::Shift;
-    const auto taken = [&](In value, int64_t row, int64_t k) {
-        return x.shift ? static_cast<T>(static_cast<Shift>(value) - x.shift[x.shift_by_k ? k : row]) : static_cast<T>(value);
-    };
-    const auto holds_a_value = [&](int64_t row, int64_t count) {
-        if (x.shift) return true;
-        const bool along_k = x.k_stride < x.row_stride;
-        for (int64_t u = 0; u < (along_k ? count : k_count); ++u)
-            for (int64_t v = 0; v < (along_k ? k_count : count); ++v)
-                if (x.data[(row + (along_k ? u : v)) * x.row_stride + (k0 + (along_k ? v : u)) * x.k_stride] != 0) return true;
-        return false;
-    };
-    for (int64_t panel = first; panel < last; ++panel) filled[panel] = holds_a_value(panel * width, std::min(width, rows - panel * width));
-    if (x.row_stride == 1) {
-        // Along k outermost: a whole line of the source serves all panels of the block, where panel by panel would touch a
-        // page and a set of the cache for every few values.
-        for (int64_t p = 0; p < k_count; ++p) {
-            const In* const column = x.data + (k0 + p) * x.k_stride;
-            for (int64_t panel = first; panel < last; ++panel) {
-                if (!filled[panel]) continue;
-                T* const to = out + (panel - first) * width * k_count + p * width;
-                const int64_t row = panel * width, count = std::min(width, rows - row);
-                if (x.shift && !x.shift_by_k)
-                    for (int64_t r = 0; r < count; ++r) to[r] = static_cast<T>(static_cast<Shift>(column[row + r]) - x.shift[row + r]);
-                else if (x.shift)
-                    for (int64_t r = 0; r < count; ++r) to[r] = taken(column[row + r], row + r, k0 + p);
-                else
-                    for (int64_t r = 0; r < count; ++r) to[r] = static_cast<T>(column[row + r]);
-                for (int64_t r = count; r < width; ++r) to[r] = 0;
-            }
-        }
-        return;
-    }
-    // Runs of 32 along k: whole cache lines of the source, and a stretch of the panel that stays in L1.
-    constexpr int64_t kRun = 32;
-    for (int64_t panel = first; panel < last; ++panel) {
-        if (!filled[panel]) continue;
-        T* const to = out + (panel - first) * width * k_count;
-        const int64_t row = panel * width, count = std::min(width, rows - row);
-        for (int64_t p0 = 0; p0 < k_count; p0 += kRun) {
-            const int64_t p1 = std::min(p0 + kRun, k_count);
-            for (int64_t r = 0; r < width; ++r) {
-                if (r >= count) {
-                    for (int64_t p = p0; p < p1; ++p) to[p * width + r] = 0;
-                    continue;
-                }
-                const In* const source = x.data + (row + r) * x.row_stride + k0 * x.k_stride;
-                if (x.shift)
-                    for (int64_t p = p0; p < p1; ++p) to[p * width + r] = taken(source[p * x.k_stride], row + r, k0 + p);
-                else
-                    for (int64_t p = p0; p < p1; ++p) to[p * width + r] = static_cast<T>(source[p * x.k_stride]);
-            }
-        }
-    }
+template <class T>
+void pack(const GemmKernels<T>& kernel, const PanelRows<float, T>& x, int64_t panels, int64_t width, const uint8_t* filled, T* out) {
+    kernel.pack_f32(&x, panels, width, filled, out);
+}
+template <class T>
+void pack(const GemmKernels<T>& kernel, const PanelRows<double, T>& x, int64_t panels, int64_t width, const uint8_t* filled, T* out) {
+    kernel.pack_f64(&x, panels, width, filled, out);
 }
 
-// Asks for count values to come into L2, a part of them: the part-th of parts.
-template <class T>
-void prefetch_part(const T* from, int64_t count, int64_t part, int64_t parts) {
-#if defined(__GNUC__) || defined(__clang__)
-    constexpr int64_t line = 64 / sizeof(T);
-    for (int64_t i = count * part / parts / line * line; i < count * (part + 1) / parts; i += line) __builtin_prefetch(from + i, 0, 2);
-#else
-    static_cast<void>(from), static_cast<void>(count), static_cast<void>(part), static_cast<void>(parts);
-#endif
+template <class In, class T>
+bool holds_a_value(const PanelRows<In, T>& x, int64_t first, int64_t count) {
+    if (x.shift) return true;
+    const bool along_k = x.k_stride < x.row_stride;
+    for (int64_t u = 0; u < (along_k ? count : x.k); ++u)
+        for (int64_t v = 0; v < (along_k ? x.k : count); ++v)
+            if (x.data[(first + (along_k ? u : v)) * x.row_stride + (along_k ? v : u) * x.k_stride] != 0) return true;
+    return false;
 }
 
 // All of a matrix, packed: depth by depth of k_block, each a run of panels.
@@ -125,14 +120,22 @@ struct Packed {
 }  // namespace
 
 void* allocate_aligned(size_t bytes) {
-    void* const p = ::operator new(bytes, alignment(bytes));
+    if (bytes < 2 * kHugePage) return ::operator new(bytes, std::align_val_t{64});
+    const size_t size = whole_pages(bytes);
+    if (void* const kept = KeptBlocks::get().take(size)) return kept;
+    void* const p = ::operator new(size, std::align_val_t{kHugePage});
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-    if (bytes >= 2 * kHugePage) madvise(p, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);  // a wish: refusal costs nothing
+    madvise(p, size, MADV_HUGEPAGE);  // a wish: refusal costs nothing
 #endif
     return p;
 }
 
-void free_aligned(void* p, size_t bytes) { ::operator delete(p, alignment(bytes)); }
+void free_aligned(void* p, size_t bytes) {
+    if (bytes < 2 * kHugePage)
+        ::operator delete(p, std::align_val_t{64});
+    else
+        KeptBlocks::get().keep(p, whole_pages(bytes));
+}
 
 template <class In, class T>
 void product_blocks(int64_t m, int64_t n, int64_t k, const Rows<In, T>& a, const Rows<In, T>& b, Part part, BlockTask<T> task,
@@ -142,21 +145,33 @@ void product_blocks(int64_t m, int64_t n, int64_t k, const Rows<In, T>& a, const
     const int64_t mr = kernel.rows, nr = kernel.columns;
     // The running panel of b (30 kB at most) stays in L1 while the panels of a, a third as wide, stream past it from L2,
     // which holds a block of them (0.3 MB) and the block of the result (0.4 MB).
-    const int64_t k_block = std::min<int64_t>(kLongestSum, 30720 / (nr * static_cast<int64_t>(sizeof(T))));
+    const int64_t k_block = std::min<int64_t>(kLongestSum, 30720 / (nr * static_cast<int64_t>(sizeof(T)))) / kernel.step * kernel.step;
+    const int64_t k_packed = ceil_div(k, kernel.step) * kernel.step;
     const int64_t panels_m = 192 / mr, panels_n = 240 / nr;
     const bool same = m == n && a.data == b.data && a.row_stride == b.row_stride && a.k_stride == b.k_stride && a.shift == b.shift;
     const bool shared = same && nr % mr == 0;  // the panels of b hold those of a side by side
-    Packed<T> packed_a(shared ? 0 : m, k, mr, k_block), packed_b(n, k, nr, k_block);
+    Packed<T> packed_a(shared ? 0 : m, k_packed, mr, k_block), packed_b(n, k_packed, nr, k_block);
     const int64_t panels_of_a = ceil_div(m, mr), blocks_m = ceil_div(panels_of_a, panels_m), blocks_n = ceil_div(packed_b.panels, panels_n);
     const int64_t packs_m = shared ? 0 : blocks_m, depths = packed_b.depths;
     parallel_for((packs_m + blocks_n) * depths, [&](int64_t t) {
         const int64_t depth = t / (packs_m + blocks_n), block = t % (packs_m + blocks_n), k0 = depth * k_block;
         const bool is_a = block < packs_m;
         Packed<T>& to = is_a ? packed_a : packed_b;
-        const int64_t per_block = is_a ? panels_m : panels_n, k_count = std::min(k_block, k - k0);
+        const int64_t per_block = is_a ? panels_m : panels_n, k_count = std::min(k_block, k_packed - k0);
         const int64_t first = (is_a ? block : block - packs_m) * per_block, last = std::min(first + per_block, to.panels);
-        pack_panels(is_a ? a : b, first, last, to.width, is_a ? m : n, k0, k_count,
-                    to.values.data() + to.panels * to.width * k0 + first * to.width * k_count, to.filled.data() + depth * to.panels);
+        const Rows<In, T>& from = is_a ? a : b;
+        const int64_t row = first * to.width, rows = (is_a ? m : n) - row;
+        const PanelRows<In, T> x{from.data + row * from.row_stride + k0 * from.k_stride,
+                                 from.row_stride,
+                                 from.k_stride,
+                                 rows,
+                                 std::min(k_block, k - k0),
+                                 from.shift ? from.shift + (from.shift_by_k ? k0 : row) : nullptr,
+                                 from.shift_by_k};
+        uint8_t* const filled = to.filled.data() + depth * to.panels + first;
+        for (int64_t panel = 0; panel < last - first; ++panel)
+            filled[panel] = holds_a_value(x, panel * to.width, std::min(to.width, rows - panel * to.width));
+        pack(kernel, x, last - first, to.width, filled, to.values.data() + to.panels * to.width * k0 + row * k_count);
     });
     parallel_for(blocks_m * blocks_n, [&](int64_t t) {
         const int64_t i_first = t % blocks_m * panels_m, i_last = std::min(i_first + panels_m, panels_of_a);
@@ -166,23 +181,33 @@ void product_blocks(int64_t m, int64_t n, int64_t k, const Rows<In, T>& a, const
         const Buffer<T> block((i_last - i_first) * mr * stride);
         std::fill(block.data(), block.data() + (i_last - i_first) * mr * stride, T(0));
         for (int64_t depth = 0; depth < depths; ++depth) {
-            const int64_t k0 = depth * k_block, k_count = std::min(k_block, k - k0);
+            const int64_t k0 = depth * k_block, k_count = std::min(k_block, k_packed - k0);
             const T* const from_b = packed_b.values.data() + packed_b.panels * nr * k0;
             const T* const from_a = shared ? from_b : packed_a.values.data() + packed_a.panels * mr * k0;
             const int64_t a_step = shared ? nr : mr;
             // Panels come from L3 or memory once a block: the next panel of b, and the rows of the next depth, are asked for
             // a few lines a tile, so that no tile waits for them.
-            const int64_t tiles = i_last - i_first, next_k = std::min(k_block, k - k0 - k_count), rows_k = tiles * mr * next_k;
-            const T* const next_a = next_k > 0 && !shared ? from_a + panels_of_a * mr * k_count + i_first * mr * next_k : nullptr;
+            const int64_t tiles = i_last - i_first, steps = k_count / kernel.step, item = sizeof(T);
+            const int64_t next_k = std::min(k_block, k_packed - k0 - k_count);
+            const auto at_next_depth = [&](const T* from, int64_t rows, int64_t row) {
+                return reinterpret_cast<const char*>(next_k > 0 ? from + rows * k_count + row * next_k : from);
+            };
+            GemmTile<T> tile{k_count, nullptr, a_step, nullptr, nullptr, stride, nullptr, nullptr, 0, 0};
+            tile.next_a = at_next_depth(from_a, shared ? packed_b.panels * nr : panels_of_a * mr, i0);
+            const int64_t a_share = ceil_div(mr * next_k * item, j_last - j_first), b_share = ceil_div(nr * k_count * item, tiles);
+            tile.next_a_step = ceil_div(a_share, steps);
+            tile.next_b_step = ceil_div(b_share, steps);
             for (int64_t jp = j_first; jp < j_last; ++jp) {
+                tile.b = from_b + jp * nr * k_count;
                 if (!packed_b.flags(depth)[jp]) continue;
-                for (int64_t ip = i_first; ip < i_last; ++ip) {
-                    if (jp + 1 < j_last) prefetch_part(from_b + (jp + 1) * nr * k_count, nr * k_count, ip - i_first, tiles);
-                    if (next_a) prefetch_part(next_a, rows_k, (jp - j_first) * tiles + ip - i_first, (j_last - j_first) * tiles);
+                tile.next_b = jp + 1 < j_last ? reinterpret_cast<const char*>(tile.b + nr * k_count)
+                                              : at_next_depth(from_b, packed_b.panels * nr, j0);
+                for (int64_t ip = i_first; ip < i_last; ++ip, tile.next_b += b_share, tile.next_a += a_share) {
                     const int64_t i = ip * mr, panel = i / a_step;
                     if (!(shared ? packed_b : packed_a).flags(depth)[panel] || (part == Part::Lower && i + mr <= jp * nr)) continue;
-                    kernel.tile(k_count, from_a + panel * a_step * k_count + i % a_step, a_step, from_b + jp * nr * k_count,
-                                block.data() + (i - i0) * stride + (jp - j_first) * nr, stride);
+                    tile.a = from_a + panel * a_step * k_count + i % a_step;
+                    tile.c = block.data() + (i - i0) * stride + (jp - j_first) * nr;
+                    kernel.tile(&tile);
                 }
             }
         }

@@ -7,10 +7,13 @@
 #include <memory>
 #include <type_traits>
 
+#include "kernels/table.h"
+
 namespace pixelgauge {
 
 // Aligned to a cache line (and to the widest register); in large pages where the system lends them, because packed panels
-// and matrices of some 10 MB are otherwise a page fault every 4 kB and a translation miss every few lines.
+// and matrices of some 10 MB are otherwise a page fault every 4 kB and a translation miss every few lines. Freed blocks of 4
+// MB and more are kept for the next of their size, 64 MB in all.
 void* allocate_aligned(size_t bytes);
 void free_aligned(void* p, size_t bytes);
 
@@ -36,7 +39,7 @@ class Buffer {
 // is subtracted in the wider of the two types. Elements are converted to the type of the product when they are packed.
 template <class In, class T = In>
 struct Rows {
-    using Shift = std::conditional_t<(sizeof(In) > sizeof(T)), In, T>;
+    using Shift = typename PanelRows<In, T>::Shift;
     const In* data;
     int64_t row_stride, k_stride;
     const Shift* shift = nullptr;

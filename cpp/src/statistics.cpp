@@ -13,9 +13,16 @@ namespace pixelgauge {
 
 namespace {
 
-// A chunk bounds the rounding of its sums and the packed copy of the features: 25 MB at 2048 columns, which the allocator
-// keeps, where larger ones come from the system as pages to be zeroed.
-constexpr int64_t kChunk = 1536;
+// A chunk bounds the rounding of its sums and the packed copy of the features, 48 MB at 2048 columns; each costs a pass over
+// the state, 64 MB there.
+constexpr int64_t kChunk = 3072;
+
+void sum_rows(int64_t rows, const float* x, int64_t row_stride, int64_t n, const double* shift, double* sums) {
+    kernels().add_rows_f32(rows, x, row_stride, n, shift, sums);
+}
+void sum_rows(int64_t rows, const double* x, int64_t row_stride, int64_t n, const double* shift, double* sums) {
+    kernels().add_rows_f64(rows, x, row_stride, n, shift, sums);
+}
 
 template <class In>
 void add_rows(const pg_matrix& features, const double* shift, double* sum, double* scatter) {
@@ -23,15 +30,17 @@ void add_rows(const pg_matrix& features, const double* shift, double* sum, doubl
     const auto x = rows_of<In, double>(features);
     const int64_t chunks = (features.rows + kChunk - 1) / kChunk;
     const Buffer<double> sums(chunks * dim);
-    constexpr int64_t kColumns = 64;
+    constexpr int64_t kColumns = 512;  // a page of the source a row, and sums that stay in L1
     parallel_for((dim + kColumns - 1) / kColumns * chunks, [&](int64_t t) {
         const int64_t chunk = t % chunks, j0 = t / chunks * kColumns, j1 = std::min(j0 + kColumns, dim);
         double* const to = sums.data() + chunk * dim;
         std::fill(to + j0, to + j1, 0.0);
-        for (int64_t i = chunk * kChunk; i < std::min((chunk + 1) * kChunk, features.rows); ++i) {
-            const In* const row = x.data + i * x.row_stride;
-            for (int64_t j = j0; j < j1; ++j) to[j] += static_cast<double>(row[j * x.k_stride]) - shift[j];
-        }
+        const int64_t first = chunk * kChunk, last = std::min(first + kChunk, features.rows);
+        if (x.k_stride == 1)
+            sum_rows(last - first, x.data + first * x.row_stride + j0, x.row_stride, j1 - j0, shift + j0, to + j0);
+        else
+            for (int64_t j = j0; j < j1; ++j)
+                for (int64_t i = first; i < last; ++i) to[j] += static_cast<double>(x.data[i * x.row_stride + j * x.k_stride]) - shift[j];
     });
     for (int64_t i = 0; i < chunks * dim; ++i)
         require(std::isfinite(sums[i]),

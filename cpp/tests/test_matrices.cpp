@@ -69,7 +69,7 @@ void products() {
 }
 
 void statistics() {
-    const int64_t n = 1600, dim = 37;  // more than one chunk
+    const int64_t n = 3200, dim = 37;  // more than one chunk
     const auto x = normal<float>(n * dim, 3);
     const pg_matrix features = matrix(x, n, dim);
     const std::vector<double> shift(static_cast<size_t>(dim), 0.25);

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,21 @@ def list_images(folder: str | os.PathLike[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Inception:
-    """How images become features; see :class:`pixelgauge.backbones.InceptionFeatures` for the fields."""
+    """How images become features, for all sides of a comparison.
+
+    See :class:`pixelgauge.backbones.InceptionFeatures` for the fields; `outputs` are those that some side wants.
+    """
 
     preset: str = "pytorch-fid"
     batch_size: int = 32
     weights: str | Path | None = None
     providers: Any = None
+    outputs: tuple[str, ...] = ("2048",)
+
+    @cached_property
+    def network(self) -> Any:
+        """Network that ends at `outputs`: its weights are read once, when images are first met."""
+        return self.extractor(list(self.outputs))
 
     def extractor(self, output: str | list[str]) -> Any:
         """Network that ends at `output`; what is missing raises an error that says how to get it."""
@@ -172,11 +182,11 @@ class Source:
         with tempfile.TemporaryDirectory(prefix="pixelgauge-") as folder, zipfile.ZipFile(self._archive) as archive:
             yield [archive.extract(name, folder) for name in self._images]
 
-    def batches(self, extractor: Any, report: Report | None = None) -> Iterator[npt.NDArray[Any]]:
-        """Features of the images, batch by batch."""
+    def batches(self, inception: Inception, report: Report | None = None) -> Iterator[npt.NDArray[Any]]:
+        """Features of the images, batch by batch: every output of the network, side by side."""
         done = 0
         with self._image_input() as images:
-            for batch in extractor.batches(images):
+            for batch in inception.network.batches(images):
                 done += len(batch)
                 if report is not None:
                     report(self.name, done, len(self))
@@ -200,7 +210,7 @@ class Source:
         ----------
         inception : Inception
         samples : collection of str
-            Outputs whose (N, D) features are wanted; of features or statistics there is only ``"2048"``.
+            Outputs of `inception` whose (N, D) features are wanted; of features or statistics there is only ``"2048"``.
         gaussians : collection of str
             Outputs of which what :func:`frechet_distance` takes is enough; those among `samples` are their features.
         report : callable, optional
@@ -222,35 +232,34 @@ class Source:
             return {"2048": self.stats}
         if self.features is not None:
             return {"2048": self.features}
-        extractor = inception.extractor(outputs)
-        widths: dict[str, int] = extractor.widths
-        ends = np.cumsum([widths[output] for output in outputs])[:-1]
+        widths: dict[str, int] = inception.network.widths
+        ends = np.cumsum(list(widths.values()))[:-1]
         kept: dict[str, list[npt.NDArray[Any]]] = {
             output: [] for output in outputs if output in samples or len(self) <= widths[output]
         }
-        summed = {o: self._new_statistics(inception, extractor, o) for o in outputs if o not in kept}
-        for batch in self.batches(extractor, report):
-            for output, features in zip(outputs, np.split(batch, ends, axis=1), strict=True):
+        summed = {o: self._new_statistics(inception, o) for o in outputs if o not in kept}
+        for batch in self.batches(inception, report):
+            for output, features in zip(widths, np.split(batch, ends, axis=1), strict=True):
                 if output in kept:
                     kept[output].append(features)
-                else:
+                elif output in summed:
                     summed[output].update(features)
         return {**{output: np.concatenate(parts) for output, parts in kept.items()}, **summed}
 
-    def _new_statistics(self, inception: Inception, extractor: Any, output: str) -> FeatureStats:
-        weights = extractor.fingerprint.get("weights_sha256")
+    def _new_statistics(self, inception: Inception, output: str) -> FeatureStats:
+        weights = inception.network.fingerprint.get("weights_sha256")
         label = inception.preset if output == "2048" else f"{inception.preset}/{output}"
-        return FeatureStats(extractor.widths[output], preset=label, weights=None if weights is None else str(weights))
+        width = inception.network.widths[output]
+        return FeatureStats(width, preset=label, weights=None if weights is None else str(weights))
 
-    def statistics(self, inception: Inception, output: str = "2048", report: Report | None = None) -> FeatureStats:
+    def statistics(self, inception: Inception, report: Report | None = None) -> FeatureStats:
         """Statistics of the features, labelled with preset and weights where a network made them."""
         if self.stats is not None:
             return self.stats
         if self.features is not None:
             return FeatureStats(self.features.shape[1]).update(self.features)
-        extractor = inception.extractor(output)
-        stats = self._new_statistics(inception, extractor, output)
-        for batch in self.batches(extractor, report):
+        stats = self._new_statistics(inception, "2048")
+        for batch in self.batches(inception, report):
             stats.update(batch)
         return stats
 

@@ -41,6 +41,8 @@ constexpr Kernels table(const char* name) {
             gemm_kernels<float>(),
             gemm_kernels<double>(),
             add_doubled,
+            add_rows<float>,
+            add_rows<double>,
             near_row<float>,
             near_row<double>,
             squared_distance<float, float>,

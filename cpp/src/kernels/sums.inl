@@ -29,3 +29,24 @@ inline void add_doubled(int64_t n, const double* PG_RESTRICT x, double* PG_RESTR
         }
     }
 }
+
+// sums += x - shift for each of the rows, in order. Four rows at a time, because one would load and store the sums for every
+// value that it reads.
+template <class In>
+void add_rows(int64_t rows, const In* x, int64_t row_stride, int64_t n, const double* PG_RESTRICT shift, double* PG_RESTRICT sums) {
+    constexpr int L = Vec<double>::lanes;
+    constexpr int64_t kTogether = 4;
+    for (int64_t i = 0; i < rows; i += kTogether) {
+        const In* const row = x + i * row_stride;
+        const int64_t count = rows - i < kTogether ? rows - i : kTogether;
+        int64_t j = 0;
+        for (; count == kTogether && j + L <= n; j += L) {
+            const Vec<double> less = Vec<double>::load(shift + j);
+            Vec<double> sum = Vec<double>::load(sums + j);
+            for (int64_t r = 0; r < kTogether; ++r) sum = sum + (LoadAs<double, In>::load(row + r * row_stride + j) - less);
+            sum.store(sums + j);
+        }
+        for (; j < n; ++j)
+            for (int64_t r = 0; r < count; ++r) sums[j] += static_cast<double>(row[r * row_stride + j]) - shift[j];
+    }
+}

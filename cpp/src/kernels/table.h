@@ -82,12 +82,51 @@ struct ResizeRows {
     int64_t out_row_stride, out_plane_stride;  // elements
 };
 
+// c += a b for one register tile of packed panels: k groups of `rows` values of a, a_step apart, and of `columns` of b, k a
+// multiple of `step`. Every step it also asks for the line at next_a and at next_b, which then move by their steps in bytes.
+template <class T>
+struct GemmTile {
+    int64_t k;
+    const T* a;
+    int64_t a_step;
+    const T* b;
+    T* c;
+    int64_t c_stride;
+    const char *next_a, *next_b;
+    int64_t next_a_step, next_b_step;
+};
+
+template <class In, class T, bool InIsWider = (sizeof(In) > sizeof(T))>
+struct WiderOf {
+    using type = T;
+};
+template <class In, class T>
+struct WiderOf<In, T, true> {
+    using type = In;
+};
+
+// Rows of a matrix that become panels: for each k, as many values side by side as a panel has rows, zeros past the last row
+// and past the last k up to a multiple of the step. The shift, if any, is subtracted in the wider of the two types.
+template <class In, class T>
+struct PanelRows {
+    using Shift = typename WiderOf<In, T>::type;
+    const In* data;
+    int64_t row_stride, k_stride;
+    int64_t rows, k;
+    const Shift* shift;
+    bool shift_by_k;  // one value a k instead of one a row
+};
+
 // Matrix products by register tiles; see gemm.cpp for the panels.
 template <class T>
 struct GemmKernels {
-    int rows, columns;                                                                        // of a tile
-    void (*tile)(int64_t k, const T* a, int64_t a_step, const T* b, T* c, int64_t c_stride);  // c += a b
-    int solve_width;                                                                          // right-hand sides of a panel
+    template <class In>
+    using Pack = void (*)(const PanelRows<In, T>*, int64_t panels, int64_t width, const uint8_t* filled, T* out);
+    int rows, columns, step;  // of a tile
+    void (*tile)(const GemmTile<T>*);
+    Pack<float> pack_f32;  // leaves out panels that are not filled
+    Pack<double> pack_f64;
+    int solve_width;  // right-hand sides of a panel
     void (*solve)(int64_t n, const T* l, int64_t row_stride, int64_t column_stride, T* x);
 };
 
@@ -116,6 +155,8 @@ struct Kernels {
     GemmKernels<float> gemm_f32;
     GemmKernels<double> gemm_f64;
     void (*add_doubled)(int64_t n, const double* x, double* high, double* low);  // high + low += x, exactly but for 2^-106
+    void (*add_rows_f32)(int64_t rows, const float* x, int64_t row_stride, int64_t n, const double* shift, double* sums);
+    void (*add_rows_f64)(int64_t rows, const double* x, int64_t row_stride, int64_t n, const double* shift, double* sums);
     int64_t (*near_f32)(const NearRow<float>*, int32_t* found);
     int64_t (*near_f64)(const NearRow<double>*, int32_t* found);
     double (*squared_distance_f32)(const float* x, const float* y, int64_t n);  // in float64

@@ -461,6 +461,21 @@ PG_INLINE bool any_at_most(Vec<T> a, Vec<T> b) {
 }
 #endif
 
+// The lower (0) or upper (1) half of the lanes.
+template <class T>
+PG_INLINE void store_half(Vec<T> a, int half, T* p) {
+    for (int i = 0; i < Vec<T>::lanes / 2; ++i) p[i] = a.v[half * (Vec<T>::lanes / 2) + i];
+}
+#if defined(__AVX512F__)
+PG_INLINE void store_half(Vec<float> a, int half, float* p) {
+    _mm256_storeu_ps(p, half ? _mm512_extractf32x8_ps((__m512)a.v, 1) : _mm512_castps512_ps256((__m512)a.v));
+}
+#elif defined(__AVX2__)
+PG_INLINE void store_half(Vec<float> a, int half, float* p) {
+    _mm_storeu_ps(p, half ? _mm256_extractf128_ps((__m256)a.v, 1) : _mm256_castps256_ps128((__m256)a.v));
+}
+#endif
+
 #if !(PG_VECTOR_EXTENSIONS && defined(__AVX2__))
 template <class T>
 PG_INLINE Vec<T> moved(Vec<T> v, const T* next) {

@@ -37,10 +37,12 @@ def add_inception_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def inception_of(args: argparse.Namespace, preset: str | None = None) -> Inception:
+def inception_of(
+    args: argparse.Namespace, preset: str | None = None, outputs: tuple[str, ...] = ("2048",)
+) -> Inception:
     """Network that the options describe."""
     providers = args.providers.split(",") if args.providers else None
-    return Inception(preset or args.preset, args.batch_size, args.weights, providers)
+    return Inception(preset or args.preset, args.batch_size, args.weights, providers, outputs)
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -91,7 +93,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _facts(args: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
-    inception = inception_of(args)
+    samples = {"2048"} if {"kid", "prdc"} & set(wanted) else set()
+    samples_of_b = samples | ({"logits_unbiased"} if "is" in wanted else set())
+    layers = ({"2048"} if "fid" in wanted else set()) | ({"spatial"} if "sfid" in wanted else set())
+    inception = inception_of(args, outputs=tuple(sorted(samples_of_b | layers)))
     with Progress("img", quiet=args.quiet) as bars:
         progress = bars.reach
         a = Source(args.a, "A", limit=args.limit, seed=args.seed)
@@ -107,12 +112,8 @@ def _facts(args: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
             raise ValueError("sfid needs images on both sides: features and statistics say not of which layer they are")
         if "is" in wanted and not b.holds_images:
             raise ValueError(f"is needs the images of B: {args.b} holds none")
-        samples = {"2048"} if {"kid", "prdc"} & set(wanted) else set()
-        layers = {"2048"} if "fid" in wanted else set()
-        if "sfid" in wanted:
-            layers.add("spatial")
         of_a = a.collect(inception, samples, layers, progress)
-        of_b = b.collect(inception, samples | ({"logits_unbiased"} if "is" in wanted else set()), layers, progress)
+        of_b = b.collect(inception, samples_of_b, layers, progress)
         if "fid" in wanted:
             metrics["fid"], info = frechet_distance(of_a["2048"], of_b["2048"], method=args.method, return_info=True)
             facts["frechet"] = {name: getattr(info, name) for name in ("method", "space", "rank", "bound")}
@@ -133,7 +134,7 @@ def _facts(args: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
             score = inception_score(of_b["logits_unbiased"], splits=args.splits, seed=args.seed)
             metrics |= {"is": score.mean, "is_std": score.std}
         if a.holds_images or b.holds_images:
-            facts["network"] = inception.extractor("2048").fingerprint
+            facts["network"] = inception.network.fingerprint
         if args.explain:
             facts["explain"] = _explained(args, a, b, metrics.get("fid"), progress)
     return facts
