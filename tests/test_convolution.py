@@ -129,7 +129,7 @@ def graph_of(name, outputs):
 @pytest.mark.property
 def test_convolutions_of_stride_one_are_replaced():
     counts = {
-        name: len(with_winograd(graph_of(name, [output]), WINOGRAD_TILES)[1])
+        name: len(with_winograd(graph_of(name, [output]), WINOGRAD_TILES[name])[1])
         for name, output in (
             ("lpips-alex", "distance"),
             ("lpips-vgg", "distance"),
@@ -139,6 +139,9 @@ def test_convolutions_of_stride_one_are_replaced():
     }
     assert counts["lpips-alex"] == 4  # all but the 11x11 of stride 4
     assert counts["lpips-vgg"] == 12  # all but the first, whose three channels are too few
+    assert counts["lpips-squeeze"] == 8  # a fire module's 3x3
+    # 13 of 3x3 and 5x5 before Mixed_6b, 24 of seven taps to Mixed_6e, 2 in Mixed_7a
+    assert counts["inception-fid"] == 39
     unchanged = graph_of("lpips-alex", ["distance"])
     assert with_winograd(unchanged, {}) == (unchanged, [])
 
@@ -147,7 +150,9 @@ def test_convolutions_of_stride_one_are_replaced():
 def test_the_new_graph_is_sound():
     onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
     before = graph_of("lpips-alex", ["distance", "per_layer"])
-    after, found = with_winograd(before, WINOGRAD_TILES, {f"features.{i}.weight": 100 + i for i in (3, 6, 8, 10)}, 3)
+    after, found = with_winograd(
+        before, WINOGRAD_TILES["lpips-alex"], {f"features.{i}.weight": 100 + i for i in (3, 6, 8, 10)}, 3
+    )
     old, new = onnx.load_model_from_string(before), onnx.load_model_from_string(after)
     ours = [node for node in new.graph.node if node.domain == DOMAIN]
     assert [node.op_type for node in ours] == [OPERATOR] * 4
@@ -202,7 +207,7 @@ def test_sessions_agree_with_onnxruntimes_own_convolution(monkeypatch, name):
     inputs = {key: rng.uniform(-1, 1, (2, 3, size, size)).astype(np.float32) for key in names}
     ours = Session(model, plan("cpu"), outputs)
     values = [ours.run(inputs, threads) for threads in (1, 2, 3)]
-    monkeypatch.setattr("pixelgauge.backbones.WINOGRAD_TILES", {})
+    monkeypatch.setattr("pixelgauge.backbones.WINOGRAD_TILES", {name: {}})
     plain = Session(model, plan("cpu"), outputs).run(inputs, 1)
     for run in values:
         for value, first, expected in zip(run, values[0], plain, strict=True):

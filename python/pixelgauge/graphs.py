@@ -112,6 +112,10 @@ def cut(model: bytes, outputs: Sequence[str]) -> tuple[bytes, set[str]]:
     return b"".join(field if number == _MODEL_GRAPH else whole for number, whole, _ in _fields(model)), initialisers
 
 
+Tiles = Mapping[str | tuple[int, int], tuple[int, int] | None]
+"""Outputs (height, width) to compute at a time, by the size of the kernel, or by a weight's name where that differs."""
+
+
 @dataclass(frozen=True)
 class Convolution:
     """A convolution and the rectifier after it, which :func:`with_winograd` made one node."""
@@ -157,7 +161,7 @@ def _ints(message: bytes, number: int) -> list[int]:
 
 def with_winograd(
     model: bytes,
-    tiles: Mapping[tuple[int, int], tuple[int, int]],
+    tiles: Tiles,
     lengths: Mapping[str, int] | None = None,
     threads: int = 1,
 ) -> tuple[bytes, list[Convolution]]:
@@ -167,8 +171,8 @@ def with_winograd(
     ----------
     model : bytes
         A serialised ONNX model as :func:`cut` leaves it.
-    tiles : mapping of kernel to tile
-        Sizes (height, width) of the kernels to be replaced, and of the outputs to compute at a time.
+    tiles : mapping
+        Which kernels to replace, and how; see :data:`Tiles`. None leaves a convolution as it is.
     lengths : mapping of str to int, optional
         Values of each transformed weight, by the weight's name; needed for the model to be loaded.
     threads : int, default 1
@@ -205,10 +209,11 @@ def with_winograd(
             if number == _NODE_ATTRIBUTE
         }
         filters, channels, height, width = shapes[weight]
+        tile = tiles.get(weight, tiles.get((height, width)))
         after = readers[_strings(content, _NODE_OUTPUT)[0]]
         rectifier = nodes[after[0]]
         if (
-            (height, width) not in tiles
+            tile is None
             or channels < _FEWEST_CHANNELS
             or attributes["strides"] != [1, 1]
             or attributes["pads"][:2] != attributes["pads"][2:]
@@ -217,7 +222,7 @@ def with_winograd(
             or len(readers[weight]) != 1
         ):
             continue
-        one = Convolution(weight, filters, channels, (height, width), tiles[height, width])
+        one = Convolution(weight, filters, channels, (height, width), tile)
         facts = {
             "channels": channels,
             "filters": filters,
