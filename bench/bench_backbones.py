@@ -1,10 +1,10 @@
 """LPIPS, Inception and the resize kernels against PyTorch's originals and Pillow, alternating in one process.
 
-``python bench/bench_backbones.py lpips inception program resize start openvino``: any of them, all by default; ``alex``,
-``vgg`` and ``squeeze`` are the parts of ``lpips``. PyTorch,
-torchvision, lpips and pytorch-fid are only needed for the first three. Weights are drawn at random in the official names,
-which changes no operation, and both sides load the same; each case asserts that both give the same numbers. Times are
-medians of wall clock, and the processor seconds beside them.
+``python bench/bench_backbones.py lpips inception program resize start winograd openvino``: any of them, all by default;
+``alex``, ``vgg`` and ``squeeze`` are the parts of ``lpips``. PyTorch, torchvision, lpips and pytorch-fid are only needed
+for the first three. Weights are drawn at random in the official names, which changes no operation, and both sides load the
+same; each case asserts that both give the same numbers. Times are medians of wall clock, and the processor seconds beside
+them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -344,6 +345,39 @@ def bench_openvino(folder: Path) -> None:
     )
 
 
+def bench_winograd(folder: Path) -> None:
+    """Our convolutions against onnxruntime's own in the same graphs, the same values within 1e-5."""
+    for name, size, count in (
+        ("lpips-alex", 256, 8),
+        ("lpips-squeeze", 256, 8),
+        ("lpips-vgg", 256, 2),
+        ("inception-fid", 299, 8),
+    ):
+        paths, _ = draw(name, folder)
+
+        def made(name: str = name, paths: list[Path] = paths) -> Callable[..., np.ndarray]:
+            if name == "inception-fid":
+                return pixelgauge.InceptionFeatures(weights=paths[0])
+            return pixelgauge.LPIPS(name.removeprefix("lpips-"), weights=paths)
+
+        ours = made()
+        with mock.patch.object(backbones, "WINOGRAD_TILES", {name: {}}):
+            plain = made()
+        images = np.random.default_rng(1).integers(0, 256, (2, count, size, size, 3), np.uint8)
+        inputs = images[:1] if name == "inception-fid" else images
+        expected = plain(*inputs)
+        assert np.linalg.norm(ours(*inputs) - expected) < 1e-5 * np.linalg.norm(expected)
+        contest(
+            f"{name} at {size}x{size}, {count} at a time",
+            {
+                "with Winograd": lambda f=ours, x=inputs: f(*x),
+                "onnxruntime's convolutions": lambda f=plain, x=inputs: f(*x),
+            },
+            count,
+            rounds=5,
+        )
+
+
 CASES = {
     "lpips": bench_lpips,
     **{net: functools.partial(bench_backbone, net=net) for net in LPIPS_PRODUCTS},
@@ -351,6 +385,7 @@ CASES = {
     "program": bench_program,
     "resize": bench_resize,
     "start": bench_start,
+    "winograd": bench_winograd,
     "openvino": bench_openvino,
 }
 
