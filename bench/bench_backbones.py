@@ -1,15 +1,17 @@
 """LPIPS, Inception and the resize kernels against PyTorch's originals and Pillow, alternating in one process.
 
-``python bench/bench_backbones.py lpips inception program resize start openvino``: any of them; all by default. PyTorch,
-torchvision, lpips and pytorch-fid are only needed for the first three. Weights are drawn at random in the official names,
-which changes no operation, and both sides load the same; each case asserts that both give the same numbers. Times are
-medians of wall clock, and the processor seconds beside them.
+``python bench/bench_backbones.py lpips inception program resize start winograd openvino``: any of them, all by default;
+``alex``, ``vgg`` and ``squeeze`` are the parts of ``lpips``. PyTorch, torchvision, lpips and pytorch-fid are only needed
+for the first three. Weights are drawn at random in the official names, which changes no operation, and both sides load the
+same; each case asserts that both give the same numbers. Times are medians of wall clock, and the processor seconds beside
+them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import io
 import os
 import shutil
@@ -21,52 +23,41 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 import pixelgauge
 from pixelgauge import _core, backbones, model_store
+from timing import measure, table
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
 
 
-def alternate(
-    contenders: dict[str, Callable[[], Any]], per_call: int = 1, rounds: int = ROUNDS
-) -> dict[str, tuple[float, float]]:
-    """Median wall and processor seconds an item of each, called in turn; the seconds of child processes are not seen.
-
-    Runs shorter than 20 ms are repeated to that length.
-    """
-    repeats = {}
-    for name, call in contenders.items():
-        call()
-        start = time.perf_counter()
-        call()
-        repeats[name] = max(1, round(0.02 / (time.perf_counter() - start)))
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, call in contenders.items():
-            time.sleep(0.25)  # OpenMP's idle threads spin for 200 ms before they sleep
-            items = per_call * repeats[name]
-            wall, cpu = time.perf_counter(), time.process_time()
-            for _ in range(repeats[name]):
-                call()
-            times[name].append(((time.perf_counter() - wall) / items, (time.process_time() - cpu) / items))
-    return {
-        name: (statistics.median(t[0] for t in ts), statistics.median(t[1] for t in ts)) for name, ts in times.items()
-    }
-
-
-def table(title: str, ours: str, results: dict[str, tuple[float, float]], flops: float = 0.0) -> None:
-    print(f"\n{title}")
-    wall, cpu = results[ours]
-    for name, (w, c) in results.items():
-        print(f"  {w / wall:6.2f}x wall {c / cpu:6.2f}x processor  {1e3 * w:9.3f} ms {1 / w:9.1f}/s  {name}")
+def contest(
+    title: str,
+    contenders: dict[str, Callable[[], Any]],
+    per_call: int = 1,
+    flops: float = 0.0,
+    *,
+    rounds: int = ROUNDS,
+    warm: bool = True,
+) -> None:
+    """Time an item of each contender and print the table; ours is the first. `flops` is what an item takes by count."""
+    # OpenMP's idle threads spin for 200 ms before they sleep.
+    results = measure(contenders, rounds, budget_s=30.0, pause_s=0.25, warm=warm)
+    ours, (wall, processor) = next(iter(results.items()))
+    rows = [
+        [name, f"{w / wall:.2f}x", f"{p / processor:.2f}x", f"{1e3 * w / per_call:.3f}", f"{per_call / w:.1f}"]
+        for name, (w, p) in results.items()
+    ]
+    table(title, ["contender", "wall", "processor", "ms an item", "items/s"], rows)
     if flops:
         peak, how = peak_flops()
         print(
-            f"  limit: {flops / 1e9:.2f} GFLOP at {peak / 1e9:.0f} GFLOP/s a core ({how}, measured now) = "
-            f"{1e3 * flops / peak:.1f} processor ms; {ours} takes {1e3 * cpu:.1f} on {pixelgauge.get_num_threads()} threads"
+            f"  limit without Winograd: {flops / 1e9:.2f} GFLOP at {peak / 1e9:.0f} GFLOP/s a core ({how}, measured now) = "
+            f"{1e3 * flops / peak:.1f} processor ms; {ours} takes {1e3 * processor / per_call:.1f} on "
+            f"{pixelgauge.get_num_threads()} threads"
         )
 
 
@@ -138,22 +129,27 @@ def draw(name: str, folder: Path) -> tuple[list[Path], dict[str, dict[str, np.nd
     return paths, roles
 
 
+# Multiply-adds of an image at 256x256.
+LPIPS_PRODUCTS = {"alex": 868e6, "vgg": 20.04e9, "squeeze": 347e6}
+
+
 def bench_lpips(folder: Path) -> None:
+    for net in LPIPS_PRODUCTS:
+        bench_backbone(folder, net)
+
+
+def bench_backbone(folder: Path, net: str) -> None:
     import lpips
     import torch
 
     torch.set_num_threads(pixelgauge.get_num_threads())
-    paths, roles = draw("lpips-alex", folder)
-    ours = pixelgauge.LPIPS("alex", weights=paths)
-    theirs = lpips.LPIPS(net="alex", pretrained=False, pnet_rand=True, verbose=False)
-    trunk = {
-        f"{int(name.split('.')[1])}.{name.split('.')[2]}": torch.from_numpy(v) for name, v in roles["backbone"].items()
-    }
+    paths, roles = draw(f"lpips-{net}", folder)
+    ours = pixelgauge.LPIPS(net, weights=paths)
+    theirs = lpips.LPIPS(net=net, pretrained=False, pnet_rand=True, verbose=False)
     state = theirs.state_dict()
     for key in state:
-        layer = key.rsplit(".", 2)
-        if key.startswith("net.slice"):
-            state[key] = trunk[".".join(layer[-2:])]
+        if key.startswith("net.slice"):  # net.slice1.3.weight is features.3.weight
+            state[key] = torch.from_numpy(roles["backbone"]["features." + key.split(".", 2)[2]])
         elif key.startswith("lin") and not key.startswith("lins"):
             state[key] = torch.from_numpy(roles["heads"][key])
         elif key.startswith("lins."):
@@ -169,9 +165,12 @@ def bench_lpips(folder: Path) -> None:
                 return theirs(a, b).numpy().ravel()
 
         np.testing.assert_allclose(ours(x, y), original(), rtol=1e-5)
-        results = alternate({"pixelgauge": lambda x=x, y=y: ours(x, y), "lpips, PyTorch": original}, count)
-        # multiply-adds at 256: conv1 92e6, conv2 295e6, conv3 149e6, conv4 199e6, conv5 133e6; two images a pair
-        table(f"LPIPS alex, pairs of 256x256, {count} at a time", "pixelgauge", results, 2 * 2 * 868e6)
+        contest(
+            f"LPIPS {net}, pairs of 256x256, {count} at a time",
+            {"pixelgauge": lambda x=x, y=y: ours(x, y), "lpips, PyTorch": original},
+            count,
+            2 * 2 * LPIPS_PRODUCTS[net],
+        )
 
 
 def original_inception(folder: Path) -> tuple[Path, Any]:
@@ -206,15 +205,16 @@ def bench_inception(folder: Path) -> None:
 
         value, expected = ours(x), original(a)
         assert np.linalg.norm(value - expected) < 1e-4 * np.linalg.norm(expected)
-        results = alternate(
+        contest(
+            f"Inception features of 256x256 images in memory, {count} at a time",
             {
                 "pixelgauge": lambda x=x, ours=ours: ours(x),
                 "pytorch-fid's network": lambda a=a, original=original: original(a),
                 "pytorch-fid's network, channels last": lambda last=last, original=original: original(last),
             },
             count,
+            2 * 5.71e9,
         )
-        table(f"Inception features of 256x256 images in memory, {count} at a time", "pixelgauge", results, 2 * 5.71e9)
 
 
 def bench_program(folder: Path) -> None:
@@ -239,10 +239,13 @@ def bench_program(folder: Path) -> None:
 
         value, expected = ours(files), original()
         assert np.linalg.norm(value - expected) < 1e-4 * np.linalg.norm(expected)
-        results = alternate(
-            {"pixelgauge": lambda files=files: ours(files), "pytorch-fid": original}, len(files), rounds=3
+        contest(
+            f"Folder of {len(files)} {extension} files {shape[1]}x{shape[0]} to features",
+            {"pixelgauge": lambda files=files: ours(files), "pytorch-fid": original},
+            len(files),
+            rounds=3,
+            warm=False,
         )
-        table(f"Folder of {len(files)} {extension} files {shape[1]}x{shape[0]} to features", "pixelgauge", results)
 
 
 def bench_resize(_: Path) -> None:
@@ -269,14 +272,14 @@ def bench_resize(_: Path) -> None:
 
             expected = np.stack([np.asarray(plane) for plane in floats()])
             np.testing.assert_allclose(ours()[0], expected, rtol=0, atol=1e-3)
-            results = alternate(
+            contest(
+                f"Resize {width}x{height} to 299x299, {name}, one thread",
                 {
                     "pixelgauge": ours,
                     "Pillow, float32, the same values": floats,
                     "Pillow, uint8, rounded": lambda b=bytes_in, f=filter_: b.resize(size, f),
-                }
+                },
             )
-            table(f"Resize {width}x{height} to 299x299, {name}, one thread", "pixelgauge", results)
     pixelgauge.set_num_threads(before)
 
 
@@ -332,16 +335,57 @@ def bench_openvino(folder: Path) -> None:
         print(f"{name}: features off by {error:.2e} relative, FID {fid:.6g} by {abs(fid / distance - 1):.1e}")
         assert error < (0.02 if "bf16" in name else 1e-5)
         assert abs(fid / distance - 1) < (0.02 if "bf16" in name else 1e-4)
-    results = alternate({name: lambda s=s: s(images[:64]) for name, s in sessions.items()}, 64, rounds=min(ROUNDS, 5))
-    table("Inception features of 299x299 images, 64 at a time", "float32, CPU", results, 2 * 5.71e9)
+    contest(
+        "Inception features of 299x299 images, 64 at a time",
+        {name: lambda s=s: s(images[:64]) for name, s in sessions.items()},
+        64,
+        2 * 5.71e9,
+        rounds=min(ROUNDS, 5),
+        warm=False,
+    )
+
+
+def bench_winograd(folder: Path) -> None:
+    """Our convolutions against onnxruntime's own in the same graphs, the same values within 1e-5."""
+    for name, size, count in (
+        ("lpips-alex", 256, 8),
+        ("lpips-squeeze", 256, 8),
+        ("lpips-vgg", 256, 2),
+        ("inception-fid", 299, 8),
+    ):
+        paths, _ = draw(name, folder)
+
+        def made(name: str = name, paths: list[Path] = paths) -> Callable[..., np.ndarray]:
+            if name == "inception-fid":
+                return pixelgauge.InceptionFeatures(weights=paths[0])
+            return pixelgauge.LPIPS(name.removeprefix("lpips-"), weights=paths)
+
+        ours = made()
+        with mock.patch.object(backbones, "WINOGRAD_TILES", {name: {}}):
+            plain = made()
+        images = np.random.default_rng(1).integers(0, 256, (2, count, size, size, 3), np.uint8)
+        inputs = images[:1] if name == "inception-fid" else images
+        expected = plain(*inputs)
+        assert np.linalg.norm(ours(*inputs) - expected) < 1e-5 * np.linalg.norm(expected)
+        contest(
+            f"{name} at {size}x{size}, {count} at a time",
+            {
+                "with Winograd": lambda f=ours, x=inputs: f(*x),
+                "onnxruntime's convolutions": lambda f=plain, x=inputs: f(*x),
+            },
+            count,
+            rounds=5,
+        )
 
 
 CASES = {
     "lpips": bench_lpips,
+    **{net: functools.partial(bench_backbone, net=net) for net in LPIPS_PRODUCTS},
     "inception": bench_inception,
     "program": bench_program,
     "resize": bench_resize,
     "start": bench_start,
+    "winograd": bench_winograd,
     "openvino": bench_openvino,
 }
 
@@ -349,5 +393,5 @@ if __name__ == "__main__":
     print({k: v for k, v in pixelgauge.build_info().items() if k in ("version", "isa", "threads")})
     with tempfile.TemporaryDirectory() as temporary:
         os.environ["PIXELGAUGE_CACHE"] = temporary
-        for case in sys.argv[1:] or CASES:
+        for case in sys.argv[1:] or [name for name in CASES if name not in LPIPS_PRODUCTS]:
             CASES[case](Path(temporary))

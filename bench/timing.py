@@ -6,18 +6,34 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 
-def alternate(contenders: Mapping[str, Callable[[], Any]], rounds: int = 7, budget_s: float = 20.0) -> dict[str, float]:
+class Seconds(NamedTuple):
+    """Medians of one contender's runs."""
+
+    wall: float
+    processor: float
+    """Of all threads of this process; those of child processes are not seen."""
+
+
+def measure(
+    contenders: Mapping[str, Callable[[], Any]],
+    rounds: int = 7,
+    budget_s: float = 20.0,
+    *,
+    pause_s: float = 0.0,
+    warm: bool = True,
+) -> dict[str, Seconds]:
     """Median seconds of each contender; every round runs each once, so that noise meets all alike.
 
     Untimed runs precede the timed ones, as many: none is charged for the caches and the clock that the contender before
-    it left. Runs shorter than 20 ms are repeated to that length and averaged.
+    it left. Runs that are long enough to be their own warm-up can do without (`warm`). Before each turn there is a pause
+    for those whose idle threads spin. Runs shorter than 20 ms are repeated to that length and averaged.
     """
-    times: dict[str, list[float]] = {name: [] for name in contenders}
+    times: dict[str, list[Seconds]] = {name: [] for name in contenders}
     repeats = {}
     for name, run in contenders.items():
         run()
@@ -27,15 +43,26 @@ def alternate(contenders: Mapping[str, Callable[[], Any]], rounds: int = 7, budg
     began = time.perf_counter()
     for _ in range(rounds):
         for name, run in contenders.items():
+            time.sleep(pause_s)
+            for _ in range(repeats[name] if warm else 0):
+                run()
+            wall, processor = time.perf_counter(), time.process_time()
             for _ in range(repeats[name]):
                 run()
-            start = time.perf_counter()
-            for _ in range(repeats[name]):
-                run()
-            times[name].append((time.perf_counter() - start) / repeats[name])
+            times[name].append(
+                Seconds((time.perf_counter() - wall) / repeats[name], (time.process_time() - processor) / repeats[name])
+            )
         if time.perf_counter() - began > budget_s and len(times[name]) >= 3:
             break
-    return {name: statistics.median(t) for name, t in times.items()}
+    return {
+        name: Seconds(statistics.median(t.wall for t in ts), statistics.median(t.processor for t in ts))
+        for name, ts in times.items()
+    }
+
+
+def alternate(contenders: Mapping[str, Callable[[], Any]], rounds: int = 7, budget_s: float = 20.0) -> dict[str, float]:
+    """Median wall-clock seconds of each contender; see :func:`measure`."""
+    return {name: seconds.wall for name, seconds in measure(contenders, rounds, budget_s).items()}
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

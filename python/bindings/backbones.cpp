@@ -1,4 +1,5 @@
-// resize on (count, height, width, 3) arrays, for the networks' inputs.
+// resize on (count, height, width, 3) arrays, for the networks' inputs, and Winograd convolution with its filters.
+#include <utility>
 #include <vector>
 
 #include "bindings.h"
@@ -15,6 +16,48 @@ py::array_t<float> resize(const py::array& images, pg_resize_rule rule, int64_t 
     return result;
 }
 
+pg_convolution convolution_of(int64_t channels, int64_t filters, std::pair<int64_t, int64_t> kernel, std::pair<int64_t, int64_t> tile,
+                              std::pair<int64_t, int64_t> padding) {
+    return {channels, filters, kernel.first, kernel.second, tile.first, tile.second, padding.first, padding.second, 1};
+}
+
+using Floats = py::array_t<float, py::array::c_style>;
+
+// (filters, channels, height, width) to what the convolution takes: one row.
+Floats convolution_filters(const Floats& filters, std::pair<int64_t, int64_t> tile) {
+    if (filters.ndim() != 4) throw py::value_error("filters must have 4 axes, not " + std::to_string(filters.ndim()));
+    const pg_convolution convolution =
+        convolution_of(filters.shape(1), filters.shape(0), {filters.shape(2), filters.shape(3)}, tile, {0, 0});
+    int64_t length = 0;
+    check(pg_convolution_filters_length(&convolution, &length));
+    Floats result(length);
+    const float* in = filters.data();
+    float* out = result.mutable_data();
+    released([&] { return pg_convolution_filters(&convolution, in, out); });
+    return result;
+}
+
+// (count, channels, height, width) to the rectified convolution.
+Floats convolve(const Floats& x, const Floats& transformed, const Floats& bias, std::pair<int64_t, int64_t> kernel,
+                std::pair<int64_t, int64_t> tile, std::pair<int64_t, int64_t> padding) {
+    if (x.ndim() != 4) throw py::value_error("x must have 4 axes, not " + std::to_string(x.ndim()));
+    const pg_convolution convolution = convolution_of(x.shape(1), bias.size(), kernel, tile, padding);
+    int64_t length = 0;
+    int threads = 0;
+    check(pg_convolution_filters_length(&convolution, &length));
+    check(pg_get_num_threads(&threads));
+    if (transformed.size() != length)
+        throw py::value_error("transformed has " + std::to_string(transformed.size()) + " values, this convolution takes " +
+                              std::to_string(length) + ": make it with convolution_filters");
+    const int64_t height = x.shape(2) + 2 * padding.first - kernel.first + 1, width = x.shape(3) + 2 * padding.second - kernel.second + 1;
+    if (height <= 0 || width <= 0) throw py::value_error("x is smaller than the kernel");
+    Floats result(std::vector<py::ssize_t>{x.shape(0), bias.size(), height, width});
+    const float *in = x.data(), *u = transformed.data(), *b = bias.data();
+    float* out = result.mutable_data();
+    released([&] { return pg_convolve(&convolution, in, x.shape(0), x.shape(2), x.shape(3), u, b, out, threads, nullptr, nullptr); });
+    return result;
+}
+
 }  // namespace
 
 void register_backbones(py::module_& m) {
@@ -25,4 +68,7 @@ void register_backbones(py::module_& m) {
         .value("bicubic", PG_RESIZE_BICUBIC);
     m.def("resize", &resize, py::arg("images"), py::arg("rule"), py::arg("height"), py::arg("width"), py::arg("scale"), py::arg("offset"),
           py::arg("low"), py::arg("high"));
+    m.def("convolution_filters", &convolution_filters, py::arg("filters"), py::arg("tile"));
+    m.def("convolve", &convolve, py::arg("x"), py::arg("transformed"), py::arg("bias"), py::arg("kernel"), py::arg("tile"),
+          py::arg("padding"));
 }

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from pixelgauge import _core
 from pixelgauge._version import __version__
 from pixelgauge.full_reference import DataRange
-from pixelgauge.graphs import cut
+from pixelgauge.graphs import Tiles, cut, with_winograd
 from pixelgauge.images import Array, canonical_images, value_range_length
 from pixelgauge.model_store import Installed, from_files, installed
 from pixelgauge.presets import INCEPTION_PRESETS, InceptionPreset, preset_row
@@ -202,6 +202,19 @@ def session_providers(plan: Plan, one_shape: bool) -> list[tuple[str, dict[str, 
     return [(name, {**(graph if name == CUDA else {}), **given}) for name, given in plan.providers]
 
 
+_TILES: Tiles = MappingProxyType({(3, 3): (4, 4), (5, 5): (2, 2), (1, 7): (1, 2), (7, 1): (2, 1)})
+WINOGRAD_TILES: Mapping[str, Tiles] = MappingProxyType(
+    {
+        "lpips-alex": {**_TILES, (3, 3): (3, 3)},  # 15x15 at 256x256, a multiple of three
+        "lpips-vgg": _TILES,
+        "lpips-squeeze": _TILES,
+        # On 8x8 the transformed filters, 25 MB, take longer to read than is saved.
+        "inception-fid": {**_TILES, **{f"Mixed_7{block}.branch3x3dbl_2.weight": None for block in "bc"}},
+    }
+)
+"""What the CPU computes by the package's Winograd convolution, by model; measured, see docs/models.md."""
+
+
 class BoundRuns:
     """Runs of a session with inputs and outputs in buffers on its device, made once for each shape of inputs in a row.
 
@@ -292,6 +305,13 @@ class Session:
             if row.name in initialisers
         }
         values.update(replace or {})
+        self._transformed: dict[str, int] = {}
+        # Not for one fixed shape: providers that compile want it, and onnxruntime cannot infer the operator's shapes.
+        if plan.provider == CPU and batch_size is None:
+            for one in with_winograd(self._graph, WINOGRAD_TILES[weights.model.name])[1]:
+                filters = _core.convolution_filters(values.pop(one.weight), one.tile)
+                values[one.transformed] = filters
+                self._transformed[one.weight] = filters.size
         # onnxruntime may go on reading what it has no need to rearrange, so the values live as long as the session.
         self._values = {name: ort.OrtValue.ortvalue_from_numpy(value) for name, value in values.items()}
         self._batch_size = batch_size
@@ -324,8 +344,12 @@ class Session:
         if self._batch_size is not None:
             options.add_free_dimension_override_by_name("N", self._batch_size)
         options.add_external_initializers(list(self._values), list(self._values.values()))
+        graph = self._graph
+        if self._transformed:
+            graph, _ = with_winograd(graph, WINOGRAD_TILES[self.weights.model.name], self._transformed, threads)
+            options.register_custom_ops_library(_core.__file__)
         session = ort.InferenceSession(
-            self._graph, options, providers=session_providers(self.plan, self._batch_size is not None)
+            graph, options, providers=session_providers(self.plan, self._batch_size is not None)
         )
         running = session.get_providers()
         if self.plan.provider not in running:

@@ -1,18 +1,22 @@
-"""Cuts an ONNX graph down to what some of its outputs need, since onnxruntime computes every output of a graph.
+"""Cuts an ONNX graph down to what some of its outputs need, and puts the package's own convolution into it.
 
-Works on the protobuf bytes, so that no user needs the onnx package: messages are split into their fields, and nodes,
-initialisers and outputs that nothing needs are left out.
+onnxruntime computes every output of a graph, and has no Winograd convolution. Works on the protobuf bytes, so that no
+user needs the onnx package: messages are split into their fields, and put together anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 # Field numbers of onnx.proto.
-_MODEL_GRAPH = 7
+_MODEL_GRAPH, _MODEL_OPSET = 7, 8
 _GRAPH_NODE, _GRAPH_INITIALISER, _GRAPH_OUTPUT = 1, 5, 12
-_NODE_INPUT, _NODE_OUTPUT = 1, 2
-_TENSOR_NAME, _VALUE_NAME = 8, 1
+_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OP, _NODE_ATTRIBUTE, _NODE_DOMAIN = 1, 2, 3, 4, 5, 7
+_ATTRIBUTE_NAME, _ATTRIBUTE_INT, _ATTRIBUTE_INTS, _ATTRIBUTE_TYPE = 1, 3, 8, 20
+_TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_EXTERNAL, _TENSOR_LOCATION, _VALUE_NAME = 1, 2, 8, 13, 14, 1
+_OPSET_DOMAIN, _OPSET_VERSION = 1, 2
+_INT, _FLOAT, _EXTERNAL = 2, 1, 1
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
@@ -104,5 +108,158 @@ def cut(model: bytes, outputs: Sequence[str]) -> tuple[bytes, set[str]]:
             initialisers.add(name)
         parts.append(whole)
     smaller = b"".join(parts)
-    field = _length(_MODEL_GRAPH << 3 | 2) + _length(len(smaller)) + smaller
+    field = _block(_MODEL_GRAPH, smaller)
     return b"".join(field if number == _MODEL_GRAPH else whole for number, whole, _ in _fields(model)), initialisers
+
+
+Tiles = Mapping[str | tuple[int, int], tuple[int, int] | None]
+"""Outputs (height, width) to compute at a time, by the size of the kernel, or by a weight's name where that differs."""
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution and the rectifier after it, which :func:`with_winograd` made one node."""
+
+    weight: str
+    """Its initialiser, with the shape (filters, channels, *kernel)."""
+    filters: int
+    channels: int
+    kernel: tuple[int, int]
+    tile: tuple[int, int]
+
+    @property
+    def transformed(self) -> str:
+        """Name of the initialiser that takes the weight's place."""
+        return f"{self.weight}.winograd"
+
+
+DOMAIN, OPERATOR = "pixelgauge", "WinogradConv"
+_FEWEST_CHANNELS = 16
+"""Of a register; with fewer, an image's three, the transforms would cost more than they save."""
+
+
+def _number(field: int, value: int) -> bytes:
+    return _length(field << 3) + _length(value)
+
+
+def _block(field: int, content: bytes) -> bytes:
+    return _length(field << 3 | 2) + _length(len(content)) + content
+
+
+def _ints(message: bytes, number: int) -> list[int]:
+    """Values of a repeated integer, packed or not."""
+    values = []
+    for field, whole, content in _fields(message):
+        if field != number:
+            continue
+        data, at = (content, 0) if whole[0] & 7 == 2 else (whole, _varint(whole, 0)[1])
+        while at < len(data):
+            value, at = _varint(data, at)
+            values.append(value)
+    return values
+
+
+def with_winograd(
+    model: bytes,
+    tiles: Tiles,
+    lengths: Mapping[str, int] | None = None,
+    threads: int = 1,
+) -> tuple[bytes, list[Convolution]]:
+    """Replace convolutions of stride 1, with the rectifier after them, by the package's operator.
+
+    Parameters
+    ----------
+    model : bytes
+        A serialised ONNX model as :func:`cut` leaves it.
+    tiles : mapping
+        Which kernels to replace, and how; see :data:`Tiles`. None leaves a convolution as it is.
+    lengths : mapping of str to int, optional
+        Values of each transformed weight, by the weight's name; needed for the model to be loaded.
+    threads : int, default 1
+        Threads of the session that will run it.
+
+    Returns
+    -------
+    bytes
+        The model, in which ``WEIGHT.winograd`` takes the place of WEIGHT.
+    list of Convolution
+        Those that were replaced.
+    """
+    graph = next(content for number, _, content in _fields(model) if number == _MODEL_GRAPH)
+    fields = list(_fields(graph))
+    shapes = {
+        _strings(content, _TENSOR_NAME)[0]: tuple(_ints(content, _TENSOR_DIMS))
+        for number, _, content in fields
+        if number == _GRAPH_INITIALISER
+    }
+    nodes = {i: content for i, (number, _, content) in enumerate(fields) if number == _GRAPH_NODE}
+    readers: dict[str, list[int]] = {}
+    for i, content in nodes.items():
+        for name in _strings(content, _NODE_INPUT):
+            readers.setdefault(name, []).append(i)
+    found: list[Convolution] = []
+    replaced: dict[int, bytes] = {}
+    for i, content in nodes.items():
+        if _strings(content, _NODE_OP) != ["Conv"]:
+            continue
+        x, weight, bias = _strings(content, _NODE_INPUT)
+        attributes = {
+            _strings(attribute, _ATTRIBUTE_NAME)[0]: _ints(attribute, _ATTRIBUTE_INTS)
+            for number, _, attribute in _fields(content)
+            if number == _NODE_ATTRIBUTE
+        }
+        filters, channels, height, width = shapes[weight]
+        tile = tiles.get(weight, tiles.get((height, width)))
+        after = readers[_strings(content, _NODE_OUTPUT)[0]]
+        rectifier = nodes[after[0]]
+        if (
+            tile is None
+            or channels < _FEWEST_CHANNELS
+            or attributes["strides"] != [1, 1]
+            or attributes["pads"][:2] != attributes["pads"][2:]
+            or len(after) != 1
+            or _strings(rectifier, _NODE_OP) != ["Relu"]
+            or len(readers[weight]) != 1
+        ):
+            continue
+        one = Convolution(weight, filters, channels, (height, width), tile)
+        facts = {
+            "channels": channels,
+            "filters": filters,
+            "kernel_height": height,
+            "kernel_width": width,
+            "tile_height": one.tile[0],
+            "tile_width": one.tile[1],
+            "padding_height": attributes["pads"][0],
+            "padding_width": attributes["pads"][1],
+            "rectified": 1,
+            "threads": threads,
+        }
+        node = b"".join(_block(_NODE_INPUT, name.encode()) for name in (x, one.transformed, bias))
+        node += _block(_NODE_OUTPUT, _strings(rectifier, _NODE_OUTPUT)[0].encode())
+        node += b"".join(_block(_NODE_NAME, name.encode()) for name in _strings(content, _NODE_NAME))
+        node += _block(_NODE_OP, OPERATOR.encode()) + _block(_NODE_DOMAIN, DOMAIN.encode())
+        for name, value in facts.items():
+            attribute = _block(_ATTRIBUTE_NAME, name.encode()) + _number(_ATTRIBUTE_INT, value)
+            node += _block(_NODE_ATTRIBUTE, attribute + _number(_ATTRIBUTE_TYPE, _INT))
+        replaced[i], replaced[after[0]] = _block(_GRAPH_NODE, node), b""
+        found.append(one)
+    by_weight = {one.weight: one for one in found}
+    parts = []
+    for i, (number, whole, content) in enumerate(fields):
+        if i in replaced:
+            parts.append(replaced[i])
+        elif number == _GRAPH_INITIALISER and _strings(content, _TENSOR_NAME)[0] in by_weight:
+            one = by_weight[_strings(content, _TENSOR_NAME)[0]]
+            length = (lengths or {}).get(one.weight, 0)
+            tensor = _number(_TENSOR_DIMS, length) + _number(_TENSOR_TYPE, _FLOAT)
+            tensor += _block(_TENSOR_NAME, one.transformed.encode())
+            # Where an external initialiser would lie must be said, though it is never read: values replace it.
+            tensor += b"".join(whole for field, whole, _ in _fields(content) if field == _TENSOR_EXTERNAL)
+            parts.append(_block(_GRAPH_INITIALISER, tensor + _number(_TENSOR_LOCATION, _EXTERNAL)))
+        else:
+            parts.append(whole)
+    whole_graph = _block(_MODEL_GRAPH, b"".join(parts))
+    opset = _block(_MODEL_OPSET, _block(_OPSET_DOMAIN, DOMAIN.encode()) + _number(_OPSET_VERSION, 1))
+    rest = [whole_graph if number == _MODEL_GRAPH else whole for number, whole, _ in _fields(model)]
+    return b"".join([*rest, opset]) if found else model, found

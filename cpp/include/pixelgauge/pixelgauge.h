@@ -268,6 +268,32 @@ PG_API pg_status pg_delong(const pg_ranking* ranking, pg_delong_sums* result);
  * pixels, 0 outside; regions[count] says how many. */
 PG_API pg_status pg_label_regions(const uint8_t* masks, int64_t count, int64_t height, int64_t width, int32_t* labels, int64_t* regions);
 
+/* ---- convolution ---- */
+
+/* A convolution of stride 1 with bias, computed by Winograd's minimal filtering: tile_height x tile_width outputs at a time
+ * from (tile + kernel - 1) products an axis. Kernel and tile are 3x3 by 2x2, 3x3 or 4x4; 5x5 by 2x2; 1x7 by 1x2; 7x1 by 2x1. */
+typedef struct pg_convolution {
+    int64_t channels, filters;
+    int64_t kernel_height, kernel_width, tile_height, tile_width;
+    int64_t padding_height, padding_width; /* zeros on each side, less than the kernel */
+    int rectified;                         /* 1: negative outputs become 0 */
+} pg_convolution;
+
+/* Floats that the transformed filters take, and the transform, in float64, of filters (filters, channels, kernel_height,
+ * kernel_width). */
+PG_API pg_status pg_convolution_filters_length(const pg_convolution* convolution, int64_t* length);
+PG_API pg_status pg_convolution_filters(const pg_convolution* convolution, const float* filters, float* transformed);
+
+/* Calls task(task_context, 0) ... task(task_context, n - 1), each once, in any order and on any threads. */
+typedef void (*pg_parallel)(void* context, int64_t n, void (*task)(void* task_context, int64_t index), void* task_context);
+
+/* x (count, channels, height, width) to out (count, filters, height + 2 padding_height - kernel_height + 1, the same of
+ * width), on the threads of `parallel`, or the library's if it is NULL. No bit of an image's result depends on the others,
+ * or on the threads. */
+PG_API pg_status pg_convolve(const pg_convolution* convolution, const float* x, int64_t count, int64_t height, int64_t width,
+                             const float* transformed, const float* bias, float* out, int threads, pg_parallel parallel,
+                             void* parallel_context);
+
 #ifdef __cplusplus
 }
 #endif

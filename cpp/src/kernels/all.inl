@@ -10,6 +10,7 @@
 #include "resize.inl"
 #include "ssim.inl"
 #include "sums.inl"
+#include "winograd.inl"
 
 template <class T>
 constexpr SsimKernels<T> ssim_kernels() {
@@ -48,5 +49,6 @@ constexpr Kernels table(const char* name) {
             squared_distance<float, float>,
             squared_distance<double, double>,
             squared_distance<float, double>,
-            ranking_kernels()};
+            ranking_kernels(),
+            winograd_kernels()};
 }

@@ -143,6 +143,46 @@ struct NearRow {
     const T* limits;
 };
 
+// Winograd convolution, in pixels of channels; see winograd.cpp.
+static constexpr int kWinogradGroup = 16;  // channels or filters that lie together
+static constexpr int kWinogradForms = 6;
+
+// The products of one point: m = v u.
+struct WinogradProduct {
+    int64_t tiles, channels;
+    const float* v;  // a group of channels of each tile after another
+    int64_t group_stride;
+    const float* u[2];  // channels rows of kWinogradGroup filters, a group each
+    int groups;         // 1 or 2
+    float* m;           // tiles rows of groups * kWinogradGroup
+    int64_t m_stride;
+};
+
+// One tile of outputs from its products.
+struct WinogradOutput {
+    const float* m;
+    int64_t point_stride;
+    int64_t filters;  // a multiple of kWinogradGroup
+    const float* bias;
+    float least;        // 0 for a rectified output, else -infinity
+    int rows, columns;  // of the tile that lie in the image
+    float* y;
+    int64_t row_stride, column_stride;
+};
+
+struct WinogradKernels {
+    struct Form {
+        int tile_height, kernel_height, tile_width, kernel_width;
+        // A tile's pixels, their channels a multiple of kWinogradGroup, to its rows for each point.
+        void (*input)(const float* x, int64_t row_stride, int64_t channels, float* v, int64_t point_stride, int64_t group_stride);
+        void (*output)(const WinogradOutput*);
+    };
+    Form forms[kWinogradForms];
+    void (*product)(const WinogradProduct*);
+    void (*planes_to_pixels)(const float* x, int64_t plane, int planes, int64_t pixels, const float* end, float* out, int64_t stride);
+    void (*pixels_to_planes)(const float* y, int64_t stride, int64_t pixels, float* out, int64_t plane, int planes);
+};
+
 struct Kernels {
     const char* name;
     SsimKernels<float> ssim_f32;
@@ -163,6 +203,7 @@ struct Kernels {
     double (*squared_distance_f64)(const double* x, const double* y, int64_t n);
     double (*squared_distance_mixed)(const float* x, const double* y, int64_t n);
     RankingKernels ranking;
+    WinogradKernels winograd;
 };
 
 extern const Kernels kBaseline;

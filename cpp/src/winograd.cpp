@@ -1,0 +1,314 @@
+// Winograd convolution, a block of tiles at a time: part of an image, or several small ones. Pixels are laid out with channels
+// last and transformed; then two groups of filters at a time are multiplied, transformed back and written as planes, while the
+// block's transformed input stays in L2 and the filters stream past it once.
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "kernels/table.h"
+#include "status.h"
+#include "threads.h"
+
+namespace pixelgauge {
+
+namespace {
+
+#include "kernels/winograd_forms.h"
+
+using Form = WinogradKernels::Form;
+
+constexpr int64_t kGroup = kWinogradGroup, kLine = 16;  // floats
+constexpr int64_t kInputBytes = 2 << 20;                // of a block's transformed input: most of a core's L2
+constexpr int64_t kMostTiles = 256;
+constexpr int64_t kMostSide = int64_t{1} << 28;
+
+int64_t groups_of(int64_t n) { return (n + kGroup - 1) / kGroup; }
+
+struct Filter {
+    int64_t points = 0, taps = 0;
+    const double* matrix = nullptr;  // points rows of taps
+};
+
+template <int M, int R>
+Filter filter_of() {
+    using F = WinogradForm<M, R>;
+    return {F::points, R, &F::filter[0][0]};
+}
+
+Filter filter_of(int64_t tile, int64_t taps) {
+    if (tile == 1 && taps == 1) return filter_of<1, 1>();
+    if (tile == 2 && taps == 3) return filter_of<2, 3>();
+    if (tile == 3 && taps == 3) return filter_of<3, 3>();
+    if (tile == 4 && taps == 3) return filter_of<4, 3>();
+    if (tile == 2 && taps == 5) return filter_of<2, 5>();
+    return filter_of<2, 7>();
+}
+
+const Form& form_of(const pg_convolution& c, const Kernels& table) {
+    for (const Form& form : table.winograd.forms)
+        if (form.tile_height == c.tile_height && form.kernel_height == c.kernel_height && form.tile_width == c.tile_width &&
+            form.kernel_width == c.kernel_width)
+            return form;
+    throw InvalidArgument("convolution of " + std::to_string(c.kernel_height) + "x" + std::to_string(c.kernel_width) + " with tiles of " +
+                          std::to_string(c.tile_height) + "x" + std::to_string(c.tile_width) +
+                          ": use 3x3 with 2x2, 3x3 or 4x4, 5x5 with 2x2, 1x7 with 1x2, 7x1 with 2x1");
+}
+
+const Form& require_convolution(const pg_convolution* c, const Kernels& table) {
+    require(c != nullptr, "convolution is NULL");
+    require(c->channels > 0 && c->filters > 0 && c->channels < 1 << 16 && c->filters < 1 << 16,
+            "convolution has " + std::to_string(c->channels) + " channels and " + std::to_string(c->filters) + " filters: use 1 to 65535");
+    const Form& form = form_of(*c, table);
+    require(c->padding_height >= 0 && c->padding_width >= 0 && c->padding_height < c->kernel_height && c->padding_width < c->kernel_width,
+            "padding=" + std::to_string(c->padding_height) + ", " + std::to_string(c->padding_width) +
+                " must be at least 0 and less than the kernel");
+    return form;
+}
+
+int64_t points_of(const Form& form) {
+    return int64_t{form.tile_height + form.kernel_height - 1} * (form.tile_width + form.kernel_width - 1);
+}
+
+// Kept from call to call: fresh pages for every layer would cost more than its transforms.
+struct Scratch {
+    std::unique_ptr<float[]> memory;
+    size_t length = 0;
+
+    float* take(size_t floats) {
+        if (floats > length) {
+            memory.reset();
+            memory.reset(new float[floats + kLine]);
+            length = floats;
+        }
+        const auto at = reinterpret_cast<uintptr_t>(memory.get());
+        return memory.get() + ((64 - at % 64) % 64) / sizeof(float);
+    }
+};
+
+struct Convolution {
+    const pg_convolution& shape;
+    const Form& form;
+    const WinogradKernels& kernels;
+    const float* x;
+    int64_t count, height, width, out_height, out_width;
+    const float *transformed, *bias;
+    float* out;
+    int64_t points, channels;
+    int64_t tiles_down, tiles_across, block_down, block_across, blocks_down, blocks_across, block_images, blocks;
+
+    void split(int threads) {
+        tiles_down = (out_height + form.tile_height - 1) / form.tile_height;
+        tiles_across = (out_width + form.tile_width - 1) / form.tile_width;
+        const int64_t fit = std::clamp<int64_t>(kInputBytes / (points * channels * 4), 12, kMostTiles);
+        const int64_t share = std::max<int64_t>((count * tiles_down * tiles_across + threads - 1) / threads, 12);
+        const int64_t most = std::min(fit, share);
+        blocks_across = (tiles_across + most - 1) / most;
+        block_across = (tiles_across + blocks_across - 1) / blocks_across;
+        const int64_t down = std::max<int64_t>(most / block_across, 1);
+        blocks_down = (tiles_down + down - 1) / down;
+        block_down = (tiles_down + blocks_down - 1) / blocks_down;
+        blocks_down = (tiles_down + block_down - 1) / block_down;
+        blocks_across = (tiles_across + block_across - 1) / block_across;
+        block_images = blocks_down * blocks_across > 1 ? 1 : std::clamp<int64_t>(most / (tiles_down * tiles_across), 1, count);
+        blocks = (count + block_images - 1) / block_images * blocks_down * blocks_across;
+    }
+
+    void block(int64_t index) const {
+        const int64_t first_image = index / (blocks_down * blocks_across) * block_images,
+                      images = std::min(block_images, count - first_image);
+        const int64_t within = index % (blocks_down * blocks_across);
+        const int64_t top = within / blocks_across * block_down, left = within % blocks_across * block_across;
+        const int64_t down = std::min(block_down, tiles_down - top), across = std::min(block_across, tiles_across - left);
+        const int64_t each = down * across, tiles = images * each;
+        const int64_t rows = down * form.tile_height + form.kernel_height - 1, columns = across * form.tile_width + form.kernel_width - 1;
+        const int64_t group_stride = tiles * kGroup, v_point = tiles * channels + kLine;  // a line more, lest the points share a cache set
+        const int64_t m_stride = 2 * kGroup, m_point = tiles * m_stride + kLine;
+        const int64_t y_rows = std::min(down * form.tile_height, out_height - top * form.tile_height);
+        const int64_t y_columns = std::min(across * form.tile_width, out_width - left * form.tile_width);
+        const int64_t pixels = rows * columns * channels, y_floats = (y_rows * y_columns + kLine) * m_stride;
+        thread_local Scratch scratch;
+        float* const first = scratch.take(static_cast<size_t>(points * (v_point + m_point) + std::max(pixels, y_floats)));
+        float *const v = first, *const m = v + points * v_point, *const x_block = m + points * m_point, *const y = x_block;
+
+        for (int64_t i = 0; i < images; ++i) {
+            lay_out(first_image + i, top * form.tile_height - shape.padding_height, left * form.tile_width - shape.padding_width, rows,
+                    columns, x_block);
+            for (int64_t t = 0; t < each; ++t)
+                form.input(x_block + (t / across * form.tile_height * columns + t % across * form.tile_width) * channels,
+                           columns * channels, channels, v + (i * each + t) * kGroup, v_point, group_stride);
+        }
+
+        const int64_t groups = groups_of(shape.filters), group_floats = points * shape.channels * kGroup;
+        for (int64_t g = 0; g < groups; g += 2) {
+            const int64_t pair = std::min<int64_t>(2, groups - g);
+            WinogradProduct product{tiles, shape.channels, nullptr, group_stride, {}, static_cast<int>(pair), nullptr, m_stride};
+            for (int64_t p = 0; p < points; ++p) {
+                product.v = v + p * v_point;
+                product.m = m + p * m_point;
+                for (int64_t i = 0; i < pair; ++i) product.u[i] = transformed + (g + i) * group_floats + p * shape.channels * kGroup;
+                kernels.product(&product);
+            }
+            float bias_pair[2 * kGroup] = {};
+            std::copy_n(bias + g * kGroup, std::min(pair * kGroup, shape.filters - g * kGroup), bias_pair);
+            WinogradOutput output{};
+            output.point_stride = m_point;
+            output.filters = pair * kGroup;
+            output.bias = bias_pair;
+            output.least = shape.rectified ? 0.0F : -std::numeric_limits<float>::infinity();
+            output.row_stride = y_columns * m_stride;
+            output.column_stride = m_stride;
+            const int64_t plane = out_height * out_width;
+            // Whole rows lie one after another in the planes too.
+            const int64_t runs = y_columns == out_width ? 1 : y_rows, run = y_rows * y_columns / runs;
+            for (int64_t n = 0; n < images; ++n) {
+                for (int64_t t = 0; t < each; ++t) {
+                    const int64_t row = t / across * form.tile_height, column = t % across * form.tile_width;
+                    output.m = m + (n * each + t) * m_stride;
+                    output.rows = static_cast<int>(std::min<int64_t>(form.tile_height, y_rows - row));
+                    output.columns = static_cast<int>(std::min<int64_t>(form.tile_width, y_columns - column));
+                    output.y = y + (row * y_columns + column) * m_stride;
+                    form.output(&output);
+                }
+                for (int64_t i = 0; i < pair; ++i) {
+                    const int64_t filter = (g + i) * kGroup;
+                    float* const to = out + ((first_image + n) * shape.filters + filter) * plane + top * form.tile_height * out_width +
+                                      left * form.tile_width;
+                    for (int64_t r = 0; r < runs; ++r)
+                        kernels.pixels_to_planes(y + r * run * m_stride + i * kGroup, m_stride, run, to + r * out_width, plane,
+                                                 static_cast<int>(std::min(kGroup, shape.filters - filter)));
+                }
+            }
+        }
+    }
+
+    // The pixels of a block, zeros beyond the image.
+    void lay_out(int64_t image, int64_t top, int64_t left, int64_t rows, int64_t columns, float* pixels) const {
+        const int64_t plane = height * width, begin = std::clamp<int64_t>(-left, 0, columns),
+                      end = std::clamp<int64_t>(width - left, begin, columns);
+        const float* const all = x + count * shape.channels * plane;
+        for (int64_t r = 0; r < rows; ++r) {
+            float* const row = pixels + r * columns * channels;
+            const int64_t y = top + r;
+            if (y < 0 || y >= height) {
+                std::fill_n(row, columns * channels, 0.0F);
+                continue;
+            }
+            std::fill_n(row, begin * channels, 0.0F);
+            std::fill_n(row + end * channels, (columns - end) * channels, 0.0F);
+            for (int64_t c = 0; c < shape.channels; c += kGroup)
+                kernels.planes_to_pixels(x + (image * shape.channels + c) * plane + y * width + left + begin, plane,
+                                         static_cast<int>(std::min(kGroup, shape.channels - c)), end - begin, all,
+                                         row + begin * channels + c, channels);
+        }
+    }
+};
+
+void on_the_pool(void*, int64_t n, void (*task)(void*, int64_t), void* context) { parallel_for(n, task, context); }
+
+}  // namespace
+
+}  // namespace pixelgauge
+
+extern "C" pg_status pg_convolution_filters_length(const pg_convolution* convolution, int64_t* length) {
+    using namespace pixelgauge;
+    return guarded([&] {
+        const Form& form = require_convolution(convolution, kernels());
+        require(length != nullptr, "length is NULL");
+        *length = groups_of(convolution->filters) * kGroup * points_of(form) * convolution->channels;
+    });
+}
+
+extern "C" pg_status pg_convolution_filters(const pg_convolution* convolution, const float* filters, float* transformed) {
+    using namespace pixelgauge;
+    return guarded([&] {
+        const Form& form = require_convolution(convolution, kernels());
+        require(filters != nullptr && transformed != nullptr, "filters or transformed is NULL");
+        const Filter down = filter_of(form.tile_height, form.kernel_height), across = filter_of(form.tile_width, form.kernel_width);
+        const int64_t channels = convolution->channels, points = down.points * across.points;
+        parallel_for(groups_of(convolution->filters), [&](int64_t group) {
+            float* const to = transformed + group * points * channels * kGroup;
+            std::fill_n(to, points * channels * kGroup, 0.0F);
+            double half[8 * 8];
+            for (int64_t f = 0; f < std::min(kGroup, convolution->filters - group * kGroup); ++f)
+                for (int64_t c = 0; c < channels; ++c) {
+                    const float* const taps = filters + ((group * kGroup + f) * channels + c) * down.taps * across.taps;
+                    for (int64_t i = 0; i < down.points; ++i)
+                        for (int64_t k = 0; k < across.taps; ++k) {
+                            double sum = 0;
+                            for (int64_t j = 0; j < down.taps; ++j)
+                                sum += down.matrix[i * down.taps + j] * static_cast<double>(taps[j * across.taps + k]);
+                            half[i * across.taps + k] = sum;
+                        }
+                    for (int64_t i = 0; i < down.points; ++i)
+                        for (int64_t j = 0; j < across.points; ++j) {
+                            double sum = 0;
+                            for (int64_t k = 0; k < across.taps; ++k) sum += across.matrix[j * across.taps + k] * half[i * across.taps + k];
+                            to[((i * across.points + j) * channels + c) * kGroup + f] = static_cast<float>(sum);
+                        }
+                }
+        });
+    });
+}
+
+extern "C" pg_status pg_convolve(const pg_convolution* convolution, const float* x, int64_t count, int64_t height, int64_t width,
+                                 const float* transformed, const float* bias, float* out, int threads, pg_parallel parallel,
+                                 void* parallel_context) {
+    using namespace pixelgauge;
+    return guarded([&] {
+        const Kernels& table = kernels();
+        const Form& form = require_convolution(convolution, table);
+        require(count >= 0, "count=" + std::to_string(count) + " must not be negative");
+        const int64_t out_height = height + 2 * convolution->padding_height - form.kernel_height + 1,
+                      out_width = width + 2 * convolution->padding_width - form.kernel_width + 1;
+        require(height > 0 && width > 0 && height <= kMostSide && width <= kMostSide && out_height > 0 && out_width > 0,
+                "height=" + std::to_string(height) + ", width=" + std::to_string(width) + ": the kernel does not fit");
+        require(threads > 0, "threads=" + std::to_string(threads) + " must be at least 1");
+        if (count == 0) return;
+        require(x != nullptr && transformed != nullptr && bias != nullptr && out != nullptr, "x, transformed, bias or out is NULL");
+        Convolution job{*convolution,
+                        form,
+                        table.winograd,
+                        x,
+                        count,
+                        height,
+                        width,
+                        out_height,
+                        out_width,
+                        transformed,
+                        bias,
+                        out,
+                        points_of(form),
+                        groups_of(convolution->channels) * kGroup,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0};
+        job.split(threads);
+        struct Failure {
+            const Convolution* job;
+            std::exception_ptr error;
+            std::mutex mutex;
+        } state{&job, nullptr, {}};
+        (parallel ? parallel : on_the_pool)(
+            parallel_context, job.blocks,
+            [](void* context, int64_t index) {
+                auto& shared = *static_cast<Failure*>(context);
+                try {
+                    shared.job->block(index);
+                } catch (...) {  // the caller's threads are not to see it
+                    const std::lock_guard<std::mutex> lock(shared.mutex);
+                    if (!shared.error) shared.error = std::current_exception();
+                }
+            },
+            &state);
+        if (state.error) std::rethrow_exception(state.error);
+    });
+}
