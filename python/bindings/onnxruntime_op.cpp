@@ -197,6 +197,8 @@ constexpr CustomOp kWinogradConv = make_op();
 
 extern "C" EXPORTED Status* RegisterCustomOps(SessionOptions* options, const ApiBase* base) {
     static const Api api = base->get_api(kAbiVersion);
+    // The first version has the first function in the same place.
+    if (!api) return create_status(base->get_api(1))(kErrorFail, "pixelgauge needs onnxruntime 1.17 or later: update it");
     // Made once and kept: a domain must outlive the sessions, whose end onnxruntime does not tell.
     static Domain* domain = nullptr;
     static Status* const failure = [] {
