@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import pixelgauge
+from pixelgauge.ranking_inputs import relative_weights
 
 sk = pytest.importorskip("sklearn.metrics", reason="scikit-learn, the test oracle, is not installed")
 pytestmark = pytest.mark.parity
@@ -212,6 +213,90 @@ def test_bad_weights(weights: list[float], message: str) -> None:
     for name in ("roc_auc_score", "average_precision_score", "roc_curve"):
         with pytest.raises(ValueError, match=message):
             getattr(pixelgauge, name)([0, 1, 1], [0.1, 0.2, 0.3], sample_weight=weights)
+
+
+def flat(result: object) -> np.ndarray:
+    return np.concatenate(result) if isinstance(result, tuple) else np.atleast_1d(result)
+
+
+EXTREME = [5e-324, 1e-165, 1e-162, 1e-100, 1e153, 1e308]
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("scale", EXTREME)
+def test_the_scale_of_weights_does_not_matter(scale: float) -> None:
+    y, x, _ = sample(100, 1, 12)
+    weights = np.full(100, scale)
+    y2, x2 = np.stack([y, 1 - y], axis=1), np.stack([x, x[::-1]], axis=1)
+    for name, truth, scores, arguments in (
+        ("roc_auc_score", y, x, {}), ("roc_auc_score", y, x, {"max_fpr": 0.3}), ("average_precision_score", y, x, {}),
+        ("roc_curve", y, x, {"drop_intermediate": False}), ("precision_recall_curve", y, x, {}), ("det_curve", y, x, {}),
+        ("fpr_at_tpr", y, x, {}), ("best_threshold", y, x, {"criterion": "mcc"}),
+        ("roc_auc_score", y2, x2, {"average": "weighted"}), ("roc_auc_score", y2, x2, {"average": "micro"}),
+        ("roc_auc_score", y2[:40], x2[:40], {"average": "samples"}), ("top_k_accuracy_score", y, x, {"k": 1}),
+    ):  # fmt: skip
+        of_scale, of_one = (
+            flat(getattr(pixelgauge, name)(truth, scores, sample_weight=w[: len(truth)], **arguments))
+            for w in (weights, np.ones(100))
+        )
+        # equal weights of any size against ones: sums of 100 terms, rounded for a scale that is no power of two
+        np.testing.assert_allclose(of_scale, of_one, rtol=WEIGHTED, atol=WEIGHTED)
+
+
+@pytest.mark.property
+def test_classes_of_weights_far_apart() -> None:
+    y, x, weights = sample(200, None, 13)
+    expected = pixelgauge.roc_auc_score(y, x, sample_weight=weights)
+    for of_positives, of_negatives in ((1e-300, 1.0), (1e-300, 1e100), (1e200, 1e-150), (1e-155, 1e-155)):
+        far = weights * np.where(y == 1, of_positives, of_negatives)
+        assert pixelgauge.roc_auc_score(y, x, sample_weight=far) == pytest.approx(expected, abs=WEIGHTED)
+
+
+@pytest.mark.property
+def test_usual_weights_are_not_touched() -> None:
+    weights = np.array([0, 1e-100, 1, 1e100])
+    assert np.shares_memory(relative_weights(weights, 4), weights)
+
+
+@pytest.mark.boundary
+def test_confusion_of_extreme_weights() -> None:
+    y, x = [0, 0, 1, 1], [0.1, 0.6, 0.4, 0.8]
+    figures = pixelgauge.confusion_at_threshold(y, x, 0.5, sample_weight=np.array([3, 1, 1, 3]) * 1e200)
+    assert figures.true_positives == 3e200
+    assert figures.mcc == pytest.approx(0.5, abs=EXACT)
+    with pytest.raises(ValueError, match="divide the weights"):
+        pixelgauge.confusion_at_threshold(y, x, 0.5, sample_weight=np.full(4, 1e308))
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("kept", [0, 1])
+def test_weights_that_remove_a_class(kept: int) -> None:
+    y, x, _ = sample(50, None, 14)
+    weights = np.where(y == kept, 1.0, 0.0)
+    for arguments in ({}, {"max_fpr": 0.5}, {"max_fpr": 1}):
+        with pytest.warns(pixelgauge.UndefinedMetricWarning, match="Only one class"):
+            assert np.isnan(pixelgauge.roc_auc_score(y, x, sample_weight=weights, **arguments))
+    if kept == 0:
+        with pytest.warns(UserWarning, match="No positive class"):
+            assert pixelgauge.average_precision_score(y, x, sample_weight=weights) == 0
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert sk.average_precision_score(y, x, sample_weight=weights) == 0
+    else:
+        assert pixelgauge.average_precision_score(y, x, sample_weight=weights) == 1
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(("arguments", "error", "message"), [
+    ({"multi_class": "x"}, ValueError, "multi_class='x'"),
+    ({"max_fpr": "a"}, TypeError, "max_fpr='a' must be a number"),
+    ({"max_fpr": 0, "groups": [1, 1]}, ValueError, "max_fpr"),
+])  # fmt: skip
+def test_arguments_are_checked_for_binary_labels_too(
+    arguments: dict[str, object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        pixelgauge.roc_auc_score([0, 1], [0.1, 0.2], **arguments)
 
 
 @pytest.mark.boundary

@@ -327,6 +327,7 @@ def test_out_of_core_bad_files(tmp_path: Path) -> None:
     (lambda: pixelgauge.delong_interval([0, 0, 1, 1], [1, 2, 3, 4], level=1.5), "level"),
     (lambda: pixelgauge.delong_test([0, 0, 1, 1], [1, 2, 3, 4], [1, 2, np.nan, 3]), "NaN"),
     (lambda: pixelgauge.bootstrap_interval([0, 0, 1, 1], [1, 2, 3, 4], replicates=1), "replicates"),
+    (lambda: pixelgauge.bootstrap_interval([0, 0, 1, 1], [1, 2, 3, 4], seed=-1), "seed=-1 must be at least 0"),
     (lambda: pixelgauge.fpr_at_tpr([0, 1], [1, 2], 0), "tpr"),
     (lambda: pixelgauge.fpr_at_tpr([1, 1], [1, 2]), "one class"),
     (lambda: pixelgauge.best_threshold([0, 1], [1, 2], criterion="g"), "criterion"),
@@ -359,6 +360,20 @@ def test_out_of_core_bad_files(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_bad_input(call: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
+        call()  # type: ignore[operator]
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: pixelgauge.confusion_at_threshold([0, 1], [1, 2], "a"), "threshold='a' must be a number"),
+    (lambda: pixelgauge.confusion_at_threshold([0, 1], [1, 2], None), "threshold=None must be a number"),
+    (lambda: pixelgauge.fpr_at_tpr([0, 1], [1, 2], "a"), "tpr='a' must be a number"),
+    (lambda: pixelgauge.delong_interval([0, 0, 1, 1], [1, 2, 3, 4], level="a"), "level='a' must be a number"),
+    (lambda: pixelgauge.bootstrap_interval([0, 0, 1, 1], [1, 2, 3, 4], seed="a"), "seed='a' must be an integer"),
+    (lambda: pixelgauge.bootstrap_interval([0, 0, 1, 1], [1, 2, 3, 4], replicates=2.5), "replicates=2.5 must be"),
+])  # fmt: skip
+def test_arguments_of_the_wrong_type(call: object, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
         call()  # type: ignore[operator]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from pixelgauge import _core
 from pixelgauge.images import Array
 from pixelgauge.ranking import _binary_inputs
-from pixelgauge.ranking_inputs import Scores
+from pixelgauge.ranking_inputs import Scores, check_number
 
 
 class AurocInterval(NamedTuple):
@@ -151,7 +151,7 @@ def bootstrap_interval(
     replicates : int, default 1000
         Resamples, at least 2.
     seed : int, default 0
-        Of NumPy's PCG64; the same seed gives the same interval.
+        Of NumPy's PCG64, at least 0; the same seed gives the same interval.
 
     Returns
     -------
@@ -161,7 +161,7 @@ def bootstrap_interval(
     Raises
     ------
     TypeError, ValueError
-        As :func:`delong_interval`; and if `replicates` is below 2.
+        As :func:`delong_interval`; and if `replicates` is below 2 or `seed` below 0.
 
     Examples
     --------
@@ -171,8 +171,11 @@ def bootstrap_interval(
     True
     """
     _check_level(level)
-    if replicates < 2:
-        raise ValueError(f"replicates={replicates} must be at least 2")
+    for name, count, least in (("replicates", replicates, 2), ("seed", seed, 0)):
+        if not isinstance(count, int | np.integer):
+            raise TypeError(f"{name}={count!r} must be an integer")
+        if count < least:
+            raise ValueError(f"{name}={count} must be at least {least}")
     bits, scores, _ = _binary_inputs(y_true, y_score, pos_label, None)
     counts_fps, counts_tps, _ = _core.curve(scores.values, bits, None, _core.CurveDrop.none, False, scores.bfloat16)
     p, n = int(counts_tps[-1]), int(counts_fps[-1])
@@ -213,6 +216,7 @@ def _placements(scores: Scores, truth: Array) -> tuple[float, Array, Array]:
 
 
 def _check_level(level: float) -> None:
+    check_number("level", level)
     if not 0 < level < 1:
         raise ValueError(f"level={level} must be in (0, 1)")
 

@@ -18,6 +18,7 @@ from pixelgauge.ranking_inputs import (
     class_codes,
     column,
     label_array,
+    relative_weights,
     score_array,
     scores_of,
     target_type,
@@ -173,7 +174,7 @@ def top_k_accuracy_score(
     if scores.ndim == 2 and scores.shape[1] == 1:
         scores = scores[:, 0]
     check_lengths(y_true=y, y_score=scores)
-    weights = weight_array(sample_weight, len(y))
+    weights = (relative_weights if normalize else weight_array)(sample_weight, len(y))
     if scores.dtype.kind not in "iu" and np.isnan(scores).any():
         raise ValueError("y_score holds NaN, which has no rank: remove or impute those samples first")
     classes, codes = class_codes(y, labels, 2 if scores.ndim == 1 else scores.shape[1])

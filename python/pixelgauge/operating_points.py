@@ -10,7 +10,7 @@ import numpy as np
 
 from pixelgauge import _core
 from pixelgauge.ranking import _binary_inputs
-from pixelgauge.ranking_inputs import Float64Array
+from pixelgauge.ranking_inputs import Float64Array, check_number, weight_array
 
 Criterion = Literal["youden", "f1", "mcc", "accuracy", "balanced_accuracy", "closest"]
 
@@ -69,7 +69,9 @@ class Confusion:
     @property
     def mcc(self) -> float:
         """Matthews correlation coefficient."""
-        tp, fp, fn, tn = self.true_positives, self.false_positives, self.false_negatives, self.true_negatives
+        counts = self.true_positives, self.false_positives, self.false_negatives, self.true_negatives
+        # by a power of two, so that products of two stay in float64's range
+        tp, fp, fn, tn = (math.ldexp(count, -math.frexp(max(counts))[1]) for count in counts)
         # square roots of pairs: the product of four counts can exceed what a float holds exactly
         scale = math.sqrt((tp + fp) * (tp + fn)) * math.sqrt((tn + fp) * (tn + fn))
         return _ratio(tp * tn - fp * fn, scale)
@@ -109,9 +111,11 @@ def confusion_at_threshold(
     >>> pixelgauge.confusion_at_threshold([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], 0.35).sensitivity
     1.0
     """
+    check_number("threshold", threshold)
     if math.isnan(threshold):
         raise ValueError("threshold is NaN: use a number, or inf")
-    bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
+    bits, scores, _ = _binary_inputs(y_true, y_score, pos_label, None)
+    weights = weight_array(sample_weight, len(scores))  # as they are: they are what is counted
     values = scores.decoded()
     if values.dtype.kind == "f" and np.isnan(values).any():
         raise ValueError("y_score holds NaN, which has no rank: remove or impute those samples first")
@@ -122,6 +126,8 @@ def confusion_at_threshold(
         float(np.count_nonzero(cell) if weights is None else weights[cell].sum())
         for cell in (truth & called, ~truth & called, truth & ~called, ~truth & ~called)
     )
+    if math.isinf(2 * (tp + fp + fn + tn)):
+        raise ValueError("sample_weight adds up to more than float64 holds: divide the weights by their maximum")
     return Confusion(tp, fp, fn, tn)
 
 
@@ -152,6 +158,7 @@ def fpr_at_tpr(
     >>> pixelgauge.fpr_at_tpr([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     0.5
     """
+    check_number("tpr", tpr)
     if not 0 < tpr <= 1:
         raise ValueError(f"tpr={tpr} must be in (0, 1]")
     fp, tp, _ = _two_class_counts(y_true, y_score, pos_label, sample_weight)

@@ -19,15 +19,16 @@ from pixelgauge.ranking_inputs import (
     Scores,
     UndefinedMetricWarning,
     check_lengths,
+    check_number,
     class_codes,
     column,
     label_array,
     pack,
+    relative_weights,
     score_array,
     scores_of,
     target_type,
     to_array,
-    weight_array,
 )
 
 Average = Literal["micro", "macro", "samples", "weighted"] | None
@@ -63,7 +64,7 @@ def roc_auc_score(
     average : {"macro", "micro", "weighted", "samples", None}, default "macro"
         How (N, K) scores become one number; None gives one a column. Ignored where labels are binary.
     sample_weight : (N,) array_like, optional
-        Finite and not negative; sums are then in float64.
+        Finite and not negative; sums are then in float64. The scale of the weights does not matter.
     max_fpr : float, optional
         In (0, 1]: the area up to this false positive rate, with McClish's correction (0.5 for chance, 1 for perfect).
     multi_class : {"raise", "ovr", "ovo"}, default "raise"
@@ -77,15 +78,16 @@ def roc_auc_score(
     Returns
     -------
     float or (K,) numpy.ndarray of float64
-        NaN, with an :class:`UndefinedMetricWarning`, where a class is absent. With `groups`, a dict of floats.
+        NaN, with an :class:`UndefinedMetricWarning`, where a class is absent or has no weight. With `groups`, a dict of
+        floats.
 
     Raises
     ------
     TypeError
-        For scores of a dtype without an order, or of more than 64 bits.
+        For scores of a dtype without an order, or of more than 64 bits; for a `max_fpr` that is no number.
     ValueError
         For NaN, lengths that differ, empty arrays, labels that are not classes, probabilities that do not sum to one,
-        weights that are negative or all zero.
+        weights that are negative or all zero, a `max_fpr` out of range, an unknown `average` or `multi_class`.
 
     References
     ----------
@@ -97,6 +99,12 @@ def roc_auc_score(
     >>> pixelgauge.roc_auc_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     0.75
     """
+    if multi_class not in ("raise", "ovr", "ovo"):
+        raise ValueError(f"multi_class={multi_class!r} is not known: use 'raise', 'ovr' or 'ovo'")
+    if max_fpr is not None:
+        check_number("max_fpr", max_fpr)
+        if not 0 < max_fpr <= 1:
+            raise ValueError(f"Expected max_fpr in range (0, 1], got: {max_fpr!r}")
     if groups is not None:
         if sample_weight is not None or max_fpr is not None:
             raise ValueError("groups= cannot be combined with sample_weight= or max_fpr=: call once for each group")
@@ -294,7 +302,7 @@ def average_precision_score(
     Returns
     -------
     float or (K,) numpy.ndarray of float64
-        0, with a warning, where there is no positive.
+        0, with a warning, where there is no positive, or none with any weight.
 
     Raises
     ------
@@ -383,7 +391,7 @@ def _binary_inputs(
         raise ValueError(f"{kind} format is not supported")
     labels = column(y, "y_true")
     check_lengths(y_true=labels, y_score=vector)
-    weights = weight_array(sample_weight, len(labels))
+    weights = relative_weights(sample_weight, len(labels))
     if binary is None:
         return pack(labels == pos_label), vector, weights
     if pos_label is None:
@@ -407,7 +415,7 @@ def _with_positive(binary: BinaryLabels, y: Array, pos_label: Any) -> BinaryLabe
 def _of_binary(metric: _BinaryMetric, binary: BinaryLabels, scores: Array, sample_weight: object) -> float:
     vector = scores_of(scores)
     check_lengths(y_true=range(binary.count), y_score=vector)
-    return metric(binary.bits, vector, weight_array(sample_weight, binary.count))
+    return metric(binary.bits, vector, relative_weights(sample_weight, binary.count))
 
 
 def _roc_of_bits(bits: Bits, scores: Scores, weights: Float64Array | None, drop: _core.CurveDrop) -> Curve:
@@ -423,34 +431,40 @@ def _roc_of_bits(bits: Bits, scores: Scores, weights: Float64Array | None, drop:
 
 
 def _binary_auroc(bits: Bits, scores: Scores, weights: Float64Array | None, max_fpr: float | None = None) -> float:
-    if max_fpr is not None and not 0 < max_fpr <= 1:
-        raise ValueError(f"Expected max_fpr in range (0, 1], got: {max_fpr!r}")
     positives = int(np.bitwise_count(bits).sum(dtype=np.int64))
     if positives in (0, len(scores)):
-        warnings.warn(
-            "Only one class is present in y_true. ROC AUC score is not defined in that case.",
-            UndefinedMetricWarning,
-            stacklevel=4,
-        )
-        return math.nan
+        return _undefined_auroc("")
     if max_fpr is not None and max_fpr != 1:
-        fpr, tpr, _ = _roc_of_bits(bits, scores, weights, _core.CurveDrop.equal_steps)
+        fpr, tpr, _ = _core.curve(scores.values, bits, weights, _core.CurveDrop.equal_steps, True, scores.bfloat16)
+        if math.isnan(fpr[0] + tpr[0]):
+            return _undefined_auroc(" with any weight")
         stop = int(np.searchsorted(fpr, max_fpr, "right"))
         height = np.interp(max_fpr, fpr[stop - 1 : stop + 1], tpr[stop - 1 : stop + 1])
         partial = auc(np.append(fpr[:stop], max_fpr), np.append(tpr[:stop], height))
         least = 0.5 * max_fpr**2
         return float(0.5 * (1 + (partial - least) / (max_fpr - least)))
     if weights is not None:
-        return _core.weighted_auroc(scores.values, bits, weights, scores.bfloat16)
+        value = _core.weighted_auroc(scores.values, bits, weights, scores.bfloat16)
+        return _undefined_auroc(" with any weight") if math.isnan(value) else value  # 0/0: a class weighs nothing
     twice_u, positives, negatives = _core.auroc(scores.values, bits, scores.bfloat16)
     return twice_u / (2 * positives * negatives)
 
 
+def _undefined_auroc(of_weight: str) -> float:
+    warnings.warn(
+        f"Only one class is present in y_true{of_weight}. ROC AUC score is not defined in that case.",
+        UndefinedMetricWarning,
+        stacklevel=5,
+    )
+    return math.nan
+
+
 def _binary_average_precision(bits: Bits, scores: Scores, weights: Float64Array | None) -> float:
-    if not bits.any():
+    value = _core.average_precision(scores.values, bits, weights, scores.bfloat16) if bits.any() else math.nan
+    if math.isnan(value):  # 0/0: no positive, or none with any weight
         warnings.warn("No positive class found in y_true, recall is set to one for all thresholds.", stacklevel=4)
         return 0.0
-    return _core.average_precision(scores.values, bits, weights, scores.bfloat16)
+    return value
 
 
 def _check_average(average: object) -> None:
@@ -465,7 +479,7 @@ def _averaged(
     """Metric of every column (or row) of multilabel data and their average."""
     if scores.shape != y.shape:
         raise ValueError(f"y_true has shape {y.shape} and y_score {scores.shape}: they must be the same")
-    weights = weight_array(sample_weight, len(y))
+    weights = relative_weights(sample_weight, len(y))
     column_weights: Array | None = None
     if average == "micro":
         repeated = None if weights is None else np.repeat(weights, y.shape[1])
@@ -474,7 +488,7 @@ def _averaged(
         )
     if average == "weighted":
         column_weights = (y != 0).sum(axis=0) if weights is None else weights @ (y != 0)
-        if np.isclose(column_weights.sum(), 0):
+        if not column_weights.any():
             return 0.0
     elif average == "samples":
         column_weights, weights = weights, None
@@ -505,11 +519,6 @@ def _multiclass_auroc(
     options = ("micro", "macro", "weighted", None) if multi_class == "ovr" else ("macro", "weighted", None)
     if average not in options:
         raise ValueError(f"average must be one of {options} for multiclass problems")
-    if multi_class not in ("ovo", "ovr"):
-        raise ValueError(
-            f"multi_class='{multi_class}' is not supported for multiclass ROC AUC, "
-            "multi_class must be in ('ovo', 'ovr')"
-        )
     if average is None and multi_class == "ovo":
         raise NotImplementedError("average=None is not implemented for multi_class='ovo'.")
     classes, codes = class_codes(y, labels, scores.shape[1])

@@ -5,6 +5,7 @@ Labels become one bit a sample without a copy in between; scores are read where 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +20,8 @@ Float64Array = npt.NDArray[np.float64]
 TargetType = Literal["binary", "multiclass", "multilabel-indicator"]
 
 _SCAN = 1 << 16
+_USUAL_EXPONENT = 400
+"""Weights of 2^-400 to 2^400: their products, and sums of 2^60 of these, keep all their bits in float64."""
 
 
 class UndefinedMetricWarning(UserWarning):
@@ -77,6 +80,17 @@ def check_lengths(**arrays: object) -> None:
     lengths = {name: len(a) for name, a in arrays.items() if a is not None}  # type: ignore[arg-type]
     if len(set(lengths.values())) > 1:
         raise ValueError(f"Found input variables with inconsistent numbers of samples: {lengths}")
+
+
+def check_number(name: str, value: object) -> None:
+    """Raise unless the value is a real number; text that reads like one is not."""
+    try:
+        if not isinstance(value, str | bytes | bytearray):
+            float(value)  # type: ignore[arg-type]
+            return
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise TypeError(f"{name}={value!r} must be a number")
 
 
 def score_array(y_score: object, name: str = "y_score") -> Array:
@@ -213,11 +227,29 @@ def weight_array(sample_weight: object, count: int) -> Float64Array | None:
         raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(count,)}!")
     if not np.isfinite(weights).all():
         raise ValueError("sample_weight holds NaN or infinity: use finite weights")
-    if (weights < 0).any():
+    if weights.min() < 0:
         raise ValueError(f"sample_weight holds {weights.min()}: weights must not be negative")
     if not weights.any():
         raise ValueError("sample_weight is all zero: no sample would count")
     return weights
+
+
+def relative_weights(sample_weight: object, count: int) -> Float64Array | None:
+    """Weights for figures that do not depend on their scale: very large or small ones times a power of two.
+
+    Products of two weights then stay in float64's range, unless one is 2^1400 times the other and outweighs it anyway.
+    Usual weights come back as they are.
+    """
+    weights = weight_array(sample_weight, count)
+    if weights is None:
+        return None
+    _, largest = math.frexp(weights.max())
+    least = weights.min()
+    if least == 0:
+        least = weights.min(where=weights > 0, initial=math.inf)
+    if largest <= _USUAL_EXPONENT and math.frexp(least)[1] >= -_USUAL_EXPONENT:
+        return weights
+    return np.ldexp(weights, _USUAL_EXPONENT - largest)
 
 
 def class_codes(y: Array, labels: object, columns: int) -> tuple[Array, Array]:
