@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,15 +111,35 @@ def test_memory_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.boundary
 @pytest.mark.parametrize(("name", "content", "arguments", "message"), [
     ("t.csv", "label,score\n0,0.1\n", ["--score", "p"], "no column 'p'"),
-    ("t.csv", "label,score\n0,x\n", [], "row 1"),
+    ("t.csv", "label,score\n0,x\n", [], r"t\.csv, row 1, column 'score': 'x' is not a score"),
+    ("t.csv", "label,score\n0,1\n1,2,3\n", [], r"t\.csv, row 2: 3 cells, but the header has 2"),
+    ("t.csv", "label,score\n0,1\n1\n", [], r"t\.csv, row 2: 1 cells"),
+    ("t.csv", "label,score,score\n0,1,2\n", [], "2 columns 'score'"),
+    ("t.csv", "label,score\n0,1\n\n1,1_000\n", [], "row 2, column 'score': '1_000' is not a score"),
+    ("t.csv", "label,score\n0,1\n1,\n", [], "row 2, column 'score': '' is not a score"),
+    ("t.csv", "label,score\n0,1\n1,nan\n", [], "row 2, column 'score': 'nan' is not a score"),
+    ("t.csv", "label,score\n0,1\nnan,1\n", [], "row 2, column 'label': 'nan' is not a label"),
+    ("t.csv", "label,score\n0,1\n,1\n", [], "row 2, column 'label': '' is not a label"),
+    ("t.csv", "label,score\n0,1\n1,2\n2,1\n", [], "column 'label' holds the labels 0, 1, 2: name the positive one"),
+    ("t.csv", "label,score\n0,1\n1.5,2\n", [], "column 'label': continuous"),
+    ("t.csv", "label,score\n0,1\n1,2\n", ["--pos-label", "x"], "--pos-label x is not a number"),
+    ("t.csv", "", [], "no header"),
+    ("t.jsonl", '{"label": 0, "score": 1}\n\n{"label": 1}', [], r"t\.jsonl, line 3 has no column 'score'"),
+    ("t.jsonl", '{"label": 0, "score": 1}\n{"label":', [], r"t\.jsonl, line 2: not JSON"),
+    ("t.jsonl", '{"label": 0, "score": 1}\n[1, 2]', [], r"t\.jsonl, line 2: not a JSON object"),
+    ("t.jsonl", '{"label": 0, "score": NaN}', [], "line 1, column 'score': nan is not a score"),
+    ("t.jsonl", '{"label": null, "score": 1}', [], "line 1, column 'label': None is not a label"),
+    ("t.jsonl", '{"label": 0, "score": 1, "score": 2}', [], "2 columns 'score'"),
+    ("t.npz", "nothing", [], r"t\.npz cannot be read"),
+    ("t.csv", "label,score\n0,1\n1,2\n", ["--seed", "-1"], "--seed -1: give an integer of at least 0"),
+    ("t.csv", "label,score\n0,1\n1,2\n", ["--level", "1"], "--level 1"),
+    ("t.csv", "label,score\n0,1\n1,2\n", ["--overwrite"], "--overwrite needs"),
     ("t.csv", "label,score\n", [], "no rows"),
-    ("t.csv", "label,score\n0,0.1\n0,0.2\n", [], "one class|two of each"),
-    ("t.csv", "label,score\n0,0.1\n1,nan\n0,1\n1,2\n", [], "NaN"),
-    ("t.csv", "label,score\na,0.1\nb,0.2\na,1\nb,2\n", [], "pos_label"),
+    ("t.csv", "label,score\n0,0.1\n0,0.2\n", [], "one class only: 0 positives and 2 negatives"),
+    ("t.csv", "label,score\na,0.1\nb,0.2\na,1\nb,2\n", [], "labels 'a', 'b': name the positive one by --pos-label"),
     ("t.csv", "label,score\na,0.1\nb,0.2\na,1\nb,2\n", ["--pos-label", "c"], "not among"),
     ("t.txt", "0 1\n", [], "unknown extension"),
-    ("t.npy", "nothing", [], "."),
-    ("t.jsonl", "{", [], "."),
+    ("t.npy", "nothing", [], r"t\.npy cannot be read"),
     ("t.csv", "label,score\n0,1\n1,2\n0,3\n1,4\n", ["--plot", "x.pdf"], "png or .svg"),
 ])  # fmt: skip
 def test_refusals(
@@ -130,6 +151,87 @@ def test_refusals(
     import re
 
     assert re.search(message, capsys.readouterr().err)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(("name", "array", "cut", "message"), [
+    ("t.npy", np.ones((3, 2)), 8, "cannot be read"),
+    ("t.npy", np.array([[0, 1], [1, None]], object), 0, "cannot be read"),
+    ("t.npy", np.ones(3), 0, "shape"),
+    ("t.npy", np.array([[0, 1], [1, np.nan], [1, 2]]), 0, "row 2, column 'score': NaN"),
+    ("t.npz", {"label": np.array([0, 1]), "score": np.array([1, None])}, 0, "cannot be read"),
+    ("t.npz", {"label": np.array([0, 1]), "score": np.array([1, 2])}, 30, "cannot be read"),
+])  # fmt: skip
+def test_bad_arrays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, array: Any, cut: int, message: str
+) -> None:
+    path = tmp_path / name
+    if isinstance(array, dict):
+        np.savez(path, **array)
+    else:
+        np.save(path, array)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) - cut])
+    assert main(["auroc", str(path)]) == 2
+    err = capsys.readouterr().err
+    assert name in err
+    assert message in err
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(("name", "data"), [
+    ("t.csv", "label,score\n0,1\n".encode("utf-16")), ("t.csv", b"label,score\n0,\xff\xfe\n"),
+    ("t.jsonl", '{"label": 0, "score": 1}'.encode("utf-16")),
+    ("t.csv", b"label,score\n0," + b"1" * 200_000),
+])  # fmt: skip
+def test_tables_that_are_not_utf8_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, data: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    assert main(["auroc", str(path)]) == 2
+    assert f"{name} is not a text file in UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+def test_bad_parquet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow, the arrow extra, is not installed")
+    path = write(tmp_path / "t.parquet")
+    path.write_bytes(path.read_bytes()[:-50])
+    assert main(["auroc", str(path)]) == 2
+    assert "t.parquet cannot be read as Parquet" in capsys.readouterr().err
+
+
+def test_labels_written_in_two_ways_are_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("label,score,other,other\n" + "\n".join(f"{y}{'.0' * (i % 2)},{s},," for i, (y, s) in
+                                                           enumerate(zip(Y, S, strict=True))))  # fmt: skip
+    assert main(["auroc", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["auroc"] == pixelgauge.roc_auc_score(Y, S)
+
+
+@pytest.mark.parametrize("kind", ["delong", "bootstrap"])
+def test_one_positive_has_an_auroc_without_an_interval(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("label,score\n0,0.1\n1,0.3\n0,0.2\n0,0.4\n")
+    assert main(["auroc", str(path), "--interval", kind, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["auroc"] == 2 / 3
+    assert result["low"] is result["high"] is None
+    assert result["no_interval"] == "1 positives and 3 negatives: an interval needs at least two of each"
+
+
+def test_existing_files_are_not_overwritten_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, out = str(write(tmp_path / "t.csv")), tmp_path / "curve.csv"
+    out.write_text("mine")
+    for option in ("--csv", "--plot"):
+        assert main(["auroc", table, option, str(out)]) == 2
+        assert "curve.csv exists: choose another name or give --overwrite" in capsys.readouterr().err
+    assert out.read_text() == "mine"
+    assert main(["auroc", table, "--csv", str(out), "--overwrite"]) == 0
+    assert out.read_text().startswith("fpr,tpr,threshold")
 
 
 @pytest.mark.boundary

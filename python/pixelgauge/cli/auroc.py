@@ -6,8 +6,11 @@ import argparse
 import csv
 import json
 import math
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,7 +20,8 @@ from pixelgauge.cli import EXIT_DONE, UsageError
 from pixelgauge.images import Array
 from pixelgauge.operating_points import Confusion, best_threshold, confusion_at_threshold
 from pixelgauge.out_of_core import roc_auc_score_out_of_core
-from pixelgauge.ranking import average_precision_score, det_curve, precision_recall_curve, roc_curve
+from pixelgauge.ranking import average_precision_score, det_curve, precision_recall_curve, roc_auc_score, roc_curve
+from pixelgauge.ranking_inputs import label_array, target_type
 
 _CURVES = {
     "roc": (roc_curve, ("fpr", "tpr")),
@@ -43,6 +47,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--curve", choices=tuple(_CURVES), default="roc", help="what --csv and --plot hold")
     parser.add_argument("--csv", type=Path, metavar="OUT", help="write the curve's points")
     parser.add_argument("--plot", type=Path, metavar="OUT", help="draw the curve: .png or .svg (needs the plot extra)")
+    parser.add_argument("--overwrite", action="store_true", help="replace the files of --csv and --plot if they exist")
     parser.add_argument(
         "--memory-budget", type=int, metavar="BYTES", help="AUROC alone, of a Parquet file larger than memory"
     )
@@ -52,27 +57,30 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     """Read, measure, write and print."""
+    _check_options(args)
     try:
         if args.memory_budget is not None:
             return _run_out_of_core(args)
         labels, scores = _read(args.file, args.label, args.score)
         pos_label = _as_label(args.pos_label, labels)
-        interval = _interval(args, labels, scores, pos_label)
+        _check_labels(f"{args.file}, column {args.label!r}", labels, pos_label)
+        truth = labels == (1 if pos_label is None else pos_label)
+        auroc, interval, no_interval = _auroc(args, labels, scores, truth, pos_label)
         threshold = args.threshold
         if threshold is None:
             threshold = best_threshold(labels, scores, criterion=args.best or "youden", pos_label=pos_label)
         confusion = confusion_at_threshold(labels, scores, threshold, pos_label=pos_label)
-        truth = labels == (1 if pos_label is None else pos_label)
         result: dict[str, Any] = {
             "file": str(args.file),
             "samples": len(labels),
             "positives": int(truth.sum()),
             "negatives": int((~truth).sum()),
-            "auroc": interval.auroc,
+            "auroc": auroc,
             "interval": args.interval,
             "level": args.level,
-            "low": interval.low,
-            "high": interval.high,
+            "low": None if interval is None else interval.low,
+            "high": None if interval is None else interval.high,
+            **({} if no_interval is None else {"no_interval": no_interval}),
             "average_precision": average_precision_score(truth, scores),
             "threshold": threshold,
             **_figures(confusion),
@@ -84,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
             if args.csv:
                 _write_curve(args.csv, columns, points)
             if args.plot:
-                _plot(args.plot, args.curve, points, interval, args.level, confusion, threshold)
+                _plot(args.plot, args.curve, points, auroc, interval, args.level, confusion, threshold)
     except (ValueError, TypeError, ImportError, OSError) as error:
         raise UsageError(str(error)) from error
     _print(result, args.json)
@@ -102,75 +110,182 @@ def _run_out_of_core(args: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def _interval(args: argparse.Namespace, labels: Array, scores: Array, pos_label: object) -> AurocInterval:
+def _check_options(args: argparse.Namespace) -> None:
+    if args.seed < 0:
+        raise UsageError(f"--seed {args.seed}: give an integer of at least 0")
+    if not 0 < args.level < 1:
+        raise UsageError(f"--level {args.level}: give a number between 0 and 1")
+    outputs = [path for path in (args.csv, args.plot) if path is not None]
+    if args.overwrite and not outputs:
+        raise UsageError("--overwrite needs --csv OUT or --plot OUT")
+    for path in outputs:
+        if path.exists() and not args.overwrite:
+            raise UsageError(f"{path} exists: choose another name or give --overwrite")
+
+
+def _check_labels(place: str, labels: Array, pos_label: object) -> None:
+    """Raise unless the labels are classes, and it is known which one is positive."""
+    try:
+        _, binary = target_type(label_array(labels))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{place}: {error}") from error
+    classes = (np.unique(labels) if binary is None else binary.classes).tolist()
+    if pos_label is None and not any(set(classes) <= usual for usual in ({0, 1}, {-1, 1})):
+        raise UsageError(f"{place} holds the labels {str(classes[:5])[1:-1]}: name the positive one by --pos-label")
+
+
+def _auroc(
+    args: argparse.Namespace, labels: Array, scores: Array, truth: Array, pos_label: object
+) -> tuple[float, AurocInterval | None, str | None]:
+    """AUROC, and its interval or why there is none."""
+    positives = int(truth.sum())
+    negatives = len(truth) - positives
+    if positives == 0 or negatives == 0:
+        raise UsageError(
+            f"{args.file}, column {args.label!r} holds one class only: {positives} positives and {negatives} negatives"
+        )
+    if positives == 1 or negatives == 1:
+        why = f"{positives} positives and {negatives} negatives: an interval needs at least two of each"
+        return cast(float, roc_auc_score(truth, scores)), None, why
     if args.interval == "delong":
-        return delong_interval(labels, scores, level=args.level, pos_label=pos_label)
-    return bootstrap_interval(labels, scores, level=args.level, seed=args.seed, pos_label=pos_label)
+        interval = delong_interval(labels, scores, level=args.level, pos_label=pos_label)
+    else:
+        interval = bootstrap_interval(labels, scores, level=args.level, seed=args.seed, pos_label=pos_label)
+    return interval.auroc, interval, None
 
 
 def _read(path: Path, label: str, score: str) -> tuple[Array, Array]:
-    """Label and score columns of a table."""
+    """Label and score columns of a table; what cannot be read is named by file, row and column."""
     if not path.is_file():
         raise UsageError(f"{path} is not a file")
     suffix = path.suffix.lower()
-    if suffix in (".csv", ".tsv"):
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ",")
-            return _columns(path, rows, label, score)
-    if suffix in (".jsonl", ".ndjson"):
-        with path.open(encoding="utf-8") as file:
-            return _columns(path, (json.loads(line) for line in file if line.strip()), label, score)
-    if suffix in (".parquet", ".pq"):
-        try:
-            import pyarrow.parquet as parquet
-        except ImportError as error:
-            raise ImportError("Parquet files need pyarrow: pip install 'pixelgauge[arrow]'") from error
-        names = parquet.read_schema(path).names
-        _require_columns(path, names, label, score)
+    try:
+        if suffix in (".csv", ".tsv"):
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                rows = _csv_rows(path, csv.reader(file, delimiter="\t" if suffix == ".tsv" else ","), label, score)
+                labels, scores = _columns(path, rows, label, score)
+        elif suffix in (".jsonl", ".ndjson"):
+            with path.open(encoding="utf-8-sig") as file:
+                labels, scores = _columns(path, _json_rows(path, file, label, score), label, score)
+        elif suffix in (".parquet", ".pq"):
+            labels, scores = _read_parquet(path, label, score)
+        elif suffix in (".npz", ".npy"):
+            labels, scores = _read_numpy(path, label, score)
+        else:
+            raise UsageError(f"{path} has an unknown extension: use .csv, .tsv, .jsonl, .parquet, .npz or .npy")
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is not a text file in UTF-8 ({error}): save it as UTF-8") from error
+    for name, values in ((label, labels), (score, scores)):
+        if values.dtype.kind == "f" and values.ndim == 1 and np.isnan(values).any():
+            row = int(np.argmax(np.isnan(values))) + 1
+            raise ValueError(f"{path}, row {row}, column {name!r}: NaN: remove the row or fill it in")
+    return labels, scores
+
+
+def _read_parquet(path: Path, label: str, score: str) -> tuple[Array, Array]:
+    try:
+        import pyarrow
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise ImportError("Parquet files need pyarrow: pip install 'pixelgauge[arrow]'") from error
+    try:
+        _require_columns(path, parquet.read_schema(path).names, label, score)
         table = parquet.read_table(path, columns=[label, score])
-        if table[label].null_count or table[score].null_count:
-            raise ValueError(f"{path} holds missing values: remove those rows first")
-        return table[label].to_numpy(), table[score].to_numpy()
-    if suffix == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
-            _require_columns(path, list(arrays), label, score)
-            return arrays[label], arrays[score]
-    if suffix == ".npy":
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        if array.ndim != 2 or array.shape[1] != 2:
-            raise ValueError(f"{path} has shape {array.shape}: a .npy file must be (N, 2), label and score")
-        return array[:, 0], array[:, 1]
-    raise UsageError(f"{path} has an unknown extension: use .csv, .tsv, .jsonl, .parquet, .npz or .npy")
+    except (pyarrow.ArrowException, OSError) as error:
+        raise ValueError(f"{path} cannot be read as Parquet: {error}") from error
+    if table[label].null_count or table[score].null_count:
+        raise ValueError(f"{path} holds missing values: remove those rows first")
+    return table[label].to_numpy(), table[score].to_numpy()
 
 
-def _columns(path: Path, rows: Any, label: str, score: str) -> tuple[Array, Array]:
+def _read_numpy(path: Path, label: str, score: str) -> tuple[Array, Array]:
+    try:
+        with path.open("rb") as file:  # np.load would leave a damaged archive open
+            held = np.load(path, mmap_mode="r") if path.suffix.lower() == ".npy" else np.load(file)
+            if not isinstance(held, np.ndarray):
+                _require_columns(path, list(held), label, score)
+                return held[label], held[score]
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"{path} cannot be read ({error}): it must be a whole file of numbers by numpy.save or numpy.savez"
+        ) from error
+    if held.ndim != 2 or held.shape[1] != 2:
+        raise ValueError(f"{path} has shape {held.shape}: a .npy file must be (N, 2), label and score")
+    return held[:, 0], held[:, 1]
+
+
+def _csv_rows(path: Path, lines: Iterator[list[str]], label: str, score: str) -> Iterator[tuple[str, Any, Any]]:
+    """Place, label and score of each row; empty lines do not count."""
+    header = next(lines, [])
+    if not header:
+        raise ValueError(f"{path} has no header: its first line must name the columns")
+    _require_columns(path, header, label, score)
+    columns = header.index(label), header.index(score)
+    for number, cells in enumerate((cells for cells in lines if cells), 1):
+        if len(cells) != len(header):
+            raise ValueError(f"{path}, row {number}: {len(cells)} cells, but the header has {len(header)} columns")
+        yield f"{path}, row {number}", cells[columns[0]], cells[columns[1]]
+
+
+def _json_rows(path: Path, lines: Iterable[str], label: str, score: str) -> Iterator[tuple[str, Any, Any]]:
+    """Place, label and score of each line's object; empty lines do not count, but in the number of the line."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        place = f"{path}, line {number}"
+        try:
+            row = json.loads(line, object_pairs_hook=list)
+        except ValueError as error:
+            raise ValueError(f"{place}: not JSON: {error}") from error
+        if not (isinstance(row, list) and all(isinstance(pair, tuple) for pair in row)):
+            raise ValueError(f"{place}: not a JSON object")
+        _require_columns(place, [name for name, _ in row], label, score)
+        values = dict(row)
+        yield place, values[label], values[score]
+
+
+def _columns(path: Path, rows: Iterable[tuple[str, Any, Any]], label: str, score: str) -> tuple[Array, Array]:
     labels: list[Any] = []
     scores: list[float] = []
-    for number, row in enumerate(rows, 1):
-        if number == 1:
-            _require_columns(path, list(row), label, score)
-        try:
-            labels.append(row[label])
-            scores.append(float(row[score]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}, row {number}: {error!r} in columns {label!r} and {score!r}") from error
+    for place, of_label, of_score in rows:
+        if of_label is None or str(of_label).strip().lower() in ("", "nan"):
+            raise ValueError(f"{place}, column {label!r}: {of_label!r} is not a label: remove the row or fill it in")
+        if not isinstance(of_label, str | int | float):
+            raise ValueError(f"{place}, column {label!r}: {of_label!r} is not a label: use numbers or text")
+        value = _number(of_score)
+        if value is None or math.isnan(value):
+            raise ValueError(
+                f"{place}, column {score!r}: {of_score!r} is not a score: give a number, or remove the row"
+            )
+        labels.append(of_label)
+        scores.append(value)
     if not labels:
         raise ValueError(f"{path} holds no rows")
-    texts = [v for v in labels if isinstance(v, str)]
-    if len(texts) == len(labels):
-        try:
-            return np.array([int(v) for v in texts]), np.array(scores)
-        except ValueError:
-            return np.array(texts), np.array(scores)
-    return np.array(labels), np.array(scores)
+    numbers = [_number(of_label) for of_label in labels] if all(isinstance(v, str) for v in labels) else [None]
+    if None in numbers:
+        return np.array(labels), np.array(scores)
+    try:
+        return np.array([int(text) for text in labels]), np.array(scores)
+    except ValueError:  # 1.0 and 1 are one label
+        return np.array(numbers), np.array(scores)
 
 
-def _require_columns(path: Path, names: list[str], *wanted: str) -> None:
-    missing = [name for name in wanted if name not in names]
-    if missing:
-        raise UsageError(
-            f"{path} has no column {missing[0]!r}: it has {', '.join(map(repr, names))}; see --label, --score"
-        )
+def _number(value: object) -> float | None:
+    """Value of a cell, if it is a number; Python's 1_000 is not one."""
+    try:
+        return None if isinstance(value, str) and "_" in value else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _require_columns(place: Path | str, names: list[str], *wanted: str) -> None:
+    for name in wanted:
+        if name not in names:
+            raise UsageError(
+                f"{place} has no column {name!r}: it has {', '.join(map(repr, names))}; see --label, --score"
+            )
+        if names.count(name) > 1:
+            raise UsageError(f"{place} has {names.count(name)} columns {name!r}: rename or remove all but one")
 
 
 def _as_label(text: str | None, labels: Array) -> object:
@@ -181,7 +296,12 @@ def _as_label(text: str | None, labels: Array) -> object:
     elif labels.dtype.kind == "b":
         value = text.lower() in ("1", "true")
     else:
-        value = float(text)
+        number = _number(text)
+        if number is None:
+            raise UsageError(
+                f"--pos-label {text} is not a number, and the labels are: {np.unique(labels)[:5].tolist()}"
+            )
+        value = number
     if not (labels == value).any():
         raise UsageError(f"--pos-label {text} is not among the labels {np.unique(labels)[:5].tolist()}")
     return value
@@ -208,7 +328,8 @@ def _plot(
     path: Path,
     kind: str,
     points: tuple[Array, Array, Array],
-    interval: AurocInterval,
+    auroc: float,
+    interval: AurocInterval | None,
     level: float,
     confusion: Confusion,
     threshold: float,
@@ -218,7 +339,9 @@ def _plot(
     if path.suffix.lower() not in (".png", ".svg"):
         raise UsageError(f"--plot {path}: use .png or .svg")
     axes = new_axes()
-    text = f"AUROC {interval.auroc:.4f} ({level:.0%}: {interval.low:.4f} to {interval.high:.4f})"
+    text = f"AUROC {auroc:.4f}"
+    if interval is not None:
+        text += f" ({level:.0%}: {interval.low:.4f} to {interval.high:.4f})"
     if kind == "roc":
         x, y = points[0], points[1]
         at = (1 - confusion.specificity, confusion.sensitivity)
