@@ -161,6 +161,8 @@ def test_refusals(
     ("t.npy", np.array([[0, 1], [1, np.nan], [1, 2]]), 0, "row 2, column 'score': NaN"),
     ("t.npz", {"label": np.array([0, 1]), "score": np.array([1, None])}, 0, "cannot be read"),
     ("t.npz", {"label": np.array([0, 1]), "score": np.array([1, 2])}, 30, "cannot be read"),
+    ("t.npz", {"label": np.eye(2), "score": np.array([1, 2])}, 0, "column 'label', should be a 1d array"),
+    ("t.npz", {"label": np.array([0, 1, 1]), "score": np.array([1, 2])}, 0, "3 values of 'label' and 2 of 'score'"),
 ])  # fmt: skip
 def test_bad_arrays(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, array: Any, cut: int, message: str

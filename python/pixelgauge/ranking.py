@@ -454,7 +454,7 @@ def _undefined_auroc(of_weight: str) -> float:
     warnings.warn(
         f"Only one class is present in y_true{of_weight}. ROC AUC score is not defined in that case.",
         UndefinedMetricWarning,
-        stacklevel=5,
+        stacklevel=6,
     )
     return math.nan
 

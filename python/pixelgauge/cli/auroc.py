@@ -21,7 +21,7 @@ from pixelgauge.images import Array
 from pixelgauge.operating_points import Confusion, best_threshold, confusion_at_threshold
 from pixelgauge.out_of_core import roc_auc_score_out_of_core
 from pixelgauge.ranking import average_precision_score, det_curve, precision_recall_curve, roc_auc_score, roc_curve
-from pixelgauge.ranking_inputs import label_array, target_type
+from pixelgauge.ranking_inputs import column, label_array, target_type
 
 _CURVES = {
     "roc": (roc_curve, ("fpr", "tpr")),
@@ -175,8 +175,11 @@ def _read(path: Path, label: str, score: str) -> tuple[Array, Array]:
             raise UsageError(f"{path} has an unknown extension: use .csv, .tsv, .jsonl, .parquet, .npz or .npy")
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} is not a text file in UTF-8 ({error}): save it as UTF-8") from error
+    labels, scores = column(labels, f"{path}, column {label!r},"), column(scores, f"{path}, column {score!r},")
+    if len(labels) != len(scores):
+        raise ValueError(f"{path} has {len(labels)} values of {label!r} and {len(scores)} of {score!r}: give one each")
     for name, values in ((label, labels), (score, scores)):
-        if values.dtype.kind == "f" and values.ndim == 1 and np.isnan(values).any():
+        if values.dtype.kind == "f" and np.isnan(values).any():
             row = int(np.argmax(np.isnan(values))) + 1
             raise ValueError(f"{path}, row {row}, column {name!r}: NaN: remove the row or fill it in")
     return labels, scores
