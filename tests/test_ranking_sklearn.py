@@ -247,7 +247,14 @@ def test_the_scale_of_weights_does_not_matter(scale: float) -> None:
 def test_classes_of_weights_far_apart() -> None:
     y, x, weights = sample(200, None, 13)
     expected = pixelgauge.roc_auc_score(y, x, sample_weight=weights)
-    for of_positives, of_negatives in ((1e-300, 1.0), (1e-300, 1e100), (1e200, 1e-150), (1e-155, 1e-155)):
+    for of_positives, of_negatives in (
+        (1e-300, 1.0),
+        (1e-300, 1e-20),
+        (1e-20, 1e-305),
+        (1e-300, 1e100),
+        (1e200, 1e-150),
+        (1e-155, 1e-155),
+    ):
         far = weights * np.where(y == 1, of_positives, of_negatives)
         assert pixelgauge.roc_auc_score(y, x, sample_weight=far) == pytest.approx(expected, abs=WEIGHTED)
 
