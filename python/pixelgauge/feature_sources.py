@@ -303,7 +303,7 @@ def require_used(sides: Collection[Source], *, preset: str | None, weights: obje
         return
     names = " and ".join(dict.fromkeys(side.name for side in sides))
     if weights is not None:
-        raise ValueError(f"weights={os.fspath(weights)!r} would not be used: there are no images in {names}")  # type: ignore[call-overload]
+        raise ValueError(f"weights={str(weights)!r} would not be used: there are no images in {names}")
     if preset is not None and not any(side.has_preset for side in sides):
         raise ValueError(
             f"preset={preset!r} would not be used: there are no images in {names}, and no record of how features were "
