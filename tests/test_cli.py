@@ -261,6 +261,54 @@ def test_a_reader_that_leaves_is_no_error(folders):
     assert command.wait(60) == 0
 
 
+PRINTING = [
+    ["info"],
+    ["models", "list", "--json"],
+    ["distance", "features.npy", "features.npy"],
+    ["stats", "features.npy", "-o", "stats.npz"],
+    ["auroc", "scores.csv"],
+    ["compare", "ref", "test", "--json"],
+]
+
+
+@pytest.fixture
+def tables(folders):
+    np.save("features.npy", np.random.default_rng(0).standard_normal((20, 4)))
+    (folders / "scores.csv").write_text("label,score\n0,0.1\n1,0.9\n0,0.3\n1,0.2\n")
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("argv", PRINTING, ids=lambda argv: argv[0])
+def test_a_full_disk_under_stdout_is_one_line(tables, argv):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*COMMAND, *argv], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    name = " ".join(argv[:2]) if argv[0] == "models" else argv[0]
+    assert done.stderr == f"pixelgauge {name}: error: stopped: [Errno 28] No space left on device\n"
+    assert done.returncode == 2
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("argv", PRINTING, ids=lambda argv: argv[0])
+def test_a_reader_that_never_read_is_no_error(tables, argv):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        done = subprocess.run([*COMMAND, *argv], stdout=pipe, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("argv", [["distance", "ref", "test"], ["stats", "ref", "-o", "stats.npz"]])
+def test_a_missing_model_is_said_not_thrown(folders, capsys, argv):
+    pytest.importorskip("onnxruntime", reason="without onnxruntime, that is what is missing (extra 'cpu')")
+    assert main(argv) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith(f"pixelgauge {argv[0]}: error: model 'inception-fid' is not in the cache")
+    assert "pixelgauge models pull inception-fid" in err
+    assert out == ""
+    assert not (folders / "stats.npz").exists()
+
+
 def test_an_interruption_leaves_whole_rows_and_a_word(folders):
     for i in range(3, 3000):
         os.link(folders / "ref" / "0.png", folders / "ref" / f"{i}.png")

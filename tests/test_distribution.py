@@ -432,6 +432,38 @@ def test_stats_refuse_bad_input_and_keep_their_state():
             FeatureStats(dim)
     with pytest.raises(ValueError, match="shift"):
         FeatureStats(3, shift=np.ones(4))
+    for what in ("preset", "weights"):
+        with pytest.raises(TypeError, match=f"{what}=5 must be a string"):
+            FeatureStats(3, **{what: 5})
+    with pytest.raises(TypeError, match="other=3 must be a FeatureStats"):
+        stats.merge(3)
+    with pytest.raises(ValueError, match="begins with b'ab' and is no archive"):
+        FeatureStats.from_bytes(b"abc")
+
+
+@pytest.mark.boundary
+def test_extremes_of_features_are_refused_and_just_inside_are_right():
+    x, y = features(60, 6), features(60, 6) + 1
+    exact = frechet_distance(x, y)
+    for scale in (1e200, 1e-200):
+        for call in (lambda z: frechet_distance(z, y), lambda z: FeatureStats(6).update(z)):
+            with pytest.raises(ValueError, match="within 1e-70 to 1e\\+70"):
+                call(x * scale)
+    for scale in (1e69, 1e-69):
+        for method in METHODS:
+            assert_allclose(frechet_distance(x * scale, y * scale, method=method) / scale**2, exact, rtol=1e-8)
+    with pytest.raises(TypeError, match=r"a='a.npz' is a path: read statistics by FeatureStats.load"):
+        frechet_distance("a.npz", y)
+
+
+@pytest.mark.boundary
+def test_what_cannot_be_saved_is_named_as_given(tmp_path):
+    stats = FeatureStats(3).update(features(5, 3))
+    for path in (tmp_path / "none" / "x.npz", tmp_path):
+        with pytest.raises(OSError, match=r"such file|folder") as caught:
+            stats.save(path)
+        assert caught.value.filename == str(path)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parity

@@ -210,8 +210,17 @@ def test_bad_samples_are_refused():
         precision_recall(x, y, k=90)
     with pytest.raises(ValueError, match="k=0"):
         neighbour_metrics(x, y, density_k=0)
-    with pytest.raises(ValueError, match="square is not finite"):
-        neighbour_metrics(x * 1e200, y)
+    for scale in (1e200, 1e120, 1e-162):
+        for call in calls:
+            with pytest.raises(ValueError, match="within 1e-70 to 1e\\+70"):
+                call(x * scale, y * scale)
+    with pytest.raises(ValueError, match="kernel of degree=3 of these features overflows"):
+        kernel_distance(x * 1e60, y * 1e60, subset_size=10)
+    for metric in (precision_recall, density_coverage):
+        with pytest.raises(ValueError, match=r"^k=None must be"):
+            metric(x, y, k=None)
+    with pytest.raises(ValueError, match="real has 1 sample: k=3 needs at least 4"):
+        precision_recall(x[:1], y)
     with pytest.raises(ValueError, match="splits=10"):
         inception_score(x[:9])
     with pytest.raises(ValueError, match="level"):

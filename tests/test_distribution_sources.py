@@ -261,6 +261,60 @@ def test_bad_sources(folders, tmp_path, stand_in, capsys):
 
 
 @pytest.mark.boundary
+def test_bad_members_of_archives_are_named(tmp_path, stand_in):
+    good = io.BytesIO()
+    Image.fromarray(next(pictures(1, 0))).save(good, "png")
+    for kind, message in (("text", "in/a.png"), ("damaged", "in/a.png cannot be unpacked")):
+        path = tmp_path / f"{kind}.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("in/a.png", b"no image" if kind == "text" else good.getvalue())
+            archive.writestr("b.png", good.getvalue())
+        if kind == "damaged":
+            path.write_bytes(path.read_bytes().replace(b"IDAT", b"IDAX", 1))
+        with pytest.raises(OSError, match=r"a\.png") as caught:
+            fid(path, np.eye(10))
+        assert f"{path}: {message}" in str(caught.value)
+        assert "pixelgauge-" not in str(caught.value).replace(str(tmp_path), "")
+
+
+@pytest.mark.boundary
+def test_what_is_not_used_is_checked_and_refused(tmp_path, stand_in, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.random.default_rng(0).standard_normal((20, 4)))
+    FeatureStats(4, preset="clean-fid").update(np.load("x.npy")).save("clean.npz")
+    FeatureStats(4).update(np.load("x.npy")).save("unsaid.npz")
+    for options, message in [
+        ({"preset": "x"}, "preset='x' is not known"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"seed": -1}, "seed=-1"),
+        ({"limit": 0}, "limit=0"),
+        ({"preset": "clean-fid"}, "preset='clean-fid' would not be used"),
+        ({"weights": "nope.pth"}, "weights='nope.pth' would not be used"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            fid("unsaid.npz", "x.npy", **options)
+        argv = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+        if options != {"preset": "x"}:  # which does not parse
+            assert main(["distance", "unsaid.npz", "x.npy", *argv]) == 2
+            assert message in capsys.readouterr().err
+    for option in ("--splits", "--kid-subsets", "--kid-subset-size"):
+        assert main(["distance", "x.npy", "x.npy", option, "0"]) == 2
+        assert f"{option}=0" in capsys.readouterr().err
+    assert main(["distance", "x.npy", "clean.npz", "--preset", "clean-fid", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["preset"] == "clean-fid"
+    assert main(["distance", "x.npy", "unsaid.npz", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["preset"] is None
+    for argv, message in [
+        (["-o", "y.npz", "--limit", "1"], "a covariance needs at least two"),
+        (["-o", "y.npz", "--preset", "pytorch-fid"], "would not be used"),
+        (["-o", "none/y.npz"], "'none/y.npz'"),
+    ]:
+        assert main(["stats", "x.npy", *argv]) == 2
+        assert message in capsys.readouterr().err
+        assert not os.path.exists("y.npz")
+
+
+@pytest.mark.boundary
 def test_one_image_is_too_few(tmp_path, stand_in):
     Image.fromarray(next(pictures(1, 0))).save(tmp_path / "only.png")
     with pytest.raises(ValueError, match="at least two"):

@@ -560,6 +560,9 @@ def test_life_of_a_model(tmp_path, capsys):
     assert Path(capsys.readouterr().out.strip()).is_file()
     assert run("export", MODEL, tmp_path / "out") == 0
     assert run("export", MODEL, tmp_path / "out") == 2
+    capsys.readouterr()
+    assert run("export", MODEL, "/proc/x") == 2
+    assert capsys.readouterr().err.endswith("No such file or directory: '/proc/x'\n")
     assert (tmp_path / "out" / "weights.bin").is_file()
     (model_store.installed(MODEL).folder / "weights.bin").write_bytes(b"")
     assert run("verify") == 1

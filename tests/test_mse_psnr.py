@@ -92,6 +92,18 @@ def test_bad_input(x: np.ndarray, y: np.ndarray, error: type[Exception], message
 
 
 @pytest.mark.boundary
+def test_extreme_ranges_are_refused() -> None:
+    x, y = np.zeros((4, 4)), np.ones((4, 4))
+    for length in (1e308, 1e-320, 1e-160):
+        with pytest.raises(ValueError, match="leaves float64's room"):
+            pixelgauge.psnr(x, y, data_range=length)
+    for scale, length in ((1e-100, 1e140), (1e140, 1e-100)):
+        with pytest.raises(ValueError, match="over- or underflows"):
+            pixelgauge.psnr(x, y * scale, data_range=length)
+    assert pixelgauge.psnr(x, y, data_range=1e150) == pytest.approx(3000)
+
+
+@pytest.mark.boundary
 def test_float_images_must_say_their_range() -> None:
     with pytest.raises(ValueError, match="data_range is needed for float32 images"):
         pixelgauge.psnr(np.zeros((4, 4), np.float32), np.ones((4, 4), np.float32))

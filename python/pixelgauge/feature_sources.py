@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.feature_stats import FeatureStats, as_features
+from pixelgauge.feature_stats import FeatureStats, as_features, require_whole, samples
 from pixelgauge.frechet import frechet_distance
 from pixelgauge.images import FILE_EXTENSIONS, as_array, image_files
+from pixelgauge.presets import INCEPTION_PRESETS, preset_row
 
 Report = Callable[[str, int, int], None]
 """Told (name of the source, images done, images in all) after each batch."""
@@ -41,6 +43,10 @@ class Inception:
     weights: str | Path | None = None
     providers: Any = None
     outputs: tuple[str, ...] = ("2048",)
+
+    def __post_init__(self) -> None:  # here too, since the network is only made where there are images
+        preset_row(INCEPTION_PRESETS, self.preset)
+        require_whole("batch_size", self.batch_size, 1)
 
     @cached_property
     def network(self) -> Any:
@@ -86,6 +92,9 @@ class Source:
         self.features: npt.NDArray[Any] | None = None
         self._images: Any = None
         self._archive: str | None = None
+        require_whole("seed", seed, 0, 2**32 - 1)
+        if limit is not None:
+            require_whole("limit", limit, 1)
         if isinstance(x, str | os.PathLike):
             x = self._open(os.fspath(x))
         if isinstance(x, tuple) and len(x) == 2 and not isinstance(x[0], str):
@@ -150,12 +159,10 @@ class Source:
         return members
 
     def _take(self, limit: int, seed: int) -> None:
-        if isinstance(limit, bool) or not isinstance(limit, int | np.integer) or limit < 1:
-            raise ValueError(f"limit={limit!r} must be a whole number of at least 1")
         if self.stats is not None:
             raise ValueError(f"{self.name} holds statistics, of which no part can be taken: leave the limit out")
         if limit > len(self):
-            raise ValueError(f"limit={limit} exceeds the {len(self)} samples of {self.name}")
+            raise ValueError(f"limit={limit} exceeds the {samples(len(self))} of {self.name}")
         chosen = np.sort(np.random.RandomState(seed).choice(len(self), limit, replace=False))
         if self.features is not None:
             self.features = self.features[chosen]
@@ -174,13 +181,31 @@ class Source:
         """Whether a network is needed to get features."""
         return self._images is not None
 
+    @property
+    def has_preset(self) -> bool:
+        """Whether a preset decides the features: images, or statistics that say by which they were made."""
+        return self.holds_images or (self.stats is not None and self.stats.preset is not None)
+
     @contextmanager
     def _image_input(self) -> Iterator[Any]:
         if self._archive is None:
             yield self._images
             return
         with tempfile.TemporaryDirectory(prefix="pixelgauge-") as folder, zipfile.ZipFile(self._archive) as archive:
-            yield [archive.extract(name, folder) for name in self._images]
+            images = [self._extracted(archive, name, folder) for name in self._images]
+            try:
+                yield images
+            except (OSError, ValueError) as error:
+                if folder not in str(error):
+                    raise
+                message = str(error).replace(os.path.join(folder, ""), f"{self._archive}: ")
+                raise (ValueError if isinstance(error, ValueError) else OSError)(message) from error
+
+    def _extracted(self, archive: zipfile.ZipFile, name: str, folder: str) -> str:
+        try:
+            return archive.extract(name, folder)
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # damaged, encrypted or of a new kind
+            raise OSError(f"{self._archive}: {name} cannot be unpacked: {error}") from error
 
     def batches(self, inception: Inception, report: Report | None = None) -> Iterator[npt.NDArray[Any]]:
         """Features of the images, batch by batch: every output of the network, side by side."""
@@ -264,6 +289,28 @@ class Source:
         return stats
 
 
+def require_used(sides: Collection[Source], *, preset: str | None, weights: object) -> None:
+    """Raise a ``ValueError`` if a preset or weights are asked for that no side uses.
+
+    Parameters
+    ----------
+    sides : collection of Source
+    preset : str, optional
+        The one that was asked for. Statistics that record theirs use it: :meth:`Source.collect` compares.
+    weights : optional
+    """
+    if any(side.holds_images for side in sides):
+        return
+    names = " and ".join(dict.fromkeys(side.name for side in sides))
+    if weights is not None:
+        raise ValueError(f"weights={str(weights)!r} would not be used: there are no images in {names}")
+    if preset is not None and not any(side.has_preset for side in sides):
+        raise ValueError(
+            f"preset={preset!r} would not be used: there are no images in {names}, and no record of how features were "
+            "made"
+        )
+
+
 def fid(
     a: object,
     b: object,
@@ -284,7 +331,8 @@ def fid(
         Folders or zip archives of images (subfolders included, sizes may differ), ``.npz`` statistics of any dialect,
         ``.npz`` or ``.npy`` files of images or features, uint8 images (N, H, W, 3), or features (N, D).
     preset : {"pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid"}, default "pytorch-fid"
-        Whose number to compute: they differ in how images are resized to 299 x 299.
+        Whose number to compute: they differ in how images are resized to 299 x 299. Statistics that record another
+        preset are refused, and another than the default where neither images nor statistics use it.
     batch_size : int, default 32
         Images that go through the network at a time; no digit depends on it.
     workers : int, optional
@@ -294,7 +342,7 @@ def fid(
     providers : optional
         Of onnxruntime; see :class:`pixelgauge.backbones.InceptionFeatures`.
     weights : path, optional
-        Inception's state dict; default the model ``inception-fid`` of the cache.
+        Inception's state dict; default the model ``inception-fid`` of the cache. Refused where there are no images.
     limit : int, optional
         Use this many images of each side, chosen at random by `seed`.
     seed : int, default 0
@@ -306,7 +354,8 @@ def fid(
     Raises
     ------
     TypeError, ValueError, OSError
-        If a side is none of these, is empty, damaged or has fewer than two samples, or the sides do not compare.
+        If a side is none of these, is empty, damaged or has fewer than two samples, the sides do not compare, or an
+        argument is out of range, used or not.
     ImportError
         If images are given and onnxruntime is not installed.
 
@@ -330,6 +379,7 @@ def fid(
     try:
         inception = Inception(preset, batch_size, weights, providers)
         first, second = Source(a, "a", limit=limit, seed=seed), Source(b, "b", limit=limit, seed=seed)
+        require_used([first, second], preset=None if preset == Inception.preset else preset, weights=weights)
         return frechet_distance(first.gaussian(inception), second.gaussian(inception))
     finally:
         _core.set_num_threads(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import math
 import os
@@ -19,9 +20,45 @@ Float64Array = npt.NDArray[np.float64]
 FORMAT = "pixelgauge-feature-stats-1"
 _ROWS = 64
 """Rows of a matrix that are looked at together."""
+_LEAST, _MOST = 1e-70, 1e70
+"""Within these the fourth powers of features, of which eigenvalues of products of covariances are sums, stay normal
+float64 numbers, with room for the sums."""
 
 
-def as_features(x: object, name: str, dim: int | None = None, *, finite: bool = True) -> npt.NDArray[Any]:
+def require_whole(name: str, value: object, least: int, most: int | None = None) -> None:
+    """Raise a ``ValueError`` unless the argument is a whole number of at least `least` and at most `most`."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):  # type: ignore[operator]
+        bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{name}={value!r} must be a whole number {bounds}")
+
+
+def samples(count: int | None) -> str:
+    """Say how many samples there are."""
+    return f"{count} sample{'s' * (count != 1)}"
+
+
+def require_writable(path: str) -> None:
+    """Raise an ``OSError`` that names the path if no file can be put there."""
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, "this is a folder, and a file is to be written", path)
+    temporary = _beside(path)
+    try:
+        with open(temporary, "wb"):
+            pass
+        os.remove(temporary)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+
+
+def _beside(path: str) -> str:
+    """Name of the temporary file that becomes `path` when it is whole."""
+    return f"{path}.{os.getpid()}.tmp"
+
+
+def as_features(
+    x: object, name: str, dim: int | None = None, *, finite: bool = True, squared: bool = True
+) -> npt.NDArray[Any]:
     """View (N, D) features as float32 or float64.
 
     Parameters
@@ -34,6 +71,8 @@ def as_features(x: object, name: str, dim: int | None = None, *, finite: bool = 
         The D that is expected.
     finite : bool, default True
         Look for NaN and infinity; False where the core looks itself.
+    squared : bool, default True
+        Refuse values whose squares, and those of the squares, leave float64's room.
 
     Returns
     -------
@@ -45,8 +84,14 @@ def as_features(x: object, name: str, dim: int | None = None, *, finite: bool = 
     TypeError
         If `x` is no array of floats.
     ValueError
-        If it has another shape, is empty, or holds NaN or infinity.
+        If it has another shape, is empty, holds NaN or infinity, or its largest magnitude is neither 0 nor within 1e-70
+        to 1e70.
     """
+    if isinstance(x, str | os.PathLike):
+        raise TypeError(
+            f"{name}={os.fspath(x)!r} is a path: read statistics by FeatureStats.load, features by numpy.load, or give "
+            "it to fid, which takes files"
+        )
     array = as_array(x, name)
     if array.dtype.kind != "f" or array.dtype.itemsize > 8:
         raise TypeError(f"{name} has dtype {array.dtype}: features must be float16, float32 or float64")
@@ -62,12 +107,28 @@ def as_features(x: object, name: str, dim: int | None = None, *, finite: bool = 
         raise ValueError(f"{name} has {array.shape[1]} features a sample, but {dim} are expected")
     if any(stride % array.itemsize for stride in array.strides):
         array = np.ascontiguousarray(array)
-    if finite:
-        columns = np.isfinite(array.sum(axis=0, dtype=np.float64))
+    scale = _magnitude(array) if array.dtype == np.float64 else None  # float32 never leaves the room of squares
+    if squared and scale is not None and math.isfinite(scale) and (scale > _MOST or 0 < scale < _LEAST):
+        raise ValueError(
+            f"{name} holds values up to {scale:.3g}, whose squares leave float64's room: scale the features to a "
+            f"largest magnitude within {_LEAST:g} to {_MOST:g}"
+        )
+    if finite and (scale is None or not math.isfinite(scale)):
+        with np.errstate(invalid="ignore"):
+            columns = np.isfinite(array.sum(axis=0, dtype=np.float64))
         if not columns.all():
             bad = int(np.argmin(columns))
             raise ValueError(f"{name} holds NaN or infinity, first in column {bad}: remove or repair it")
     return array
+
+
+def _magnitude(array: npt.NDArray[Any]) -> float:
+    """Largest absolute value, NaN if there is one; by blocks that stay in the cache."""
+    largest = 0.0
+    for start in range(0, len(array), _ROWS):
+        rows = array[start : start + _ROWS]
+        largest = float(np.max([largest, rows.max(), -rows.min()]))
+    return largest
 
 
 def checked_moments(mean: object, cov: object, name: str) -> tuple[Float64Array, Float64Array]:
@@ -142,8 +203,10 @@ class FeatureStats:
     def __init__(
         self, dim: int, *, shift: object = None, preset: str | None = None, weights: str | None = None
     ) -> None:
-        if isinstance(dim, bool) or not isinstance(dim, int | np.integer) or dim < 1:
-            raise ValueError(f"dim={dim!r} must be a whole number of at least 1")
+        require_whole("dim", dim, 1)
+        for name, value in (("preset", preset), ("weights", weights)):
+            if value is not None and not isinstance(value, str):
+                raise TypeError(f"{name}={value!r} must be a string or None")
         self.dim = int(dim)
         self.preset = preset
         self.weights = weights
@@ -229,9 +292,13 @@ class FeatureStats:
 
         Raises
         ------
+        TypeError
+            If `other` is no FeatureStats.
         ValueError
             If they differ, or one of them is from a file that does not say its count.
         """
+        if not isinstance(other, FeatureStats):
+            raise TypeError(f"other={other!r} must be a FeatureStats: features are added by update()")
         self._require_count()
         other._require_count()
         self._require_same(other, "merge")
@@ -295,7 +362,7 @@ class FeatureStats:
             return self._moments[1]
         if self._count <= ddof:
             raise ValueError(
-                f"a covariance with ddof={ddof} needs more than {ddof} samples, and there are {self._count}"
+                f"a covariance with ddof={ddof} needs more than {samples(ddof)}, and the count is {self._count}"
             )
         if self._moments is not None and ddof == 1:
             return self._moments[1]
@@ -325,13 +392,21 @@ class FeatureStats:
             Holds ``mu`` and ``sigma``, which pytorch-fid, torch-fidelity, ADM and EDM read, and the count, preset,
             weights and exact state. Written through a temporary file beside it: an interrupted save leaves no half
             file.
+
+        Raises
+        ------
+        OSError
+            If no file can be written there.
         """
         path = os.fspath(path)
-        temporary = f"{path}.{os.getpid()}.tmp"
+        require_writable(path)
+        temporary = _beside(path)
         try:
             with open(temporary, "wb") as file:
                 self._write(file)
             os.replace(temporary, path)
+        except OSError as error:  # such as a full disk: in the name that the caller knows
+            raise OSError(error.errno, error.strerror, path) from error
         finally:
             if os.path.exists(temporary):
                 os.remove(temporary)
@@ -382,6 +457,10 @@ class FeatureStats:
     @classmethod
     def _read(cls, file: BinaryIO, name: str, spatial: bool = False) -> FeatureStats:
         try:
+            start = file.read(2)
+            if start not in (b"PK", b"\x93N"):  # NumPy would take it for a pickle, and advise to allow that
+                raise ValueError(f"it begins with {start!r} and is no archive")
+            file.seek(0)
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("it holds one array, not an archive")

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.feature_stats import FeatureStats, as_features, checked_moments
+from pixelgauge.feature_stats import FeatureStats, as_features, checked_moments, samples
 from pixelgauge.images import as_array
 
 Float64Array = npt.NDArray[np.float64]
@@ -275,7 +275,7 @@ def _contrasts(x: Float64Array) -> Float64Array:
 def _side(x: object, name: str) -> _Side:
     if isinstance(x, FeatureStats):
         if x.count is not None and x.count < 2:
-            raise ValueError(f"{name} holds {x.count} samples: a covariance needs at least two")
+            raise ValueError(f"{name} holds {samples(x.count)}: a covariance needs at least two")
         return _from_moments(x.mean, x.cov(), name)
     if isinstance(x, tuple):
         if len(x) != 2:

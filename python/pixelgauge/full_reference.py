@@ -66,6 +66,10 @@ def mse(x: object, y: object, *, channel_axis: int | None = -1) -> Score:
     return _result(_core.mse(a, b), single)
 
 
+_LENGTHS = (1e-150, 1e150)
+"""Of a range whose square is a normal float64."""
+
+
 def psnr(x: object, y: object, *, data_range: DataRange = None, channel_axis: int | None = -1) -> Score:
     """Peak signal-to-noise ratio, 10 log10(L^2 / MSE).
 
@@ -87,7 +91,7 @@ def psnr(x: object, y: object, *, data_range: DataRange = None, channel_axis: in
     Raises
     ------
     TypeError, ValueError
-        As :func:`mse`; and if float images come without `data_range`.
+        As :func:`mse`; and if float images come without `data_range`, or its length is not within 1e-150 to 1e150.
 
     Examples
     --------
@@ -100,9 +104,19 @@ def psnr(x: object, y: object, *, data_range: DataRange = None, channel_axis: in
     """
     a, b, single = canonical_pair(x, y, channel_axis)
     length = value_range_length(data_range, a.dtype)
+    if not _LENGTHS[0] <= length <= _LENGTHS[1]:
+        raise ValueError(
+            f"data_range={data_range!r} leaves float64's room, {_LENGTHS[0]:g} to {_LENGTHS[1]:g}: scale the images "
+            "and data_range to a length near 1"
+        )
     error = _core.mse(a, b)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         decibels = 10 * np.log10(length * length / error)
+    if (np.isinf(decibels) & (error > 0)).any():
+        raise ValueError(
+            f"PSNR over- or underflows at data_range={data_range!r} and the values there are: scale the images and "
+            "data_range to a length near 1"
+        )
     return _result(decibels, single)
 
 

@@ -56,7 +56,9 @@ def as_array(x: object, name: str) -> Array:
             ) from error
     if hasattr(x, "__array__") or hasattr(x, "__array_interface__"):
         return np.asarray(x)
-    raise TypeError(f"{name} is a {type(x).__name__}: pass a NumPy array or one that speaks DLPack or __array__")
+    kind = type(x).__name__
+    article = "an" if kind[0].lower() in "aeiou" else "a"
+    raise TypeError(f"{name} is {article} {kind}: pass a NumPy array or one that speaks DLPack or __array__")
 
 
 def canonical_images(x: object, name: str, channel_axis: int | None) -> tuple[Array, bool]:

@@ -425,19 +425,26 @@ def export(name: str, destination: str | Path) -> Path:
     ------
     FileExistsError
         If the folder exists.
+    OSError
+        If it cannot be written.
     """
     found = verify(name)
     assert found.folder is not None
     folder = Path(destination)
     if folder.exists():
         raise FileExistsError(f"{folder} exists: name a new folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=folder.parent))
     try:
-        shutil.copytree(found.folder, staging, dirs_exist_ok=True)
-        _replace(staging, folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=folder.parent))
+        try:
+            shutil.copytree(found.folder, staging, dirs_exist_ok=True)
+            _replace(staging, folder)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    except shutil.Error as error:  # a list of the files that could not be copied
+        raise OSError(f"{folder} cannot be written: {error.args[0][0][2]}") from error
+    except OSError as error:  # in the name that the caller knows, not the temporary one
+        raise OSError(error.errno, error.strerror, str(folder)) from error
     return folder
 
 

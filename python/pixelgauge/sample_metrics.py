@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.feature_stats import as_features
+from pixelgauge.feature_stats import as_features, require_whole, samples
 
 Float64Array = npt.NDArray[np.float64]
 Features = npt.NDArray[Any]
@@ -95,7 +95,7 @@ def kernel_distance(
     """
     x, y = _pair(a, b, "a", "b")
     for name, value, least in (("degree", degree, 1), ("subsets", subsets, 1), ("subset_size", subset_size, 2)):
-        _require_whole(name, value, least)
+        require_whole(name, value, least)
     if subset_size > min(len(x), len(y)):
         raise ValueError(
             f"subset_size={subset_size} exceeds the samples there are ({len(x)} and {len(y)}): give a smaller one"
@@ -117,12 +117,21 @@ def kernel_distance(
         return total - float(np.trace(kernel)) if leave_diagonal_out else total
 
     values = np.empty(subsets)
-    for i in range(subsets):
-        p = x[random.choice(len(x), m, replace=False)].astype(np.float64)
-        q = y[random.choice(len(y), m, replace=False)].astype(np.float64)
-        within = kernel_sum(p, p, True) + kernel_sum(q, q, True)
-        values[i] = within / (m * (m - 1)) - 2 * kernel_sum(p, q, False) / (m * m)
-    return MeanStd(float(values.mean()), float(values.std()))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for i in range(subsets):
+            p = x[random.choice(len(x), m, replace=False)].astype(np.float64)
+            q = y[random.choice(len(y), m, replace=False)].astype(np.float64)
+            within = kernel_sum(p, p, True) + kernel_sum(q, q, True)
+            values[i] = within / (m * (m - 1)) - 2 * kernel_sum(p, q, False) / (m * m)
+            if not math.isfinite(values[i]):
+                break
+        found = MeanStd(float(values[: i + 1].mean()), float(values[: i + 1].std()))
+    if not all(map(math.isfinite, found)):
+        raise ValueError(
+            f"the kernel of degree={degree} of these features overflows float64: scale the features down, or give a "
+            "smaller gamma or degree"
+        )
+    return found
 
 
 def inception_score(logits: object, *, splits: int = 10, seed: int | None = None) -> MeanStd:
@@ -158,11 +167,11 @@ def inception_score(logits: object, *, splits: int = 10, seed: int | None = None
     >>> round(pixelgauge.inception_score(50 * np.tile(np.eye(4), (5, 1)), splits=2).mean, 6)
     3.920263
     """
-    x = as_features(logits, "logits")
-    _require_whole("splits", splits, 1)
+    x = as_features(logits, "logits", squared=False)
+    require_whole("splits", splits, 1)
     n = len(x)
     if n < splits:
-        raise ValueError(f"splits={splits} exceeds the {n} samples there are")
+        raise ValueError(f"splits={splits} exceeds the {samples(n)} given")
     if seed is not None:
         x = x[np.random.RandomState(seed).permutation(n)]
     scores = np.empty(splits)
@@ -208,6 +217,7 @@ def precision_recall(real: object, fake: object, *, k: int = 3) -> PrecisionReca
     >>> pixelgauge.precision_recall(x, x + 100)
     PrecisionRecall(precision=0.0, recall=0.0)
     """
+    require_whole("k", k, 1)
     found = _neighbours(real, fake, precision_k=k)
     return PrecisionRecall(found.precision, found.recall)
 
@@ -242,6 +252,7 @@ def density_coverage(real: object, fake: object, *, k: int = 5) -> DensityCovera
     >>> pixelgauge.density_coverage(x, x[:1] + np.zeros((7, 1)), k=5).coverage < 0.2
     True
     """
+    require_whole("k", k, 1)
     found = _neighbours(real, fake, density_k=k)
     return DensityCoverage(found.density, found.coverage)
 
@@ -285,12 +296,9 @@ def neighbour_metrics(real: object, fake: object, *, precision_k: int = 3, densi
     >>> (found.precision, found.recall) == pixelgauge.precision_recall(x[0], x[1])
     True
     """
+    require_whole("precision_k", precision_k, 1)
+    require_whole("density_k", density_k, 1)
     return _neighbours(real, fake, precision_k=precision_k, density_k=density_k)
-
-
-def _require_whole(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name}={value!r} must be a whole number of at least {least}")
 
 
 def _pair(a: object, b: object, name_a: str, name_b: str) -> tuple[Features, Features]:
@@ -304,13 +312,10 @@ def _neighbours(
     real: object, fake: object, *, precision_k: int | None = None, density_k: int | None = None
 ) -> NeighbourMetrics:
     """Count neighbours for the metrics whose k is given; the others are NaN."""
-    for k in (precision_k, density_k):
-        if k is not None:
-            _require_whole("k", k, 1)
     x, y = _pair(real, fake, "real", "fake")
     for name, z, needed in (("real", x, max(precision_k or 0, density_k or 0)), ("fake", y, precision_k or 0)):
         if len(z) <= needed:
-            raise ValueError(f"{name} has {len(z)} samples: the {needed}-th neighbour needs more than {needed}")
+            raise ValueError(f"{name} has {samples(len(z))}: k={needed} needs at least {needed + 1}")
     if x.dtype != y.dtype:
         x, y = x.astype(np.float64), y.astype(np.float64)
     # the core reads rows in place where their elements are neighbours

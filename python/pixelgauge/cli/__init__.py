@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -18,6 +19,14 @@ EXIT_DONE, EXIT_SOME_FAILED, EXIT_WRONG_USE = 0, 1, 2
 
 class UsageError(Exception):
     """Wrong use that only shows after parsing: printed like an argument error, exit code 2."""
+
+    code = EXIT_WRONG_USE
+
+
+class InputError(UsageError):
+    """A file or server that failed although the arguments were right: printed the same way, exit code 1."""
+
+    code = EXIT_SOME_FAILED
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,13 +46,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     args = parser.parse_args(argv)
     try:
-        return int(args.run(args))
-    except UsageError as error:
-        print(f"pixelgauge {args.command}: error: {error}", file=sys.stderr)
-        return EXIT_WRONG_USE
+        code = int(args.run(args))
+        if sys.stdout is not None:
+            sys.stdout.flush()  # a full disk or a reader that left shows here, not after the last chance to say so
+        return code
     except BrokenPipeError:  # the reader of our output went away
-        sys.stderr.close()
         return EXIT_DONE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except UsageError as error:
+        return _failed(args, str(error), error.code)
+    except OSError as error:
+        return _failed(args, f"stopped: {error}" if is_nameless(error) else str(error), EXIT_WRONG_USE)
+    except (ValueError, TypeError, ImportError, RuntimeError) as error:  # bad input, a missing model or onnxruntime
+        return _failed(args, str(error), EXIT_WRONG_USE)
+    finally:
+        _drop_unwritable_output()
+
+
+def is_nameless(error: OSError) -> bool:
+    """Whether the system names no file, as for a full disk under stdout."""
+    return error.errno is not None and error.filename is None
+
+
+def _failed(args: argparse.Namespace, message: str, code: int) -> int:
+    command = " ".join([args.command, *([args.action] if "action" in args else [])])
+    print(f"pixelgauge {command}: error: {message}", file=sys.stderr)
+    return code
+
+
+def _drop_unwritable_output() -> None:
+    """Let what stdout does not take go: Python would try it once more at exit, and print a traceback."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

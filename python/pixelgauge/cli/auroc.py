@@ -58,43 +58,40 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(args: argparse.Namespace) -> int:
     """Read, measure, write and print."""
     _check_options(args)
-    try:
-        if args.memory_budget is not None:
-            return _run_out_of_core(args)
-        labels, scores = _read(args.file, args.label, args.score)
-        pos_label = _as_label(args.pos_label, labels)
-        _check_labels(f"{args.file}, column {args.label!r}", labels, pos_label)
-        truth = labels == (1 if pos_label is None else pos_label)
-        auroc, interval, no_interval = _auroc(args, labels, scores, truth, pos_label)
-        threshold = args.threshold
-        if threshold is None:
-            threshold = best_threshold(labels, scores, criterion=args.best or "youden", pos_label=pos_label)
-        confusion = confusion_at_threshold(labels, scores, threshold, pos_label=pos_label)
-        result: dict[str, Any] = {
-            "file": str(args.file),
-            "samples": len(labels),
-            "positives": int(truth.sum()),
-            "negatives": int((~truth).sum()),
-            "auroc": auroc,
-            "interval": args.interval,
-            "level": args.level,
-            "low": None if interval is None else interval.low,
-            "high": None if interval is None else interval.high,
-            **({} if no_interval is None else {"no_interval": no_interval}),
-            "average_precision": average_precision_score(truth, scores),
-            "threshold": threshold,
-            **_figures(confusion),
-            "version": __version__,
-        }
-        if args.csv or args.plot:
-            curve, columns = _CURVES[args.curve]
-            points = curve(labels, scores, pos_label=pos_label)
-            if args.csv:
-                _write_curve(args.csv, columns, points)
-            if args.plot:
-                _plot(args.plot, args.curve, points, auroc, interval, args.level, confusion, threshold)
-    except (ValueError, TypeError, ImportError, OSError) as error:
-        raise UsageError(str(error)) from error
+    if args.memory_budget is not None:
+        return _run_out_of_core(args)
+    labels, scores = _read(args.file, args.label, args.score)
+    pos_label = _as_label(args.pos_label, labels)
+    _check_labels(f"{args.file}, column {args.label!r}", labels, pos_label)
+    truth = labels == (1 if pos_label is None else pos_label)
+    auroc, interval, no_interval = _auroc(args, labels, scores, truth, pos_label)
+    threshold = args.threshold
+    if threshold is None:
+        threshold = best_threshold(labels, scores, criterion=args.best or "youden", pos_label=pos_label)
+    confusion = confusion_at_threshold(labels, scores, threshold, pos_label=pos_label)
+    result: dict[str, Any] = {
+        "file": str(args.file),
+        "samples": len(labels),
+        "positives": int(truth.sum()),
+        "negatives": int((~truth).sum()),
+        "auroc": auroc,
+        "interval": args.interval,
+        "level": args.level,
+        "low": None if interval is None else interval.low,
+        "high": None if interval is None else interval.high,
+        **({} if no_interval is None else {"no_interval": no_interval}),
+        "average_precision": average_precision_score(truth, scores),
+        "threshold": threshold,
+        **_figures(confusion),
+        "version": __version__,
+    }
+    if args.csv or args.plot:
+        curve, columns = _CURVES[args.curve]
+        points = curve(labels, scores, pos_label=pos_label)
+        if args.csv:
+            _write_curve(args.csv, columns, points)
+        if args.plot:
+            _plot(args.plot, args.curve, points, auroc, interval, args.level, confusion, threshold)
     _print(result, args.json)
     return EXIT_DONE
 

@@ -50,11 +50,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     """Make, degrade, score and show."""
-    try:
-        isa()
-        get_num_threads()
-    except (RuntimeError, ValueError) as error:
-        raise UsageError(str(error)) from error
+    isa()  # an environment variable that cannot be followed is told of before the work
+    get_num_threads()
     # The strongest shift makes contrast-structure terms negative, of which wang2003 has no power.
     # LPIPS joins when its weights are there.
     metrics = tuple(name for name in METRICS if name != "lpips" or lpips_available())

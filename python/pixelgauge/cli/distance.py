@@ -9,19 +9,19 @@ from typing import Any
 from pixelgauge._version import __version__
 from pixelgauge.cli import EXIT_DONE, UsageError
 from pixelgauge.cli.terminal import Progress
-from pixelgauge.feature_sources import Inception, Report, Source
+from pixelgauge.feature_sources import Inception, Report, Source, require_used
+from pixelgauge.feature_stats import require_whole
 from pixelgauge.frechet import METHODS, frechet_distance
 from pixelgauge.sample_metrics import inception_score, kernel_distance, neighbour_metrics
 
 METRICS = ("fid", "kid", "is", "prdc", "sfid")
 PRESETS = ("pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid")
-FAILURES = (ValueError, TypeError, OSError, ImportError)
-"""What wrong input raises, the missing model and the missing onnxruntime included."""
+DEFAULT_PRESET = "pytorch-fid"
 
 
 def add_inception_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how images become features."""
-    parser.add_argument("--preset", default="pytorch-fid", choices=PRESETS, help="whose numbers (default: %(default)s)")
+    parser.add_argument("--preset", choices=PRESETS, help=f"whose numbers (default: {DEFAULT_PRESET})")
     parser.add_argument("--weights", metavar="FILE", help="Inception's state dict (default: the model in the cache)")
     parser.add_argument(
         "--providers", metavar="P,...", help="of onnxruntime: cpu, cuda, ... (default: the best there is)"
@@ -42,7 +42,7 @@ def inception_of(
 ) -> Inception:
     """Network that the options describe."""
     providers = args.providers.split(",") if args.providers else None
-    return Inception(preset or args.preset, args.batch_size, args.weights, providers, outputs)
+    return Inception(preset or args.preset or DEFAULT_PRESET, args.batch_size, args.weights, providers, outputs)
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -78,10 +78,7 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"--metrics {name!r} is not known: use some of {', '.join(METRICS)}")
     if not wanted:
         raise UsageError(f"--metrics is empty: use some of {', '.join(METRICS)}")
-    try:
-        facts = _facts(args, wanted)
-    except FAILURES as error:
-        raise UsageError(str(error)) from error
+    facts = _facts(args, wanted)
     if args.json:
         print(json.dumps(facts))
         return EXIT_DONE
@@ -97,14 +94,21 @@ def _facts(args: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
     samples_of_b = samples | ({"logits_unbiased"} if "is" in wanted else set())
     layers = ({"2048"} if "fid" in wanted else set()) | ({"spatial"} if "sfid" in wanted else set())
     inception = inception_of(args, outputs=tuple(sorted(samples_of_b | layers)))
+    for option, value, least in (
+        ("--kid-subsets", args.kid_subsets, 1),
+        ("--kid-subset-size", args.kid_subset_size, 2),
+        ("--splits", args.splits, 1),
+    ):
+        require_whole(option, value, least)
     with Progress("img", quiet=args.quiet) as bars:
         progress = bars.reach
         a = Source(args.a, "A", limit=args.limit, seed=args.seed)
         b = Source(args.b, "B", limit=args.limit, seed=args.seed)
+        require_used([a, b], preset=args.preset, weights=args.weights)
         metrics: dict[str, float] = {}
         facts: dict[str, Any] = {
             "version": __version__,
-            "preset": inception.preset if a.holds_images or b.holds_images else None,
+            "preset": inception.preset if any(side.has_preset for side in (a, b)) else None,
             "counts": [len(a) or None, len(b) or None],
             "metrics": metrics,
         }
@@ -148,9 +152,10 @@ def _explained(
         raise ValueError("--explain needs images on both sides: features are of one preset already")
     from pixelgauge.presets import INCEPTION_PRESETS
 
+    chosen = args.preset or DEFAULT_PRESET
     values: dict[str, float] = {}
     for name in PRESETS:
-        if name == args.preset and known is not None:
+        if name == chosen and known is not None:
             values[name] = known
             continue
         inception = inception_of(args, name)
@@ -158,7 +163,7 @@ def _explained(
     return {
         name: {
             "fid": value,
-            "difference": value - values[args.preset],
+            "difference": value - values[chosen],
             "source": INCEPTION_PRESETS[name].source,
         }
         for name, value in values.items()

@@ -6,7 +6,6 @@ import argparse
 import json
 
 from pixelgauge import backbones, model_store
-from pixelgauge.cli import UsageError
 from pixelgauge.cli.models import facts_of
 from pixelgauge.runtime import build_info
 
@@ -20,10 +19,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     """Print the facts."""
-    try:
-        facts = {**build_info(), **backbones.facts()}
-    except (RuntimeError, ValueError) as error:  # an environment variable that cannot be followed
-        raise UsageError(str(error)) from error
+    facts = {**build_info(), **backbones.facts()}
     facts["cache"] = str(model_store.cache_folder())
     facts["models"] = {name: facts_of(name)["state"] for name in model_store.manifest()}
     if args.json:

@@ -61,13 +61,13 @@ def run(args: argparse.Namespace) -> int:
     """Do one action."""
     try:
         return _ACTIONS[args.action](args)
-    except (CheckpointError, model_store.ModelError, OSError, ValueError) as error:
-        print(f"pixelgauge models {args.action}: error: {error}", file=sys.stderr)
+    except (FileExistsError, FileNotFoundError, BrokenPipeError):
+        raise
+    except (CheckpointError, model_store.ModelError, OSError) as error:
+        if isinstance(error, OSError) and cli.is_nameless(error):
+            raise
         # Wrong arguments are wrong use; files and servers that fail are inputs that failed.
-        wrong_use = isinstance(error, FileExistsError | FileNotFoundError) or (
-            isinstance(error, ValueError) and not isinstance(error, CheckpointError)
-        )
-        return cli.EXIT_WRONG_USE if wrong_use else cli.EXIT_SOME_FAILED
+        raise cli.InputError(str(error)) from error
 
 
 def _report(args: argparse.Namespace, models: list[dict[str, Any]]) -> int:

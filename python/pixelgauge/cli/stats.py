@@ -8,9 +8,10 @@ import os
 
 from pixelgauge._version import __version__
 from pixelgauge.cli import EXIT_DONE, UsageError
-from pixelgauge.cli.distance import FAILURES, add_inception_options, inception_of
+from pixelgauge.cli.distance import add_inception_options, inception_of
 from pixelgauge.cli.terminal import Progress
-from pixelgauge.feature_sources import Source
+from pixelgauge.feature_sources import Source, require_used
+from pixelgauge.feature_stats import require_writable
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -34,15 +35,17 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.output} exists: choose another name or give --overwrite")
     if not args.output.endswith(".npz"):
         raise UsageError(f"--output {args.output}: the name must end in .npz")
-    try:
-        with Progress("img", quiet=args.quiet) as progress:
-            source = Source(args.a, "A", limit=args.limit, seed=args.seed)
-            if source.stats is not None:
-                raise UsageError(f"{args.a} holds statistics already")
-            stats = source.statistics(inception_of(args), report=progress.reach)
-        stats.save(args.output)
-    except FAILURES as error:
-        raise UsageError(str(error)) from error
+    require_writable(args.output)
+    inception = inception_of(args)
+    with Progress("img", quiet=args.quiet) as progress:
+        source = Source(args.a, "A", limit=args.limit, seed=args.seed)
+        if source.stats is not None:
+            raise UsageError(f"{args.a} holds statistics already")
+        if len(source) < 2:
+            raise UsageError(f"{args.a} gives 1 sample: a covariance needs at least two")
+        require_used([source], preset=args.preset, weights=args.weights)
+        stats = source.statistics(inception, report=progress.reach)
+    stats.save(args.output)
     facts = {
         "version": __version__,
         "output": args.output,
