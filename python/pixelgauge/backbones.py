@@ -299,8 +299,10 @@ class Session:
         for name, value in plan.environment.items():
             os.environ.setdefault(name, value)
         self._graph, initialisers = cut(weights.model.graph_bytes(), outputs)
+        # Hashed at every load, so that a fingerprint never names weights that are not those in use.
+        data = weights.checked_data()
         values = {
-            row.name: weights.data[row.offset : row.offset + row.bytes].view("<f4").reshape(row.shape)
+            row.name: data[row.offset : row.offset + row.bytes].view("<f4").reshape(row.shape)
             for row in weights.model.rows
             if row.name in initialisers
         }
