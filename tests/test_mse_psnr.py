@@ -93,5 +93,5 @@ def test_bad_input(x: np.ndarray, y: np.ndarray, error: type[Exception], message
 
 @pytest.mark.boundary
 def test_float_images_must_say_their_range() -> None:
-    with pytest.raises(ValueError, match="data_range is needed for float32 images"):
+    with pytest.raises(ValueError, match="data_range is needed for floating-point images"):
         pixelgauge.psnr(np.zeros((4, 4), np.float32), np.ones((4, 4), np.float32))

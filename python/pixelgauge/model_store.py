@@ -261,29 +261,27 @@ class Installed:
         ModelError
             If they are not those that were hashed when the model was made.
         """
-        data = self.data
-        where = "the weights in memory"
-        if self.folder is not None:
-            path = self.folder / self.model.data_file
-            where = str(path)
-            try:
-                data = np.fromfile(path, np.uint8)
-            except OSError as error:
-                raise ModelError(
-                    f"model {self.model.name!r}: {path} cannot be read ({error}): {_repair(self.model, self.folder)}"
-                ) from error
+        if self.folder is None:  # converted in this process, and hashed then
+            return self.data
+        path = self.folder / self.model.data_file
+        try:
+            data = np.fromfile(path, np.uint8)
+        except OSError as error:
+            raise ModelError(
+                f"model {self.model.name!r}: {path} cannot be read ({error}): {_repair(self.model, self.folder)}"
+            ) from error
         digest = _sha256(data)
         if digest != self.weights_sha256:
             raise ModelError(
-                f"model {self.model.name!r}: {where} is damaged: its sha256 is {digest[:16]}..., "
+                f"model {self.model.name!r}: {path} is damaged: its sha256 is {digest[:16]}..., "
                 f"{self.weights_sha256[:16]}... when it was made: {_repair(self.model, self.folder)}"
             )
         return data
 
 
-def _repair(model: Model, folder: Path | None) -> str:
+def _repair(model: Model, folder: Path) -> str:
     """Say what brings a damaged model back: both commands replace what is there."""
-    if folder is not None and folder.parent.name == _CUSTOM:
+    if folder.parent.name == _CUSTOM:
         return f"delete that folder, {folder}: it is made anew from your files"
     files = " ".join(source.file for source in model.sources)
     return (
@@ -332,6 +330,9 @@ def from_files(name: str, paths: Sequence[str | Path]) -> Installed:
     Where the cache cannot be written, the conversion stays in memory, with a ``RuntimeWarning``.
     """
     model = model_named(name)
+    for path in paths:
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"weights={path!r} must be the path of a state dict, or for LPIPS a pair of paths")
     files = [Path(path) for path in paths]
     hashes = [file_sha256(path) for path in files]
     key = _sha256(" ".join([_sha256(model.graph_bytes()), *hashes]).encode())
