@@ -133,10 +133,18 @@ def _lpips(backbone: str) -> LPIPS:
 
 
 def lpips_available(backbone: str = "alex") -> bool:
-    """Whether LPIPS can be computed here: its model is in the cache and onnxruntime is installed."""
+    """Whether LPIPS can be computed here: its model is in the cache and onnxruntime is installed.
+
+    Raises
+    ------
+    RuntimeError
+        If the model is there but damaged.
+    """
+    from pixelgauge.model_store import ModelMissingError
+
     try:
         _lpips(backbone)
-    except (ImportError, RuntimeError):
+    except (ImportError, ModelMissingError):
         return False
     return True
 
