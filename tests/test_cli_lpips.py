@@ -91,6 +91,23 @@ def test_gray_images_become_rows_that_say_so(tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.cli
 @needs_shared
 @pytest.mark.usefixtures("alex")
+def test_damaged_weights_stop_compare_and_demo(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    victim = cache / "models" / "lpips-alex" / "weights.bin"
+    data = np.fromfile(victim, np.float32)
+    data[:300_000] *= 3
+    data.tofile(victim)
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / "a.png")
+    picture = str(tmp_path / "a.png")
+    for arguments in (["compare", picture, picture, "--metrics", "lpips"], ["demo"]):
+        assert main(arguments) == 2
+        error = capsys.readouterr().err
+        assert "weights.bin is damaged: its sha256 is" in error
+        assert "pixelgauge models pull lpips-alex" in error
+
+
+@pytest.mark.cli
+@needs_shared
+@pytest.mark.usefixtures("alex")
 def test_lpips_joins_the_demo_when_its_weights_are_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]

@@ -515,6 +515,47 @@ def test_damage_is_found(tmp_path, victim):
 
 
 @pytest.mark.boundary
+@pytest.mark.parametrize("own", [False, True])
+def test_weights_changed_in_place_are_refused_at_every_load(tmp_path, cache, own):
+    from pixelgauge import LPIPS
+
+    paths = checkpoints(tmp_path)
+    if not own:
+        model_store.add(MODEL, paths)
+    weights = {"weights": paths} if own else {}
+    LPIPS("squeeze", **weights)
+    (victim,) = cache.rglob("weights.bin")
+    data = np.fromfile(victim, np.float32)
+    recorded = model_store.file_sha256(victim)[:16]
+    data[: data.size // 2] *= 3
+    data.tofile(victim)
+    found = model_store.file_sha256(victim)[:16]
+    repair = (
+        f"delete that folder, {victim.parent}" if own else f"pixelgauge models pull {MODEL}, or .*models add {MODEL}"
+    )
+    with pytest.raises(ModelError, match=rf"{MODEL}.*weights\.bin is damaged.*{found}.*{recorded}.*{repair}"):
+        LPIPS("squeeze", **weights)
+    if own:
+        shutil.rmtree(victim.parent)
+    else:
+        model_store.add(MODEL, paths)
+    LPIPS("squeeze", **weights)
+
+
+@pytest.mark.property
+def test_a_file_changed_after_loading_does_not_reach_the_session(tmp_path, cache):
+    from pixelgauge import LPIPS
+
+    model_store.add(MODEL, checkpoints(tmp_path))
+    x, y = np.random.default_rng(2).integers(0, 256, (2, 40, 40, 3), np.uint8)
+    expected = LPIPS("squeeze")(x, y)
+    metric = LPIPS("squeeze")  # nothing has been run, so nothing has been rearranged yet
+    (victim,) = cache.rglob("weights.bin")
+    (np.fromfile(victim, np.float32) * 3).tofile(victim)
+    assert metric(x, y) == expected
+
+
+@pytest.mark.boundary
 def test_wrong_files(tmp_path, cache):
     backbone, heads = checkpoints(tmp_path)
     for files, error, match in (
@@ -551,9 +592,13 @@ def test_life_of_a_model(tmp_path, capsys):
     assert run("list", "--json") == 0
     listed = {model["name"]: model for model in json.loads(capsys.readouterr().out)["models"]}
     assert listed[MODEL]["state"] == "own files"
+    assert listed[MODEL]["checked"] == "size"
     assert len(listed[MODEL]["weights_sha256"]) == 64
     assert listed["lpips-alex"]["addresses"][0].endswith("alexnet-owt-7be5be79.pth")
+    assert run("list") == 0
+    assert "only sizes checked" in capsys.readouterr().out
     assert run("verify") == 0
+    assert "only sizes" not in capsys.readouterr().out
     assert run("verify", MODEL) == 0
     capsys.readouterr()
     assert run("path", MODEL) == 0

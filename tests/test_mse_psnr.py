@@ -105,5 +105,5 @@ def test_extreme_ranges_are_refused() -> None:
 
 @pytest.mark.boundary
 def test_float_images_must_say_their_range() -> None:
-    with pytest.raises(ValueError, match="data_range is needed for float32 images"):
+    with pytest.raises(ValueError, match="data_range is needed for floating-point images"):
         pixelgauge.psnr(np.zeros((4, 4), np.float32), np.ones((4, 4), np.float32))

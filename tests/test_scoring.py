@@ -208,6 +208,18 @@ def test_one_metric_that_fails_leaves_the_others(tmp_path):
 
 
 @pytest.mark.boundary
+@pytest.mark.parametrize("shape", [(8, 64), (2, 64, 3)])
+def test_too_small_images_advise_what_the_command_line_has(tmp_path, shape):
+    save(tmp_path / "x.png", picture(shape=shape))
+    row = score_pair(str(tmp_path / "x.png"), str(tmp_path / "x.png"), Settings(metrics=("ssim", "ms-ssim")))
+    ssim, ms_ssim = row.message.split("; ms-ssim: ")
+    assert "at least 11 x 11 is needed" in ssim
+    assert "at least 161 x 161 is needed" in ms_ssim
+    for part in (ssim, ms_ssim):
+        assert part.endswith("use larger images, or leave this metric out of --metrics")
+
+
+@pytest.mark.boundary
 @pytest.mark.filterwarnings("ignore:MS-SSIM is NaN:RuntimeWarning")
 def test_nan_is_no_score(tmp_path):
     x = picture(shape=(176, 176))

@@ -70,7 +70,8 @@ extern "C" pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg
         require(o.weights != nullptr, "weights is NULL");
         double total = 0;
         for (int s = 0; s < o.scales; ++s) {
-            require(o.weights[s] >= 0 && std::isfinite(o.weights[s]), "weights must be finite and not negative");
+            require(o.weights[s] >= 0 && std::isfinite(o.weights[s]),
+                    "weights holds " + short_number(o.weights[s]) + ": each must be finite and not negative");
             total += o.weights[s];
         }
         require(total > 0, "weights are all zero");
@@ -82,12 +83,13 @@ extern "C" pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg
             height = (height + 1) / 2;
             width = (width + 1) / 2;
         }
-        require_ssim_options(&o.ssim, x->height, x->width);
+        // The size is checked below, at the coarsest scale: what fits there fits here.
+        require_ssim_options(&o.ssim, INT64_MAX, INT64_MAX);
         const int64_t least = height < width ? height : width, needed = (int64_t{o.ssim.window_size} - 1) << (o.scales - 1);
         require(least >= o.ssim.window_size, "images of " + std::to_string(x->height) + " x " + std::to_string(x->width) +
                                                  " are too small for " + std::to_string(o.scales) + " scales of a window of " +
-                                                 std::to_string(o.ssim.window_size) + ": both sides must exceed " + std::to_string(needed) +
-                                                 "; use fewer weights or larger images");
+                                                 std::to_string(o.ssim.window_size) + ": at least " + std::to_string(needed + 1) + " x " +
+                                                 std::to_string(needed + 1) + " is needed; use larger images or fewer weights");
         std::vector<double> terms(static_cast<size_t>(x->channels * o.scales));
         for (int64_t i = 0; i < x->count; ++i) {
             pg_images one_x = *x, one_y = *y;

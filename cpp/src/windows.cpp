@@ -38,12 +38,6 @@ bool lengths_within(const pg_ssim_options& o, const double* limits) {
     return true;
 }
 
-std::string short_number(double x) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%g", x);
-    return text;
-}
-
 int64_t padded(const pg_ssim_options& options) { return options.window_size / 2; }
 
 template <class T>
@@ -359,25 +353,32 @@ double power(double base, double exponent) { return exponent == 1 ? base : expon
 
 }  // namespace
 
+std::string short_number(double x) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%g", x);
+    return text;
+}
+
 void require_ssim_options(const pg_ssim_options* o, int64_t height, int64_t width) {
     require(o != nullptr, "options is NULL");
     require(o->data_range > 0 && std::isfinite(o->data_range),
-            "data_range=" + std::to_string(o->data_range) + " must be positive and finite");
-    require(o->k1 > 0 && std::isfinite(o->k1), "k1=" + std::to_string(o->k1) + " must be positive and finite");
-    require(o->k2 > 0 && std::isfinite(o->k2), "k2=" + std::to_string(o->k2) + " must be positive and finite");
+            "data_range=" + short_number(o->data_range) + " must be positive and finite");
+    require(o->k1 > 0 && std::isfinite(o->k1), "k1=" + short_number(o->k1) + " must be positive and finite");
+    require(o->k2 > 0 && std::isfinite(o->k2), "k2=" + short_number(o->k2) + " must be positive and finite");
     require(lengths_within(*o, kFloat64Lengths), "data_range=" + short_number(o->data_range) + " with k1=" + short_number(o->k1) +
                                                      " and k2=" + short_number(o->k2) +
                                                      " leaves float64's room: scale the images and their range to a length near 1");
     require(o->window == PG_WINDOW_UNIFORM || o->window == PG_WINDOW_GAUSSIAN,
             "window=" + std::to_string(o->window) + " is not a pg_window");
     require(o->window == PG_WINDOW_UNIFORM || (o->sigma > 0 && std::isfinite(o->sigma)),
-            "sigma=" + std::to_string(o->sigma) + " must be positive and finite");
+            "sigma=" + short_number(o->sigma) + " must be positive and finite");
     require(o->window_size >= 3 && o->window_size % 2 == 1,
             "window_size=" + std::to_string(o->window_size) + " must be odd and at least 3");
     require(o->border >= PG_BORDER_VALID && o->border <= PG_BORDER_CROP, "border=" + std::to_string(o->border) + " is not a pg_border");
     require(o->downsample >= PG_DOWNSAMPLE_NONE && o->downsample <= PG_DOWNSAMPLE_POOL,
             "downsample=" + std::to_string(o->downsample) + " is not a pg_downsample");
-    for (const double e : o->exponents) require(e >= 0 && std::isfinite(e), "exponents must be finite and not negative");
+    for (const double e : o->exponents)
+        require(e >= 0 && std::isfinite(e), "exponents holds " + short_number(e) + ": each must be finite and not negative");
     const int64_t needed = o->border == PG_BORDER_REFLECT ? o->window_size / 2 + 1 : o->window_size;
     require(height >= needed && width >= needed, "images of " + std::to_string(height) + " x " + std::to_string(width) +
                                                      " are too small for a window of " + std::to_string(o->window_size) + ": at least " +

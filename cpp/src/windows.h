@@ -2,11 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "pixelgauge/pixelgauge.h"
 
 namespace pixelgauge {
+
+// A number for a message, with as many digits as it needs, at most six.
+std::string short_number(double x);
 
 void require_ssim_options(const pg_ssim_options* options, int64_t height, int64_t width);
 

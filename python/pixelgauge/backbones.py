@@ -299,8 +299,10 @@ class Session:
         for name, value in plan.environment.items():
             os.environ.setdefault(name, value)
         self._graph, initialisers = cut(weights.model.graph_bytes(), outputs)
+        # Hashed at every load, so that a fingerprint never names weights that are not those in use.
+        data = weights.checked_data()
         values = {
-            row.name: weights.data[row.offset : row.offset + row.bytes].view("<f4").reshape(row.shape)
+            row.name: data[row.offset : row.offset + row.bytes].view("<f4").reshape(row.shape)
             for row in weights.model.rows
             if row.name in initialisers
         }
@@ -416,7 +418,9 @@ def batched(arrays: Iterator[Float32Array], count: int) -> Iterator[Float32Array
 
 
 def read_rgb(path: str | Path) -> npt.NDArray[np.uint8]:
-    """Decode a file to (H, W, 3) uint8, as the original programs do: alpha dropped, gray repeated, palettes applied.
+    """Decode a file to (H, W, 3) uint8 as programs that compute FID do, which is Pillow's ``convert("RGB")``.
+
+    Alpha is dropped, gray repeated, palettes are applied, CMYK is converted, and the first frame of an animation read.
 
     Raises
     ------
@@ -478,7 +482,7 @@ def checked_range(images: Mapping[str, Array], data_range: DataRange) -> tuple[f
     length = value_range_length(data_range, dtype)
     low = float(data_range[0]) if isinstance(data_range, Sequence | np.ndarray) else 0.0
     high = low + length
-    bounds = {name: _core.value_range(pixels) for name, pixels in images.items()}
+    bounds = {name: _bounds(name, pixels) for name, pixels in images.items()}
     for name, (least, most) in bounds.items():
         if least < low or most > high:
             signed = -1 <= least < 0 and most <= 1 and low == 0
@@ -500,6 +504,13 @@ def checked_range(images: Mapping[str, Array], data_range: DataRange) -> tuple[f
                 "data_range=1.0"
             )
     return low, high
+
+
+def _bounds(name: str, pixels: Array) -> tuple[float, float]:
+    try:
+        return _core.value_range(pixels)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}: remove or replace such values first") from error
 
 
 # ---- Inception ----------------------------------------------------------------------------------------------------

@@ -337,10 +337,20 @@ def _number(argument: str, value: object) -> float:
         raise TypeError(f"{argument}={value!r} must be a number") from error
 
 
+def _numbers(argument: str, values: Sequence[float]) -> list[float]:
+    numbers = []
+    for value in values:
+        try:
+            numbers.append(float(value))
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{argument} holds {value!r}: each must be a number") from error
+    return numbers
+
+
 def _weights(weights: Sequence[float]) -> list[float]:
     if isinstance(weights, str) or not isinstance(weights, Sequence | np.ndarray) or len(weights) == 0:
         raise ValueError(f"weights={weights!r} must be a sequence of numbers, one a scale, finest first")
-    return [_number("weights", w) for w in weights]
+    return _numbers("weights", weights)
 
 
 def _explain_axes(error: ValueError, images: Array) -> None:
@@ -375,7 +385,7 @@ def _ssim_options(row: SSIMPreset, length: float, exponents: Sequence[float]) ->
         border=_choice(_core.Border, "border", row.border),
         covariance=_choice(_core.Covariance, "covariance", row.covariance),
         downsample=_choice(_core.Downsample, "downsample", row.downsample),
-        exponents=[_number("exponents", e) for e in exponents],
+        exponents=_numbers("exponents", exponents),
     )
 
 

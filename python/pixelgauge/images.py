@@ -144,7 +144,7 @@ def value_range_length(data_range: float | Sequence[float] | None, dtype: np.dty
     if data_range is None:
         if dtype.kind != "u":
             raise ValueError(
-                f"data_range is needed for {dtype} images: pass 1.0 for values in 0..1, 255 for 0..255, "
+                "data_range is needed for floating-point images: pass 1.0 for values in 0..1, 255 for 0..255, "
                 "or (low, high) such as (-1, 1)"
             )
         return float(np.iinfo(dtype).max)
@@ -348,7 +348,9 @@ def _from_bytes(data: bytes, gray: bool, alpha: str, background: tuple[int, int,
         orientation = image.getexif().get(_ORIENTATION, 1)
     if opacity is not None and opacity.min() != np.iinfo(opacity.dtype).max:
         if alpha == "error":
-            raise _RefusedError("has transparent pixels: choose alpha drop, black, white or #rrggbb")
+            raise _RefusedError(
+                "has transparent pixels: choose alpha drop, black, white or #rrggbb, or save it without alpha channel"
+            )
         if background is not None:
             pixels = _composite(pixels, opacity, background)
     if gray and pixels.ndim == 3:

@@ -33,6 +33,8 @@ from pixelgauge._version import __version__
 from pixelgauge.checkpoints import CheckpointError, Tensor, read_checkpoint
 
 GRAPH_FILE, ORIGIN_FILE = "model.onnx", "origin.json"
+_CUSTOM = "custom"
+"""Folder of the cache for models made of a user's own files."""
 _CHUNK = 1 << 16
 _MOST_UNKNOWN_BYTES = 1 << 30
 """Cap on a download whose size the manifest does not know."""
@@ -251,6 +253,41 @@ class Installed:
         """Whether every file it was made of is the manifest's, byte for byte."""
         return bool(self.origin["official"])
 
+    def checked_data(self) -> npt.NDArray[np.uint8]:
+        """Read the data file into memory and hash it; what is written to it afterwards does not reach these bytes.
+
+        Raises
+        ------
+        ModelError
+            If they are not those that were hashed when the model was made.
+        """
+        if self.folder is None:  # converted in this process, and hashed then
+            return self.data
+        path = self.folder / self.model.data_file
+        try:
+            data = np.fromfile(path, np.uint8)
+        except OSError as error:
+            raise ModelError(
+                f"model {self.model.name!r}: {path} cannot be read ({error}): {_repair(self.model, self.folder)}"
+            ) from error
+        digest = _sha256(data)
+        if digest != self.weights_sha256:
+            raise ModelError(
+                f"model {self.model.name!r}: {path} is damaged: its sha256 is {digest[:16]}..., "
+                f"{self.weights_sha256[:16]}... when it was made: {_repair(self.model, self.folder)}"
+            )
+        return data
+
+
+def _repair(model: Model, folder: Path) -> str:
+    """Say what brings a damaged model back: both commands replace what is there."""
+    if folder.parent.name == _CUSTOM:
+        return f"delete that folder, {folder}: it is made anew from your files"
+    files = " ".join(source.file for source in model.sources)
+    return (
+        f"pixelgauge models pull {model.name}, or from files on this machine pixelgauge models add {model.name} {files}"
+    )
+
 
 def installed(name: str) -> Installed:
     """Model from the cache.
@@ -280,14 +317,10 @@ def _open(model: Model, folder: Path) -> Installed:
         origin = json.loads((folder / ORIGIN_FILE).read_bytes())
         data = np.memmap(folder / model.data_file, np.uint8, "r")
     except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{folder} is damaged ({error}): pixelgauge models remove {model.name}, then pull or add it"
-        ) from error
-    if data.size != model.data_bytes or origin.get("graph_sha256") != _sha256(model.graph_bytes()):
-        raise ModelError(
-            f"{folder} was made by another version or is damaged: pixelgauge models remove {model.name}, then pull or "
-            "add it"
-        )
+        raise ModelError(f"{folder} is damaged ({error}): {_repair(model, folder)}") from error
+    whole = all(isinstance(origin.get(key), kind) for key, kind in (("weights_sha256", str), ("official", bool)))
+    if not whole or data.size != model.data_bytes or origin.get("graph_sha256") != _sha256(model.graph_bytes()):
+        raise ModelError(f"{folder} was made by another version or is damaged: {_repair(model, folder)}")
     return Installed(model, folder, data, origin)
 
 
@@ -297,10 +330,13 @@ def from_files(name: str, paths: Sequence[str | Path]) -> Installed:
     Where the cache cannot be written, the conversion stays in memory, with a ``RuntimeWarning``.
     """
     model = model_named(name)
+    for path in paths:
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"weights={path!r} must be the path of a state dict, or for LPIPS a pair of paths")
     files = [Path(path) for path in paths]
     hashes = [file_sha256(path) for path in files]
     key = _sha256(" ".join([_sha256(model.graph_bytes()), *hashes]).encode())
-    folder = cache_folder() / "custom" / f"{name}-{key[:32]}"
+    folder = cache_folder() / _CUSTOM / f"{name}-{key[:32]}"
     if (folder / ORIGIN_FILE).exists():
         return _open(model, folder)
     data, origin = _converted(model, files, hashes)
@@ -412,9 +448,18 @@ def verify(name: str) -> Installed:
     """
     found = installed(name)
     assert found.folder is not None
-    graph = file_sha256(found.folder / GRAPH_FILE)
-    if graph != found.origin["graph_sha256"] or _sha256(found.data) != found.weights_sha256:
-        raise ModelError(f"{found.folder} is damaged: pixelgauge models remove {name}, then pull or add it")
+    found.checked_data()
+    try:
+        graph = file_sha256(found.folder / GRAPH_FILE)
+    except OSError as error:
+        raise ModelError(
+            f"model {name!r}: {error}: the folder is damaged: {_repair(found.model, found.folder)}"
+        ) from error
+    if graph != found.origin["graph_sha256"]:
+        raise ModelError(
+            f"model {name!r}: {found.folder / GRAPH_FILE} is damaged: its sha256 is {graph[:16]}..., "
+            f"{found.origin['graph_sha256'][:16]}... when it was made: {_repair(found.model, found.folder)}"
+        )
     return found
 
 

@@ -133,10 +133,18 @@ def _lpips(backbone: str) -> LPIPS:
 
 
 def lpips_available(backbone: str = "alex") -> bool:
-    """Whether LPIPS can be computed here: its model is in the cache and onnxruntime is installed."""
+    """Whether LPIPS can be computed here: its model is in the cache and onnxruntime is installed.
+
+    Raises
+    ------
+    RuntimeError
+        If the model is there but damaged.
+    """
+    from pixelgauge.model_store import ModelMissingError
+
     try:
         _lpips(backbone)
-    except (ImportError, RuntimeError):
+    except (ImportError, ModelMissingError):
         return False
     return True
 
@@ -231,7 +239,7 @@ def score_pair(ref: str, test: str, settings: Settings) -> Row:
         try:
             value = METRICS[name].score(x, y, settings)
         except Exception as error:  # a pair that one metric refuses must not stop the others, nor the run
-            problems.append(f"{name}: {error or type(error).__name__}")
+            problems.append(f"{name}: {_with_own_remedy(str(error)) or type(error).__name__}")
             continue
         if math.isnan(value):
             problems.append(
@@ -240,6 +248,20 @@ def score_pair(ref: str, test: str, settings: Settings) -> Row:
         else:
             values[name] = value
     return Row(ref, test, "unscorable" if problems else "ok", "; ".join(problems), values)
+
+
+_ARRAY_REMEDIES = (
+    ("larger images or a smaller window_size", "larger images, or leave this metric out of --metrics"),
+    ("larger images or fewer weights", "larger images, or leave this metric out of --metrics"),
+)
+"""What the functions for arrays advise, by their arguments, and what a user of files can do instead."""
+
+
+def _with_own_remedy(message: str) -> str:
+    message = message.partition(". The images were read as")[0]  # how arrays may be laid out does not matter to files
+    for theirs, ours in _ARRAY_REMEDIES:
+        message = message.replace(theirs, ours)
+    return message
 
 
 def score_pairs(pairing: Pairing, settings: Settings, *, workers: int | None = None) -> Generator[Row, None, None]:

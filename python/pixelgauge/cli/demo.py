@@ -52,9 +52,10 @@ def run(args: argparse.Namespace) -> int:
     """Make, degrade, score and show."""
     isa()  # an environment variable that cannot be followed is told of before the work
     get_num_threads()
+    with_lpips = lpips_available()
     # The strongest shift makes contrast-structure terms negative, of which wang2003 has no power.
     # LPIPS joins when its weights are there.
-    metrics = tuple(name for name in METRICS if name != "lpips" or lpips_available())
+    metrics = tuple(name for name in METRICS if name != "lpips" or with_lpips)
     settings = Settings(metrics=metrics, ms_ssim_preset="pytorch-msssim")
     start = time.perf_counter()
     pictures = {name: make() for name, make in CONTENTS.items()}
