@@ -288,6 +288,7 @@ void run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, 
     const int64_t scratch_size = scratch_stride * (sliding ? 5 * layout.planes : 4 * rows);
     T* const ring = thread_buffer<T>(static_cast<size_t>(ring_size + scratch_size + (map ? rows * outputs : 0)));
     std::vector<double> columns(static_cast<size_t>(outputs));
+    std::vector<T> row_weights(static_cast<size_t>(rows));
     std::vector<T*> map_rows;
     for (int64_t r = 0; map && r < rows; ++r) map_rows.push_back(ring + ring_size + scratch_size + r * outputs);
 
@@ -299,6 +300,7 @@ void run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, 
     block.scratch_stride = scratch_stride;
     set_constants(block, o, shift);
     block.sums = columns.data();
+    block.row_weights = row_weights.data();
     block.map = map ? map_rows.data() : nullptr;
     const auto filter = sliding   ? k.slide[luminance]
                         : n == 11 ? k.block11[luminance]
@@ -311,6 +313,7 @@ void run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, 
         block.d_rows = staged.d();
         block.first = r == tile.top;
         block.rows = tile.bottom - r < rows ? tile.bottom - r : rows;
+        for (int64_t i = 0; i < rows; ++i) row_weights[static_cast<size_t>(i)] = static_cast<T>(i < block.rows);
         filter(&block);
         for (int64_t i = 0; map && i < block.rows; ++i) {
             const T* const from = map_rows[static_cast<size_t>(i)];

@@ -247,7 +247,7 @@ PG_INLINE void filter_block(const SsimBlock<T>& b) {
                 const Vec<T> q = index.template of<Luminance>(horizontal<T, N>(p, step, w), horizontal<T, N>(p + moment, step, w),
                                                               horizontal<T, N>(p + 2 * moment, step, w, index.c2),
                                                               horizontal<T, N>(p + 3 * moment, step, w));
-                if (o < b.rows) sum = sum + q;
+                sum = fma(q, Vec<T>::set1(b.row_weights[o]), sum);
                 if constexpr (Map) index.whole(q).store(b.map[o] + place);
             };
             const int64_t f = e + lag;
@@ -333,7 +333,7 @@ void ssim_block_any(const SsimBlock<T>* block) {
                     for (int i = 0; i < 4; ++i) m[i] = fma(Vec<T>::load(p + i * moment + k * step), tap, m[i]);
                 }
                 const Vec<T> q = index.template of<Luminance>(m[0], m[1], m[2], m[3]);
-                if (o < b.rows) sum = sum + q;
+                sum = fma(q, Vec<T>::set1(b.row_weights[o]), sum);
                 if (b.map) index.whole(q).store(b.map[o] + place);
             }
             add_lanes(sum, b.sums + place);

@@ -34,7 +34,8 @@ struct SsimBlock {
     int64_t registers;       // of output, a plane
     int64_t tail;            // elements
     int64_t tap_step;        // 0 if the rows are split, else elements from tap to tap
-    int64_t rows;            // of output that count, at most rows_per_block; those after lie past the tile
+    const T* row_weights;    // rows_per_block: 1 for output rows that count, 0 for those past the tile
+    int64_t rows;            // that count; read by `slide`
     bool first;              // the block is the tile's first; read by `slide`
     T* scratch;              // rows of scratch_stride: 4 rows_per_block; 5 for `moments`, 5 a plane for `slide`
     int64_t scratch_stride;  // at least ssim_scratch_registers
