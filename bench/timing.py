@@ -12,11 +12,13 @@ import numpy as np
 
 
 class Seconds(NamedTuple):
-    """Medians of one contender's runs."""
+    """Medians of one contender's runs, and the quickest."""
 
     wall: float
     processor: float
     """Of all threads of this process; those of child processes are not seen."""
+    best: float
+    """Wall clock of the quickest run: the least disturbed by other machines on the same processor."""
 
 
 def measure(
@@ -33,7 +35,7 @@ def measure(
     it left. Runs that are long enough to be their own warm-up can do without (`warm`). Before each turn there is a pause
     for those whose idle threads spin. Runs shorter than 20 ms are repeated to that length and averaged.
     """
-    times: dict[str, list[Seconds]] = {name: [] for name in contenders}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
     repeats = {}
     for name, run in contenders.items():
         run()
@@ -50,14 +52,15 @@ def measure(
             for _ in range(repeats[name]):
                 run()
             times[name].append(
-                Seconds((time.perf_counter() - wall) / repeats[name], (time.process_time() - processor) / repeats[name])
+                ((time.perf_counter() - wall) / repeats[name], (time.process_time() - processor) / repeats[name])
             )
         if time.perf_counter() - began > budget_s and len(times[name]) >= 3:
             break
-    return {
-        name: Seconds(statistics.median(t.wall for t in ts), statistics.median(t.processor for t in ts))
-        for name, ts in times.items()
-    }
+    found = {}
+    for name, runs in times.items():
+        walls, processors = zip(*runs, strict=True)
+        found[name] = Seconds(statistics.median(walls), statistics.median(processors), min(walls))
+    return found
 
 
 def alternate(contenders: Mapping[str, Callable[[], Any]], rounds: int = 7, budget_s: float = 20.0) -> dict[str, float]:

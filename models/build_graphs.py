@@ -211,20 +211,39 @@ class Inception(Graph):
         stride: int = 1,
         padding: tuple[int, int] = (0, 0),
     ) -> str:
+        return self.relu(self.linear_conv(x, name, channels, filters, kernel, stride, padding), name)
+
+    def linear_conv(
+        self,
+        x: str,
+        name: str,
+        channels: int,
+        filters: int,
+        kernel: tuple[int, int],
+        stride: int,
+        padding: tuple[int, int],
+    ) -> str:
         source = {"role": "backbone", "fold": name}
         weight = self.weight(f"{name}.weight", [filters, channels, *kernel], source)
         bias = self.weight(f"{name}.bias", [filters], source)
         geometry = {"kernel_shape": kernel, "strides": [stride] * 2, "pads": [*padding, *padding]}
-        return self.node("Relu", [self.node("Conv", [x, weight, bias], f"{name}.conv", **geometry)], f"{name}.relu")
+        return self.node("Conv", [x, weight, bias], f"{name}.conv", **geometry)
+
+    def relu(self, x: str, name: str) -> str:
+        return self.node("Relu", [x], f"{name}.relu")
 
     def max_pool(self, x: str, name: str, stride: int, padding: int) -> str:
         return self.node("MaxPool", [x], name, kernel_shape=[3, 3], strides=[stride] * 2, pads=[padding] * 4)
 
-    def average_pool(self, x: str, name: str) -> str:
-        # Excluding the padding, as TensorFlow does.
-        return self.node(
-            "AveragePool", [x], name, kernel_shape=[3, 3], strides=[1, 1], pads=[1] * 4, count_include_pad=0
-        )
+    def average_pooled(self, x: str, block: str, channels: int, filters: int) -> str:
+        """Averages over 3x3, and a 1x1 convolution of them: in the other order, which leaves fewer channels to average.
+
+        The two commute, the bias too, because the averages exclude the padding, as TensorFlow's do.
+        """
+        name = f"{block}.branch_pool"
+        x = self.linear_conv(x, name, channels, filters, (1, 1), 1, (0, 0))
+        averages = {"kernel_shape": [3, 3], "strides": [1, 1], "pads": [1] * 4, "count_include_pad": 0}
+        return self.relu(self.node("AveragePool", [x], f"{block}.pool", **averages), name)
 
     def concat(self, branches: Sequence[str], name: str) -> str:
         return self.node("Concat", branches, name, axis=1)
@@ -236,9 +255,7 @@ class Inception(Graph):
         three = self.conv(x, f"{name}.branch3x3dbl_1", channels, 64, (1, 1))
         three = self.conv(three, f"{name}.branch3x3dbl_2", 64, 96, (3, 3), padding=(1, 1))
         three = self.conv(three, f"{name}.branch3x3dbl_3", 96, 96, (3, 3), padding=(1, 1))
-        pool = self.average_pool(x, f"{name}.pool")
-        pool = self.conv(pool, f"{name}.branch_pool", channels, pool_features, (1, 1))
-        return self.concat([one, five, three, pool], name)
+        return self.concat([one, five, three, self.average_pooled(x, name, channels, pool_features)], name)
 
     def block_b(self, x: str, name: str) -> str:
         three = self.conv(x, f"{name}.branch3x3", 288, 384, (3, 3), stride=2)
@@ -258,8 +275,7 @@ class Inception(Graph):
         double = self.conv(double, f"{name}.branch7x7dbl_3", inner, inner, **wide)
         double = self.conv(double, f"{name}.branch7x7dbl_4", inner, inner, **tall)
         double = self.conv(double, f"{name}.branch7x7dbl_5", inner, 192, **wide)
-        pool = self.conv(self.average_pool(x, f"{name}.pool"), f"{name}.branch_pool", 768, 192, (1, 1))
-        return self.concat([one, seven, double, pool], name), one
+        return self.concat([one, seven, double, self.average_pooled(x, name, 768, 192)], name), one
 
     def block_d(self, x: str, name: str) -> str:
         three = self.conv(x, f"{name}.branch3x3_1", 768, 192, (1, 1))
@@ -270,7 +286,7 @@ class Inception(Graph):
         seven = self.conv(seven, f"{name}.branch7x7x3_4", 192, 192, (3, 3), stride=2)
         return self.concat([three, seven, self.max_pool(x, f"{name}.pool", 2, 0)], name)
 
-    def block_e(self, x: str, name: str, channels: int, pool: str) -> str:
+    def block_e(self, x: str, name: str, channels: int) -> str:
         one = self.conv(x, f"{name}.branch1x1", channels, 320, (1, 1))
         three = self.conv(x, f"{name}.branch3x3_1", channels, 384, (1, 1))
         double = self.conv(x, f"{name}.branch3x3dbl_1", channels, 448, (1, 1))
@@ -280,7 +296,11 @@ class Inception(Graph):
             for stem, prefix in ((three, "branch3x3_2"), (double, "branch3x3dbl_3"))
             for branch, kernel, padding in ((f"{prefix}a", (1, 3), (0, 1)), (f"{prefix}b", (3, 1), (1, 0)))
         ]
-        return self.concat([one, *halves, self.conv(pool, f"{name}.branch_pool", channels, 192, (1, 1))], name)
+        if name == "Mixed_7c":  # the checkpoint's network max-pools here, where the published architecture averages
+            pool = self.conv(self.max_pool(x, f"{name}.pool", 1, 1), f"{name}.branch_pool", channels, 192, (1, 1))
+        else:
+            pool = self.average_pooled(x, name, channels, 192)
+        return self.concat([one, *halves, pool], name)
 
     def mean(self, x: str, name: str) -> str:
         return self.node("Flatten", [self.node("GlobalAveragePool", [x], f"{name}.mean")], name)
@@ -312,9 +332,8 @@ def inception(name: str) -> tuple[bytes, Graph]:
     x, _ = g.block_c(x, "Mixed_6e", 192)
     g.mean(x, "768")
     x = g.block_d(x, "Mixed_7a")
-    x = g.block_e(x, "Mixed_7b", 1280, g.average_pool(x, "Mixed_7b.pool"))
-    # The checkpoint's network max-pools here, where the published architecture averages.
-    x = g.block_e(x, "Mixed_7c", 2048, g.max_pool(x, "Mixed_7c.pool", 1, 1))
+    x = g.block_e(x, "Mixed_7b", 1280)
+    x = g.block_e(x, "Mixed_7c", 2048)
     features = g.mean(x, "2048")
     weight = g.weight("fc.weight", [1008, 2048], {"role": "backbone", "tensor": "fc.weight"})
     bias = g.weight("fc.bias", [1008], {"role": "backbone", "tensor": "fc.bias"})
