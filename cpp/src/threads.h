@@ -3,7 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
+#include <mutex>
 #include <type_traits>
+
+#include "pixelgauge/pixelgauge.h"
 
 namespace pixelgauge {
 
@@ -18,6 +22,30 @@ void parallel_for(int64_t n, F&& fn) {
     using Fn = std::remove_reference_t<F>;
     parallel_for(
         n, [](void* context, int64_t index) { (*static_cast<Fn*>(context))(index); }, const_cast<void*>(static_cast<const void*>(&fn)));
+}
+
+// The same on the threads of a caller's `parallel`, or the pool's if it is NULL.
+template <class F>
+void parallel_on(pg_parallel parallel, void* parallel_context, int64_t n, F&& fn) {
+    if (!parallel) return parallel_for(n, fn);
+    struct Run {
+        std::remove_reference_t<F>* fn;
+        std::exception_ptr failure;
+        std::mutex mutex;
+    } run{&fn, nullptr, {}};
+    parallel(
+        parallel_context, n,
+        [](void* context, int64_t index) {
+            Run& on = *static_cast<Run*>(context);
+            try {
+                (*on.fn)(index);
+            } catch (...) {  // the caller's threads are not to see it
+                const std::lock_guard<std::mutex> lock(on.mutex);
+                if (!on.failure) on.failure = std::current_exception();
+            }
+        },
+        &run);
+    if (run.failure) std::rethrow_exception(run.failure);
 }
 
 }  // namespace pixelgauge

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -207,8 +206,6 @@ struct Convolution {
     }
 };
 
-void on_the_pool(void*, int64_t n, void (*task)(void*, int64_t), void* context) { parallel_for(n, task, context); }
-
 }  // namespace
 
 }  // namespace pixelgauge
@@ -292,23 +289,6 @@ extern "C" pg_status pg_convolve(const pg_convolution* convolution, const float*
                         0,
                         0};
         job.split(threads);
-        struct Failure {
-            const Convolution* job;
-            std::exception_ptr error;
-            std::mutex mutex;
-        } state{&job, nullptr, {}};
-        (parallel ? parallel : on_the_pool)(
-            parallel_context, job.blocks,
-            [](void* context, int64_t index) {
-                auto& shared = *static_cast<Failure*>(context);
-                try {
-                    shared.job->block(index);
-                } catch (...) {  // the caller's threads are not to see it
-                    const std::lock_guard<std::mutex> lock(shared.mutex);
-                    if (!shared.error) shared.error = std::current_exception();
-                }
-            },
-            &state);
-        if (state.error) std::rethrow_exception(state.error);
+        parallel_on(parallel, parallel_context, job.blocks, [&](int64_t index) { job.block(index); });
     });
 }

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from pixelgauge import _core
 from pixelgauge._version import __version__
 from pixelgauge.full_reference import DataRange
-from pixelgauge.graphs import Tiles, cut, with_winograd
+from pixelgauge.graphs import Tiles, cut, with_unit_differences, with_winograd
 from pixelgauge.images import Array, canonical_images, value_range_length
 from pixelgauge.model_store import Installed, from_files, installed
 from pixelgauge.presets import INCEPTION_PRESETS, InceptionPreset, preset_row
@@ -207,7 +207,7 @@ WINOGRAD_TILES: Mapping[str, Tiles] = MappingProxyType(
     {
         "lpips-alex": {**_TILES, (3, 3): (3, 3)},  # 15x15 at 256x256, a multiple of three
         "lpips-vgg": _TILES,
-        "lpips-squeeze": _TILES,
+        "lpips-squeeze": {},  # its few channels gain nothing
         # On 8x8 the transformed filters, 25 MB, take longer to read than is saved.
         "inception-fid": {**_TILES, **{f"Mixed_7{block}.branch3x3dbl_2.weight": None for block in "bc"}},
     }
@@ -298,7 +298,12 @@ class Session:
         ort = onnxruntime()
         for name, value in plan.environment.items():
             os.environ.setdefault(name, value)
-        self._graph, initialisers = cut(weights.model.graph_bytes(), outputs)
+        # Not for one fixed shape: providers that compile want it, and onnxruntime cannot infer the operators' shapes.
+        self._own_operators = plan.provider == CPU and batch_size is None
+        graph = weights.model.graph_bytes()
+        if self._own_operators and weights.model.name.startswith("lpips"):
+            graph = with_unit_differences(graph)
+        self._graph, initialisers = cut(graph, outputs)
         # Hashed at every load, so that a fingerprint never names weights that are not those in use.
         data = weights.checked_data()
         values = {
@@ -306,10 +311,9 @@ class Session:
             for row in weights.model.rows
             if row.name in initialisers
         }
-        values.update(replace or {})
+        values.update((name, value) for name, value in (replace or {}).items() if name in initialisers)
         self._transformed: dict[str, int] = {}
-        # Not for one fixed shape: providers that compile want it, and onnxruntime cannot infer the operator's shapes.
-        if plan.provider == CPU and batch_size is None:
+        if self._own_operators:
             for one in with_winograd(self._graph, WINOGRAD_TILES[weights.model.name])[1]:
                 filters = _core.convolution_filters(values.pop(one.weight), one.tile)
                 values[one.transformed] = filters
@@ -347,7 +351,7 @@ class Session:
             options.add_free_dimension_override_by_name("N", self._batch_size)
         options.add_external_initializers(list(self._values), list(self._values.values()))
         graph = self._graph
-        if self._transformed:
+        if self._own_operators:
             graph, _ = with_winograd(graph, WINOGRAD_TILES[self.weights.model.name], self._transformed, threads)
             options.register_custom_ops_library(_core.__file__)
         session = ort.InferenceSession(

@@ -1,7 +1,8 @@
-"""Cuts an ONNX graph down to what some of its outputs need, and puts the package's own convolution into it.
+"""Cuts an ONNX graph down to what some of its outputs need, and puts the package's own operators into it.
 
-onnxruntime computes every output of a graph, and has no Winograd convolution. Works on the protobuf bytes, so that no
-user needs the onnx package: messages are split into their fields, and put together anew.
+onnxruntime computes every output of a graph, has no Winograd convolution, and reads the features of LPIPS a dozen
+times. Works on the protobuf bytes, so that no user needs the onnx package: messages are split into their fields, and
+put together anew.
 """
 
 from __future__ import annotations
@@ -133,7 +134,8 @@ class Convolution:
         return f"{self.weight}.winograd"
 
 
-DOMAIN, OPERATOR = "pixelgauge", "WinogradConv"
+DOMAIN = "pixelgauge"
+CONVOLUTION, DIFFERENCE = "WinogradConv", "UnitDifference"
 _FEWEST_CHANNELS = 16
 """Of a register; with fewer, an image's three, the transforms would cost more than they save."""
 
@@ -157,6 +159,64 @@ def _ints(message: bytes, number: int) -> list[int]:
             value, at = _varint(data, at)
             values.append(value)
     return values
+
+
+def _operator(op: str, inputs: Sequence[str], output: str, attributes: Mapping[str, int]) -> bytes:
+    """Field of a graph: a node of the package's domain, named after its output."""
+    node = b"".join(_block(_NODE_INPUT, name.encode()) for name in inputs)
+    node += _block(_NODE_OUTPUT, output.encode()) + _block(_NODE_NAME, output.encode())
+    node += _block(_NODE_OP, op.encode()) + _block(_NODE_DOMAIN, DOMAIN.encode())
+    for name, value in attributes.items():
+        attribute = _block(_ATTRIBUTE_NAME, name.encode()) + _number(_ATTRIBUTE_INT, value)
+        node += _block(_NODE_ATTRIBUTE, attribute + _number(_ATTRIBUTE_TYPE, _INT))
+    return _block(_GRAPH_NODE, node)
+
+
+def _importing(model: bytes, graph: Sequence[bytes]) -> bytes:
+    """Put new fields in the place of a model's graph, which may use the package's operators."""
+    opset = _block(_MODEL_OPSET, _block(_OPSET_DOMAIN, DOMAIN.encode()) + _number(_OPSET_VERSION, 1))
+    parts = [whole for number, whole, _ in _fields(model) if number != _MODEL_GRAPH and whole != opset]
+    return b"".join([*parts, _block(_MODEL_GRAPH, b"".join(graph)), opset])
+
+
+def with_unit_differences(model: bytes) -> bytes:
+    """Compute each layer of an LPIPS graph, from its features to its map, by one operator of the package.
+
+    What the operator makes superfluous is left for :func:`cut`.
+
+    Parameters
+    ----------
+    model : bytes
+        One of the package's LPIPS graphs, serialised.
+
+    Returns
+    -------
+    bytes
+        The model, in which ``map0``, ``map1`` and so on are outputs of the operator.
+    """
+    graph = next(content for number, _, content in _fields(model) if number == _MODEL_GRAPH)
+    fields = list(_fields(graph))
+    channels = {
+        _strings(content, _TENSOR_NAME)[0]: _ints(content, _TENSOR_DIMS)[-1]
+        for number, _, content in fields
+        if number == _GRAPH_INITIALISER and _ints(content, _TENSOR_DIMS)
+    }
+    inputs = {
+        output: _strings(content, _NODE_INPUT)
+        for number, _, content in fields
+        if number == _GRAPH_NODE
+        for output in _strings(content, _NODE_OUTPUT)
+    }
+    parts = []
+    for number, whole, content in fields:
+        output = _strings(content, _NODE_OUTPUT)[0] if number == _GRAPH_NODE else ""
+        if output.startswith("map") and output[3:].isdigit():
+            features, head = inputs[f"flat{output[3:]}"][0], inputs[f"weighted{output[3:]}"][0]
+            values = [features, head, "norm_inside", "norm_outside"]
+            parts.append(_operator(DIFFERENCE, values, output, {"channels": channels[head]}))
+        else:
+            parts.append(whole)
+    return _importing(model, parts)
 
 
 def with_winograd(
@@ -235,14 +295,9 @@ def with_winograd(
             "rectified": 1,
             "threads": threads,
         }
-        node = b"".join(_block(_NODE_INPUT, name.encode()) for name in (x, one.transformed, bias))
-        node += _block(_NODE_OUTPUT, _strings(rectifier, _NODE_OUTPUT)[0].encode())
-        node += b"".join(_block(_NODE_NAME, name.encode()) for name in _strings(content, _NODE_NAME))
-        node += _block(_NODE_OP, OPERATOR.encode()) + _block(_NODE_DOMAIN, DOMAIN.encode())
-        for name, value in facts.items():
-            attribute = _block(_ATTRIBUTE_NAME, name.encode()) + _number(_ATTRIBUTE_INT, value)
-            node += _block(_NODE_ATTRIBUTE, attribute + _number(_ATTRIBUTE_TYPE, _INT))
-        replaced[i], replaced[after[0]] = _block(_GRAPH_NODE, node), b""
+        result = _strings(rectifier, _NODE_OUTPUT)[0]
+        replaced[i] = _operator(CONVOLUTION, [x, one.transformed, bias], result, facts)
+        replaced[after[0]] = b""
         found.append(one)
     by_weight = {one.weight: one for one in found}
     parts = []
@@ -259,7 +314,4 @@ def with_winograd(
             parts.append(_block(_GRAPH_INITIALISER, tensor + _number(_TENSOR_LOCATION, _EXTERNAL)))
         else:
             parts.append(whole)
-    whole_graph = _block(_MODEL_GRAPH, b"".join(parts))
-    opset = _block(_MODEL_OPSET, _block(_OPSET_DOMAIN, DOMAIN.encode()) + _number(_OPSET_VERSION, 1))
-    rest = [whole_graph if number == _MODEL_GRAPH else whole for number, whole, _ in _fields(model)]
-    return b"".join([*rest, opset]) if found else model, found
+    return (_importing(model, parts) if found else model), found

@@ -268,7 +268,10 @@ PG_API pg_status pg_delong(const pg_ranking* ranking, pg_delong_sums* result);
  * pixels, 0 outside; regions[count] says how many. */
 PG_API pg_status pg_label_regions(const uint8_t* masks, int64_t count, int64_t height, int64_t width, int32_t* labels, int64_t* regions);
 
-/* ---- convolution ---- */
+/* ---- networks, on the threads of the program that runs them ---- */
+
+/* Calls task(task_context, 0) ... task(task_context, n - 1), each once, in any order and on any threads. */
+typedef void (*pg_parallel)(void* context, int64_t n, void (*task)(void* task_context, int64_t index), void* task_context);
 
 /* A convolution of stride 1 with bias, computed by Winograd's minimal filtering: tile_height x tile_width outputs at a time
  * from (tile + kernel - 1) products an axis. Kernel and tile are 3x3 by 2x2, 3x3 or 4x4; 5x5 by 2x2; 1x7 by 1x2; 7x1 by 2x1. */
@@ -284,15 +287,19 @@ typedef struct pg_convolution {
 PG_API pg_status pg_convolution_filters_length(const pg_convolution* convolution, int64_t* length);
 PG_API pg_status pg_convolution_filters(const pg_convolution* convolution, const float* filters, float* transformed);
 
-/* Calls task(task_context, 0) ... task(task_context, n - 1), each once, in any order and on any threads. */
-typedef void (*pg_parallel)(void* context, int64_t n, void (*task)(void* task_context, int64_t index), void* task_context);
-
 /* x (count, channels, height, width) to out (count, filters, height + 2 padding_height - kernel_height + 1, the same of
  * width), on the threads of `parallel`, or the library's if it is NULL. No bit of an image's result depends on the others,
  * or on the threads. */
 PG_API pg_status pg_convolve(const pg_convolution* convolution, const float* x, int64_t count, int64_t height, int64_t width,
                              const float* transformed, const float* bias, float* out, int threads, pg_parallel parallel,
                              void* parallel_context);
+
+/* A layer of LPIPS: features x and y, (pairs, channels, positions) each, divided at each position by
+ * sqrt(inside + sum of squares over channels) + outside; to map (pairs, positions), the squared differences, weighted by
+ * channel and summed. Equal features give exactly 0. No bit depends on other positions, pairs or the threads. */
+PG_API pg_status pg_unit_difference(const float* x, const float* y, int64_t pairs, int64_t channels, int64_t positions,
+                                    const float* weights, float inside, float outside, float* map, pg_parallel parallel,
+                                    void* parallel_context);
 
 #ifdef __cplusplus
 }

@@ -10,6 +10,7 @@
 #include "resize.inl"
 #include "ssim.inl"
 #include "sums.inl"
+#include "unit_difference.inl"
 #include "winograd.inl"
 
 template <class T>
@@ -50,5 +51,7 @@ constexpr Kernels table(const char* name) {
             squared_distance<double, double>,
             squared_distance<float, double>,
             ranking_kernels(),
-            winograd_kernels()};
+            winograd_kernels(),
+            unit_difference,
+            kUnitVecs * Vec<float>::lanes};
 }

@@ -183,6 +183,15 @@ struct WinogradKernels {
     void (*pixels_to_planes)(const float* y, int64_t stride, int64_t pixels, float* out, int64_t plane, int planes);
 };
 
+// A block of unit_positions positions of a pair's features; see unit_difference.cpp.
+struct UnitDifference {
+    const float *x, *y;  // planes, one a channel
+    int64_t plane, channels;
+    const float* weights;
+    float inside, outside;
+    float* map;
+};
+
 struct Kernels {
     const char* name;
     SsimKernels<float> ssim_f32;
@@ -204,6 +213,8 @@ struct Kernels {
     double (*squared_distance_mixed)(const float* x, const double* y, int64_t n);
     RankingKernels ranking;
     WinogradKernels winograd;
+    void (*unit_difference)(const UnitDifference*);
+    int unit_positions;
 };
 
 extern const Kernels kBaseline;

@@ -1,0 +1,45 @@
+// A layer of LPIPS: squared differences of unit-normalised features, weighted and summed over channels, a block of positions at
+// a time.
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "kernels/table.h"
+#include "status.h"
+#include "threads.h"
+
+extern "C" pg_status pg_unit_difference(const float* x, const float* y, int64_t pairs, int64_t channels, int64_t positions,
+                                        const float* weights, float inside, float outside, float* map, pg_parallel parallel,
+                                        void* parallel_context) {
+    using namespace pixelgauge;
+    return guarded([&] {
+        const Kernels& table = kernels();
+        require(pairs >= 0 && positions >= 0,
+                "pairs=" + std::to_string(pairs) + ", positions=" + std::to_string(positions) + ": must not be negative");
+        require(channels > 0 && channels < 1 << 16, "channels=" + std::to_string(channels) + ": use 1 to 65535");
+        require(inside >= 0 && outside >= 0 && inside + outside > 0 && std::isfinite(inside + outside),
+                "inside=" + std::to_string(inside) + ", outside=" + std::to_string(outside) + ": must not be negative, nor both zero");
+        if (pairs == 0 || positions == 0) return;
+        require(x != nullptr && y != nullptr && weights != nullptr && map != nullptr, "x, y, weights or map is NULL");
+        const int64_t size = table.unit_positions, blocks = (positions + size - 1) / size;
+        parallel_on(parallel, parallel_context, pairs * blocks, [&](int64_t index) {
+            const int64_t pair = index / blocks, at = index % blocks * size, first = pair * channels * positions + at;
+            UnitDifference job{x + first, y + first, positions, channels, weights, inside, outside, map + pair * positions + at};
+            const int64_t left = positions - at;
+            if (left >= size) return table.unit_difference(&job);
+            // The planes end within the block: it is computed on a copy with zeros after them.
+            thread_local std::vector<float> copy;
+            copy.assign(static_cast<size_t>((2 * channels + 1) * size), 0.0F);
+            float *const a = copy.data(), *const b = a + channels * size, *const last = b + channels * size;
+            for (int64_t c = 0; c < channels; ++c) {
+                std::copy_n(job.x + c * positions, left, a + c * size);
+                std::copy_n(job.y + c * positions, left, b + c * size);
+            }
+            float* const to = job.map;
+            job.x = a, job.y = b, job.plane = size, job.map = last;
+            table.unit_difference(&job);
+            std::copy_n(last, left, to);
+        });
+    });
+}
