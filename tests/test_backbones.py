@@ -166,6 +166,12 @@ def test_explicit_providers_pass_through():
             "provider 'gpu' is not known: use 'cpu', 'cuda', 'openvino'",
         ),
         ({"providers": [], "available": ALL}, ValueError, "providers is empty"),
+        ({"providers": 5, "available": ALL}, TypeError, "providers=5 must be a name, or a list"),
+        ({"providers": {"cpu": {}}, "available": ALL}, TypeError, "must be a name, or a list"),
+        ({"providers": (CPU, {}), "available": ALL}, TypeError, r"providers: \{\} must be a name or a pair"),
+        ({"providers": [5], "available": ALL}, TypeError, "providers: 5 must be a name or a pair"),
+        ({"providers": [("cpu",)], "available": ALL}, TypeError, "must be a name or a pair"),
+        ({"providers": [("cpu", None)], "available": ALL}, TypeError, "must be a name or a pair"),
         ({"precision": "float16", "available": ALL}, ValueError, "precision='float16' is not known"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Iterator
@@ -77,15 +78,23 @@ def test_the_original_programs_numbers(name: str, published: float, capsys: pyte
 @pytest.mark.cli
 @needs_shared
 @pytest.mark.usefixtures("alex")
-def test_gray_images_become_rows_that_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_gray_images_are_repeated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
     for folder in ("ref", "test"):
         (tmp_path / folder).mkdir()
-        Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / folder / "gray.png")
-        Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / folder / "rgb.png")
-    assert main(["compare", str(tmp_path / "ref"), str(tmp_path / "test"), "--metrics", "lpips"]) == 1
-    out = capsys.readouterr().out
-    assert "LPIPS takes colour images" in out
-    assert "rgb.png" in out
+        gray = rng.integers(0, 256, (64, 64), np.uint8)
+        Image.fromarray(gray).save(tmp_path / folder / "gray.png")
+        Image.fromarray(np.repeat(gray[..., None], 3, 2)).save(tmp_path / folder / "rgb.png")
+    folders = [str(tmp_path / "ref"), str(tmp_path / "test")]
+    table = tmp_path / "rows.csv"
+    assert main(["compare", *folders, "--metrics", "psnr,lpips", "--output", str(table)]) == 0
+    with table.open(newline="") as file:
+        scores = [row["lpips"] for row in csv.DictReader(file)]
+    assert len(scores) == 2
+    assert scores[0] == scores[1] != "0"
+    capsys.readouterr()
+    assert main(["compare", *folders, "--metrics", "psnr,lpips", "--gray"]) == 2
+    assert "lpips is of colour images" in capsys.readouterr().err
 
 
 @pytest.mark.cli

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import os
+import pickle
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -279,6 +281,11 @@ def test_fingerprint(features):
 def test_bad_images(features, tmp_path):
     good = images_of((2, 40, 50, 3))
     (tmp_path / "text.png").write_text("hello")
+    # A header that promises 60000 x 60000 pixels, and one that ends within its first chunk.
+    (tmp_path / "bomb.bmp").write_bytes(
+        b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, 60000, 60000, 1, 24, *[0] * 6)
+    )
+    (tmp_path / "chunk.png").write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sI", 5, b"IHDR", 1) + bytes(9))
     for images, arguments, error, match in (
         (good[..., :1], {}, ValueError, "1 channel"),
         (good / 255, {}, ValueError, "data_range is needed"),
@@ -292,9 +299,30 @@ def test_bad_images(features, tmp_path):
         ([tmp_path / "text.png"], {}, OSError, "text.png is not an image"),
         ([tmp_path / "absent.png"], {}, FileNotFoundError, "absent.png"),
         ("a.png", {"data_range": 1.0}, ValueError, "is for arrays"),
+        ("a.png", {"channel_axis": 1}, ValueError, "is for arrays"),
+        ([tmp_path / "bomb.bmp"], {}, OSError, "bomb.bmp is refused by Pillow"),
+        ([tmp_path / "chunk.png"], {}, OSError, "chunk.png is damaged"),
     ):
         with pytest.raises(error, match=match):
             features(images, **arguments)
+
+
+@pytest.mark.oracle
+def test_ranges_far_from_zero_and_near_the_ends_of_float32(features):
+    good = images_of((1, 40, 50, 3)).astype(np.float64)
+    expected = features(good, data_range=255.0)
+    for low, scale in ((1e6, 1), (2.0**40, 1), (0, 1e60), (0, 1e-60)):
+        value = features(good * scale + low, data_range=(low, low + 255 * scale))
+        assert np.linalg.norm(value - expected) < 1e-5 * np.linalg.norm(expected)
+
+
+@pytest.mark.property
+def test_copies_and_pickles_make_their_own_sessions(weights):
+    features = InceptionFeatures("clean-fid", output=["64", "192"], weights=weights, batch_size=3)
+    other = pickle.loads(pickle.dumps(features))
+    assert (other.fingerprint, other.batch_size) == (features.fingerprint, 3)
+    images = images_of((1, 40, 50, 3))
+    np.testing.assert_array_equal(other(images), features(images))
 
 
 @pytest.mark.boundary

@@ -500,6 +500,28 @@ def test_cache_that_cannot_be_written(tmp_path, monkeypatch):
 
 
 @pytest.mark.boundary
+@pytest.mark.parametrize("text", ["[]", "null", "5", "{}", "[" * 200_000])
+def test_a_record_that_is_no_record_is_damage(tmp_path, capsys, text):
+    folder = model_store.add(MODEL, checkpoints(tmp_path)).folder
+    (folder / "origin.json").write_text(text)
+    for call in (model_store.installed, model_store.verify):
+        with pytest.raises(ModelError, match=f"damaged.*pixelgauge models.*{MODEL}"):
+            call(MODEL)
+    assert cli.main(["models", "list"]) == 0
+    assert "damaged" in capsys.readouterr().out
+
+
+@pytest.mark.boundary
+def test_variables_that_cannot_be_used_are_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXELGAUGE_MIRROR", "http://[bad")
+    with pytest.raises(ModelError, match=r"PIXELGAUGE_MIRROR='http://\[bad' must be"):
+        model_store.address_of(model_store.model_named(MODEL).sources[0])
+    monkeypatch.setenv("PIXELGAUGE_CACHE", "~no-such-user/x")
+    with pytest.raises(ModelError, match=r"PIXELGAUGE_CACHE='~no-such-user/x'"):
+        model_store.cache_folder()
+
+
+@pytest.mark.boundary
 @pytest.mark.parametrize("victim", ["weights.bin", "origin.json", "model.onnx"])
 def test_damage_is_found(tmp_path, victim):
     folder = model_store.add(MODEL, checkpoints(tmp_path)).folder

@@ -1,8 +1,10 @@
 """LPIPS: parity with the original program, a float64 NumPy oracle with random weights, invariance, refused input."""
 
 import contextlib
+import copy
 import json
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 
 import pixelgauge
 from pixelgauge import model_store, perceptual
-from pixelgauge.backbones import OPENVINO
+from pixelgauge.backbones import OPENVINO, Session
 from pixelgauge.checkpoints import CheckpointError
 from pixelgauge.images import ImageFileError
 from pixelgauge.perceptual import LPIPS
@@ -132,8 +134,9 @@ def test_alex_against_float64(tmp_path, linear):
 
 @pytest.mark.oracle
 @needs_shared
-@pytest.mark.parametrize("size", [(31, 31), (32, 32), (32, 40), (40, 40)])
-def test_small_sizes_against_float64(size):
+@pytest.mark.parametrize("size", [(31, 31), (32, 40), (40, 40), (64, 64), (95, 97), (96, 96)])
+@pytest.mark.parametrize("noise", [4, 20])
+def test_sizes_against_float64(each_isa, size, noise):
     weights = SHARED / "weights"
     paths = [weights / "alexnet_features.pth", weights / "lpips_v0.1_alex.pth"]
     state = model_store.read_sources(model_store.model_named("lpips-alex"), paths)
@@ -141,10 +144,25 @@ def test_small_sizes_against_float64(size):
         {name: np.asarray(value) for name, value in state[role].items()} for role in ("backbone", "heads")
     )
     metric = LPIPS("alex", weights=paths)
-    for seed in range(4):
-        x, y = pair((*size, 3), seed)
-        # 1.2e-5 is the worst of 12 seeds a size; few positions average out the rounding of Winograd's transforms
-        assert metric(x, y) == pytest.approx(lpips_alex_float64(x, y, backbone, heads)[0], rel=2e-5)
+    for seed in range(3):
+        x, _ = pair((*size, 3), seed)
+        y = np.clip(x + np.random.default_rng(seed).normal(0, noise, x.shape), 0, 255).astype(np.uint8)
+        expected = lpips_alex_float64(x, y, backbone, heads)[0]
+        # The nearer images are, the more digits their features' difference loses: the original in float32 is off by up to
+        # 2e-5 at 40x40 with noise of 4 (distances of about 4e-4), by 3e-6 with 20.
+        assert metric(x, y) == pytest.approx(expected, rel=3e-5 if noise == 4 else 1e-5)
+
+
+@pytest.mark.property
+def test_small_images_go_without_winograd(alex):
+    x, y = pair((2, 95, 97, 3))
+    alone = Session(alex._model, alex._plan, ["distance"], replace=alex._replace, winograd=False)
+    inputs = {name: image.transpose(0, 3, 1, 2) / np.float32(127.5) - 1 for name, image in (("x", x), ("y", y))}
+    np.testing.assert_allclose(alex(x, y), alone.run(inputs)[0], rtol=1e-6)  # but for the rounding of the inputs
+    assert not alex._loaded(spatial=False, winograd=False).uses_winograd
+    assert alex._session_for(x, spatial=False) is alex._loaded(spatial=False, winograd=False)
+    assert alex._session_for(pair((1, 96, 96, 3))[0], spatial=False) is alex._session
+    assert alex._session.uses_winograd
 
 
 @pytest.mark.oracle
@@ -328,7 +346,7 @@ def test_not_a_bit_depends_on_threads_or_batch(tmp_path):
 
 @pytest.mark.property
 def test_large_pairs_take_turns(alex, monkeypatch):
-    x, y = pair((4, 40, 36, 3))
+    x, y = pair((4, 96, 100, 3))
     before = pixelgauge.get_num_threads()
     try:
         pixelgauge.set_num_threads(2)
@@ -343,7 +361,7 @@ def test_large_pairs_take_turns(alex, monkeypatch):
             running.remove(threads)
             return result
 
-        monkeypatch.setattr(perceptual, "_STREAM_PIXELS", 2 * 40 * 36 - 1)
+        monkeypatch.setattr(perceptual, "_STREAM_PIXELS", 2 * 96 * 100 - 1)
         monkeypatch.setattr(alex._session, "run", watched)
         monkeypatch.setattr(alex._session, "threads", 2)
         assert alex(x, y).tolist() == expected
@@ -463,6 +481,69 @@ def test_shapes_dtypes_and_kinds(alex, tmp_path):
             alex(x, y, **{flag: 3})
     with pytest.raises(ValueError, match=r"data_range=1.0 is for arrays"):
         alex("x.png", "y.png", data_range=1.0)
+    with pytest.raises(ValueError, match=r"channel_axis=1 is for arrays"):
+        alex("x.png", "y.png", channel_axis=1)
+    for a, b, name in (([], ["y.png"], "x"), (["x.png"], [], "y"), ([], [], "x")):
+        with pytest.raises(ValueError, match=f"{name} is empty: name at least one file"):
+            alex(a, b)
+
+
+@pytest.mark.oracle
+def test_ranges_far_from_zero_and_near_the_ends_of_float32(alex):
+    x, y = (image.astype(np.float64) for image in pair((48, 48, 3)))
+    expected = alex(x, y, data_range=255.0)
+    assert alex(x, y, data_range=np.array(255.0)) == expected
+    for low in (-1e3, 1e5, 1e6, 2.0**40):  # the shifted values are exact in float64
+        assert alex(x + low, y + low, data_range=(low, low + 255)) == pytest.approx(expected, rel=1e-5)
+    for scale in (1e-300, 1e-60, 1e37, 1e60, 1e300):
+        assert alex(x * scale, y * scale, data_range=255 * scale) == pytest.approx(expected, rel=1e-5)
+    tiny = np.float32(1e-38)
+    value = alex(x.astype(np.float32) / 255 * tiny, y.astype(np.float32) / 255 * tiny, data_range=float(tiny))
+    assert value == pytest.approx(expected, rel=1e-4)  # the values themselves are rounded to 1e-7 of the range
+
+    class Pair:  # array-like, but neither a sequence nor an array
+        def __iter__(self):
+            return iter((50, 305))
+
+        def __array__(self, dtype=None, copy=None):
+            return np.array([50.0, 305.0])
+
+    assert alex(x + 50, y + 50, data_range=Pair()) == alex(x + 50, y + 50, data_range=(50, 305))
+    with pytest.raises(ValueError, match="must be positive and finite"):
+        alex(x, y, data_range=(-1.7e308, 1.7e308))
+
+
+@pytest.mark.boundary
+def test_weights_that_overflow_are_an_error_not_nan(tmp_path):
+    paths = random_weights("alex", tmp_path)
+    backbone = {name: value * np.float32(1e15) for name, value in np.load(paths[0]).items()}
+    np.savez(paths[0], **backbone)
+    x, y = pair((40, 40, 3))
+    with pytest.raises(
+        ValueError, match=r"lpips-alex gives values of 'distance' that are not finite: .* use sound weights"
+    ):
+        LPIPS("alex", weights=paths)(x, y)
+
+
+@pytest.mark.property
+def test_copies_and_pickles_make_their_own_sessions(tmp_path):
+    metric = LPIPS("alex", weights=random_weights("alex", tmp_path), preset="torchmetrics", linear=False)
+    x, y = pair((40, 40, 3))
+    for other in (pickle.loads(pickle.dumps(metric)), copy.deepcopy(metric)):
+        assert other is not metric
+        assert other.fingerprint == metric.fingerprint
+        assert other(x, y) == metric(x, y)
+
+
+@pytest.mark.boundary
+def test_a_file_that_is_too_small_is_named(alex, tmp_path):
+    from PIL import Image
+
+    for name, size in (("good", 40), ("small", 20)):
+        Image.fromarray(pair((size, size, 3))[0]).save(tmp_path / f"{name}.png")
+    files = [tmp_path / "good.png", tmp_path / "small.png"]
+    with pytest.raises(ValueError, match=r"small\.png is 20 x 20 .* alex needs at least 31 x 31"):
+        alex(files, files)
 
 
 @pytest.mark.boundary

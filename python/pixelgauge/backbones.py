@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -23,7 +24,7 @@ from pixelgauge import _core
 from pixelgauge._version import __version__
 from pixelgauge.full_reference import DataRange
 from pixelgauge.graphs import Tiles, cut, with_unit_differences, with_winograd
-from pixelgauge.images import Array, canonical_images, value_range_length
+from pixelgauge.images import Array, canonical_images, value_range_bounds
 from pixelgauge.model_store import Installed, from_files, installed
 from pixelgauge.presets import INCEPTION_PRESETS, InceptionPreset, preset_row
 
@@ -143,6 +144,8 @@ def plan(
         else:
             chosen = [(CPU, {})]
     else:
+        if not isinstance(providers, str | list | tuple):
+            raise TypeError(f"providers={providers!r} must be a name, or a list of names and (name, options) pairs")
         chosen = [_named(item) for item in ([providers] if isinstance(providers, str) else providers)]
         if not chosen:
             raise ValueError("providers is empty: name one, or pass None")
@@ -166,7 +169,12 @@ def plan(
 
 
 def _named(item: str | tuple[str, Mapping[str, Any]]) -> tuple[str, Mapping[str, Any]]:
-    name, options = (item, {}) if isinstance(item, str) else item
+    pair = (item, {}) if isinstance(item, str) else item
+    if not (
+        isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], Mapping)
+    ):
+        raise TypeError(f"providers: {item!r} must be a name or a pair of a name and a dict of options, in a list")
+    name, options = pair
     full = _SHORT_NAMES.get(name, name)
     if not full.endswith("ExecutionProvider"):
         raise ValueError(
@@ -284,6 +292,8 @@ class Session:
         Initialisers to use instead of the model's.
     batch_size : int, optional
         The one batch size that will be run, for providers that compile for a shape.
+    winograd : bool, default True
+        Whether the CPU may use the package's Winograd convolution; it rounds more than direct summation.
     """
 
     def __init__(
@@ -294,6 +304,7 @@ class Session:
         *,
         replace: Mapping[str, Float32Array] | None = None,
         batch_size: int | None = None,
+        winograd: bool = True,
     ) -> None:
         ort = onnxruntime()
         for name, value in plan.environment.items():
@@ -312,12 +323,12 @@ class Session:
             if row.name in initialisers
         }
         values.update((name, value) for name, value in (replace or {}).items() if name in initialisers)
+        self._tiles = WINOGRAD_TILES[weights.model.name] if winograd and self._own_operators else {}
         self._transformed: dict[str, int] = {}
-        if self._own_operators:
-            for one in with_winograd(self._graph, WINOGRAD_TILES[weights.model.name])[1]:
-                filters = _core.convolution_filters(values.pop(one.weight), one.tile)
-                values[one.transformed] = filters
-                self._transformed[one.weight] = filters.size
+        for one in with_winograd(self._graph, self._tiles)[1]:
+            filters = _core.convolution_filters(values.pop(one.weight), one.tile)
+            values[one.transformed] = filters
+            self._transformed[one.weight] = filters.size
         # onnxruntime may go on reading what it has no need to rearrange, so the values live as long as the session.
         self._values = {name: ort.OrtValue.ortvalue_from_numpy(value) for name, value in values.items()}
         self._batch_size = batch_size
@@ -350,9 +361,8 @@ class Session:
         if self._batch_size is not None:
             options.add_free_dimension_override_by_name("N", self._batch_size)
         options.add_external_initializers(list(self._values), list(self._values.values()))
-        graph = self._graph
+        graph, _ = with_winograd(self._graph, self._tiles, self._transformed, threads)
         if self._own_operators:
-            graph, _ = with_winograd(graph, WINOGRAD_TILES[self.weights.model.name], self._transformed, threads)
             options.register_custom_ops_library(_core.__file__)
         session = ort.InferenceSession(
             graph, options, providers=session_providers(self.plan, self._batch_size is not None)
@@ -366,7 +376,22 @@ class Session:
         """Compute the session's outputs for a batch, in the order they were named.
 
         On the CPU `threads` is how many to split the run over; by default all, or one while other runs are under way.
+
+        Raises
+        ------
+        ValueError
+            If a result is not finite, as weights of absurd size make it.
         """
+        results = self._run(inputs, threads)
+        for name, result in zip(self.outputs, results, strict=True):
+            if not np.isfinite(result).all():
+                raise ValueError(
+                    f"{self.weights.model.name} gives values of {name!r} that are not finite: with these weights "
+                    f"(sha256 {self.weights.weights_sha256[:16]}...) its activations overflow; use sound weights"
+                )
+        return results
+
+    def _run(self, inputs: Mapping[str, Float32Array], threads: int | None) -> list[Float32Array]:
         if self._bound is not None:
             return self._bound.run(inputs)
         with self._loading:
@@ -379,6 +404,11 @@ class Session:
         finally:
             with self._loading:
                 self._running -= 1
+
+    @property
+    def uses_winograd(self) -> bool:
+        """Whether any convolution is the package's Winograd convolution."""
+        return bool(self._transformed)
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -437,19 +467,32 @@ def read_rgb(path: str | Path) -> npt.NDArray[np.uint8]:
 
     try:
         with Image.open(path) as image:
-            if image.mode in ("I", "F") or image.mode.startswith("I;"):
-                raise ValueError(
-                    f"{path} has more than 8 bits a channel (mode {image.mode}): convert it to 8 bits first"
-                )
-            return np.asarray(image.convert("RGB"))
+            deep = image.mode in ("I", "F") or image.mode.startswith("I;")
+            if not deep:
+                return np.asarray(image.convert("RGB"))
     except UnidentifiedImageError as error:
         raise OSError(f"{path} is not an image that Pillow can read") from error
-    except (SyntaxError, EOFError) as error:  # Pillow's decoders raise these for damaged files
-        raise OSError(f"{path} is damaged: {error}") from error
     except OSError as error:
         if error.filename is None:
             raise OSError(f"{path} is damaged: {error}") from error
         raise
+    except Image.DecompressionBombError as error:
+        raise OSError(f"{path} is refused by Pillow: {error}") from error
+    except Exception as error:  # Pillow's plugins raise whatever a damaged file leads them to
+        raise OSError(f"{path} is damaged: {error}") from error
+    raise ValueError(f"{path} has more than 8 bits a channel (mode {image.mode}): convert it to 8 bits first")
+
+
+def in_float32(pixels: npt.NDArray[Any], low: float, high: float) -> tuple[npt.NDArray[Any], float, float]:
+    """Pixels and their bounds as float32 arithmetic can scale them without losing digits.
+
+    Ranges far from zero, of which little is left after subtracting `low`, and those near the ends of float32 are scaled
+    to 0..1 in float64; others stay as they are.
+    """
+    length = high - low
+    if 1e-30 <= length <= 1e30 and max(abs(low), abs(high)) <= 4 * length:
+        return pixels, low, high
+    return (pixels.astype(np.float64) - low) / length, 0.0, 1.0
 
 
 def network_input(images: npt.NDArray[Any], scale: float, offset: float) -> Float32Array:
@@ -462,9 +505,17 @@ def network_input(images: npt.NDArray[Any], scale: float, offset: float) -> Floa
 
 def are_paths(x: object) -> bool:
     """Whether an argument names files rather than being pixels."""
-    if isinstance(x, str | Path):
+    if isinstance(x, str | os.PathLike):
         return True
-    return isinstance(x, list | tuple) and len(x) > 0 and all(isinstance(item, str | Path) for item in x)
+    return isinstance(x, list | tuple) and len(x) > 0 and all(isinstance(item, str | os.PathLike) for item in x)
+
+
+def require_no_array_options(data_range: DataRange, channel_axis: int | None) -> None:
+    """Raise a ``ValueError`` if options for arrays are given with files."""
+    if data_range is not None:
+        raise ValueError(f"data_range={data_range!r} is for arrays: files are decoded to 8 bits")
+    if channel_axis != -1:
+        raise ValueError(f"channel_axis={channel_axis!r} is for arrays: leave it out for files")
 
 
 def checked_range(images: Mapping[str, Array], data_range: DataRange) -> tuple[float, float]:
@@ -483,9 +534,7 @@ def checked_range(images: Mapping[str, Array], data_range: DataRange) -> tuple[f
         value, or declared as 0..255 lie in 0..1 without being whole numbers.
     """
     dtype = next(iter(images.values())).dtype
-    length = value_range_length(data_range, dtype)
-    low = float(data_range[0]) if isinstance(data_range, Sequence | np.ndarray) else 0.0
-    high = low + length
+    low, high = value_range_bounds(data_range, dtype)
     bounds = {name: _bounds(name, pixels) for name, pixels in images.items()}
     for name, (least, most) in bounds.items():
         if least < low or most > high:
@@ -609,6 +658,19 @@ class InceptionFeatures:
         self._run_size = min(self.batch_size, _STREAM_BATCH) if chosen.provider == OPENVINO else self.batch_size
         fixed = self._run_size if chosen.fixed_batch else None
         self._session = Session(model, chosen, outputs, batch_size=fixed)
+        # A session cannot be pickled: what a worker gets makes its own.
+        self._remake = partial(
+            type(self),
+            preset,
+            output=output,
+            weights=weights,
+            providers=providers,
+            batch_size=self.batch_size,
+            precision=precision,
+        )
+
+    def __reduce__(self) -> tuple[Any, tuple[()]]:
+        return self._remake, ()
 
     @property
     def widths(self) -> dict[str, int]:
@@ -660,9 +722,8 @@ class InceptionFeatures:
     ) -> Iterator[Float32Array]:
         """Features as they are computed, at most `batch_size` at a time; parameters as in :meth:`__call__`."""
         if are_paths(images):
-            if data_range is not None:
-                raise ValueError(f"data_range={data_range!r} is for arrays: files are decoded to 8 bits")
-            paths: Sequence[Any] = [images] if isinstance(images, str | Path) else cast(Sequence[Any], images)
+            require_no_array_options(data_range, channel_axis)
+            paths: Sequence[Any] = [images] if isinstance(images, str | os.PathLike) else cast(Sequence[Any], images)
             return self._each(len(paths), lambda i: self.resized(read_rgb(paths[i])[np.newaxis]))
         if isinstance(images, list | tuple) and not images:
             raise ValueError("images is empty: name at least one file")
@@ -678,6 +739,7 @@ class InceptionFeatures:
     def resized(self, pixels: Array, low: float = 0.0, high: float = 255.0) -> Float32Array:
         """Turn (N, H, W, 3) pixels in low..high into the network's input, (N, 3, 299, 299), by the preset."""
         row = self.preset
+        pixels, low, high = in_float32(pixels, low, high)
         levels = 255 / (high - low)
         scale, offset = row.scale * levels, row.offset - row.scale * levels * low
         bounds = (row.offset, row.scale * 255 + row.offset) if row.clips else (-math.inf, math.inf)

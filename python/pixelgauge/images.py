@@ -126,8 +126,8 @@ def canonical_pair(x: object, y: object, channel_axis: int | None) -> tuple[Arra
     return a, b, single
 
 
-def value_range_length(data_range: float | Sequence[float] | None, dtype: np.dtype[Any]) -> float:
-    """Length L of the data range.
+def value_range_bounds(data_range: float | Sequence[float] | None, dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Lowest and highest value of the data range.
 
     Parameters
     ----------
@@ -147,15 +147,21 @@ def value_range_length(data_range: float | Sequence[float] | None, dtype: np.dty
                 "data_range is needed for floating-point images: pass 1.0 for values in 0..1, 255 for 0..255, "
                 "or (low, high) such as (-1, 1)"
             )
-        return float(np.iinfo(dtype).max)
+        return 0.0, float(np.iinfo(dtype).max)
     try:
         if isinstance(data_range, str | bytes | bool | np.bool_):
             raise TypeError
         low, high = (0.0, float(data_range)) if np.ndim(data_range) == 0 else map(float, data_range)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise ValueError(f"data_range={data_range!r} must be a number or a pair (low, high)") from error
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+    if not (math.isfinite(high - low) and low < high):
         raise ValueError(f"data_range={data_range!r} must be positive and finite, or a pair with low < high")
+    return low, high
+
+
+def value_range_length(data_range: float | Sequence[float] | None, dtype: np.dtype[Any]) -> float:
+    """Length L of the data range; parameters and errors as of :func:`value_range_bounds`."""
+    low, high = value_range_bounds(data_range, dtype)
     return high - low
 
 

@@ -223,7 +223,10 @@ def cache_folder() -> Path:
     """Where converted models lie: ``PIXELGAUGE_CACHE``, else ``pixelgauge`` in the user's cache folder."""
     chosen = os.environ.get("PIXELGAUGE_CACHE")
     if chosen:
-        return Path(chosen).expanduser()
+        try:
+            return Path(chosen).expanduser()
+        except RuntimeError as error:
+            raise ModelError(f"PIXELGAUGE_CACHE={chosen!r}: {error}") from error
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
@@ -316,9 +319,10 @@ def _open(model: Model, folder: Path) -> Installed:
     try:
         origin = json.loads((folder / ORIGIN_FILE).read_bytes())
         data = np.memmap(folder / model.data_file, np.uint8, "r")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{folder} is damaged ({error}): {_repair(model, folder)}") from error
-    whole = all(isinstance(origin.get(key), kind) for key, kind in (("weights_sha256", str), ("official", bool)))
+    kinds = {"weights_sha256": str, "official": bool}
+    whole = isinstance(origin, dict) and all(isinstance(origin.get(key), kind) for key, kind in kinds.items())
     if not whole or data.size != model.data_bytes or origin.get("graph_sha256") != _sha256(model.graph_bytes()):
         raise ModelError(f"{folder} was made by another version or is damaged: {_repair(model, folder)}")
     return Installed(model, folder, data, origin)
@@ -542,7 +546,11 @@ def address_of(source: Source) -> str:
     mirror = os.environ.get("PIXELGAUGE_MIRROR")
     if not mirror:
         return source.address
-    if urllib.parse.urlsplit(mirror).scheme not in ("http", "https"):
+    try:
+        sound = urllib.parse.urlsplit(mirror).scheme in ("http", "https")
+    except ValueError:  # such as half an IPv6 address
+        sound = False
+    if not sound:
         raise ModelError(f"PIXELGAUGE_MIRROR={mirror!r} must be an http or https address of a folder")
     return f"{mirror.rstrip('/')}/{source.file}"
 
@@ -580,9 +588,14 @@ def pull(name: str, *, progress: bool = True, timeout: float = 30.0) -> Installe
         paths = []
         for source in model.sources:
             path = cache_folder() / "downloads" / source.file
-            download(
-                address_of(source), path, size=source.bytes, sha256=source.sha256, progress=progress, timeout=timeout
-            )
+            address = address_of(source)
+            try:
+                download(address, path, size=source.bytes, sha256=source.sha256, progress=progress, timeout=timeout)
+            except ModelError as error:
+                files = " ".join(source.file for source in model.sources)
+                raise ModelError(
+                    f"{error}. Without that server: set PIXELGAUGE_MIRROR, or pixelgauge models add {name} {files}"
+                ) from error
             paths.append(path)
         data, origin = _converted(model, paths, [source.sha256 for source in model.sources])
         _write(model, data, origin, folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -21,9 +22,11 @@ from pixelgauge.backbones import (
     Session,
     are_paths,
     checked_range,
+    in_float32,
     in_order,
     network_input,
     plan,
+    require_no_array_options,
 )
 from pixelgauge.full_reference import DataRange
 from pixelgauge.images import Array, ImageFileError, canonical_pair, read_image
@@ -34,6 +37,9 @@ BACKBONES = ("alex", "vgg", "squeeze")
 
 _BATCH_PIXELS = 1 << 19
 """Pixels of one side of a batch: enough work for the cores, while VGG's feature maps stay near a gigabyte."""
+_FEWEST_PIXELS = 96 * 96
+"""From here on Winograd convolution costs LPIPS no digits; smaller images have too few positions to average its
+rounding out."""
 _STREAM_PIXELS = 1 << 21
 """Pixels of one side of all pairs that threads may have in hand at once; larger ones take turns."""
 
@@ -144,14 +150,39 @@ class LPIPS:
             replace.update({row.name: np.ones(row.shape, np.float32) for row in heads})
         self.backbone = backbone
         self.linear = linear
+        # A session cannot be pickled: what a worker gets makes its own.
+        self._remake = partial(
+            type(self),
+            backbone,
+            linear=linear,
+            weights=weights,
+            providers=providers,
+            precision=precision,
+            preset=preset,
+        )
         self._smallest = model.model.smallest
         self._model, self._plan, self._replace = model, chosen, replace
-        self._session = self._loaded(["distance", "per_layer"])
-        self._spatial_session: Session | None = None
+        self._sessions: dict[tuple[bool, bool], Session] = {}
+        self._loading = Lock()
+        self._session = self._loaded(spatial=False, winograd=True)
         self._large = Lock()
 
-    def _loaded(self, outputs: list[str]) -> Session:
-        return Session(self._model, self._plan, outputs, replace=self._replace)
+    def __reduce__(self) -> tuple[Any, tuple[()]]:
+        return self._remake, ()
+
+    def _loaded(self, *, spatial: bool, winograd: bool) -> Session:
+        """Session that gives maps or not, loaded when first asked for: those who want no maps do not pay for them."""
+        outputs = ["distance", "per_layer", *(["spatial"] if spatial else [])]
+        with self._loading:
+            if (spatial, winograd) not in self._sessions:
+                self._sessions[spatial, winograd] = Session(
+                    self._model, self._plan, outputs, replace=self._replace, winograd=winograd
+                )
+            return self._sessions[spatial, winograd]
+
+    def _session_for(self, images: Array, spatial: bool) -> Session:
+        large = images.shape[1] * images.shape[2] >= _FEWEST_PIXELS
+        return self._loaded(spatial=spatial, winograd=large or not self._session.uses_winograd)
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -206,8 +237,12 @@ class LPIPS:
         """
         _require_flag("spatial", spatial)
         _require_flag("per_layer", per_layer)
+        for name, images in (("x", x), ("y", y)):
+            if isinstance(images, list | tuple) and not images:
+                raise ValueError(f"{name} is empty: name at least one file, or pass an array")
         if are_paths(x) or are_paths(y):
-            pairs, single = self._files(x, y, data_range)
+            require_no_array_options(data_range, channel_axis)
+            pairs, single = self._files(x, y)
         else:
             pairs, single = self._arrays(x, y, data_range, channel_axis)
         results = list(self._results(pairs, spatial))
@@ -239,13 +274,11 @@ class LPIPS:
         step = 1 if len(a) >= 2 * self._session.threads else most
         return _Pairs(-(-len(a) // step), lambda i: (a[i * step :][:step], b[i * step :][:step]), low, high), single
 
-    def _files(self, x: object, y: object, data_range: DataRange) -> tuple[_Pairs, bool]:
-        if data_range is not None:
-            raise ValueError(f"data_range={data_range!r} is for arrays: files are decoded to 8 bits")
+    def _files(self, x: object, y: object) -> tuple[_Pairs, bool]:
         if not (are_paths(x) and are_paths(y)):
             raise TypeError("x and y must both be files or both be arrays")
-        single = isinstance(x, str | Path)
-        if single != isinstance(y, str | Path):
+        single = isinstance(x, str | os.PathLike)
+        if single != isinstance(y, str | os.PathLike):
             raise ValueError("x and y must both be one file, or lists of as many files")
         first: list[Any] = [x] if single else list(x)  # type: ignore[call-overload]
         second: list[Any] = [y] if single else list(y)  # type: ignore[call-overload]
@@ -260,38 +293,40 @@ class LPIPS:
                     f"{left} is {a.shape[0]} x {a.shape[1]} and {right} is {b.shape[0]} x {b.shape[1]} "
                     "(height x width): resize or crop one of them"
                 )
-            self._check_size(a[np.newaxis])
+            self._check_size(a[np.newaxis], str(left))
             return a[np.newaxis], b[np.newaxis]
 
         return _Pairs(len(first), read, 0.0, 255.0), single
 
-    def _check_size(self, images: Array) -> None:
+    def _check_size(self, images: Array, name: str = "x") -> None:
         height, width = images.shape[1:3]
         if min(height, width) < self._smallest:
             raise ValueError(
-                f"x is {height} x {width} (height x width): {self.backbone} needs at least {self._smallest} x "
+                f"{name} is {height} x {width} (height x width): {self.backbone} needs at least {self._smallest} x "
                 f"{self._smallest}; enlarge the images"
             )
 
     def _results(self, pairs: _Pairs, spatial: bool) -> Iterator[list[Float32Array]]:
-        session = self._session
-        if spatial:  # a graph of its own, so that those who want no maps do not pay for them
-            self._spatial_session = self._spatial_session or self._loaded(["distance", "per_layer", "spatial"])
-            session = self._spatial_session
-        scale, offset = 2 / (pairs.high - pairs.low), -1 - 2 * pairs.low / (pairs.high - pairs.low)
+
+        def signed(images: Array) -> Float32Array:
+            pixels, low, high = in_float32(images, pairs.low, pairs.high)
+            return network_input(pixels, 2 / (high - low), -1 - 2 * low / (high - low))
 
         def inputs(a: Array, b: Array) -> dict[str, Float32Array]:
-            return {"x": network_input(a, scale, offset), "y": network_input(b, scale, offset)}
+            return {"x": signed(a), "y": signed(b)}
 
         def side_by_side(i: int) -> list[Float32Array]:
             a, b = pairs.read(i)
+            session = self._session_for(a, spatial)
             if a[..., 0].size * session.threads > _STREAM_PIXELS:
                 with self._large:
                     return session.run(inputs(a, b), session.threads)
             return session.run(inputs(a, b), 1)
 
-        if self._plan.provider in (CPU, OPENVINO) and pairs.count >= 2 * session.threads:
-            yield from in_order(side_by_side, pairs.count, session.threads, session.threads)
+        threads = self._session.threads
+        if self._plan.provider in (CPU, OPENVINO) and pairs.count >= 2 * threads:
+            yield from in_order(side_by_side, pairs.count, threads, threads)
         else:
             for i in range(pairs.count):
-                yield session.run(inputs(*pairs.read(i)))
+                a, b = pairs.read(i)
+                yield self._session_for(a, spatial).run(inputs(a, b))

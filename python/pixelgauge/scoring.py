@@ -96,6 +96,8 @@ class Settings:
         preset_row(SSIM_PRESETS, self.preset)
         preset_row(MS_SSIM_PRESETS, self.ms_ssim_preset, "ms_ssim_preset")
         if "lpips" in self.metrics:
+            if self.gray:
+                raise ValueError("gray: lpips is of colour images; score it in a run without gray")
             _lpips(self.lpips_backbone)
         if self.data_range is not None:
             value_range_length(self.data_range, np.dtype(np.uint8))
@@ -150,6 +152,8 @@ def lpips_available(backbone: str = "alex") -> bool:
 
 
 def _lpips_score(x: Array, y: Array, settings: Settings) -> float:
+    if x.ndim == 2:  # gray is repeated, as LPIPS itself does with files
+        x, y = (np.repeat(image[..., np.newaxis], 3, 2) for image in (x, y))
     return _single(_lpips(settings.lpips_backbone)(x, y, data_range=settings.data_range))
 
 
