@@ -166,12 +166,11 @@ def lpips(name: str, steps: list[Any]) -> tuple[bytes, Graph]:
         weighted = g.node("MatMul", [head, g.node("Mul", [difference, difference], f"squared{i}")], f"weighted{i}")
         # Back to the tap's height and width, then to the image's.
         g.node("Shape", [tap], f"size{i}", start=2)
-        g.node("Shape", [f"unit{i}.x"], f"count{i}", end=1)
-        g.node("Concat", [f"count{i}", "one", f"size{i}"], f"map_shape{i}", axis=0)
+        g.node("Concat", ["count", "one", f"size{i}"], f"map_shape{i}", axis=0)
         small = g.node("Reshape", [weighted, f"map_shape{i}"], f"map{i}")
         # Not ReduceMean, whose order of summation in onnxruntime depends on the batch.
         layers.append(g.node("Flatten", [g.node("GlobalAveragePool", [small], f"mean{i}")], f"layer{i}"))
-        g.node("Concat", [f"count{i}", "one", "image_size"], f"full_shape{i}", axis=0)
+        g.node("Concat", ["count", "one", "image_size"], f"full_shape{i}", axis=0)
         maps.append(
             g.node(
                 "Resize",
@@ -183,6 +182,7 @@ def lpips(name: str, steps: list[Any]) -> tuple[bytes, Graph]:
         )
     g.constant("one", [1], np.int64)
     g.nodes.insert(0, helper.make_node("Shape", ["x"], ["image_size"], name="image_size", start=2))
+    g.nodes.insert(0, helper.make_node("Shape", ["x"], ["count"], name="count", end=1))
     g.node("Concat", layers, "per_layer", axis=1)
     g.node("Squeeze", [g.node("Sum", layers, "total"), "layer_axis"], "distance")
     g.node("Squeeze", [g.node("Sum", maps, "summed"), "layer_axis"], "spatial")
@@ -286,7 +286,7 @@ class Inception(Graph):
         seven = self.conv(seven, f"{name}.branch7x7x3_4", 192, 192, (3, 3), stride=2)
         return self.concat([three, seven, self.max_pool(x, f"{name}.pool", 2, 0)], name)
 
-    def block_e(self, x: str, name: str, channels: int) -> str:
+    def block_e(self, x: str, name: str, channels: int, *, averages: bool) -> str:
         one = self.conv(x, f"{name}.branch1x1", channels, 320, (1, 1))
         three = self.conv(x, f"{name}.branch3x3_1", channels, 384, (1, 1))
         double = self.conv(x, f"{name}.branch3x3dbl_1", channels, 448, (1, 1))
@@ -296,10 +296,10 @@ class Inception(Graph):
             for stem, prefix in ((three, "branch3x3_2"), (double, "branch3x3dbl_3"))
             for branch, kernel, padding in ((f"{prefix}a", (1, 3), (0, 1)), (f"{prefix}b", (3, 1), (1, 0)))
         ]
-        if name == "Mixed_7c":  # the checkpoint's network max-pools here, where the published architecture averages
-            pool = self.conv(self.max_pool(x, f"{name}.pool", 1, 1), f"{name}.branch_pool", channels, 192, (1, 1))
-        else:
+        if averages:
             pool = self.average_pooled(x, name, channels, 192)
+        else:
+            pool = self.conv(self.max_pool(x, f"{name}.pool", 1, 1), f"{name}.branch_pool", channels, 192, (1, 1))
         return self.concat([one, *halves, pool], name)
 
     def mean(self, x: str, name: str) -> str:
@@ -332,8 +332,9 @@ def inception(name: str) -> tuple[bytes, Graph]:
     x, _ = g.block_c(x, "Mixed_6e", 192)
     g.mean(x, "768")
     x = g.block_d(x, "Mixed_7a")
-    x = g.block_e(x, "Mixed_7b", 1280)
-    x = g.block_e(x, "Mixed_7c", 2048)
+    x = g.block_e(x, "Mixed_7b", 1280, averages=True)
+    # The checkpoint's network max-pools here, where the published architecture averages.
+    x = g.block_e(x, "Mixed_7c", 2048, averages=False)
     features = g.mean(x, "2048")
     weight = g.weight("fc.weight", [1008, 2048], {"role": "backbone", "tensor": "fc.weight"})
     bias = g.weight("fc.bias", [1008], {"role": "backbone", "tensor": "fc.bias"})

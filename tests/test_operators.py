@@ -70,13 +70,12 @@ def test_the_new_graph_is_sound():
 def test_each_layer_of_lpips_is_one_operator(name, widths):
     onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
     widths = widths or [64, 128, 256, 384, 384, 512, 512]
-    outputs = ["distance", "per_layer"]
+    outputs = ["distance", "per_layer", "spatial"]
     before = onnx.load_model_from_string(graph_of(name, outputs))
     data, initialisers = cut(with_unit_differences(model_store.model_named(name).graph_bytes()), outputs)
     after = onnx.load_model_from_string(data)
     ours = [node for node in after.graph.node if node.domain == DOMAIN]
     assert [node.op_type for node in ours] == [DIFFERENCE] * len(widths)
-    assert [node.attribute[0].i for node in ours] == widths
     assert [list(node.output) for node in ours] == [[f"map{i}"] for i in range(len(widths))]
     shapes = {tensor.name: tensor.dims[-1] for tensor in after.graph.initializer if tensor.dims}
     flats = {node.output[0]: node.input[0] for node in before.graph.node if node.op_type == "Reshape"}
@@ -168,6 +167,8 @@ def test_a_convolution_that_does_not_fit_its_input_is_an_error():
         ((1, 17, 9, 9), {}, "another number of channels"),
         ((16, 9, 9), {}, r"takes \(count, channels, height, width\)"),
         ((1, 16, 9, 9), {"tile_height": 7}, "tiles of 7x2"),
+        ((1, 16, 9, 9), {"filters": 17}, "another number of values"),
+        ((1, 16, 9, 9), {"tile_height": 3, "tile_width": 3}, "another number of values"),
         ((1, 16, 2, 9), {"padding_height": 0}, "the kernel does not fit"),
     ):
         with pytest.raises(Exception, match=match):
@@ -176,19 +177,21 @@ def test_a_convolution_that_does_not_fit_its_input_is_an_error():
 
 @pytest.mark.boundary
 def test_a_difference_that_does_not_fit_its_input_is_an_error():
-    def run(shape, channels, outside=0.0):
+    def run(shape, outside=0.0):
         features = np.zeros(shape)
         features[: shape[0] // 2] = 1  # a unit vector against none
-        inputs = {"f": features, "w": np.ones((1, 4)), "inside": np.full(1, 1e-8), "outside": np.full(1, outside)}
-        return run_operator(DIFFERENCE, inputs, {"channels": channels})
+        constants = {"inside": np.full(1, 1e-8), "outside": np.atleast_1d(outside)}
+        return run_operator(DIFFERENCE, {"f": features, "w": np.ones((1, 4)), **constants}, {})
 
-    np.testing.assert_allclose(run((6, 4, 5, 7), 4), np.ones((3, 1, 5, 7)), rtol=1e-6)
-    assert run((0, 4, 5, 7), 4).shape == (0, 1, 5, 7)
+    np.testing.assert_allclose(run((6, 4, 5, 7)), np.ones((3, 1, 5, 7)), rtol=1e-6)
+    assert run((0, 4, 5, 7)).shape == (0, 1, 5, 7)
     for arguments, match in (
-        (((3, 4, 5, 7), 4), "not pairs"),
-        (((2, 5, 5, 7), 4), "another number of channels"),
-        (((2, 4, 35), 4), r"takes \(count, channels, height, width\)"),
-        (((2, 4, 5, 7), 4, -1.0), "must not be negative"),
+        (((3, 4, 5, 7),), "not pairs"),
+        (((2, 5, 5, 7),), "another number of values"),
+        (((2, 4, 35),), r"takes \(count, channels, height, width\)"),
+        (((2, 4, 5, 7), -1.0), "must be finite, not negative"),
+        (((2, 4, 5, 7), [1.0, 1.0]), "another number of values"),
+        (((2, 4, 5, 7), []), "another number of values"),
     ):
         with pytest.raises(Exception, match=match):
             run(*arguments)

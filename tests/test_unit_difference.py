@@ -25,7 +25,7 @@ def case(pairs, channels, positions, seed=0):
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize(("inside", "outside"), [(0.0, 1e-10), (1e-8, 0.0)])
+@pytest.mark.parametrize(("inside", "outside"), [(0.0, 1e-10), (1e-8, 0.0), (0.5, 0.25)])
 @pytest.mark.parametrize(
     ("channels", "positions"), [(1, 1), (3, 15), (16, 64), (33, 65), (64, 127), (192, 961), (512, 16), (700, 200)]
 )
@@ -92,9 +92,11 @@ def test_refused():
         ((x, y[..., 1:], weights, 0.0, 1e-10), "same shape"),
         ((x, y, weights[1:], 0.0, 1e-10), "3 values for 4 channels"),
         ((x[:, :0], y[:, :0], weights[:0], 0.0, 1e-10), "channels=0"),
-        ((x, y, weights, 0.0, 0.0), "nor both zero"),
-        ((x, y, weights, -1.0, 2.0), "must not be negative"),
-        ((x, y, weights, np.nan, 1e-10), "must not be negative"),
+        ((x, y, weights, 0.0, 0.0), "not both so near zero"),
+        ((x, y, weights, 0.0, 1e-39), r"outside=1e-39: .* overflows"),
+        ((x, y, weights, -1.0, 2.0), "inside=-1, outside=2: must be finite, not negative"),
+        ((x, y, weights, np.nan, 1e-10), "inside=nan"),
+        ((x, y, weights, np.inf, 1e-10), "inside=inf"),
     ):
         with pytest.raises(ValueError, match=match):
             _core.unit_difference(*arguments)

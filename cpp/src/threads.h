@@ -24,7 +24,7 @@ void parallel_for(int64_t n, F&& fn) {
         n, [](void* context, int64_t index) { (*static_cast<Fn*>(context))(index); }, const_cast<void*>(static_cast<const void*>(&fn)));
 }
 
-// The same on the threads of a caller's `parallel`, or the pool's if it is NULL.
+// The same on the threads of a caller's `parallel`, which runs every index even after one has thrown, or the pool's if it is NULL.
 template <class F>
 void parallel_on(pg_parallel parallel, void* parallel_context, int64_t n, F&& fn) {
     if (!parallel) return parallel_for(n, fn);

@@ -2,6 +2,7 @@
 // a time.
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,16 @@ extern "C" pg_status pg_unit_difference(const float* x, const float* y, int64_t 
         require(pairs >= 0 && positions >= 0,
                 "pairs=" + std::to_string(pairs) + ", positions=" + std::to_string(positions) + ": must not be negative");
         require(channels > 0 && channels < 1 << 16, "channels=" + std::to_string(channels) + ": use 1 to 65535");
-        require(inside >= 0 && outside >= 0 && inside + outside > 0 && std::isfinite(inside + outside),
-                "inside=" + std::to_string(inside) + ", outside=" + std::to_string(outside) + ": must not be negative, nor both zero");
+        const float most = 1 / (std::sqrt(inside) + outside);  // by which features that vanish are multiplied
+        if (!(inside >= 0 && outside >= 0 && std::isfinite(inside) && std::isfinite(outside) && std::isfinite(most))) {
+            char text[160];
+            std::snprintf(
+                text, sizeof text,
+                "inside=%g, outside=%g: must be finite, not negative, and not both so near zero that 1 / (sqrt(inside) + outside) "
+                "overflows",
+                static_cast<double>(inside), static_cast<double>(outside));
+            throw InvalidArgument(text);
+        }
         if (pairs == 0 || positions == 0) return;
         require(x != nullptr && y != nullptr && weights != nullptr && map != nullptr, "x, y, weights or map is NULL");
         const int64_t size = table.unit_positions, blocks = (positions + size - 1) / size;

@@ -36,6 +36,32 @@ void nested_and_concurrent() {
     CHECK(total == 4 * 50 * 7 * 5);
 }
 
+// A caller's own threads: each index on a thread of its own, none of which may see an exception.
+void on_threads_of_the_caller(void* context, int64_t n, void (*task)(void*, int64_t), void* task_context) {
+    ++*static_cast<int*>(context);
+    std::vector<std::thread> threads;
+    for (int64_t i = 0; i < n; ++i) threads.emplace_back(task, task_context, i);
+    for (std::thread& thread : threads) thread.join();
+}
+
+void callers_threads() {
+    int calls = 0;
+    std::atomic<int64_t> sum{0};
+    pixelgauge::parallel_on(on_threads_of_the_caller, &calls, 20, [&](int64_t i) { sum += i; });
+    CHECK(calls == 1 && sum == 190);
+    pixelgauge::parallel_on(nullptr, nullptr, 20, [&](int64_t i) { sum += i; });
+    CHECK(sum == 380);
+    bool caught = false;
+    try {
+        pixelgauge::parallel_on(on_threads_of_the_caller, &calls, 20, [](int64_t i) {
+            if (i % 3 == 1) throw std::runtime_error("no");
+        });
+    } catch (const std::runtime_error&) {
+        caught = true;
+    }
+    CHECK(caught && calls == 2);
+}
+
 void exceptions_reach_the_caller() {
     bool caught = false;
     try {
@@ -69,6 +95,7 @@ int main() {
         CHECK(pg_get_num_threads(&now) == PG_OK && now == threads);
         for (const int64_t n : {0, 1, 2, 3, 100, 10000}) CHECK(every_index_once(n));
         nested_and_concurrent();
+        callers_threads();
         exceptions_reach_the_caller();
         usable_after_fork();
     }

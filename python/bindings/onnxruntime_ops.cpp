@@ -38,6 +38,7 @@ constexpr auto add_domain = function<28, Status* (*)(SessionOptions*, Domain*)>;
 constexpr auto mutable_data = function<51, Status* (*)(Value*, void**)>;
 constexpr auto dimension_count = function<61, Status* (*)(const TypeAndShape*, size_t*)>;
 constexpr auto dimensions = function<62, Status* (*)(const TypeAndShape*, int64_t*, size_t)>;
+constexpr auto element_count = function<64, Status* (*)(const TypeAndShape*, size_t*)>;
 constexpr auto type_and_shape = function<65, Status* (*)(const Value*, TypeAndShape**)>;
 constexpr auto int64_attribute = function<86, Status* (*)(const KernelInfo*, const char* name, int64_t*)>;
 constexpr auto input = function<90, Status* (*)(const KernelContext*, size_t index, const Value**)>;
@@ -78,24 +79,40 @@ struct CustomOp {
         return status;                   \
     }
 
-// An input's data, which are read only, and its shape, which must have four axes.
-Status* data_of(Api api, const KernelContext* context, size_t index, const float** data, int64_t shape[4] = nullptr) {
-    const Value* value = nullptr;
-    RETURN_IF_FAILED(input(api)(context, index, &value));
-    if (shape) {
-        TypeAndShape* facts = nullptr;
-        RETURN_IF_FAILED(type_and_shape(api)(value, &facts));
-        size_t count = 0;
-        Status* status = dimension_count(api)(facts, &count);
-        if (!status && count == 4) status = dimensions(api)(facts, shape, 4);
-        release_type_and_shape(api)(facts);
-        if (!status && count != 4) status = create_status(api)(kErrorFail, "the operator takes (count, channels, height, width)");
-        if (status) return status;
-    }
+Status* data_of(Api api, const Value* value, const float** data) {
     void* pointer = nullptr;
     RETURN_IF_FAILED(mutable_data(api)(const_cast<Value*>(value), &pointer));
-    *data = static_cast<const float*>(pointer);
+    *data = static_cast<const float*>(pointer);  // of an input, which is not written
     return nullptr;
+}
+
+// An input of four axes, and its shape.
+Status* images_of(Api api, const KernelContext* context, size_t index, const float** data, int64_t shape[4]) {
+    const Value* value = nullptr;
+    TypeAndShape* facts = nullptr;
+    RETURN_IF_FAILED(input(api)(context, index, &value));
+    RETURN_IF_FAILED(type_and_shape(api)(value, &facts));
+    size_t axes = 0;
+    Status* status = dimension_count(api)(facts, &axes);
+    if (!status)
+        status = axes == 4 ? dimensions(api)(facts, shape, 4)
+                           : create_status(api)(kErrorFail, "the operator takes (count, channels, height, width)");
+    release_type_and_shape(api)(facts);
+    return status ? status : data_of(api, value, data);
+}
+
+// An input of so many values, whatever its axes.
+Status* values_of(Api api, const KernelContext* context, size_t index, int64_t count, const float** data) {
+    const Value* value = nullptr;
+    TypeAndShape* facts = nullptr;
+    RETURN_IF_FAILED(input(api)(context, index, &value));
+    RETURN_IF_FAILED(type_and_shape(api)(value, &facts));
+    size_t found = 0;
+    Status* status = element_count(api)(facts, &found);
+    if (!status && static_cast<int64_t>(found) != count)
+        status = create_status(api)(kErrorFail, "weights or constants of the operator have another number of values than it takes");
+    release_type_and_shape(api)(facts);
+    return status ? status : data_of(api, value, data);
 }
 
 Status* make_output(Api api, KernelContext* context, const int64_t (&shape)[4], float** data) {
@@ -162,9 +179,11 @@ struct WinogradConv {
         const pg_convolution& c = convolution;
         int64_t shape[4] = {};
         const float *x = nullptr, *transformed = nullptr, *bias = nullptr;
-        RETURN_IF_FAILED(data_of(api, context, 0, &x, shape));
-        RETURN_IF_FAILED(data_of(api, context, 1, &transformed));
-        RETURN_IF_FAILED(data_of(api, context, 2, &bias));
+        int64_t length = 0;
+        if (pg_convolution_filters_length(&c, &length) != PG_OK) return create_status(api)(kErrorFail, pg_last_error());
+        RETURN_IF_FAILED(images_of(api, context, 0, &x, shape));
+        RETURN_IF_FAILED(values_of(api, context, 1, length, &transformed));
+        RETURN_IF_FAILED(values_of(api, context, 2, c.filters, &bias));
         if (shape[1] != c.channels) return create_status(api)(kErrorFail, "WinogradConv: x has another number of channels");
         float* out = nullptr;
         RETURN_IF_FAILED(make_output(api, context,
@@ -185,20 +204,18 @@ struct UnitDifference {
     static constexpr const char* name = "UnitDifference";
     static constexpr size_t inputs = 4;
     Api api;
-    int64_t channels = 0;
 
-    Status* read(const KernelInfo* info) { return int64_attribute(api)(info, "channels", &channels); }
+    Status* read(const KernelInfo*) { return nullptr; }
 
     Status* compute(KernelContext* context) const {
         int64_t shape[4] = {};
         const float *features = nullptr, *weights = nullptr, *inside = nullptr, *outside = nullptr;
-        RETURN_IF_FAILED(data_of(api, context, 0, &features, shape));
-        RETURN_IF_FAILED(data_of(api, context, 1, &weights));
-        RETURN_IF_FAILED(data_of(api, context, 2, &inside));
-        RETURN_IF_FAILED(data_of(api, context, 3, &outside));
-        if (shape[0] % 2 != 0 || shape[1] != channels)
-            return create_status(api)(kErrorFail, "UnitDifference: the features are not pairs, or have another number of channels");
-        const int64_t pairs = shape[0] / 2, positions = shape[2] * shape[3];
+        RETURN_IF_FAILED(images_of(api, context, 0, &features, shape));
+        RETURN_IF_FAILED(values_of(api, context, 1, shape[1], &weights));
+        RETURN_IF_FAILED(values_of(api, context, 2, 1, &inside));
+        RETURN_IF_FAILED(values_of(api, context, 3, 1, &outside));
+        if (shape[0] % 2 != 0) return create_status(api)(kErrorFail, "UnitDifference: the features are not pairs");
+        const int64_t pairs = shape[0] / 2, channels = shape[1], positions = shape[2] * shape[3];
         float* map = nullptr;
         RETURN_IF_FAILED(make_output(api, context, {pairs, 1, shape[2], shape[3]}, &map));
         SessionThreads run{api, context};

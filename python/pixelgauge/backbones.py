@@ -322,7 +322,7 @@ class Session:
             for row in weights.model.rows
             if row.name in initialisers
         }
-        values.update((name, value) for name, value in (replace or {}).items() if name in initialisers)
+        values.update(replace or {})
         self._tiles = WINOGRAD_TILES[weights.model.name] if winograd and self._own_operators else {}
         self._transformed: dict[str, int] = {}
         for one in with_winograd(self._graph, self._tiles)[1]:

@@ -196,11 +196,6 @@ def with_unit_differences(model: bytes) -> bytes:
     """
     graph = next(content for number, _, content in _fields(model) if number == _MODEL_GRAPH)
     fields = list(_fields(graph))
-    channels = {
-        _strings(content, _TENSOR_NAME)[0]: _ints(content, _TENSOR_DIMS)[-1]
-        for number, _, content in fields
-        if number == _GRAPH_INITIALISER and _ints(content, _TENSOR_DIMS)
-    }
     inputs = {
         output: _strings(content, _NODE_INPUT)
         for number, _, content in fields
@@ -212,8 +207,7 @@ def with_unit_differences(model: bytes) -> bytes:
         output = _strings(content, _NODE_OUTPUT)[0] if number == _GRAPH_NODE else ""
         if output.startswith("map") and output[3:].isdigit():
             features, head = inputs[f"flat{output[3:]}"][0], inputs[f"weighted{output[3:]}"][0]
-            values = [features, head, "norm_inside", "norm_outside"]
-            parts.append(_operator(DIFFERENCE, values, output, {"channels": channels[head]}))
+            parts.append(_operator(DIFFERENCE, [features, head, "norm_inside", "norm_outside"], output, {}))
         else:
             parts.append(whole)
     return _importing(model, parts)

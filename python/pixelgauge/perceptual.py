@@ -102,8 +102,8 @@ class LPIPS:
     Notes
     -----
     Zhang, Isola, Efros, Shechtman, Wang: The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, CVPR
-    2018; the program is the ``lpips`` package, whose distances are met within 1e-5 relative from 64 x 64 pixels on;
-    alex is within 2e-5 of float64 below.
+    2018; the program is the ``lpips`` package, whose distances are met within 1e-5 relative down to about 1e-3; of
+    nearer images both programs lose digits alike (docs/perceptual.md).
 
     Examples
     --------

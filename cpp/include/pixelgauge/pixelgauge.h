@@ -296,7 +296,7 @@ PG_API pg_status pg_convolve(const pg_convolution* convolution, const float* x, 
 
 /* A layer of LPIPS: features x and y, (pairs, channels, positions) each, divided at each position by
  * sqrt(inside + sum of squares over channels) + outside; to map (pairs, positions), the squared differences, weighted by
- * channel and summed. Equal features give exactly 0. No bit depends on other positions, pairs or the threads. */
+ * channel and summed. Equal finite features give exactly 0. No bit depends on other positions, pairs or the threads. */
 PG_API pg_status pg_unit_difference(const float* x, const float* y, int64_t pairs, int64_t channels, int64_t positions,
                                     const float* weights, float inside, float outside, float* map, pg_parallel parallel,
                                     void* parallel_context);
