@@ -476,6 +476,8 @@ def read_rgb(path: str | Path) -> npt.NDArray[np.uint8]:
         if error.filename is None:
             raise OSError(f"{path} is damaged: {error}") from error
         raise
+    except MemoryError:
+        raise
     except Image.DecompressionBombError as error:
         raise OSError(f"{path} is refused by Pillow: {error}") from error
     except Exception as error:  # Pillow's plugins raise whatever a damaged file leads them to
