@@ -25,7 +25,7 @@ def test_convolutions_of_stride_one_are_replaced():
     }
     assert counts["lpips-alex"] == 4  # all but the 11x11 of stride 4
     assert counts["lpips-vgg"] == 12  # all but the first, whose three channels are too few
-    assert counts["lpips-squeeze"] == 0  # its few channels gain nothing
+    assert counts["lpips-squeeze"] == 0  # its few channels gain too little
     # 13 of 3x3 and 5x5 before Mixed_6b, 24 of seven taps to Mixed_6e, 2 in Mixed_7a
     assert counts["inception-fid"] == 39
     unchanged = graph_of("lpips-alex", ["distance"])

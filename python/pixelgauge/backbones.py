@@ -215,7 +215,7 @@ WINOGRAD_TILES: Mapping[str, Tiles] = MappingProxyType(
     {
         "lpips-alex": {**_TILES, (3, 3): (3, 3)},  # 15x15 at 256x256, a multiple of three
         "lpips-vgg": _TILES,
-        "lpips-squeeze": {},  # its few channels gain nothing
+        "lpips-squeeze": {},  # its few channels gain too little for the digits
         # On 8x8 the transformed filters, 25 MB, take longer to read than is saved.
         "inception-fid": {**_TILES, **{f"Mixed_7{block}.branch3x3dbl_2.weight": None for block in "bc"}},
     }
