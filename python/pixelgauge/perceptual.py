@@ -38,8 +38,8 @@ BACKBONES = ("alex", "vgg", "squeeze")
 _BATCH_PIXELS = 1 << 19
 """Pixels of one side of a batch: enough work for the cores, while VGG's feature maps stay near a gigabyte."""
 _FEWEST_PIXELS = 96 * 96
-"""From here on Winograd convolution costs LPIPS no digits; smaller images have too few positions to average its
-rounding out."""
+"""From here on Winograd convolution rounds LPIPS about as PyTorch's float32 does; smaller images have too few positions
+to average its rounding out."""
 _STREAM_PIXELS = 1 << 21
 """Pixels of one side of all pairs that threads may have in hand at once; larger ones take turns."""
 
@@ -102,8 +102,8 @@ class LPIPS:
     Notes
     -----
     Zhang, Isola, Efros, Shechtman, Wang: The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, CVPR
-    2018; the program is the ``lpips`` package, whose distances are met within 1e-5 relative down to about 1e-3; of
-    nearer images both programs lose digits alike (docs/perceptual.md).
+    2018; the program is the ``lpips`` package, whose distances are met within 1e-5 relative above about 0.004; of nearer
+    images both programs lose digits alike (docs/perceptual.md).
 
     Examples
     --------
