@@ -102,8 +102,8 @@ class LPIPS:
     Notes
     -----
     Zhang, Isola, Efros, Shechtman, Wang: The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, CVPR
-    2018; the program is the ``lpips`` package, whose distances are met within 1e-5 relative above about 0.004; of nearer
-    images both programs lose digits alike (docs/perceptual.md).
+    2018; the program is the ``lpips`` package, whose distances are met within 1e-5 relative above about 0.004; of
+    nearer images both programs lose digits alike (docs/perceptual.md).
 
     Examples
     --------
