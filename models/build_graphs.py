@@ -210,26 +210,18 @@ class Inception(Graph):
         kernel: tuple[int, int],
         stride: int = 1,
         padding: tuple[int, int] = (0, 0),
+        averaged: str | None = None,
     ) -> str:
-        return self.relu(self.linear_conv(x, name, channels, filters, kernel, stride, padding), name)
-
-    def linear_conv(
-        self,
-        x: str,
-        name: str,
-        channels: int,
-        filters: int,
-        kernel: tuple[int, int],
-        stride: int,
-        padding: tuple[int, int],
-    ) -> str:
+        """Convolution, averages over 3x3 if they are given a name, rectifier."""
         source = {"role": "backbone", "fold": name}
         weight = self.weight(f"{name}.weight", [filters, channels, *kernel], source)
         bias = self.weight(f"{name}.bias", [filters], source)
         geometry = {"kernel_shape": kernel, "strides": [stride] * 2, "pads": [*padding, *padding]}
-        return self.node("Conv", [x, weight, bias], f"{name}.conv", **geometry)
-
-    def relu(self, x: str, name: str) -> str:
+        x = self.node("Conv", [x, weight, bias], f"{name}.conv", **geometry)
+        if averaged is not None:
+            # Excluding the padding, as TensorFlow does.
+            averages = {"kernel_shape": [3, 3], "strides": [1, 1], "pads": [1] * 4, "count_include_pad": 0}
+            x = self.node("AveragePool", [x], averaged, **averages)
         return self.node("Relu", [x], f"{name}.relu")
 
     def max_pool(self, x: str, name: str, stride: int, padding: int) -> str:
@@ -238,12 +230,9 @@ class Inception(Graph):
     def average_pooled(self, x: str, block: str, channels: int, filters: int) -> str:
         """Averages over 3x3, and a 1x1 convolution of them: in the other order, which leaves fewer channels to average.
 
-        The two commute, the bias too, because the averages exclude the padding, as TensorFlow's do.
+        The two commute, the bias too, because the averages exclude the padding.
         """
-        name = f"{block}.branch_pool"
-        x = self.linear_conv(x, name, channels, filters, (1, 1), 1, (0, 0))
-        averages = {"kernel_shape": [3, 3], "strides": [1, 1], "pads": [1] * 4, "count_include_pad": 0}
-        return self.relu(self.node("AveragePool", [x], f"{block}.pool", **averages), name)
+        return self.conv(x, f"{block}.branch_pool", channels, filters, (1, 1), averaged=f"{block}.pool")
 
     def concat(self, branches: Sequence[str], name: str) -> str:
         return self.node("Concat", branches, name, axis=1)

@@ -79,40 +79,40 @@ struct CustomOp {
         return status;                   \
     }
 
-Status* data_of(Api api, const Value* value, const float** data) {
+// An input's data, which are read only, if check(its facts) finds nothing wrong with it.
+template <class Check>
+Status* data_of(Api api, const KernelContext* context, size_t index, const float** data, const Check& check) {
+    const Value* value = nullptr;
+    TypeAndShape* facts = nullptr;
+    RETURN_IF_FAILED(input(api)(context, index, &value));
+    RETURN_IF_FAILED(type_and_shape(api)(value, &facts));
+    Status* const wrong = check(facts);
+    release_type_and_shape(api)(facts);
+    if (wrong) return wrong;
     void* pointer = nullptr;
     RETURN_IF_FAILED(mutable_data(api)(const_cast<Value*>(value), &pointer));
-    *data = static_cast<const float*>(pointer);  // of an input, which is not written
+    *data = static_cast<const float*>(pointer);
     return nullptr;
 }
 
 // An input of four axes, and its shape.
 Status* images_of(Api api, const KernelContext* context, size_t index, const float** data, int64_t shape[4]) {
-    const Value* value = nullptr;
-    TypeAndShape* facts = nullptr;
-    RETURN_IF_FAILED(input(api)(context, index, &value));
-    RETURN_IF_FAILED(type_and_shape(api)(value, &facts));
-    size_t axes = 0;
-    Status* status = dimension_count(api)(facts, &axes);
-    if (!status)
-        status = axes == 4 ? dimensions(api)(facts, shape, 4)
-                           : create_status(api)(kErrorFail, "the operator takes (count, channels, height, width)");
-    release_type_and_shape(api)(facts);
-    return status ? status : data_of(api, value, data);
+    return data_of(api, context, index, data, [&](const TypeAndShape* facts) {
+        size_t axes = 0;
+        RETURN_IF_FAILED(dimension_count(api)(facts, &axes));
+        return axes == 4 ? dimensions(api)(facts, shape, 4)
+                         : create_status(api)(kErrorFail, "the operator takes (count, channels, height, width)");
+    });
 }
 
 // An input of so many values, whatever its axes.
 Status* values_of(Api api, const KernelContext* context, size_t index, int64_t count, const float** data) {
-    const Value* value = nullptr;
-    TypeAndShape* facts = nullptr;
-    RETURN_IF_FAILED(input(api)(context, index, &value));
-    RETURN_IF_FAILED(type_and_shape(api)(value, &facts));
-    size_t found = 0;
-    Status* status = element_count(api)(facts, &found);
-    if (!status && static_cast<int64_t>(found) != count)
-        status = create_status(api)(kErrorFail, "weights or constants of the operator have another number of values than it takes");
-    release_type_and_shape(api)(facts);
-    return status ? status : data_of(api, value, data);
+    return data_of(api, context, index, data, [&](const TypeAndShape* facts) -> Status* {
+        size_t found = 0;
+        RETURN_IF_FAILED(element_count(api)(facts, &found));
+        if (static_cast<int64_t>(found) == count) return nullptr;
+        return create_status(api)(kErrorFail, "weights or constants of the operator have another number of values than it takes");
+    });
 }
 
 Status* make_output(Api api, KernelContext* context, const int64_t (&shape)[4], float** data) {
