@@ -9,12 +9,18 @@ from collections.abc import Iterator
 # Models that the user has installed change what the commands show: the tests, and what they start, see an empty cache.
 os.environ["PIXELGAUGE_CACHE"] = tempfile.mkdtemp(prefix="pixelgauge-tests-")
 
+import hypothesis
 import numpy as np
 import pytest
 import skimage.data
 
 import pixelgauge
 from pixelgauge import _core
+
+# The same examples in every run, and no clock: the machines that run them are noisy. `HYPOTHESIS_PROFILE=deep` draws new ones.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+hypothesis.settings.register_profile("deep", deadline=None, print_blob=True, max_examples=5000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 @pytest.fixture(scope="session")
