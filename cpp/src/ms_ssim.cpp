@@ -16,24 +16,25 @@ Axis halving(pg_pyramid pyramid, int64_t n) {
     return {2, pyramid == PG_PYRAMID_POOL ? -(n % 2) : 0, (n + 1) / 2};
 }
 
-double combine(const double* terms, const pg_ms_ssim_options& o) {
+// From the halves of what the terms lack of 1; the sum keeps them to its end, so that terms of 1 give 1.
+double combine(const double* dissimilarities, const pg_ms_ssim_options& o) {
     double total = 0;
     for (int s = 0; s < o.scales; ++s) total += o.weights[s];
-    double sum = 0, product = 1;
+    double lacking = 0, product = 1;
     for (int s = 0; s < o.scales; ++s) {
-        const double term = o.clamp_negative && terms[s] < 0 ? 0 : terms[s];
-        sum += o.weights[s] / total * term;
-        product *= std::pow(term, o.weights[s]);
+        const double half = o.clamp_negative && dissimilarities[s] > 0.5 ? 0.5 : dissimilarities[s];
+        lacking += o.weights[s] / total * (2 * half);
+        product *= std::pow(1 - 2 * half, o.weights[s]);
     }
-    return o.combine == PG_COMBINE_SUM ? sum : product;
+    return o.combine == PG_COMBINE_SUM ? 1 - lacking : product;
 }
 
-// All terms of one image and one channel, or of all channels together at the finest scale.
-void scale_terms(const pg_images& x, const pg_images& y, pg_ssim_options o, const pg_ms_ssim_options& ms, double* terms) {
+// Those of all terms of one image by channel; all channels together at the finest scale.
+void scale_dissimilarities(const pg_images& x, const pg_images& y, pg_ssim_options o, const pg_ms_ssim_options& ms, double* terms) {
     const size_t channels = static_cast<size_t>(x.channels), scales = static_cast<size_t>(ms.scales);
-    std::vector<double> means(channels);
-    window_means(x, y, o, ms.scales == 1, pair_precision(x, y, o), means.data());
-    for (size_t c = 0; c < channels; ++c) terms[c * scales] = means[c];
+    std::vector<double> finest(channels);
+    window_dissimilarities(x, y, o, ms.scales == 1, pair_precision(x, y, o), finest.data());
+    for (size_t c = 0; c < channels; ++c) terms[c * scales] = finest[c];
     for (size_t c = 0; c < channels && scales > 1; ++c) {  // a channel at a time: a third of the memory
         pg_images plane_x = x, plane_y = y;
         plane_x.channels = plane_y.channels = 1;
@@ -48,8 +49,8 @@ void scale_terms(const pg_images& x, const pg_images& y, pg_ssim_options o, cons
             plane_x = level_x.images();
             plane_y = level_y.images();
             level.data_range *= level_x.scale();
-            window_means(plane_x, plane_y, level, s == ms.scales - 1, pair_precision(plane_x, plane_y, level),
-                         &terms[c * scales + static_cast<size_t>(s)]);
+            window_dissimilarities(plane_x, plane_y, level, s == ms.scales - 1, pair_precision(plane_x, plane_y, level),
+                                   &terms[c * scales + static_cast<size_t>(s)]);
         }
     }
 }
@@ -96,7 +97,7 @@ extern "C" pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg
             one_x.count = one_y.count = 1;
             one_x.data = static_cast<const char*>(x->data) + i * x->count_stride;
             one_y.data = static_cast<const char*>(y->data) + i * y->count_stride;
-            scale_terms(one_x, one_y, o.ssim, o, terms.data());
+            scale_dissimilarities(one_x, one_y, o.ssim, o, terms.data());
             scores[i] = 0;
             for (int64_t c = 0; c < x->channels; ++c) scores[i] += combine(&terms[static_cast<size_t>(c * o.scales)], o);
             scores[i] /= static_cast<double>(x->channels);

@@ -95,12 +95,12 @@ extern "C" pg_status pg_ssim(const pg_images* x, const pg_images* y, const pg_ss
             }
             return;
         }
-        std::vector<double> means(count * channels);
-        window_means(p.x, p.y, p.options, true, precision, means.data());
+        std::vector<double> dissimilarities(count * channels);
+        window_dissimilarities(p.x, p.y, p.options, true, precision, dissimilarities.data());
         for (size_t i = 0; i < count; ++i) {
-            scores[i] = 0;
-            for (size_t c = 0; c < channels; ++c) scores[i] += means[i * channels + c];
-            scores[i] /= static_cast<double>(channels);
+            double sum = 0;
+            for (size_t c = 0; c < channels; ++c) sum += dissimilarities[i * channels + c];
+            scores[i] = 1 - 2 * sum / static_cast<double>(channels);
         }
         if (outputs && outputs->map) window_map(p.x, p.y, p.options, precision, outputs->map);
     });

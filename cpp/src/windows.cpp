@@ -23,9 +23,12 @@ constexpr int64_t kStrip = 512;    // pixels, at most
 constexpr int64_t kMaxGroup = 4;   // channels staged together
 constexpr int64_t kOverread = 64;  // elements that staging may read past a row
 
-// Largest error of float32 variances against C2 that is accepted: epsilon max|x'|^2 / C2.
-constexpr double kFloat32Tolerance = 1e-4;
-// The same for float64. Beyond it a window could be mistaken for another: an error.
+// How many times k2 L the values of float32 windows may be: a mean of M rounds by eps M / 2, and that against sqrt(C2) is what
+// is left of rounding (kernels/ssim.inl). 8- and 16-bit images of the full range have 33.
+constexpr double kFloat32Values = 40;
+// What the tap two from the centre of a window weighs at least in float32: kernels/ssim.inl takes moments about such a pixel.
+constexpr double kLightestReference = 1.0 / 64;
+// Largest error of float64 variances against C2 that is accepted: beyond it a window could be mistaken for another.
 constexpr double kFloat64Tolerance = 1e-3;
 
 // The index multiplies four lengths of the range: within these the products stay normal numbers, with room for spread.
@@ -48,25 +51,37 @@ const SsimKernels<T>& ssim_kernels() {
         return kernels().ssim_f64;
 }
 
-// rows_per_block zeros, the taps, rows_per_block zeros. Rounding to T is compensated in the middle tap: the sum is 1.
-template <class T>
-std::vector<T> window_taps(const pg_ssim_options& options, int rows_per_block) {
+// A window's taps along one axis; their sum is 1.
+std::vector<double> exact_taps(const pg_ssim_options& options) {
     const int n = options.window_size, radius = n / 2;
-    std::vector<double> exact(static_cast<size_t>(n));
+    std::vector<double> taps(static_cast<size_t>(n));
     double sum = 0;
     for (int i = 0; i < n; ++i) {
         const double t = static_cast<double>(i - radius) / options.sigma;
-        exact[static_cast<size_t>(i)] = options.window == PG_WINDOW_UNIFORM ? 1 : std::exp(-t * t / 2);
-        sum += exact[static_cast<size_t>(i)];
+        taps[static_cast<size_t>(i)] = options.window == PG_WINDOW_UNIFORM ? 1 : std::exp(-t * t / 2);
+        sum += taps[static_cast<size_t>(i)];
     }
-    std::vector<T> taps(static_cast<size_t>(n + 2 * rows_per_block));
+    for (double& tap : taps) tap /= sum;
+    return taps;
+}
+
+// The tap two from the centre; 0 if there is none.
+double reference_weight(const pg_ssim_options& options) {
+    return options.window_size < 5 ? 0 : exact_taps(options)[static_cast<size_t>(options.window_size / 2 - 2)];
+}
+
+// rows_per_block zeros, the taps, rows_per_block zeros. Rounding to T is compensated in the middle tap: the sum is 1.
+template <class T>
+std::vector<T> window_taps(const pg_ssim_options& options, int rows_per_block) {
+    const std::vector<double> exact = exact_taps(options);
+    const size_t n = exact.size(), before = static_cast<size_t>(rows_per_block);
+    std::vector<T> taps(n + 2 * before);
     double rest = 1;
-    for (int i = 0; i < n; ++i) {
-        const T tap = static_cast<T>(exact[static_cast<size_t>(i)] / sum);
-        taps[static_cast<size_t>(rows_per_block + i)] = tap;
-        if (i != radius) rest -= static_cast<double>(tap);
+    for (size_t i = 0; i < n; ++i) {
+        taps[before + i] = static_cast<T>(exact[i]);
+        if (i != n / 2) rest -= static_cast<double>(taps[before + i]);
     }
-    taps[static_cast<size_t>(rows_per_block + radius)] = static_cast<T>(rest);
+    taps[before + n / 2] = static_cast<T>(rest);
     return taps;
 }
 
@@ -133,30 +148,22 @@ std::vector<Tile> tiles_of(const pg_images& x, const Region& region, const std::
 // How the columns of a tile's strip lie in the registers of its rows; see kernels/table.h.
 struct StripLayout {
     int64_t lanes, channels, columns, taps;
-    int64_t planes, registers, tail;
-    bool split;
+    int64_t registers, tail;
 
     StripLayout(const Tile& tile, int64_t lane_count, int64_t window)
-        : lanes(lane_count), channels(tile.channels), columns(tile.right - tile.left), taps(window), tail((window - 1) * channels) {
-        const auto registers_of = [&](int64_t elements) { return (elements + lanes - 1) / lanes; };
-        registers = registers_of(columns);
-        split = registers >= taps - 1;  // shorter segments cost more in registers moved by a lane than aligned taps save
-        planes = split ? channels : 1;
-        if (!split) registers = registers_of(columns * channels);
-    }
-    int64_t tap_step() const { return split ? 0 : channels; }
+        : lanes(lane_count),
+          channels(tile.channels),
+          columns(tile.right - tile.left),
+          taps(window),
+          registers((columns + lanes - 1) / lanes),
+          tail((window - 1) * channels) {}
     int64_t plane() const { return registers * lanes; }
-    int64_t outputs() const { return planes * plane(); }
+    int64_t outputs() const { return channels * plane(); }
     int64_t tail_registers() const { return (tail + lanes - 1) / lanes; }
 
     // Calls f(column, channel, place) for every column of the strip; those past it fill up the last lanes.
     template <class F>
     void for_each(F f) const {
-        if (!split) {
-            for (int64_t column = 0; column < columns; ++column)
-                for (int64_t c = 0; c < channels; ++c) f(column, c, column * channels + c);
-            return;
-        }
         for (int64_t l = 0, column = 0; column < columns; ++l)
             for (int64_t j = 0; j < registers && column < columns; ++j, ++column)
                 for (int64_t c = 0; c < channels; ++c) f(column, c, c * plane() + j * lanes + l);
@@ -165,10 +172,6 @@ struct StripLayout {
     // The sum of a channel's columns.
     double sum(const double* values, int64_t channel) const {
         double total = 0;
-        if (!split) {
-            for (int64_t column = 0; column < columns; ++column) total += values[column * channels + channel];
-            return total;
-        }
         for (int64_t j = 0; j < registers && j < columns; ++j) {
             const double* const of_lanes = values + channel * plane() + j * lanes;
             for (int64_t l = 0; l < (columns - j + registers - 1) / registers; ++l) total += of_lanes[l];
@@ -178,10 +181,9 @@ struct StripLayout {
 
     template <class T>
     void describe(SsimBlock<T>& block) const {
-        block.planes = planes;
+        block.planes = channels;
         block.registers = registers;
         block.tail = tail;
-        block.tap_step = tap_step();
         block.taps_count = taps;
     }
 };
@@ -204,14 +206,14 @@ class StagedRows {
           before_(before),
           slots_(layout.taps + rows - 1 + before),
           row_(row_stride<T>((layout.registers + layout.tail_registers()) * layout.lanes)),
-          planes_(layout.planes),
+          planes_(layout.channels),
           s_(static_cast<size_t>(slots_)),
           d_(static_cast<size_t>(slots_)) {
-        for (int64_t j = 0; layout.split && j < layout.registers; ++j)
-            for (int64_t c = 0; c < layout.planes; ++c) places_.push_back(c * plane_stride() + j * layout.lanes);
+        for (int64_t j = 0; j < layout.registers; ++j)
+            for (int64_t c = 0; c < layout.channels; ++c) places_.push_back(c * plane_stride() + j * layout.lanes);
         constexpr int64_t kWord = 8;  // elements taken at once at most
         places_.resize(places_.size() + kWord, layout.plane());
-        description_ = {layout.split, layout.planes, layout.registers, layout.tail, places_.data(), static_cast<T>(shift)};
+        description_ = {layout.channels, layout.registers, layout.tail, places_.data(), static_cast<T>(shift)};
     }
 
     int64_t plane_stride() const { return slots_ * 2 * row_; }
@@ -269,10 +271,11 @@ To* map_row(void* map, const pg_images& x, const Region& region, int64_t image, 
     return static_cast<To*>(map) + (image * region.height + row) * region.width * x.channels;
 }
 
-// Whether running sums of integers are exact in float32: they stay below 2^24.
-bool slides(const pg_images& x, const pg_ssim_options& o, const StripLayout& layout, bool float64) {
-    return !float64 && layout.split && x.dtype == PG_UINT8 && o.window == PG_WINDOW_UNIFORM && o.window_size <= 15;
+// Whether running sums of integers are exact in float32: about kMiddle they stay below 2^24.
+bool slides(const pg_images& x, const pg_ssim_options& o, bool float64) {
+    return !float64 && x.dtype == PG_UINT8 && o.window == PG_WINDOW_UNIFORM && o.window_size <= 15;
 }
+constexpr double kMiddle = 128;
 
 template <class T>
 void run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, bool luminance, const Region& region,
@@ -280,12 +283,13 @@ void run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, 
     const SsimKernels<T>& k = ssim_kernels<T>();
     const int64_t n = o.window_size, rows = k.rows_per_block;
     const StripLayout layout(tile, k.lanes, n);
-    const bool sliding = slides(x, o, layout, sizeof(T) == sizeof(double));
+    const bool sliding = slides(x, o, sizeof(T) == sizeof(double));
+    if (sliding) shift = kMiddle;
     const int64_t outputs = layout.outputs();
     StagedRows<T> staged(x, y, tile, region, layout, rows, sliding, shift);
     const int64_t scratch_stride = row_stride<T>(ssim_scratch_registers(k.lanes, n, layout.registers, layout.tail) * k.lanes);
     const int64_t ring_size = round_up(staged.ring_size(), k.lanes);
-    const int64_t scratch_size = scratch_stride * (sliding ? 5 * layout.planes : 4 * rows);
+    const int64_t scratch_size = scratch_stride * (sliding ? 5 * layout.channels : 4 * rows);
     T* const ring = thread_buffer<T>(static_cast<size_t>(ring_size + scratch_size + (map ? rows * outputs : 0)));
     std::vector<double> columns(static_cast<size_t>(outputs));
     std::vector<T> row_weights(static_cast<size_t>(rows));
@@ -323,8 +327,7 @@ void run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, 
                 place(from, layout, tile, x.channels, map_row<float>(map, x, region, tile.image, r + i));
         }
     }
-    for (int64_t c = 0; c < layout.channels; ++c)
-        sums[c] = static_cast<double>(layout.columns * (tile.bottom - tile.top)) - 2 * layout.sum(columns.data(), c);
+    for (int64_t c = 0; c < layout.channels; ++c) sums[c] = layout.sum(columns.data(), c);
 }
 
 void split_by_precision(const std::vector<PairPrecision>& precision, std::vector<int64_t> images[2]) {
@@ -333,7 +336,7 @@ void split_by_precision(const std::vector<PairPrecision>& precision, std::vector
 
 template <class T>
 void run_windows(const pg_images& x, const pg_images& y, const pg_ssim_options& o, bool luminance, const Region& region,
-                 const std::vector<PairPrecision>& precision, const std::vector<int64_t>& images, double* means, void* map) {
+                 const std::vector<PairPrecision>& precision, const std::vector<int64_t>& images, double* dissimilarities, void* map) {
     if (images.empty()) return;
     const std::vector<T> taps = window_taps<T>(o, ssim_kernels<T>().rows_per_block);
     const std::vector<Tile> tiles = tiles_of(x, region, images);
@@ -343,15 +346,18 @@ void run_windows(const pg_images& x, const pg_images& y, const pg_ssim_options& 
         run_tile<T>(x, y, o, luminance, region, taps, precision[static_cast<size_t>(tile.image)].shift, tile,
                     &sums[static_cast<size_t>(t * kMaxGroup)], map);
     });
-    if (!means) return;
-    const double windows = static_cast<double>(region.height) * static_cast<double>(region.width);
+    if (!dissimilarities) return;
     for (const int64_t image : images)
-        for (int64_t c = 0; c < x.channels; ++c) means[image * x.channels + c] = 0;
+        for (int64_t c = 0; c < x.channels; ++c) dissimilarities[image * x.channels + c] = 0;
     for (size_t t = 0; t < tiles.size(); ++t)
         for (int64_t c = 0; c < tiles[t].channels; ++c)
-            means[tiles[t].image * x.channels + tiles[t].channel + c] += sums[t * kMaxGroup + static_cast<size_t>(c)] / windows;
+            dissimilarities[tiles[t].image * x.channels + tiles[t].channel + c] += sums[t * kMaxGroup + static_cast<size_t>(c)];
+    const double windows = static_cast<double>(region.height) * static_cast<double>(region.width);
+    for (const int64_t image : images)
+        for (int64_t c = 0; c < x.channels; ++c) dissimilarities[image * x.channels + c] /= windows;
 }
 
+// base^exponent of a factor that is at most 1, which it stays.
 double power(double base, double exponent) { return exponent == 1 ? base : exponent == 0 ? 1 : std::pow(base, exponent); }
 
 }  // namespace
@@ -396,12 +402,11 @@ void window_map_size(const pg_ssim_options& o, int64_t height, int64_t width, in
 }
 
 std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y, const pg_ssim_options& o) {
-    const double c2 = o.k2 * o.data_range * o.k2 * o.data_range;
-    const bool in_float32 = lengths_within(o, kFloat32Lengths);
-    const auto holds = [&](double spread) { return in_float32 && 1.2e-7 / 2 * spread * spread / c2 <= kFloat32Tolerance; };
+    const double c2 = o.k2 * o.data_range * o.k2 * o.data_range, largest = kFloat32Values * o.k2 * o.data_range;
+    const bool in_float32 = x.dtype != PG_FLOAT64 && lengths_within(o, kFloat32Lengths) && reference_weight(o) >= kLightestReference;
     std::vector<PairPrecision> precision(static_cast<size_t>(x.count));
-    if (x.dtype == PG_UINT8 && holds(255)) {
-        for (PairPrecision& p : precision) p = {128, false};
+    if (in_float32 && ((x.dtype == PG_UINT8 && largest >= 255) || (x.dtype == PG_UINT16 && largest >= 65535))) {
+        for (PairPrecision& p : precision) p = {0, false};
         return precision;
     }
     parallel_for(x.count, [&](int64_t i) {
@@ -424,20 +429,23 @@ std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y
                 "image " + std::to_string(i) + " of x and y has values from " + short_number(lo) + " to " + short_number(hi) +
                     ", too far apart for data_range=" + short_number(o.data_range) + " and k2=" + short_number(o.k2) +
                     ": correct the range, or replace fill values by ones inside it");
-        // Integers keep an integer shift, so that s is exact.
-        const double middle = (lo + hi) / 2;
-        precision[static_cast<size_t>(i)] = {x.dtype <= PG_UINT16 ? std::floor(middle) : middle, x.dtype == PG_FLOAT64 || !holds(hi - lo)};
+        // Values about zero need no shift, and then luminance is as exact as they are; one far from zero is subtracted, an integer
+        // from integers, so that their sums stay exact.
+        const bool near = hi <= largest && -lo <= largest, one_side = lo > 0 || hi < 0;
+        const double middle = x.dtype <= PG_UINT16 ? std::floor((lo + hi) / 2) : (lo + hi) / 2;
+        precision[static_cast<size_t>(i)] = {near || !one_side ? 0 : middle,
+                                             !(in_float32 && (near || (one_side && hi - middle <= largest)))};
     });
     return precision;
 }
 
-void window_means(const pg_images& x, const pg_images& y, const pg_ssim_options& o, bool luminance,
-                  const std::vector<PairPrecision>& precision, double* means) {
+void window_dissimilarities(const pg_images& x, const pg_images& y, const pg_ssim_options& o, bool luminance,
+                            const std::vector<PairPrecision>& precision, double* dissimilarities) {
     const Region region = score_region(o, x.height, x.width);
     std::vector<int64_t> images[2];
     split_by_precision(precision, images);
-    run_windows<float>(x, y, o, luminance, region, precision, images[0], means, nullptr);
-    run_windows<double>(x, y, o, luminance, region, precision, images[1], means, nullptr);
+    run_windows<float>(x, y, o, luminance, region, precision, images[0], dissimilarities, nullptr);
+    run_windows<double>(x, y, o, luminance, region, precision, images[1], dissimilarities, nullptr);
 }
 
 void window_map(const pg_images& x, const pg_images& y, const pg_ssim_options& o, const std::vector<PairPrecision>& precision, void* map) {
@@ -490,11 +498,12 @@ void run_components(const pg_images& x, const pg_images& y, const pg_ssim_option
                 // 4 var(x) = vs + vd + 2 cov(s, d), 4 var(y) = vs + vd - 2 cov(s, d), 4 cov(x, y) = vs - vd
                 const double c1 = block.c1 / 2, c2 = block.c2 / 2, c3 = c2 / 2;
                 const double vx = std::fmax(vs + vd + 2 * sd, 0) / 4, vy = std::fmax(vs + vd - 2 * sd, 0) / 4;
-                const double deviations = std::sqrt(vx) * std::sqrt(vy);
+                const double deviations = std::sqrt(vx * vy), spread = std::sqrt(vx) - std::sqrt(vy);
                 const double mx = (s + d + block.origin) / 2, my = (s - d + block.origin) / 2;
-                const double luminance = (2 * mx * my + c1) / (mx * mx + my * my + c1);
-                const double contrast = (2 * deviations + c2) / (vx + vy + c2);
-                const double structure = ((vs - vd) / 4 + c3) / (deviations + c3);
+                // Each as what it lacks of 1, which for equal images is 0 however the rest rounds; covariances never exceed deviations.
+                const double luminance = 1 - d * d / (mx * mx + my * my + c1);
+                const double contrast = 1 - spread * spread / (vx + vy + c2);
+                const double structure = 1 - std::fmax(deviations - (vs - vd) / 4, 0) / (deviations + c3);
                 const double score = power(luminance, o.exponents[0]) * power(contrast, o.exponents[1]) * power(structure, o.exponents[2]);
                 sum.score += score;
                 sum.luminance += luminance;
@@ -514,11 +523,13 @@ void run_components(const pg_images& x, const pg_images& y, const pg_ssim_option
     for (int64_t i = 0; i < x.count; ++i) means[i] = Components{};
     for (size_t t = 0; t < tiles.size(); ++t) {
         Components& m = means[tiles[t].image];
-        m.score += sums[t].score / n;
-        m.luminance += sums[t].luminance / n;
-        m.contrast += sums[t].contrast / n;
-        m.structure += sums[t].structure / n;
+        m.score += sums[t].score;
+        m.luminance += sums[t].luminance;
+        m.contrast += sums[t].contrast;
+        m.structure += sums[t].structure;
     }
+    for (int64_t i = 0; i < x.count; ++i)
+        means[i] = {means[i].score / n, means[i].luminance / n, means[i].contrast / n, means[i].structure / n};
 }
 
 }  // namespace

@@ -24,10 +24,11 @@ struct PairPrecision {
 };
 std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y, const pg_ssim_options& options);
 
-// Means of the index, or of its contrast-structure part, over the windows of each pair and channel: [count][channels];
+// What the mean of the index, or of its contrast-structure part, over the windows of each pair and channel lacks of 1, halved (the
+// DSSIM of the literature): [count][channels], never below 0, and 0 for equal images;
 // and the index of every window: [count][map height][map width][channels].
-void window_means(const pg_images& x, const pg_images& y, const pg_ssim_options& options, bool luminance,
-                  const std::vector<PairPrecision>& precision, double* means);
+void window_dissimilarities(const pg_images& x, const pg_images& y, const pg_ssim_options& options, bool luminance,
+                            const std::vector<PairPrecision>& precision, double* dissimilarities);
 void window_map(const pg_images& x, const pg_images& y, const pg_ssim_options& options, const std::vector<PairPrecision>& precision,
                 void* map);
 

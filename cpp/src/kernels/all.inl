@@ -15,7 +15,7 @@
 
 template <class T>
 constexpr SsimKernels<T> ssim_kernels() {
-    SsimKernels<T> k{kSsimRows,
+    SsimKernels<T> k{kSsimGroup,
                      Vec<T>::lanes,
                      {ssim_stage<T, uint8_t>, ssim_stage<T, uint16_t>, ssim_stage<T, float>, ssim_stage<T, double>},
                      {ssim_block<T, 11, false>, ssim_block<T, 11, true>},

@@ -1,13 +1,22 @@
-// Windowed SSIM over one strip of rows: convert two rows to (x+y, x-y), filter the four moments E[s], E[d], E[s^2],
-// E[d^2] down the columns and then along the rows, and turn them into the index. No full-size intermediate exists.
+// Windowed SSIM over one strip of rows: convert two rows to s = x + y and d = x - y, filter their means and variances down the
+// columns and then along the rows, and turn them into the index. No full-size intermediate exists.
 //
-// Staged rows are split over the lanes: of a strip of L * S columns, lane l holds columns l S to l S + S - 1. The taps of a
+// Precision. E[v^2] - E[v]^2 would lose every digit of a flat window's variance, and windows of one level all round alike, so that
+// no average helps. Moments are therefore taken about a value of the window itself: the pixel two rows down from the first
+// window's centre, of the four windows filtered together, then likewise the column's mean along the row:
+//     var v = sum_j w_j (var_j v + (mean_j v - r)^2) - (sum_j w_j (mean_j v - r))^2.
+// Flat windows have variance 0 exactly; elsewhere rounding is relative to the window's own variance: the reference weighs at
+// least kLightestReference (windows.cpp) in its column and its row, so (mean - r)^2 is at most that many times less than it.
+//
+// Rows are split over the lanes: of a strip of L * S columns, lane l holds columns l S to l S + S - 1. The taps of a
 // row are then whole registers, one after another, as the taps of a column are. The N - 1 registers after the last are the
 // first ones moved down by a lane, where the last lane takes the columns after the strip: the tail, which is staged and
-// filtered in natural order, all channels together. Strips too narrow to split stay in natural order, and taps load unaligned.
+// filtered in natural order, all channels together.
 //
-// Counted per output register of an 11-tap window: 44 vertical and 44 horizontal multiply-adds, 7 squares, 9 for the split and
-// the conversion, 17 for the index and its sum: 121 operations on the two arithmetic ports.
+// Counted per output register of an 11-tap window, four windows of a column and of a row together, the reference's own zeros left
+// out: vertical 40 multiply-adds, 6.5 squares, 6.5 differences and 4 to end; horizontal 42 multiply-adds, 6.5 squares and 6.5
+// differences; 9 for the split and the conversion, 18 for the index and its sum: 139 operations on the two arithmetic ports.
+// Data is loaded 7 times down the columns and 14 along the rows.
 
 template <int V>
 struct Const {
@@ -49,11 +58,10 @@ template <class T, class In>
 void ssim_stage(const void* x, const void* y, const SsimRow<T>* description, T* s, T* d) {
     const SsimRow<T>& row = *description;
     constexpr int L = Vec<T>::lanes;
-    const int64_t segment = row.split ? row.registers * row.planes : 0, bytes = segment * static_cast<int64_t>(sizeof(In));
+    const int64_t segment = row.registers * row.planes, bytes = segment * static_cast<int64_t>(sizeof(In));
     const char* const px = static_cast<const char*>(x);
     const char* const py = static_cast<const char*>(y);
     const Vec<T> shift = Vec<T>::set1(row.shift);
-#if PG_VECTOR_EXTENSIONS
     if constexpr (sizeof(In) < sizeof(float)) {
         // Words are turned whole and taken apart after. The shift is an integer: no step rounds.
         using Word = Words<T, In>;
@@ -73,9 +81,7 @@ void ssim_stage(const void* x, const void* y, const SsimRow<T>* description, T* 
                 });
             }
         }
-    } else
-#endif
-    {
+    } else {
         for (int64_t q = 0; q < segment; q += L) {
             Vec<T> vx[L], vy[L];
             load_split<T, In>(px + q * static_cast<int64_t>(sizeof(In)), bytes, vx);
@@ -89,19 +95,22 @@ void ssim_stage(const void* x, const void* y, const SsimRow<T>* description, T* 
     }
     const In* const tx = reinterpret_cast<const In*>(px + L * bytes);
     const In* const ty = reinterpret_cast<const In*>(py + L * bytes);
-    const int64_t main = row.registers * L, natural = row.tail + (row.split ? 0 : main);
-    T* const to_s = s + (row.split ? main : 0);
-    T* const to_d = d + (row.split ? main : 0);
-    for (int64_t e = 0; e < natural; e += L) {
+    const int64_t main = row.registers * L;
+    for (int64_t e = 0; e < row.tail; e += L) {
         const StagedPair<T> pair(LoadAs<T, In>::load(tx + e), LoadAs<T, In>::load(ty + e), shift);
-        pair.s.store(to_s + e);
-        pair.d.store(to_d + e);
+        pair.s.store(s + main + e);
+        pair.d.store(d + main + e);
     }
 }
 
-// Output rows filtered together: 2 x Rows accumulators stay in registers beside the distinct taps. Eight would square less often,
-// but the scratch of eight leaves the first-level cache.
-constexpr int kSsimRows = 4;
+// Windows filtered together, down a column and along a row: 2 x kSsimGroup accumulators stay in registers beside the distinct taps.
+constexpr int kSsimGroup = 4;
+
+// Which of the taps + kSsimGroup - 1 values that a group reads is its reference: at most two from the centre of each window.
+constexpr int64_t reference(int64_t taps) {
+    const int64_t middle = (taps - 1) / 2 + kSsimGroup / 2;
+    return middle < taps ? middle : taps - 1;
+}
 
 template <class T, int N>
 struct Taps {  // symmetric: N taps, (N + 1) / 2 distinct
@@ -119,72 +128,46 @@ struct SsimIndex {
     Vec<T> c1, c2, origin;
     explicit PG_INLINE SsimIndex(const SsimBlock<T>& b) : c1(Vec<T>::set1(b.c1)), c2(Vec<T>::set1(b.c2)), origin(Vec<T>::set1(b.origin)) {}
 
-    // From the mean of s as staged, n, p and q. Rounding may leave q below zero, which would take the index beyond 1.
+    // From the means of x + y and of d, p and q. Rounding may leave q below zero, which would take the index beyond 1.
     template <bool Luminance>
-    PG_INLINE Vec<T> of_variances(Vec<T> ms, Vec<T> n, Vec<T> p, Vec<T> variance_d) const {
+    PG_INLINE Vec<T> of(Vec<T> m, Vec<T> md, Vec<T> p, Vec<T> variance_d) const {
         const Vec<T> q = max(variance_d, Vec<T>::set1(0));
         if constexpr (!Luminance) return q / (p + q);
-        const Vec<T> m = ms + origin, a = fma(m, m, c1);
+        const Vec<T> a = fma(m, m, c1), n = md * md;
         return fma(n, p, a * q) / ((a + n) * (p + q));
-    }
-    // From the means of s, d, s^2 + C2 and d^2.
-    template <bool Luminance>
-    PG_INLINE Vec<T> of(Vec<T> ms, Vec<T> md, Vec<T> ss, Vec<T> dd) const {
-        const Vec<T> n = md * md;
-        return of_variances<Luminance>(ms, n, fnma(ms, ms, ss), dd - n);
     }
     static PG_INLINE Vec<T> whole(Vec<T> half) { return Vec<T>::set1(1) - (half + half); }
 };
 
-// The two first moments of Rows consecutive output rows, as the rows arrive.
-template <class T, int N, int Rows>
-struct Column {
-    Vec<T> m1[Rows], m2[Rows];
+// The mean about a reference and the second moment about it of the windows of a group.
+template <class T>
+struct Moments {
+    Vec<T> first[kSsimGroup], second[kSsimGroup];
 
-    template <int J>
-    PG_INLINE void add(Vec<T> v, const Taps<T, N>& w) {
-        const Vec<T> vv = v * v;
-        Unroll<0, Rows>::run([&](auto oc) PG_LAMBDA_INLINE {
-            constexpr int o = decltype(oc)::value, k = J - o;
-            if constexpr (k == 0) {
-                m1[o] = v * w[k];
-                m2[o] = vv * w[k];
-            } else if constexpr (k > 0 && k < N) {
-                m1[o] = fma(v, w[k], m1[o]);
-                m2[o] = fma(vv, w[k], m2[o]);
-            }
-        });
-    }
-    PG_INLINE void store(T* first, T* second, int64_t stride) const {
-        Unroll<0, Rows>::run([&](auto oc) PG_LAMBDA_INLINE {
-            constexpr int o = decltype(oc)::value;
-            m1[o].store(first + o * stride);
-            m2[o].store(second + o * stride);
-        });
-    }
-    // The same moved by a lane, `next` and what follows it at the same distances in the last one.
-    PG_INLINE void store_moved(T* first, T* second, int64_t stride, const T* next) const {
-        const T* const next_second = next + (second - first);
-        Unroll<0, Rows>::run([&](auto oc) PG_LAMBDA_INLINE {
-            constexpr int o = decltype(oc)::value;
-            moved(m1[o], next + o * stride).store(first + o * stride);
-            moved(m2[o], next_second + o * stride).store(second + o * stride);
-        });
-    }
+    PG_INLINE Vec<T> variance(int o) const { return fnma(first[o], first[o], second[o]); }
 };
 
-// N taps along a row, `step` elements apart, begun from m or from nothing.
-template <class T, int N, int First = 0>
-PG_INLINE Vec<T> horizontal(const T* p, int64_t step, const Taps<T, N>& w, Vec<T> m) {
-    Unroll<First, N>::run([&](auto kc) PG_LAMBDA_INLINE {
-        constexpr int k = decltype(kc)::value;
-        m = fma(Vec<T>::load(p + k * step), w[k], m);
+// The moments of a group of windows of N taps: value(j) is value j about the reference, spread(j, v) its second moment if that is v.
+// The reference's own value is 0 and left out; with Point its second moment is 0 too.
+template <class T, int N, bool Point, class Value, class Spread>
+PG_INLINE Moments<T> filtered(const Taps<T, N>& w, Vec<T> start, Value value, Spread spread) {
+    Moments<T> m;
+    Unroll<0, N + kSsimGroup - 1>::run([&](auto jc) PG_LAMBDA_INLINE {
+        constexpr int j = decltype(jc)::value;
+        constexpr bool is_reference = j == reference(N);
+        const Vec<T> v = is_reference ? Vec<T>::set1(0) : value(jc), b = spread(jc, v);
+        Unroll<0, kSsimGroup>::run([&](auto oc) PG_LAMBDA_INLINE {
+            constexpr int o = decltype(oc)::value, k = j - o;
+            if constexpr (k == 0) {
+                m.first[o] = v * w[k];
+                m.second[o] = Point ? b * w[k] : fma(b, w[k], start);
+            } else if constexpr (k > 0 && k < N) {
+                if constexpr (!is_reference) m.first[o] = fma(v, w[k], m.first[o]);
+                if constexpr (!is_reference || !Point) m.second[o] = fma(b, w[k], m.second[o]);
+            }
+        });
     });
     return m;
-}
-template <class T, int N>
-PG_INLINE Vec<T> horizontal(const T* p, int64_t step, const Taps<T, N>& w) {
-    return horizontal<T, N, 1>(p, step, w, Vec<T>::load(p) * w[0]);
 }
 
 // The registers after the last: see the top of the file. `tail` holds one value every `step` elements.
@@ -203,140 +186,176 @@ PG_INLINE void add_lanes(Vec<T> v, double* sums) {
     for (int i = 0; i < Vec<T>::lanes; i += L) (Vec<double>::load(sums + i) + LoadAs<double, T>::load(lanes + i)).store(sums + i);
 }
 
-// Filters one block of kSsimRows output rows, N taps known. The vertical pass runs ahead of the horizontal one by the reach of
-// the taps. In natural order, where the registers suffice, the two are interleaved: the first is bound by arithmetic, the
-// second by loads that cross lines.
-template <class T, int N, bool Luminance, bool Map, bool Split>
-PG_INLINE void filter_block(const SsimBlock<T>& b) {
-    constexpr int L = Vec<T>::lanes, Rows = kSsimRows, Steps = N + Rows - 1, Half = Rows / 2, Spacing = Steps / Half;
-    const Taps<T, N> w(b.taps + Rows);
-    const SsimIndex<T> index(b);
-    const int64_t stride = b.scratch_stride, moment = stride * Rows, registers = b.registers, step = Split ? L : b.tap_step;
-    T* const scratch = b.scratch;
+// Scratch of a block: kSsimGroup rows each of the means of s, the means of d, the variances of s and the variances of d.
+template <class T>
+struct ColumnMoments {
+    T* at;
+    int64_t stride, moment;
+    explicit PG_INLINE ColumnMoments(const SsimBlock<T>& b) : at(b.scratch), stride(b.scratch_stride), moment(stride * kSsimGroup) {}
 
-    T* const tail = scratch + (registers + N - 1) * L;
-    const auto filter_moment = [&](const T* const* rows, int64_t from, T* to, auto moves, const T* next) PG_LAMBDA_INLINE {
-        Column<T, N, Rows> column;
-        Unroll<0, Steps>::run([&](auto jc) PG_LAMBDA_INLINE {
-            constexpr int j = decltype(jc)::value;
-            column.template add<j>(Vec<T>::load(rows[j] + from), w);
+    PG_INLINE void store(Vec<T> reference, const Moments<T>& m, T* to) const {
+        Unroll<0, kSsimGroup>::run([&](auto oc) PG_LAMBDA_INLINE {
+            constexpr int o = decltype(oc)::value;
+            (reference + m.first[o]).store(to + o * stride);
+            m.variance(o).store(to + 2 * moment + o * stride);
         });
-        column.store(to, to + 2 * moment, stride);
-        if constexpr (decltype(moves)::value) column.store_moved(to + registers * L, to + registers * L + 2 * moment, stride, next);
+    }
+    // The same moved by a lane, `next` and what follows it at the same distances in the last one.
+    PG_INLINE void store_moved(Vec<T> reference, const Moments<T>& m, T* to, const T* next) const {
+        Unroll<0, kSsimGroup>::run([&](auto oc) PG_LAMBDA_INLINE {
+            constexpr int o = decltype(oc)::value;
+            moved(reference + m.first[o], next + o * stride).store(to + o * stride);
+            moved(m.variance(o), next + 2 * moment + o * stride).store(to + 2 * moment + o * stride);
+        });
+    }
+    PG_INLINE void append(int64_t registers, int64_t taps, const T* tail, int64_t step) const {
+        for (int64_t i = 0; i < 4 * kSsimGroup; ++i) append_moved(at + i * stride, registers, taps, tail + i * stride, step);
+    }
+};
+
+// The index of the windows of one row that begin at `count` registers from e on, from the moments about the references of both images:
+// added up in `sum` by register and, if wanted, written to the map.
+template <class T, bool Luminance, bool Map>
+PG_INLINE void index_row(const SsimBlock<T>& b, const SsimIndex<T>& index, Vec<T> mean_s, const Moments<T>& s, Vec<T> mean_d,
+                         const Moments<T>& d, int64_t row, int64_t place, int64_t count, Vec<T> (&sum)[kSsimGroup]) {
+    const Vec<T> weight = Vec<T>::set1(b.row_weights[row]), origin = mean_s + index.origin;
+    Unroll<0, kSsimGroup>::run([&](auto oc) PG_LAMBDA_INLINE {
+        constexpr int o = decltype(oc)::value;
+        const Vec<T> q = index.template of<Luminance>(origin + s.first[o], mean_d + d.first[o], s.variance(o), d.variance(o));
+        sum[o] = fma(q, weight, sum[o]);
+        if constexpr (Map)
+            if (o < count) index.whole(q).store(b.map[row] + place + o * Vec<T>::lanes);
+    });
+}
+
+// Filters one block of kSsimGroup output rows, N taps known. The vertical pass runs ahead of the horizontal one by the reach of
+// the taps.
+template <class T, int N, bool Luminance, bool Map>
+PG_INLINE void filter_block(const SsimBlock<T>& b) {
+    constexpr int L = Vec<T>::lanes, G = kSsimGroup;
+    const Taps<T, N> w(b.taps + G);
+    const SsimIndex<T> index(b);
+    const ColumnMoments<T> columns(b);
+    const int64_t registers = b.registers, moment = columns.moment;
+    T* const scratch = b.scratch;
+    T* const tail = scratch + (registers + N - 1) * L;
+    const Vec<T> zero = Vec<T>::set1(0);
+
+    const auto filter_image = [&](const T* const* rows, int64_t from, T* to, auto moves, const T* next) PG_LAMBDA_INLINE {
+        const T* const centre = rows[reference(N)] + from;
+        const Moments<T> m = filtered<T, N, true>(
+            w, zero, [&](auto jc) PG_LAMBDA_INLINE { return Vec<T>::load(rows[decltype(jc)::value] + from) - Vec<T>::load(centre); },
+            [&](auto, Vec<T> v) PG_LAMBDA_INLINE { return v * v; });
+        columns.store(Vec<T>::load(centre), m, to);
+        if constexpr (decltype(moves)::value) columns.store_moved(Vec<T>::load(centre), m, to + registers * L, next);
     };
     const auto filter = [&](int64_t from, T* to, auto moves, const T* next) PG_LAMBDA_INLINE {
-        filter_moment(b.s_rows, from, to, moves, next);
-        filter_moment(b.d_rows, from, to + moment, moves, next + moment);
+        filter_image(b.s_rows, from, to, moves, next);
+        filter_image(b.d_rows, from, to + moment, moves, next + moment);
+    };
+    const auto along = [&](const T* means, Vec<T> start) PG_LAMBDA_INLINE {
+        const T* const centre = means + reference(N) * L;
+        return filtered<T, N, false>(
+            w, start, [&](auto jc) PG_LAMBDA_INLINE { return Vec<T>::load(means + decltype(jc)::value * L) - Vec<T>::load(centre); },
+            [&](auto jc, Vec<T> v) PG_LAMBDA_INLINE {
+                constexpr int j = decltype(jc)::value;
+                const Vec<T> variance = Vec<T>::load(means + 2 * moment + j * L);
+                return j == reference(N) ? variance : fma(v, v, variance);
+            });
     };
 
-    for (int64_t t = 0; Split && t < b.tail; t += L) filter(registers * L + t, tail + t, Const<0>{}, tail);
-    const int64_t filtered = Split ? registers : registers + (b.tail + L - 1) / L;
-    const int64_t reach = Split ? N : (b.tail + 2 * L - 1) / L + 1;  // one more, so that it has left the store buffer
-    const int64_t lag = reach < filtered ? reach : filtered, moving = Split ? N - 1 : 0;
+    for (int64_t t = 0; t < b.tail; t += L) filter(registers * L + t, tail + t, Const<0>{}, tail);
+    const int64_t moving = registers < N - 1 ? 0 : N - 1;
     for (int64_t c = 0; c < b.planes; ++c) {
         const int64_t plane = c * b.plane_stride;
-        for (int64_t f = 0; f < moving; ++f) filter(plane + f * L, scratch + f * L, Const<Split>{}, tail + c + f * b.planes);
-        for (int64_t f = moving; f < lag; ++f) filter(plane + f * L, scratch + f * L, Const<0>{}, tail);
-        for (int64_t e = 0; e < registers; ++e) {
-            const T* const from = scratch + e * L;
-            const int64_t place = (c * registers + e) * L;
-            Vec<T> sum = Vec<T>::set1(0);
-            const auto output = [&](auto oc) PG_LAMBDA_INLINE {
-                constexpr int o = decltype(oc)::value;
-                const T* p = from + o * stride;
-                const Vec<T> q = index.template of<Luminance>(horizontal<T, N>(p, step, w), horizontal<T, N>(p + moment, step, w),
-                                                              horizontal<T, N>(p + 2 * moment, step, w, index.c2),
-                                                              horizontal<T, N>(p + 3 * moment, step, w));
-                sum = fma(q, Vec<T>::set1(b.row_weights[o]), sum);
-                if constexpr (Map) index.whole(q).store(b.map[o] + place);
-            };
-            const int64_t f = e + lag;
-            if (f >= filtered) {
-                Unroll<0, Rows>::run(output);
-            } else if constexpr (!Split && kVecRegisters == 32) {
-                const int64_t at = plane + f * L;
-                T* const to = scratch + f * L;
-                Column<T, N, Rows> column;
-                Unroll<0, Steps>::run([&](auto jc) PG_LAMBDA_INLINE {
-                    constexpr int j = decltype(jc)::value;
-                    column.template add<j>(Vec<T>::load(b.s_rows[j] + at), w);
-                    if constexpr (j % Spacing == Spacing - 1 && j / Spacing < Half) output(Const<j / Spacing>{});
-                });
-                column.store(to, to + 2 * moment, stride);
-                Unroll<0, Steps>::run([&](auto jc) PG_LAMBDA_INLINE {
-                    constexpr int j = decltype(jc)::value;
-                    column.template add<j>(Vec<T>::load(b.d_rows[j] + at), w);
-                    if constexpr (j % Spacing == Spacing - 1 && j / Spacing < Half) output(Const<Half + j / Spacing>{});
-                });
-                column.store(to + moment, to + 3 * moment, stride);
-            } else {
-                Unroll<0, Rows>::run(output);
-                filter(plane + f * L, scratch + f * L, Const<0>{}, tail);
+        int64_t f = 0;
+        for (; f < moving; ++f) filter(plane + f * L, scratch + f * L, Const<1>{}, tail + c + f * b.planes);
+        for (int64_t e = 0; e < registers; e += G) {
+            for (; f < e + N + G - 1 && f < registers; ++f) filter(plane + f * L, scratch + f * L, Const<0>{}, tail);
+            if (e == 0 && moving == 0) columns.append(registers, N, tail + c, b.planes);
+            const int64_t place = (c * registers + e) * L, count = registers - e;
+            Vec<T> sum[G] = {zero, zero, zero, zero};
+            for (int64_t o = 0; o < G; ++o) {
+                const T* const s = scratch + e * L + o * columns.stride;
+                const Moments<T> of_s = along(s, index.c2), of_d = along(s + moment, zero);
+                index_row<T, Luminance, Map>(b, index, Vec<T>::load(s + reference(N) * L), of_s,
+                                             Vec<T>::load(s + moment + reference(N) * L), of_d, o, place, count, sum);
             }
-            add_lanes(sum, b.sums + place);
+            for (int64_t o = 0; o < G && o < count; ++o) add_lanes(sum[o], b.sums + place + o * L);
         }
     }
 }
 
 template <class T, int N, bool Luminance>
 void ssim_block(const SsimBlock<T>* block) {
-    const bool split = block->tap_step == 0;
-    if (block->map) return split ? filter_block<T, N, Luminance, true, true>(*block) : filter_block<T, N, Luminance, true, false>(*block);
-    split ? filter_block<T, N, Luminance, false, true>(*block) : filter_block<T, N, Luminance, false, false>(*block);
+    if (block->map) return filter_block<T, N, Luminance, true>(*block);
+    filter_block<T, N, Luminance, false>(*block);
 }
 
 // The same for any number of taps.
 template <class T, bool Luminance>
 void ssim_block_any(const SsimBlock<T>* block) {
     const SsimBlock<T>& b = *block;
-    constexpr int L = Vec<T>::lanes, Rows = kSsimRows;
+    constexpr int L = Vec<T>::lanes, G = kSsimGroup;
     const SsimIndex<T> index(b);
-    const int64_t taps = b.taps_count, stride = b.scratch_stride, moment = stride * Rows, registers = b.registers;
+    const ColumnMoments<T> columns(b);
+    const int64_t taps = b.taps_count, registers = b.registers, moment = columns.moment, centre = reference(taps) * L;
+    const Vec<T> zero = Vec<T>::set1(0);
+    T* const tail = b.scratch + (registers + taps - 1) * L;
 
-    const auto filter = [&](const T* const* rows, int64_t from, T* first, T* second) {
-        Vec<T> m1[Rows], m2[Rows];
-        for (int o = 0; o < Rows; ++o) m1[o] = m2[o] = Vec<T>::set1(0);
-        for (int64_t j = 0; j < taps + Rows - 1; ++j) {
-            const Vec<T> v = Vec<T>::load(rows[j] + from), vv = v * v;
-            const T* w = b.taps + Rows + j;  // zeros on both sides
-            Unroll<0, Rows>::run([&](auto oc) PG_LAMBDA_INLINE {
-                constexpr int o = decltype(oc)::value;
-                const Vec<T> tap = Vec<T>::set1(w[-o]);
-                m1[o] = fma(v, tap, m1[o]);
-                m2[o] = fma(vv, tap, m2[o]);
-            });
+    // As `filtered`, over the first `values` values; the taps have zeros on both sides.
+    const auto filtered_any = [&](int64_t values, Vec<T> start, auto value, auto spread) PG_LAMBDA_INLINE {
+        Moments<T> m;
+        for (int o = 0; o < G; ++o) {
+            m.first[o] = zero;
+            m.second[o] = start;
         }
-        for (int o = 0; o < Rows; ++o) {
-            m1[o].store(first + o * stride);
-            m2[o].store(second + o * stride);
-        }
-    };
-    const auto filter_pair = [&](int64_t from, T* to) {
-        filter(b.s_rows, from, to, to + 2 * moment);
-        filter(b.d_rows, from, to + moment, to + 3 * moment);
-    };
-    T* const tail = b.scratch + (registers + (b.tap_step ? 0 : taps - 1)) * L;
-    const int64_t step = b.tap_step ? b.tap_step : L;
-    for (int64_t t = 0; t < b.tail; t += L) filter_pair(registers * L + t, tail + t);
-    for (int64_t c = 0; c < b.planes; ++c) {
-        for (int64_t f = 0; f < registers * L; f += L) filter_pair(c * b.plane_stride + f, b.scratch + f);
-        for (int64_t i = 0; !b.tap_step && i < 4 * Rows; ++i)
-            append_moved(b.scratch + i * stride, registers, taps, tail + i * stride + c, b.planes);
-        for (int64_t e = 0; e < registers * L; e += L) {
-            const int64_t place = c * registers * L + e;
-            Vec<T> sum = Vec<T>::set1(0);
-            for (int o = 0; o < Rows; ++o) {
-                const T* p = b.scratch + e + o * stride;
-                Vec<T> m[4] = {Vec<T>::set1(0), Vec<T>::set1(0), index.c2, Vec<T>::set1(0)};
-                for (int64_t k = 0; k < taps; ++k) {
-                    const Vec<T> tap = Vec<T>::set1(b.taps[Rows + k]);
-                    for (int i = 0; i < 4; ++i) m[i] = fma(Vec<T>::load(p + i * moment + k * step), tap, m[i]);
-                }
-                const Vec<T> q = index.template of<Luminance>(m[0], m[1], m[2], m[3]);
-                sum = fma(q, Vec<T>::set1(b.row_weights[o]), sum);
-                if (b.map) index.whole(q).store(b.map[o] + place);
+        for (int64_t j = 0; j < values; ++j) {
+            const Vec<T> v = value(j), second = spread(j, v);
+            for (int o = 0; o < G; ++o) {
+                const Vec<T> tap = Vec<T>::set1(b.taps[G + j - o]);
+                m.first[o] = fma(v, tap, m.first[o]);
+                m.second[o] = fma(second, tap, m.second[o]);
             }
-            add_lanes(sum, b.sums + place);
+        }
+        return m;
+    };
+    const auto filter_image = [&](const T* const* rows, int64_t from, T* to) PG_LAMBDA_INLINE {
+        const Vec<T> middle = Vec<T>::load(rows[reference(taps)] + from);
+        columns.store(middle,
+                      filtered_any(
+                          taps + G - 1, zero, [&](int64_t j) PG_LAMBDA_INLINE { return Vec<T>::load(rows[j] + from) - middle; },
+                          [&](int64_t, Vec<T> v) PG_LAMBDA_INLINE { return v * v; }),
+                      to);
+    };
+    const auto filter = [&](int64_t from, T* to) PG_LAMBDA_INLINE {
+        filter_image(b.s_rows, from, to);
+        filter_image(b.d_rows, from, to + moment);
+    };
+    const auto along = [&](const T* means, int64_t values, Vec<T> start) PG_LAMBDA_INLINE {
+        const Vec<T> middle = Vec<T>::load(means + centre);
+        return filtered_any(
+            values, start, [&](int64_t j) PG_LAMBDA_INLINE { return Vec<T>::load(means + j * L) - middle; },
+            [&](int64_t j, Vec<T> v) PG_LAMBDA_INLINE { return fma(v, v, Vec<T>::load(means + 2 * moment + j * L)); });
+    };
+
+    for (int64_t t = 0; t < b.tail; t += L) filter(registers * L + t, tail + t);
+    for (int64_t c = 0; c < b.planes; ++c) {
+        for (int64_t f = 0; f < registers * L; f += L) filter(c * b.plane_stride + f, b.scratch + f);
+        columns.append(registers, taps, tail + c, b.planes);
+        for (int64_t e = 0; e < registers; e += G) {
+            const int64_t place = (c * registers + e) * L, count = registers - e, values = taps - 1 + (count < G ? count : G);
+            Vec<T> sum[G] = {zero, zero, zero, zero};
+            for (int64_t o = 0; o < G; ++o) {
+                const T* const s = b.scratch + e * L + o * columns.stride;
+                const Moments<T> of_s = along(s, values, index.c2), of_d = along(s + moment, values, zero);
+                const Vec<T> mean_s = Vec<T>::load(s + centre), mean_d = Vec<T>::load(s + moment + centre);
+                if (b.map)
+                    index_row<T, Luminance, true>(b, index, mean_s, of_s, mean_d, of_d, o, place, count, sum);
+                else
+                    index_row<T, Luminance, false>(b, index, mean_s, of_s, mean_d, of_d, o, place, count, sum);
+            }
+            for (int64_t o = 0; o < G && o < count; ++o) add_lanes(sum[o], b.sums + place + o * L);
         }
     }
 }
@@ -400,6 +419,7 @@ PG_INLINE void slide_block(const SsimBlock<float>& b) {
     const SsimIndex<float> index(b);
     const float pixels = static_cast<float>(taps * taps);
     const ExactSpread spread{Vec<float>::set1(pixels), Vec<float>::set1(-pixels), Vec<float>::set1(1 / pixels)};
+    const Vec<float> origin = Vec<float>::set1(pixels * b.origin);  // the sum of x + y is an integer too
     const auto vertical = [&](const SlidingSums& sums, int64_t o, int64_t from, int64_t n) PG_LAMBDA_INLINE {
         for (int i = 0; i < 2; ++i) {
             const float* const* rows = (i ? b.d_rows : b.s_rows) + o;
@@ -423,9 +443,8 @@ PG_INLINE void slide_block(const SsimBlock<float>& b) {
             }
             const bool fresh = o == 0;
             for (int64_t e = 0; e < plane; e += L) {
-                const Vec<float> md = m[1] * spread.scale;
-                const Vec<float> q = index.template of_variances<Luminance>(m[0] * spread.scale, md * md, spread.of(m[0], m[2]) + index.c2,
-                                                                            spread.of(m[1], m[3]));
+                const Vec<float> q = index.template of<Luminance>((m[0] + origin) * spread.scale, m[1] * spread.scale,
+                                                                  spread.of(m[0], m[2]) + index.c2, spread.of(m[1], m[3]));
                 (fresh ? q : Vec<float>::load(total + e) + q).store(total + e);
                 if constexpr (Map) index.whole(q).store(b.map[o] + c * plane + e);
                 Unroll<0, 4>::run([&](auto ic) PG_LAMBDA_INLINE {
@@ -451,7 +470,7 @@ template <class T>
 void ssim_moments(const SsimBlock<T>* block, T* const* out) {
     const SsimBlock<T>& b = *block;
     constexpr int L = Vec<T>::lanes;
-    const T* const w = b.taps + kSsimRows;
+    const T* const w = b.taps + kSsimGroup;
     const int64_t taps = b.taps_count, stride = b.scratch_stride, registers = b.registers;
     const auto filter = [&](int64_t from, T* to) {
         Vec<T> m[5] = {Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0)};
@@ -465,16 +484,15 @@ void ssim_moments(const SsimBlock<T>* block, T* const* out) {
         }
         for (int i = 0; i < 5; ++i) m[i].store(to + i * stride);
     };
-    T* const tail = b.scratch + (registers + (b.tap_step ? 0 : taps - 1)) * L;
-    const int64_t step = b.tap_step ? b.tap_step : L;
+    T* const tail = b.scratch + (registers + taps - 1) * L;
     for (int64_t t = 0; t < b.tail; t += L) filter(registers * L + t, tail + t);
     for (int64_t c = 0; c < b.planes; ++c) {
         for (int64_t f = 0; f < registers * L; f += L) filter(c * b.plane_stride + f, b.scratch + f);
-        for (int i = 0; !b.tap_step && i < 5; ++i) append_moved(b.scratch + i * stride, registers, taps, tail + i * stride + c, b.planes);
+        for (int i = 0; i < 5; ++i) append_moved(b.scratch + i * stride, registers, taps, tail + i * stride + c, b.planes);
         for (int64_t e = 0; e < registers * L; e += L) {
             for (int i = 0; i < 5; ++i) {
                 Vec<T> m = Vec<T>::set1(0);
-                for (int64_t k = 0; k < taps; ++k) m = fma(Vec<T>::load(b.scratch + i * stride + e + k * step), Vec<T>::set1(w[k]), m);
+                for (int64_t k = 0; k < taps; ++k) m = fma(Vec<T>::load(b.scratch + i * stride + e + k * L), Vec<T>::set1(w[k]), m);
                 m.store(out[i] + c * registers * L + e);
             }
         }

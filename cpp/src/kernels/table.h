@@ -9,16 +9,14 @@
 
 namespace pixelgauge {
 
-// How a row of interleaved elements is staged. Split: its columns lie over the lanes in segments of `registers` columns, a plane
-// a channel, and after the first plane the tail, the columns after the strip, in natural order. Narrow strips, whose segments
-// would be shorter than the window, lie in natural order throughout: one plane, and the tail is what follows.
+// How a row of interleaved elements is staged: its columns lie over the lanes in segments of `registers` columns, a plane a
+// channel, and after the first plane the tail, the columns after the strip, in natural order.
 template <class T>
 struct SsimRow {
-    bool split;
     int64_t planes;
     int64_t registers;      // of a plane, without the tail
     int64_t tail;           // elements
-    const int64_t* places;  // if split: where element i of every segment goes, and 8 more: anywhere in the tail
+    const int64_t* places;  // where element i of every segment goes, and 8 more: anywhere in the tail
     T shift;                // an integer for integers
 };
 
@@ -29,11 +27,10 @@ struct SsimBlock {
     const T* const* d_rows;  // x - y
     const T* taps;           // rows_per_block zeros, the symmetric taps with sum 1, as many zeros
     int64_t taps_count;
-    int64_t planes;          // channels if the rows are split, else 1
+    int64_t planes;          // channels
     int64_t plane_stride;    // elements of a staged row from plane to plane
     int64_t registers;       // of output, a plane
     int64_t tail;            // elements
-    int64_t tap_step;        // 0 if the rows are split, else elements from tap to tap
     const T* row_weights;    // rows_per_block: 1 for output rows that count, 0 for those past the tile
     int64_t rows;            // that count; read by `slide`
     bool first;              // the block is the tile's first; read by `slide`
@@ -45,9 +42,9 @@ struct SsimBlock {
     T* const* map;           // rows_per_block rows like sums to write the index to, or null
 };
 
-// The registers of a plane, those moved down by a lane, and the tail's.
+// The registers of a plane, those moved down by a lane, the tail's, and what the last group of windows may read past them.
 static constexpr int64_t ssim_scratch_registers(int64_t lanes, int64_t taps, int64_t registers, int64_t tail) {
-    return registers + taps - 1 + (tail + lanes - 1) / lanes;
+    return registers + taps - 1 + (tail + lanes - 1) / lanes + 2;
 }
 
 template <class T>
@@ -60,7 +57,7 @@ struct SsimKernels {
     Block block11[2];                                     // 11 taps: [without luminance, with]
     Block block7[2];                                      // 7 taps
     Block block_any[2];                                   // any number of taps
-    Block slide[2];                                       // uniform windows of 8-bit images in split rows, up to 15 taps; null for float64
+    Block slide[2];                                       // uniform windows of 8-bit images, up to 15 taps; null for float64
     void (*moments)(const SsimBlock<T>*, T* const* out);  // the means of s, d, s^2, d^2, s d of one output row
 };
 
