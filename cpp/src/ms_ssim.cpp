@@ -49,8 +49,12 @@ void scale_dissimilarities(const pg_images& x, const pg_images& y, pg_ssim_optio
             plane_x = level_x.images();
             plane_y = level_y.images();
             level.data_range *= level_x.scale();
-            window_dissimilarities(plane_x, plane_y, level, s == ms.scales - 1, pair_precision(plane_x, plane_y, level),
-                                   &terms[c * scales + static_cast<size_t>(s)]);
+            std::vector<PairPrecision> precision = pair_precision(plane_x, plane_y, level);
+            const bool coarsest = s == ms.scales - 1;
+            // Luminance comes near 0 (1e-4 for black against white) and small powers of it magnify what was rounded there: float64,
+            // for the few pixels that are left.
+            if (coarsest) precision[0].float64 = true;
+            window_dissimilarities(plane_x, plane_y, level, coarsest, precision, &terms[c * scales + static_cast<size_t>(s)]);
         }
     }
 }
