@@ -13,8 +13,8 @@ from pixelgauge.presets import SSIM_PRESETS
 
 PRESETS = list(SSIM_PRESETS)
 
-# float32 pixels about a shift: conventions put the mean's error near 1e-6 at 8 bits; a single window may reach 1e-4.
-MEAN_TOLERANCE, MAP_TOLERANCE = 2e-6, 1e-4
+# Rounding of float32 about a value of each window: docs/presets.md, and test_ssim_properties.py for the pictures that round worst.
+MEAN_TOLERANCE, MAP_TOLERANCE = 1e-6, 2e-6
 
 
 def noisy(image: np.ndarray, rng: np.random.Generator, sigma: float = 12.0) -> np.ndarray:
@@ -139,8 +139,7 @@ def test_uniform_windows_slide_exactly(rng: np.random.Generator, size: int, bord
 def test_sixteen_bits_with_a_large_offset(rng: np.random.Generator, each_isa: str) -> None:
     x = rng.integers(29750, 30251, (200, 211), dtype=np.uint16)
     y = np.clip(x + rng.normal(0, 40, x.shape), 29750, 30250).astype(np.uint16)
-    # 1e-5: float32 about a shift loses epsilon * 500^2 / C2 = 7e-5 in a window, and far less in the mean
-    assert abs(pixelgauge.ssim(x, y, data_range=500) - oracle.ssim(x, y, 500)[0]) <= 1e-5
+    assert abs(pixelgauge.ssim(x, y, data_range=500) - oracle.ssim(x, y, 500)[0]) <= MEAN_TOLERANCE
     assert (
         abs(pixelgauge.ssim(x.astype(np.float32), y.astype(np.float32), data_range=500) - oracle.ssim(x, y, 500)[0])
         <= 1e-5
