@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -22,7 +22,10 @@ FROZEN: dict[str, dict[str, float]] = {
     "opencv": {"astronaut": 0.5604196110750094, "coffee": 0.5734399783286955, "chelsea": 0.5972690560436996},
 }
 # pytorch-msssim keeps its window in float32, OpenCV everything; the rest is float64 beside our float32 pixels.
-TOLERANCE = {"pytorch-msssim": 1e-5, "ms pytorch-msssim": 1e-5}
+TOLERANCE = {"pytorch-msssim": 1e-5, "ms pytorch-msssim": 1e-5, "opencv": 2e-6}
+# The same where every window rounds alike, dark or bright noise and flat pictures: the two programs are then that far from their
+# own definitions in float64, of which ours stay within 1e-6.
+TOLERANCE_AT_WORST = {"pytorch-msssim": 5e-5, "ms pytorch-msssim": 5e-5, "opencv": 3e-4}
 
 
 def pair(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +75,7 @@ def program(preset: str) -> Callable[[np.ndarray, np.ndarray], float]:
 @pytest.mark.parametrize("preset", list(FROZEN))
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea"])
 def test_frozen_numbers(natural: dict[str, np.ndarray], preset: str, name: str, each_isa: str) -> None:
-    assert abs(ours(preset, *pair(natural[name])) - FROZEN[preset][name]) <= TOLERANCE.get(preset, 2e-6)
+    assert abs(ours(preset, *pair(natural[name])) - FROZEN[preset][name]) <= TOLERANCE.get(preset, 1e-7)
 
 
 @pytest.mark.parity
@@ -81,4 +84,26 @@ def test_frozen_numbers(natural: dict[str, np.ndarray], preset: str, name: str, 
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea"])
 def test_the_programs_themselves(natural: dict[str, np.ndarray], preset: str, name: str) -> None:
     x, y = pair(natural[name])
-    assert abs(ours(preset, x, y) - program(preset)(x, y)) <= TOLERANCE.get(preset, 2e-6)
+    assert abs(ours(preset, x, y) - program(preset)(x, y)) <= TOLERANCE.get(preset, 1e-7)
+
+
+def rounding_worst(rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    shape = (200, 203, 3)
+    for level in (0, 8, 16, 24, 128, 240, 255):
+        for sigma in (1, 5, 30):
+            x, y = (np.clip(np.rint(level + rng.normal(0, sigma, shape)), 0, 255).astype(np.uint8) for _ in "xy")
+            yield x, y
+    for low, high in ((0, 255), (55, 255), (16, 235), (254, 255), (0, 1), (3, 200)):
+        flat, edge = np.full(shape, high, np.uint8), np.full(shape, low, np.uint8)
+        yield flat, edge.copy()
+        edge[:, 90:] = high
+        yield flat, edge
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("ignore")  # the programs' own
+@pytest.mark.parametrize("preset", list(FROZEN))
+def test_the_programs_where_rounding_is_worst(rng: np.random.Generator, preset: str) -> None:
+    named = program(preset)
+    for x, y in rounding_worst(rng):
+        assert abs(ours(preset, x, y) - named(x, y)) <= TOLERANCE_AT_WORST.get(preset, 1e-6)
