@@ -436,6 +436,12 @@ def networks() -> Iterator[Case]:
     yield Case("lpips/squeeze/256x256", perceptual_distance("squeeze", "squeezenet1_1_features.pth", (256, 256)), 1e-5)
 
 
+def forget_inputs() -> None:
+    """Let go of inputs that were kept for the next case: new ones lie elsewhere in memory."""
+    for kept in (photograph, pair, screenshot, scores_of, inception_like):
+        kept.cache_clear()
+
+
 CASES = {
     case.name: case
     for family in (full_reference, images, ranking, distribution, networks, starting)

@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,13 +29,30 @@ from bench.cases import CASES, select
 WORKER = Path(__file__).resolve().with_name("build_worker.py")
 NOT_SLOWER = 0.97
 SEED = 20040413
-RESAMPLES = 10_000
-# A turn is timed in batches of this many at most; its time is the median of them, which a short disturbance does not move.
+RESAMPLES = 4000
+# Two processes of one build differ by a percent or two for as long as they live, by where their memory happens to lie: the
+# rounds are shared among this many pairs of fresh processes, and the interval sees how the pairs differ.
+SECTIONS = 8
+# A turn is timed in batches of at most this many, and its time is that of the quickest: what interrupts one does not count.
 BATCHES = 9
+# So many rounds gave an interval within 2 % for a build beside itself on a busy machine; calls that are longer than a turn
+# are repeated until they took SECONDS in each build, but no less often than the 31 rounds that a verdict needs.
+ROUNDS = 200
+FEWEST = 31
+SECONDS = 20.0
 
 
 class BuildError(Exception):
     """A build cannot be measured: it is not there, is not the one that was named, or its process ended."""
+
+
+class CaseError(Exception):
+    """A case cannot be measured."""
+
+    def __init__(self, verdict: str, reason: str) -> None:
+        super().__init__(reason)
+        self.verdict = verdict
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -130,11 +146,15 @@ class Worker:
         if self.cpu is not None:
             os.sched_setaffinity(self.process.pid, {self.cpu})
 
-    def close(self) -> None:
-        """End the process, which stops when its input does."""
+    def end(self) -> None:
+        """End the process, which stops when its input does; the next order starts another."""
         if self.process is not None:
             self.process.communicate()
             self.process = None
+
+    def close(self) -> None:
+        """End the process and remove its folder."""
+        self.end()
         self.cache.cleanup()
 
 
@@ -147,13 +167,20 @@ class Interval:
     high: float
 
 
-def interval_of(old: Sequence[float], new: Sequence[float]) -> Interval:
-    """Median of old / new round by round, with the 95 % percentile interval of resampled rounds (fixed seed)."""
-    ratios = np.asarray(old) / np.asarray(new)
+def interval_of(sections: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Interval:
+    """Median of old / new over all rounds, with its 95 % percentile interval.
+
+    Rounds of one pair of processes have its memory in common, so they are not independent: the bootstrap draws pairs of
+    processes first, and then rounds of each. Its seed is fixed.
+    """
+    ratios = [np.asarray(old) / np.asarray(new) for old, new in sections]
     rng = np.random.default_rng(SEED)
-    medians = np.median(ratios[rng.integers(0, len(ratios), (RESAMPLES, len(ratios)))], axis=1)
+    medians = np.empty(RESAMPLES)
+    for k in range(RESAMPLES):
+        drawn = [ratios[i] for i in rng.integers(0, len(ratios), len(ratios))]
+        medians[k] = np.median(np.concatenate([r[rng.integers(0, len(r), len(r))] for r in drawn]))
     low, high = np.quantile(medians, [0.025, 0.975])
-    return Interval(float(np.median(ratios)), float(low), float(high))
+    return Interval(float(np.median(np.concatenate(ratios))), float(low), float(high))
 
 
 def verdict_of(interval: Interval, limit: float) -> str:
@@ -225,66 +252,109 @@ class Outcome:
     verdict: str
     """not slower, slower, unclear, skipped (OLD cannot run it, or neither can) or broken (NEW alone cannot)."""
     reason: str = ""
-    interval: Interval | None = None
-    processor_interval: Interval | None = None
-    calls: int = 0
-    """A batch's calls."""
+    wall: Interval | None = None
+    processor: Interval | None = None
     difference: str = ""
     others: float = 0.0
-    """Share of the machine's processors that other processes had meanwhile, and its host."""
-    old: list[float] = field(default_factory=list)
-    """Seconds a call, by round."""
-    new: list[float] = field(default_factory=list)
+    """Share of the machine's processors that other processes and its host had meanwhile."""
+    times: dict[str, dict[str, list[list[float]]]] = field(default_factory=dict)
+    """Seconds a call, by clock, build, pair of processes and round."""
 
     @property
     def passes(self) -> bool:
         """Whether a gate lets it through; a case that OLD cannot run is no fault of NEW."""
         return self.verdict in ("not slower", "skipped") and not self.difference
 
+    def seconds(self, build: str) -> np.ndarray:
+        """Wall-clock seconds of all rounds of a build."""
+        return np.concatenate(self.times["wall"][build])
 
-def compare(
-    case: str, tolerance: float, workers: Sequence[Worker], rounds: int, target: float, limit: float
-) -> Outcome:
-    """Measure one case in both builds."""
-    seconds, failures = [], []
+
+@dataclass(frozen=True)
+class Plan:
+    """How each case is measured and judged."""
+
+    rounds: int | None
+    """None: by the length of a turn, see ROUNDS."""
+    target: float
+    """Seconds of a turn."""
+    limit: float
+    """What old / new has to reach."""
+    clock: str
+    """The verdict's: wall or processor."""
+
+
+def rounds_of(turn: float) -> int:
+    """Rounds whose turns take so many seconds."""
+    return max(FEWEST, min(ROUNDS, round(SECONDS / turn)))
+
+
+def prepare(case: str, tolerance: float, workers: Sequence[Worker]) -> tuple[float, str]:
+    """Make a case in both; seconds of a call in the quicker build, and where their results differ.
+
+    Raises
+    ------
+    CaseError
+        If a build cannot.
+    """
+    seconds, failures = [], {}
     with tempfile.TemporaryDirectory() as folder:
         results = [Path(folder, f"{worker.build.label}.npz") for worker in workers]
         for worker, result in zip(workers, results, strict=True):
             try:
                 seconds.append(worker.ask("prepare", case=case, results=str(result))["seconds"])
-                failures.append("")
             except BuildError as error:
-                failures.append(f"{worker.build.label}: {error}")
-        if any(failures):
-            verdict = "skipped" if failures[0] else "broken"
-            return Outcome(case, verdict, "; ".join(filter(None, failures)))
-        difference = difference_of(*results, tolerance)
-    total = max(1, round(target / max(min(seconds), 1e-9)))
-    batches = min(BATCHES, total)
-    calls = round(total / batches)
-    warm = min(total, max(1, calls)) if total > 1 else 0
-    times: list[list[float]] = [[], []]
-    processor: list[list[float]] = [[], []]
-    before, own = processor_ticks(), own_seconds(workers)
-    for old_first in orders(rounds):
-        for k in (0, 1) if old_first else (1, 0):
-            answer = workers[k].ask("measure", warm=warm, batches=batches, calls=calls)
-            times[k].append(statistics.median(answer["wall"]) / calls)
-            processor[k].append(answer["processor"] / (batches * calls))
-    after = processor_ticks()
-    others = (after[1] - before[1] - (own_seconds(workers) - own)) / max(after[0] - before[0], 1e-9)
-    interval = interval_of(*times)
-    return Outcome(
-        case,
-        verdict_of(interval, limit),
-        interval=interval,
-        processor_interval=interval_of(*processor) if min(map(min, processor)) > 0 else None,
-        calls=calls,
-        difference=difference,
-        others=max(0.0, others),
-        old=times[0],
-        new=times[1],
+                failures[worker.build.label] = f"{worker.build.label}: {error}"
+        if failures:
+            raise CaseError("skipped" if "OLD" in failures else "broken", "; ".join(failures.values()))
+        return max(min(seconds), 1e-9), difference_of(*results, tolerance)
+
+
+def compare(case: str, tolerance: float, workers: Sequence[Worker], plan: Plan) -> Outcome:
+    """Measure one case in both builds."""
+    labels = [worker.build.label for worker in workers]
+    outcome = Outcome(case, "", times={clock: {label: [] for label in labels} for clock in ("wall", "processor")})
+    calls = batches = 0
+    rounds = plan.rounds
+    other = spent = 0.0
+    try:
+        for section in range(SECTIONS):
+            if rounds is not None and rounds + section < SECTIONS:
+                continue  # no round for this pair
+            for worker in workers:
+                worker.end()
+            seconds, difference = prepare(case, tolerance, workers)
+            outcome.difference = outcome.difference or difference
+            if rounds is None:
+                rounds = rounds_of(max(seconds, plan.target))
+            if not calls:
+                total = max(1, round(plan.target / seconds))
+                batches = min(BATCHES, total)
+                calls = max(1, round(total / batches))
+            mine: dict[str, list[list[float]]] = {clock: [[], []] for clock in ("wall", "processor")}
+            before, own = processor_ticks(), own_seconds(workers)
+            # as equal shares of the rounds as there can be
+            for old_first in orders((rounds + section) // SECTIONS, SEED + section):
+                for k in (0, 1) if old_first else (1, 0):
+                    answer = workers[k].ask("measure", warm=calls if batches > 1 else 0, batches=batches, calls=calls)
+                    for clock, kept in mine.items():
+                        kept[k].append(min(answer[clock]) / calls)
+            after = processor_ticks()
+            spent += after[0] - before[0]
+            other += (after[1] - before[1]) - (own_seconds(workers) - own)
+            for clock, kept in mine.items():
+                for label, seconds_of_rounds in zip(labels, kept, strict=True):
+                    outcome.times[clock][label].append(seconds_of_rounds)
+    except CaseError as error:
+        return Outcome(case, error.verdict, error.reason)
+    except BuildError as error:
+        return Outcome(case, "broken", str(error))
+    outcome.others = max(0.0, other / max(spent, 1e-9))
+    outcome.wall, outcome.processor = (
+        interval_of(list(zip(*outcome.times[clock].values(), strict=True))) for clock in ("wall", "processor")
     )
+    outcome.verdict = verdict_of(outcome.wall if plan.clock == "wall" else outcome.processor, plan.limit)
+    return outcome
 
 
 def duration(seconds: float) -> str:
@@ -295,21 +365,25 @@ def duration(seconds: float) -> str:
     raise AssertionError(seconds)
 
 
+HEADER = (
+    f"{'case':38} {'old':>9} {'new':>9}  {'old min':>9} {'new min':>9}  {'wall old/new, 95 %':22}  "
+    f"{'processor old/new, 95 %':23} others  verdict"
+)
+
+
 def line_of(outcome: Outcome) -> str:
     """One line of the table."""
     head = f"{outcome.case:38} "
-    if outcome.interval is None:
+    if outcome.wall is None or outcome.processor is None:
         return f"{head}{outcome.verdict}: {outcome.reason}"
-    low, high = outcome.interval.low, outcome.interval.high
+    old, new = outcome.seconds("OLD"), outcome.seconds("NEW")
+    intervals = [f"{i.median:.3f} ({i.low:.3f} to {i.high:.3f})" for i in (outcome.wall, outcome.processor)]
     text = (
-        f"{head}{duration(statistics.median(outcome.old)):>9} {duration(statistics.median(outcome.new)):>9}  "
-        f"{duration(min(outcome.old)):>9} {duration(min(outcome.new)):>9}  "
-        f"{outcome.interval.median:6.3f}  {low:.3f} to {high:.3f}  {outcome.others:5.0%}  {outcome.verdict}"
+        f"{head}{duration(float(np.median(old))):>9} {duration(float(np.median(new))):>9}  "
+        f"{duration(old.min()):>9} {duration(new.min()):>9}  {intervals[0]:22}  {intervals[1]:22}  "
+        f"{outcome.others:5.0%}  {outcome.verdict}"
     )
     return text + (f"\n{'':38} RESULTS DIFFER: {outcome.difference}" if outcome.difference else "")
-
-
-HEADER = f"{'case':38} {'old':>9} {'new':>9}  {'old min':>9} {'new min':>9}  {'old/new':>6}  95 % interval    others  verdict"
 
 
 def cpu_model() -> str:
@@ -323,33 +397,37 @@ def cpu_model() -> str:
 def parser_of() -> argparse.ArgumentParser:
     """Options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.compare_builds", description=__doc__.split("\n\n")[0])
-    parser.add_argument("old", metavar="OLD", nargs="?", help="folder with the package, virtual environment or Python")
-    parser.add_argument("new", metavar="NEW", nargs="?", help="the same, of the other build")
-    parser.add_argument("cases", metavar="CASE", nargs="*", help="names or globs (default: all)")
-    parser.add_argument("--list", action="store_true", help="print the cases' names and end")
-    parser.add_argument("--rounds", type=int, default=31, help="turns of each build (default: %(default)s)")
-    parser.add_argument(
-        "--target", type=float, default=40.0, metavar="MS", help="length of a turn (default: %(default)s)"
-    )
-    parser.add_argument("--threads", type=int, default=1, help="of each build (default: %(default)s)")
-    parser.add_argument("--isa", help="PIXELGAUGE_ISA of both builds (default: what each chooses)")
-    parser.add_argument("--pin", type=int, metavar="CPU", help="run both builds on this processor")
-    parser.add_argument(
+    add = parser.add_argument
+    add("old", metavar="OLD", nargs="?", help="folder with the package, virtual environment or Python executable")
+    add("new", metavar="NEW", nargs="?", help="the same, of the other build")
+    add("cases", metavar="CASE", nargs="*", help="names or globs (default: all)")
+    add("--list", action="store_true", help="print the cases' names and end")
+    add("--rounds", type=int, help=f"turns of each build (default: {ROUNDS}, down to {FEWEST} for calls of a second)")
+    add("--target", type=float, default=10.0, metavar="MS", help="length of a turn (default: %(default)s)")
+    add("--threads", type=int, default=1, help="of each build (default: %(default)s)")
+    add("--isa", help="PIXELGAUGE_ISA of both builds (default: what each chooses)")
+    add("--pin", type=int, metavar="CPU", help="run both builds on this processor")
+    add(
         "--within",
         type=float,
         metavar="FACTOR",
         help="NEW may take FACTOR times as long (default: 1/0.97, 'not slower')",
     )
-    parser.add_argument(
-        "--gate", action="store_true", help="exit with 1 if a case is slower, unclear, broken or differs"
+    add(
+        "--clock",
+        choices=("wall", "processor"),
+        default="wall",
+        help="the verdict's: processor time is steadier on a busy machine, and blind to waiting (default: %(default)s)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was measured")
+    add("--gate", action="store_true", help="exit with 1 if a case is slower, unclear, broken or has other results")
+    add("--json", type=Path, metavar="FILE", help="write all that was measured")
     return parser
 
 
 def run(options: argparse.Namespace, names: Sequence[str], builds: Sequence[Build]) -> int:
     """Measure the cases, print the table, and return the exit code."""
     limit = NOT_SLOWER if options.within is None else 1 / options.within
+    plan = Plan(options.rounds, options.target / 1e3, limit, options.clock)
     workers = [Worker(build, options.threads, options.isa, options.pin) for build in builds]
     outcomes: list[Outcome] = []
     began, before = time.monotonic(), processor_ticks()
@@ -362,9 +440,9 @@ def run(options: argparse.Namespace, names: Sequence[str], builds: Sequence[Buil
             )
         start_load = os.getloadavg()
         print(f"{cpu_model()}, {os.cpu_count()} processors, load {start_load[0]:.2f} {start_load[1]:.2f}")
-        print(f"{options.rounds} rounds of turns of {options.target:g} ms; old/new has to reach {limit:.3f}\n{HEADER}")
+        print(f"old/new above 1: NEW is quicker; the {plan.clock} interval has to reach {plan.limit:.3f}\n{HEADER}")
         for name in names:
-            outcomes.append(compare(name, CASES[name].tolerance, workers, options.rounds, options.target / 1e3, limit))
+            outcomes.append(compare(name, CASES[name].tolerance, workers, plan))
             print(line_of(outcomes[-1]), flush=True)
     finally:
         for worker in workers:
@@ -388,7 +466,7 @@ def run(options: argparse.Namespace, names: Sequence[str], builds: Sequence[Buil
             "outcomes": [asdict(outcome) for outcome in outcomes],
         }
         options.json.write_text(json.dumps(record, indent=1) + "\n")
-    measured = any(outcome.interval is not None for outcome in outcomes)
+    measured = any(outcome.wall is not None for outcome in outcomes)
     return int(options.gate and not (measured and all(outcome.passes for outcome in outcomes)))
 
 
@@ -401,8 +479,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.new is None:
         parser.error("OLD and NEW are needed")
-    if options.rounds < 2:
-        parser.error(f"--rounds {options.rounds}: an interval needs 2 rounds, a verdict that counts 31")
+    if options.rounds is not None and options.rounds < 2:
+        parser.error(f"--rounds {options.rounds}: an interval needs 2 rounds, a verdict that counts {FEWEST}")
     if not options.target > 0:
         parser.error(f"--target {options.target}: use a length in ms")
     if options.within is not None and not options.within > 1:
