@@ -53,17 +53,19 @@ def photograph(height: int, width: int) -> np.ndarray:
     rng = np.random.default_rng([20040413, height, width])
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     frequency[0, 0] = np.inf
-    image = np.empty((height, width, 3))
-    light = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((height, width))) / frequency, (height, width))
-    for channel in range(3):
-        hue = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((height, width))) / frequency, (height, width))
-        texture = light / light.std() + 0.3 * hue / hue.std()
-        image[..., channel] = 118 + 38 * texture
-    y, x = np.mgrid[:height, :width]
+    light, hue = (
+        np.fft.irfft2(np.fft.rfft2(rng.standard_normal((height, width))) / frequency, (height, width)) for _ in range(2)
+    )
+    light *= 38 / light.std()
+    hue *= 12 / hue.std()
+    image = 118 + np.stack([light + hue, light, light - hue], axis=-1)
     for _ in range(12):
-        radius = rng.uniform(0.03, 0.15) * min(height, width)
-        inside = np.hypot(y - rng.uniform(0, height), x - rng.uniform(0, width)) < radius
-        image[inside] = 0.5 * image[inside] + 0.5 * rng.uniform(20, 235, 3)
+        radius = round(rng.uniform(0.03, 0.15) * min(height, width))
+        top, left = rng.integers(0, height - 2 * radius), rng.integers(0, width - 2 * radius)
+        across = np.arange(2 * radius) - radius
+        disc = image[top : top + 2 * radius, left : left + 2 * radius]
+        inside = np.hypot(across[:, None], across[None]) < radius
+        disc[inside] = 0.5 * disc[inside] + 0.5 * rng.uniform(20, 235, 3)
     image += rng.normal(0, 2.5, image.shape)
     image[: height // 6] = (168, 196, 228)
     return np.clip(image, 0, 255)
