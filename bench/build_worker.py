@@ -57,6 +57,8 @@ def arrays_of(result: Any) -> list[Any]:
     """Numbers of a result as float64 arrays: scalars, arrays, and tuples or lists of them; other results have none."""
     import numpy as np
 
+    if result is None:
+        return []
     if isinstance(result, tuple | list) and not all(isinstance(item, float | int) for item in result):
         return [array for item in result for array in arrays_of(item)]
     try:

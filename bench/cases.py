@@ -12,9 +12,11 @@ import functools
 import importlib
 import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -191,13 +193,14 @@ def read(name: str, size: tuple[int, int], **save: Any) -> Callable[[], Call]:
         from PIL import Image
 
         read_image = attribute("pixelgauge.images:read_image", "pixelgauge.images.decoding:read_image")
-        folder = tempfile.TemporaryDirectory()
-        path = Path(folder.name, name)
+        folder = tempfile.mkdtemp(prefix="pixelgauge-bench-")
+        path = Path(folder, name)
         Image.fromarray(pair(*size)[0]).save(path, **save)
 
-        def call(_keep: object = folder) -> object:
+        def call() -> object:
             return read_image(path)
 
+        weakref.finalize(call, shutil.rmtree, folder)
         return call
 
     return prepare

@@ -10,6 +10,7 @@ alike. The answer is a ratio with its interval, not two times: see "Two builds" 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from bench.cases import CASES, select
 
 WORKER = Path(__file__).resolve().with_name("build_worker.py")
@@ -128,7 +130,7 @@ class Worker:
             line = ""
         if not line:
             code = self.process.wait()
-            self.process = None
+            self._close_pipes()
             raise BuildError(f"the process ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
@@ -149,8 +151,13 @@ class Worker:
     def end(self) -> None:
         """End the process, which stops when its input does; the next order starts another."""
         if self.process is not None:
+            self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        assert self.process is not None
+        with contextlib.suppress(BrokenPipeError):
             self.process.communicate()
-            self.process = None
+        self.process = None
 
     def close(self) -> None:
         """End the process and remove its folder."""
@@ -174,13 +181,15 @@ def interval_of(sections: Sequence[tuple[Sequence[float], Sequence[float]]]) -> 
     processes first, and then rounds of each. Its seed is fixed.
     """
     ratios = [np.asarray(old) / np.asarray(new) for old, new in sections]
+    lengths = np.array([len(r) for r in ratios])  # equal, or some one less: each pair gives as many as the longest
+    starts = np.cumsum(lengths) - lengths
+    pooled = np.concatenate(ratios)
     rng = np.random.default_rng(SEED)
-    medians = np.empty(RESAMPLES)
-    for k in range(RESAMPLES):
-        drawn = [ratios[i] for i in rng.integers(0, len(ratios), len(ratios))]
-        medians[k] = np.median(np.concatenate([r[rng.integers(0, len(r), len(r))] for r in drawn]))
+    pairs = rng.integers(0, len(ratios), (RESAMPLES, len(ratios)))[..., None]
+    rounds = rng.integers(0, lengths[pairs], (*pairs.shape[:2], lengths.max()))
+    medians = np.median(pooled[starts[pairs] + rounds].reshape(RESAMPLES, -1), axis=1)
     low, high = np.quantile(medians, [0.025, 0.975])
-    return Interval(float(np.median(np.concatenate(ratios))), float(low), float(high))
+    return Interval(float(np.median(pooled)), float(low), float(high))
 
 
 def verdict_of(interval: Interval, limit: float) -> str:
@@ -287,6 +296,14 @@ class Plan:
 def rounds_of(turn: float) -> int:
     """Rounds whose turns take so many seconds."""
     return max(FEWEST, min(ROUNDS, round(SECONDS / turn)))
+
+
+def described(worker: Worker) -> dict[str, Any]:
+    """What a build says of itself; its errors name the build."""
+    try:
+        return worker.ask("describe")
+    except BuildError as error:
+        raise BuildError(f"{worker.build.label}: {error}") from None
 
 
 def prepare(case: str, tolerance: float, workers: Sequence[Worker]) -> tuple[float, str]:
@@ -432,7 +449,7 @@ def run(options: argparse.Namespace, names: Sequence[str], builds: Sequence[Buil
     outcomes: list[Outcome] = []
     began, before = time.monotonic(), processor_ticks()
     try:
-        facts = {worker.build.label: worker.ask("describe") for worker in workers}
+        facts = {worker.build.label: described(worker) for worker in workers}
         for label, fact in facts.items():
             print(
                 f"{label}  {fact['version']} {fact['isa']} {fact['build_type']} {fact['compiler']}, {fact['threads']} "
