@@ -336,7 +336,8 @@ def inception_like(n: int, seed: int, dim: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     mix = rng.standard_normal((dim, dim), dtype=np.float32) / math.sqrt(dim)
     x = rng.standard_normal((n, dim), dtype=np.float32) * np.arange(1, dim + 1, dtype=np.float32) ** -0.5
-    return np.abs(x @ mix + np.float32(0.4))
+    features: np.ndarray = np.abs(x @ mix + np.float32(0.4))
+    return features
 
 
 def updated(n: int, dim: int, dtype: str = "float32") -> Callable[[], Call]:
