@@ -457,7 +457,10 @@ def run(options: argparse.Namespace, names: Sequence[str], builds: Sequence[Buil
             )
         start_load = os.getloadavg()
         print(f"{cpu_model()}, {os.cpu_count()} processors, load {start_load[0]:.2f} {start_load[1]:.2f}")
-        print(f"old/new above 1: NEW is quicker; the {plan.clock} interval has to reach {plan.limit:.3f}\n{HEADER}")
+        print(f"old/new above 1: NEW is quicker; the {plan.clock} interval has to reach {plan.limit:.3f}")
+        if plan.rounds is not None and plan.rounds < FEWEST:
+            print(f"{plan.rounds} rounds try the runner: a verdict that counts needs {FEWEST}")
+        print(HEADER)
         for name in names:
             outcomes.append(compare(name, CASES[name].tolerance, workers, plan))
             print(line_of(outcomes[-1]), flush=True)
@@ -497,7 +500,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.new is None:
         parser.error("OLD and NEW are needed")
     if options.rounds is not None and options.rounds < 2:
-        parser.error(f"--rounds {options.rounds}: an interval needs 2 rounds, a verdict that counts {FEWEST}")
+        parser.error(f"--rounds {options.rounds}: an interval needs 2 rounds, a verdict that counts needs {FEWEST}")
     if not options.target > 0:
         parser.error(f"--target {options.target}: use a length in ms")
     if options.within is not None and not options.within > 1:
