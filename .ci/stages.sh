@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # The test executables that take the argument `full`: guard pages of every size, and a million random calls.
-full_tests=(guard_pages random_calls)
+full_tests=(guard_pages arguments)
 
 python=$(command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 "$python" -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or later is needed, this is " + sys.version'
