@@ -5,8 +5,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# The test executables that take the argument `full`: guard pages of every size, and a million random calls.
-full_tests=(guard_pages arguments)
 
 python=$(command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 "$python" -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or later is needed, this is " + sys.version'
@@ -137,16 +135,19 @@ stage_tsan_clang() {
 # Guard pages of every size and the million random calls, with AddressSanitizer watching.
 stage_full() {
   build_cpp asan
-  local name program
-  for name in "${full_tests[@]}"; do
-    program=$(find "$work/asan" -type f -name "test_$name")
-    [[ -n $program ]] || {
-      echo "the preset asan builds no test_$name" >&2
-      return 1
-    }
-    "$program" full | tee "$work/full.log"
-    echo "$name: $(tail -n 1 "$work/full.log")" >>"$work/figures"
-  done
+  run_full guard_pages all
+  run_full arguments 1000000 "$(date +%Y%m%d)" # the day is the seed: other calls each time, and the same again on demand
+}
+run_full() { # test, its arguments
+  local program
+  program=$(find "$work/asan" -type f -name "test_$1")
+  [[ -n $program ]] || {
+    echo "the preset asan builds no test_$1" >&2
+    return 1
+  }
+  echo "test_$*"
+  "$program" "${@:2}" | tee "$work/full.log"
+  echo "test_$*: $(tail -n 1 "$work/full.log")" >>"$work/figures"
 }
 
 stage_aarch64() {
