@@ -51,7 +51,7 @@ build_cpp() { # preset
     cat "$work/$1.log"
     return 1
   }
-  cmake --build "$work/$1" >"$work/$1.log" || {
+  cmake --build "$work/$1" --parallel "$(nproc)" >"$work/$1.log" || {
     cat "$work/$1.log"
     return 1
   }
