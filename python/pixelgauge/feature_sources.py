@@ -310,7 +310,10 @@ def _are_moments(x: object) -> TypeGuard[tuple[Any, Any]]:
     """Whether an argument is a mean and a covariance rather than two images."""
     if not (isinstance(x, tuple) and len(x) == 2):
         return False
-    return not any(isinstance(item, str | os.PathLike) or is_picture(item) or np.ndim(item) == 3 for item in x)
+    if any(isinstance(item, str | bytes | os.PathLike) or is_picture(item) for item in x):
+        return False
+    first = x[0]
+    return isinstance(first, list | tuple) or as_array(first, "the first of the pair").ndim < 3
 
 
 def _listed(item: object, name: str) -> Any:

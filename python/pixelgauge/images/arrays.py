@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import numbers
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def as_array(x: object, name: str) -> Array:
         if x.dtype.names is None and np.ma.is_masked(x):
             count = np.count_nonzero(np.ma.getmaskarray(x))
             raise TypeError(
-                f"{name} is a masked array with {count} masked values, which have no number: pass {name}.filled(value), "
+                f"{name} is a masked array with {count} masked values, which are no numbers: pass {name}.filled(value) "
                 "or crop to the valid part"
             )
         return np.asarray(np.ma.getdata(x))
@@ -85,6 +86,8 @@ def _of_another_library(x: Any, name: str) -> Array:
 
     def read() -> Array:
         array = x
+        if hasattr(x, "__dlpack__") and not _on_cpu(x):  # to copy it is the caller's to ask
+            raise BufferError("its memory is that of another device")
         # PyTorch's lazy bits: DLPack hands out the memory beneath, without the sign.
         for bit, resolve in (("is_conj", "resolve_conj"), ("is_neg", "resolve_neg")):
             if callable(getattr(array, bit, None)) and getattr(array, bit)():
@@ -100,9 +103,9 @@ def _of_another_library(x: Any, name: str) -> Array:
             try:
                 return np.from_dlpack(array)
             except (BufferError, RuntimeError, TypeError, ValueError):
-                # A dtype that DLPack lacks; to copy from another device is the caller's to ask.
-                if not has_array or not _on_cpu(x):
+                if not has_array:
                     raise
+                # It may be a dtype that DLPack lacks.
         return np.asarray(array)
 
     return _read(read, x, name)
@@ -130,16 +133,16 @@ def _on_cpu(x: Any) -> bool:
 
 def _remedy(x: Any, name: str) -> str:
     """Say what to write for an array that could not be read, by what it tells of itself."""
-    calls = ""
-    if getattr(x, "requires_grad", None) is True:
-        calls += ".detach()"
-    layout = str(getattr(x, "layout", ""))
+    if "tracer" in type(x).__name__.lower():
+        return ": it has no values yet, so call this outside of what is traced"
     if getattr(x, "is_nested", None) is True:
         return f": pass its images as a list, list({name}.unbind())"
     if getattr(x, "is_meta", None) is True:
         return ": a tensor on the meta device holds no values"
     if hasattr(x, "get_mask") and hasattr(x, "to_tensor"):
         return f": pass {name}.to_tensor(value), with a value for what is masked"
+    calls = ".detach()" if getattr(x, "requires_grad", None) is True else ""
+    layout = str(getattr(x, "layout", ""))
     if getattr(x, "is_quantized", None) is True:
         calls += ".dequantize()"
     if getattr(x, "is_sparse", None) is True or (layout.startswith("torch.") and layout != "torch.strided"):
@@ -155,8 +158,9 @@ def _remedy(x: Any, name: str) -> str:
             return f": copy it to the CPU, for JAX by jax.device_get({name})"
     if not calls and callable(getattr(x, "_is_zerotensor", None)) and x._is_zerotensor():
         calls = ".numpy(force=True)"
-    if not calls and ("float" in str(getattr(x, "dtype", "")) and callable(getattr(x, "float", None))):
-        calls = ".float()"
+    dtype = str(getattr(x, "dtype", "")).rpartition(".")[2]
+    if "float" in dtype and dtype not in ("float16", "float32", "float64") and callable(getattr(x, "float", None)):
+        calls += ".float()"
     return f": pass {name}{calls}" if calls else "; pass a NumPy array of its values"
 
 
@@ -178,12 +182,12 @@ def _instead(x: object, name: str) -> str:
     if callable(getattr(x, "read", None)):
         return f"decode a binary file object with pixelgauge.images.read_image({name})"
     if isinstance(x, list | tuple):
-        return f"pass numpy.asarray({name}, dtype), such as numpy.uint8: numbers in a list say no dtype"
-    for method in ("toarray", "to_numpy", "numpy"):
+        return f"pass numpy.asarray({name}, dtype) if it holds numbers, numpy.stack({name}) if arrays"
+    for method in ("toarray", "todense", "to_dense", "to_numpy", "numpy"):
         if callable(getattr(x, method, None)) and not isinstance(x, type):
             return f"pass {name}.{method}()"
-    if hasattr(x, "__iter__"):
-        return f"pass a NumPy array, one that speaks DLPack or __array__, or list({name}) if it yields images"
+    if hasattr(x, "__next__"):
+        return f"pass list({name}) if it yields images"
     return "pass a NumPy array or one that speaks DLPack or __array__"
 
 
@@ -293,9 +297,9 @@ def _cast(array: Array, x: object, name: str) -> str:
         return f"; pass one field, such as {name}[{array.dtype.names[0]!r}], or numpy.stack the fields"
     if kind == "O":
         if callable(getattr(x, "to_numpy_ndarray", None)):
-            return f": pass {name}.to_numpy_ndarray()"
+            return f"; pass {name}.to_numpy_ndarray()"
         if callable(getattr(x, "to_numpy", None)):
-            return f": pass {name}.to_numpy(dtype), such as numpy.float32, with na_value where values are missing"
+            return f"; pass {name}.to_numpy(dtype), such as numpy.float32, with na_value where values are missing"
         return f"; pass numpy.stack({name}) if it holds images, {name}.astype(dtype) if it holds numbers"
     if kind in "biu":
         return f"; pass {name}.astype(numpy.uint8), or numpy.uint16, if that holds its values"
@@ -324,6 +328,11 @@ def _joined(items: Sequence[object], name: str, channel_axis: int | None) -> Ima
     """Make a batch of a list of images."""
     if not items:
         raise ValueError(f"{name} is empty: it needs at least one image")
+    if isinstance(items[0], list | tuple | numbers.Number | np.generic):
+        raise TypeError(
+            f"{name} is a {type(items).__name__} of numbers, which say no dtype: pass numpy.asarray({name}, dtype), "
+            "such as numpy.uint8"
+        )
     images = [canonical_images(item, f"{name}[{i}]", channel_axis) for i, item in enumerate(items)]
     first = images[0]
     for i, image in enumerate(images):

@@ -385,9 +385,11 @@ def _pixels(image: Image.Image, data: bytes | None) -> tuple[Array, Array | None
         if not isinstance(key, int) or image.mode == "RGB":
             return pixels, _keyed_opacity(pixels, key)
         # The key is in samples of the file's bit depth, which an image alone does not tell.
+        if image.mode == "1":  # as 0 and 1, or by newer Pillow 0 and 255
+            return pixels, _keyed_opacity(pixels, 255 if key else 0)
         depths: tuple[int, ...] = (8,)
         if data is None:
-            depths = (1,) if image.mode == "1" else (2, 4, 8)
+            depths = (2, 4, 8)
         elif image.format == "PNG":
             depths = (data[24],)
         return pixels, _keyed_opacity(pixels, *(key * 255 // (2**bits - 1) for bits in depths))
