@@ -585,53 +585,64 @@ def test_the_same_pixels_in_any_memory_give_the_same_bits(dtype, seed, order, st
 
 
 @pytest.fixture(scope="module")
-def distance(networks):
-    """What ``fid`` computes, with a network that is loaded once."""
-    inception = Inception(weights=networks["weights"])
-
-    def of(a, b, limit=None):
-        sides = [Source(side, name, limit=limit).gaussian(inception) for side, name in ((a, "a"), (b, "b"))]
-        return pixelgauge.frechet_distance(*sides)
-
-    return of
+def side_features(networks):
+    """Features of one side of a distance, by a network that is loaded once and cut where it is cheap."""
+    inception = Inception(weights=networks["weights"], outputs=("64",))
+    return lambda side, limit=None: Source(side, "a", limit=limit).collect(inception, ("64",), ())["64"]
 
 
 @pytest.mark.property
-def test_distances_take_lists_of_images(distance):
+def test_sides_of_distances_are_lists_of_images(side_features):
+    images = [pixels(seed=0), pixels(seed=1)]  # a pair, which could be taken for a mean and a covariance
+    expected = side_features(np.stack(images))
+    for make in (Image.fromarray, Tensor, OnlyDlpack, masked, strided, lambda x: data_array(x, ("y", "x", "c"))):
+        for kind in (list, tuple):
+            np.testing.assert_array_equal(side_features(kind(make(image) for image in images)), expected)
+
+
+@pytest.mark.property
+def test_images_of_many_sizes_are_taken_as_their_files(side_features, tmp_path):
+    images = [pixels(seed=seed, shape=(40 + seed, 50 - seed, 3)) for seed in range(3)]
+    paths = [tmp_path / f"{i}.png" for i in range(3)]
+    for image, path in zip(images, paths, strict=True):
+        Image.fromarray(image).save(path)
+    opened = [Image.open(path) for path in paths]
+    expected = side_features(paths)
+    for side in (tuple(paths), list(map(str, paths)), images, opened, tuple(opened), [paths[0], *opened[1:]]):
+        np.testing.assert_array_equal(side_features(side), expected)
+    for side in (images, opened):
+        np.testing.assert_array_equal(side_features(side, limit=2), side_features(paths, limit=2))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr"])
+@pytest.mark.property
+def test_inception_makes_images_rgb_as_their_files(networks, mode, tmp_path):
+    path = tmp_path / ("image.png" if mode in ("1", "L", "LA", "P", "RGBA") else "image.tiff")
+    exif = Image.Exif()
+    exif[274] = 6  # is ignored, as the programs ignore it
+    Image.fromarray(pixels()).convert(mode).save(path, exif=exif)
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(networks["InceptionFeatures"](image), networks["InceptionFeatures"](path))
+
+
+@pytest.mark.property
+def test_fid_takes_lists(networks):
     sides = [[pixels(seed=seed) for seed in seeds] for seeds in ((0, 1, 2), (3, 4))]
-    expected = distance(*map(np.stack, sides))
-    makes = (Image.fromarray, Tensor, OnlyDlpack, masked, strided, lambda x: data_array(x, ("y", "x", "c")))
-    for make in makes:
-        assert distance(*([make(image) for image in side] for side in sides)) == expected
-        assert distance(*(tuple(make(image) for image in side) for side in sides)) == expected
-
-
-@pytest.mark.property
-def test_fid_takes_images_of_many_sizes_as_it_takes_files(distance, networks, tmp_path):
-    sides = [[pixels(seed=seed, shape=(40 + seed, 50 - seed, 3)) for seed in seeds] for seeds in ((0, 1, 2), (3, 4))]
-    paths = [[tmp_path / f"{image.shape[0]}.png" for image in side] for side in sides]
-    for side, names in zip(sides, paths, strict=True):
-        for image, name in zip(side, names, strict=True):
-            Image.fromarray(image).save(name)
-    expected = pixelgauge.fid(*paths, weights=networks["weights"])
-    assert distance(*sides) == expected
-    opened = [[Image.open(path) for path in side] for side in paths]
-    assert distance(*opened) == expected
-    assert distance(*map(tuple, paths)) == expected
-    assert distance([paths[0][0], *opened[0][1:]], paths[1]) == expected
-    assert distance(*opened, limit=2) == distance(*paths, limit=2)
+    expected = pixelgauge.fid(*map(np.stack, sides), weights=networks["weights"])
+    pictures = [tuple(map(Image.fromarray, side)) for side in sides]
+    assert pixelgauge.fid(*pictures, weights=networks["weights"]) == expected
 
 
 @pytest.mark.boundary
-def test_distances_name_the_image_that_cannot_be_read(distance):
+def test_distances_name_the_image_that_cannot_be_read(side_features):
     whole = Image.fromarray(pixels())
     data = io.BytesIO()
     whole.save(data, "PNG")
     cut = Image.open(io.BytesIO(data.getvalue()[:900]))
     with pytest.raises(ValueError, match=r"^a\[2\] is a PIL image of mode RGB that cannot be made RGB .*truncated"):
-        distance([whole, whole, cut], [whole, whole])
+        side_features([whole, whole, cut])
     with pytest.raises(ValueError, match=r"^a\[1\] has more than 8 bits a channel \(mode I;16\)"):
-        distance([whole, Image.new("I;16", (40, 40))], [whole, whole])
+        side_features([whole, Image.new("I;16", (40, 40))])
 
 
 @pytest.mark.boundary

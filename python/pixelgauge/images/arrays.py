@@ -199,10 +199,8 @@ class Images:
     """(N, H, W, C), of a dtype that the kernels take."""
     single: bool
     """Whether the argument was one image rather than a batch."""
-    ndim: int
-    """Axes of the argument; of a list, those of the batch that its images make."""
     channel_axis: int | None
-    """The argument's axis of the channels; None if it has none."""
+    """The argument's axis of the channels, None if it has none; of a list, that of the batch which its images make."""
     dims: tuple[str, ...] | None = None
     """Names of the argument's axes, where it has them."""
 
@@ -242,6 +240,10 @@ def canonical_images(x: object, name: str, channel_axis: int | None) -> Images:
     ValueError
         For a wrong number of axes, an empty array or an axis out of range; for images of a list that differ.
     """
+    if channel_axis is not None:
+        if isinstance(channel_axis, bool) or not isinstance(channel_axis, int | np.integer):
+            raise TypeError(f"channel_axis={channel_axis!r} must be an integer or None")
+        channel_axis = int(channel_axis)
     if isinstance(x, list | tuple):
         return _joined(x, name, channel_axis)
     array = _kernel_array(as_array(x, name), x, name)
@@ -249,31 +251,28 @@ def canonical_images(x: object, name: str, channel_axis: int | None) -> Images:
         raise ValueError(f"{name} is empty: its shape is {array.shape}")
     if is_picture(x):
         if array.ndim == 2:
-            return Images(array[np.newaxis, ..., np.newaxis], True, 2, None)
+            return Images(array[np.newaxis, ..., np.newaxis], True, None)
         if channel_axis is None:
             raise ValueError(
                 f'{name} is a PIL image in colour: leave channel_axis=None out, or pass {name}.convert("L")'
             )
-        return Images(array[np.newaxis], True, 3, -1)
+        return Images(array[np.newaxis], True, -1)
     dims = _axis_names(x, array.ndim)
     if channel_axis is None:
         if array.ndim not in (2, 3):
             raise ValueError(f"{name} has shape {array.shape}: with channel_axis=None use (H, W) or (N, H, W)")
         pixels = array.reshape((1, *array.shape, 1)) if array.ndim == 2 else array[..., np.newaxis]
-        return Images(pixels, array.ndim == 2, array.ndim, None, dims)
-    if isinstance(channel_axis, bool) or not isinstance(channel_axis, int | np.integer):
-        raise TypeError(f"channel_axis={channel_axis!r} must be an integer or None")
+        return Images(pixels, array.ndim == 2, None, dims)
     if array.ndim == 2:
-        return Images(array[np.newaxis, ..., np.newaxis], True, 2, None, dims)
+        return Images(array[np.newaxis, ..., np.newaxis], True, None, dims)
     if array.ndim not in (3, 4):
         raise ValueError(f"{name} has shape {array.shape}: use (H, W), (H, W, C) or (N, H, W, C), or set channel_axis")
     if not -array.ndim <= channel_axis < array.ndim:
         raise ValueError(f"channel_axis={channel_axis} is out of range for {name} with shape {array.shape}")
-    axis = int(channel_axis)
-    _require_named_channels(dims, axis, name)
-    moved = array if axis in (-1, array.ndim - 1) else np.moveaxis(array, axis, -1)
+    _require_named_channels(dims, channel_axis, name)
+    moved = array if channel_axis in (-1, array.ndim - 1) else np.moveaxis(array, channel_axis, -1)
     single = array.ndim == 3
-    return Images(moved[np.newaxis] if single else moved, single, array.ndim, axis, dims)
+    return Images(moved[np.newaxis] if single else moved, single, channel_axis, dims)
 
 
 def _kernel_array(array: Array, x: object, name: str) -> Array:
@@ -353,7 +352,7 @@ def _joined(items: Sequence[object], name: str, channel_axis: int | None) -> Ima
     axis = first.channel_axis
     if axis is not None and axis >= 0:
         axis += 1
-    return Images(np.concatenate([image.pixels for image in images]), False, first.ndim + 1, axis)
+    return Images(np.concatenate([image.pixels for image in images]), False, axis)
 
 
 def canonical_pair(x: object, y: object, channel_axis: int | None) -> tuple[Images, Images]:
