@@ -127,7 +127,8 @@ def test_an_opened_image_is_what_its_file_is(tmp_path, mode, kind):
             return
         np.testing.assert_array_equal(as_array(image, "x"), expected)
         np.testing.assert_array_equal(as_array(image, "x"), expected)  # once loaded
-        np.testing.assert_array_equal(as_array(image.copy(), "x"), expected)
+        if image.mode != "I":  # of older Pillow, for 16 bits: a copy does not tell that it is no signed image
+            np.testing.assert_array_equal(as_array(image.copy(), "x"), expected)
 
 
 @pytest.mark.property
@@ -175,8 +176,8 @@ def test_transparent_pixels_are_refused_before_and_after_loading(made):
     for _ in range(2):
         with pytest.raises(ValueError, match=r"x is a PIL image with transparent pixels: numpy.asarray"):
             as_array(image, "x")
-    remedy = image if image.mode.startswith("I;16") else image.convert("RGB")
-    gray = remedy if image.mode.startswith("I;16") else image.convert("L")
+    remedy = image if image.mode.startswith("I") else image.convert("RGB")
+    gray = remedy if image.mode.startswith("I") else image.convert("L")
     np.testing.assert_array_equal(
         np.asarray(remedy if read_image(data, alpha="drop").ndim == 3 else gray), read_image(data, alpha="drop")
     )
@@ -273,6 +274,9 @@ def test_arrays_made_images_are_the_arrays(case):
     assert image.mode == mode
     np.testing.assert_array_equal(as_array(image, "x"), array)
     assert pixelgauge.mse(image, array) == 0.0
+    data = pillow_bytes(image, "PNG")
+    np.testing.assert_array_equal(read_image(data), array)
+    np.testing.assert_array_equal(as_array(Image.open(io.BytesIO(data)), "x"), array)
 
 
 # ---- networks ------------------------------------------------------------------------------------------------------

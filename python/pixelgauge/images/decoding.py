@@ -365,6 +365,8 @@ def _pixels(image: Image.Image, data: bytes | None) -> tuple[Array, Array | None
                 "pixelgauge.images.read_image of the file"
             )
         return _sixteen_bit_colour(image, rawmodes, data)
+    # Not left to NumPy, which takes an AttributeError, as of a closed file, for an object without pixels.
+    image.load()
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):  # "I": Pillow < 11
         gray = np.asarray(image).astype(np.uint16)
         if image.format == "TIFF" and image.tag_v2.get(_TIFF_PHOTOMETRIC) == 0:  # type: ignore[attr-defined]
@@ -419,15 +421,18 @@ def _sixteen_bit_colour(image: Image.Image, rawmodes: set[str], data: bytes) -> 
     (rawmode,) = rawmodes if len(rawmodes) == 1 else ("several layouts",)
     if rawmode == "LA;16B" and image.mode == "RGBA":
         _reinterpret(image, "RGBA")  # the four bytes of a gray and an alpha sample
+        image.load()
         both = np.asarray(image).view(">u2").astype(np.uint16)
         return both[..., 0], both[..., 1]
     if rawmode not in _OTHER_BYTE:
         raise _RefusedError(
             f"has 16-bit colour stored as {rawmode}, which Pillow reads as 8 bits: save it as plain RGB"
         )
+    image.load()
     high = np.asarray(image).astype(np.uint16)
     with Image.open(io.BytesIO(data), formats=_FILE_FORMATS) as again:
         _reinterpret(again, _OTHER_BYTE[rawmode])
+        again.load()
         pixels = high << 8 | np.asarray(again)
     if image.mode == "RGBA":
         return _split_alpha(pixels)
