@@ -9,7 +9,7 @@ import math
 import mmap
 import numbers
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,9 +111,9 @@ def _of_another_library(x: Any, name: str) -> Array:
     return _read(read, x, name)
 
 
-def _read(read: Any, x: object, name: str) -> Array:
+def _read(read: Callable[[], Array], x: object, name: str) -> Array:
     try:
-        array: Array = read()
+        array = read()
     except MemoryError:
         raise
     except Exception as error:  # other libraries raise what they like
