@@ -1,6 +1,7 @@
 """Image files to arrays: every format and depth against the pixels that were written, every bad file to its error."""
 
 import io
+import os
 import pickle
 import struct
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from pixelgauge.images import ImageFileError, image_files, read_image
+from pixelgauge.pairing import find_pairs
 
 HEIGHT, WIDTH = 19, 23
 
@@ -260,7 +262,15 @@ def test_opaque_alpha_needs_no_choice(tmp_path, dtype):
 @pytest.mark.oracle
 @pytest.mark.parametrize(
     ("channels", "dtype", "bits"),
-    [(1, np.uint8, 8), (1, np.uint8, 4), (3, np.uint8, 8), (1, np.uint16, 16), (3, np.uint16, 16)],
+    [
+        (1, np.uint8, 8),
+        (1, np.uint8, 4),
+        (1, np.uint8, 2),
+        (1, np.uint8, 1),
+        (3, np.uint8, 8),
+        (1, np.uint16, 16),
+        (3, np.uint16, 16),
+    ],
 )
 def test_a_transparent_colour_is_alpha(tmp_path, channels, dtype, bits):
     image = pixels(channels, dtype) >> (8 - bits if bits < 8 else 0)
@@ -450,3 +460,158 @@ def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path):
 def test_pillow_is_imported_when_first_used():
     code = "import sys, pixelgauge, pixelgauge.scoring; sys.exit('PIL' in sys.modules or 'tqdm' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# ---- data in memory ------------------------------------------------------------------------------------------------
+
+
+class Stream(io.RawIOBase):
+    """A binary stream that only reads, such as a socket's."""
+
+    def __init__(self, data):
+        self._left = io.BytesIO(data)
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return False
+
+    def readinto(self, buffer):
+        part = self._left.read(min(len(buffer), 100))
+        buffer[: len(part)] = part
+        return len(part)
+
+
+class OnlyReads:
+    def __init__(self, data):
+        self._data = data
+
+    def read(self):
+        return self._data
+
+
+class BytesPath:
+    def __init__(self, path):
+        self._path = os.fsencode(path)
+
+    def __fspath__(self):
+        return self._path
+
+
+def every_other_byte(data):
+    wide = bytearray(2 * len(data))
+    wide[::2] = data
+    return memoryview(wide)[::2]
+
+
+@pytest.mark.property
+@pytest.mark.parametrize(
+    "held",
+    [
+        bytes,
+        bytearray,
+        memoryview,
+        every_other_byte,
+        lambda data: memoryview(np.frombuffer(data, np.uint8)),
+        io.BytesIO,
+        Stream,
+        lambda data: io.BufferedReader(Stream(data)),
+        OnlyReads,
+        lambda data: OnlyReads(bytearray(data)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "BMP"])
+def test_data_in_memory_is_read_as_its_file(tmp_path, held, kind):
+    data = pillow_bytes(pixels(3), kind)
+    expected = read_image(stored(tmp_path, data))
+    np.testing.assert_array_equal(read_image(held(data)), expected)
+    np.testing.assert_array_equal(read_image(held(data), gray=True), read_image(stored(tmp_path, data), gray=True))
+
+
+@pytest.mark.property
+def test_file_objects_are_read_from_where_they_stand(tmp_path):
+    data = png_bytes(pixels(3))
+    path = stored(tmp_path, b"header" + data)
+    with open(path, "rb") as file:
+        assert file.read(6) == b"header"
+        np.testing.assert_array_equal(read_image(file), pixels(3))
+        assert file.tell() == 6 + len(data)
+        with pytest.raises(
+            ImageFileError, match=r"the image data: is empty: the file object stands at its end.*seek\(0\)"
+        ):
+            read_image(file)
+    with pytest.raises(ImageFileError, match=r"the image data: cannot be read from the file object: .*closed"):
+        read_image(file)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("held", [bytes, bytearray, memoryview, io.BytesIO])
+def test_bytes_never_name_a_file(tmp_path, monkeypatch, held):
+    path = stored(tmp_path, png_bytes(pixels(3)))
+    monkeypatch.chdir(tmp_path)
+    for name in (os.fsencode(path), os.fsencode(path.name)):
+        with pytest.raises(ImageFileError, match=r"^the image data: not a readable PNG") as caught:
+            read_image(held(name))
+        assert caught.value.path == "the image data"
+        assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.boundary
+def test_damaged_data_is_not_called_a_path():
+    data = png_bytes(pixels(3))
+    for held, message in (
+        (data[:-20], "the image data: cannot be decoded: the file is truncated"),
+        (b"", "the image data: the file is empty"),
+        (data[:100] + bytes([data[100] ^ 1]) + data[101:], "the image data: cannot be decoded: chunk 'IDAT'"),
+        (png_bytes(pixels(4)), "the image data: has transparent pixels"),
+    ):
+        with pytest.raises(ImageFileError, match=message):
+            read_image(held)
+
+
+@pytest.mark.property
+def test_path_likes_are_paths(tmp_path):
+    path = stored(tmp_path, png_bytes(pixels(3)), "grün.png")
+    entries = []
+    for folder in (tmp_path, os.fsencode(tmp_path)):
+        with os.scandir(folder) as listed:
+            entries += listed
+    for like in (str(path), path, BytesPath(path), *entries):
+        np.testing.assert_array_equal(read_image(like), pixels(3))
+    assert image_files(BytesPath(tmp_path))[0] == ["grün.png"]
+    path.unlink()
+    with pytest.raises(ImageFileError, match="No such file") as caught:
+        read_image(BytesPath(path))
+    assert caught.value.path == str(path)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (3, "path is a int: pass a path"),
+        (None, "path is a NoneType: pass a path"),
+        (["a.png"], "path is a list: pass a path"),
+        (pixels(3), "path is a ndarray: .*are pixels already"),
+        (Image.fromarray(pixels(3)), "path is a Image: .*are pixels already"),
+        (io.StringIO("a.png"), "reads str, not bytes: open it in mode 'rb'"),
+        (OnlyReads(None), "reads NoneType, not bytes"),
+    ],
+)
+def test_what_is_neither_path_nor_data_is_refused(path, message):
+    with pytest.raises(TypeError, match=message):
+        read_image(path)
+
+
+@pytest.mark.boundary
+def test_folders_are_no_bytes(tmp_path):
+    for call in (image_files, lambda folder: find_pairs(folder, tmp_path), lambda folder: find_pairs(tmp_path, folder)):
+        with pytest.raises(TypeError, match=r"must be a path, a str or an os.PathLike"):
+            call(os.fsencode(tmp_path))
+
+
+@pytest.mark.boundary
+def test_a_name_with_a_null_byte_is_an_unreadable_file():
+    with pytest.raises(ImageFileError, match="null"):
+        read_image("a\0.png")

@@ -459,7 +459,7 @@ def test_arrays_of_other_libraries(rng: np.random.Generator) -> None:
             ValueError,
             r"outside data_range=\(0, 1\)",
         ),
-        (np.ma.masked_array(np.zeros((32, 32), np.uint8)), None, {}, TypeError, "masked"),
+        (np.ma.masked_equal(np.zeros((32, 32), np.uint8), 0), None, {}, TypeError, "masked"),
         ([[0, 1], [2, 3]], None, {}, TypeError, "x is a list"),
         ("image.png", None, {}, TypeError, "x is a str"),
         (None, None, {}, TypeError, "x is a NoneType"),

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType, ModuleType
-from typing import Any, Literal, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +24,12 @@ from pixelgauge import _core
 from pixelgauge._version import __version__
 from pixelgauge.full_reference import DataRange
 from pixelgauge.graphs import Tiles, cut, with_unit_differences, with_winograd
-from pixelgauge.images import Array, canonical_images, value_range_bounds
+from pixelgauge.images import Array, Images, canonical_images, is_picture, path_name, value_range_bounds
 from pixelgauge.model_store import Installed, from_files, installed
 from pixelgauge.presets import INCEPTION_PRESETS, InceptionPreset, preset_row
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Float32Array = npt.NDArray[np.float32]
 Precision = Literal["float32", "tf32", "bf16"]
@@ -451,25 +454,45 @@ def batched(arrays: Iterator[Float32Array], count: int) -> Iterator[Float32Array
 # ---- images for the networks --------------------------------------------------------------------------------------
 
 
-def read_rgb(path: str | Path) -> npt.NDArray[np.uint8]:
-    """Decode a file to (H, W, 3) uint8 as programs that compute FID do, which is Pillow's ``convert("RGB")``.
+def read_rgb(image: str | os.PathLike[str] | Image.Image, name: str = "image") -> npt.NDArray[np.uint8]:
+    """Decode to (H, W, 3) uint8 as programs that compute FID do, which is Pillow's ``convert("RGB")``.
 
-    Alpha is dropped, gray repeated, palettes are applied, CMYK is converted, and the first frame of an animation read.
+    Alpha is dropped, gray repeated, palettes are applied, CMYK is converted, orientation tags are ignored, and the
+    first frame of an animation is read.
+
+    Parameters
+    ----------
+    image : path or PIL.Image.Image
+        A file, or what Pillow made of one: the same numbers, of an animation those of the frame it stands at.
+    name : str
+        What to call a PIL image in messages.
 
     Raises
     ------
     OSError
-        If the file cannot be opened, is truncated or is not an image; the message names it.
+        If a file cannot be opened, is truncated or is not an image; the message names it.
     ValueError
-        If it has more than 8 bits a channel, which a conversion would clip.
+        If it has more than 8 bits a channel, which a conversion would clip; or if a PIL image cannot be loaded.
     """
+    if is_picture(image):
+        if not _is_deep(image.mode):
+            try:
+                return np.asarray(image.convert("RGB"))
+            except MemoryError:
+                raise
+            except Exception as error:  # what Pillow's plugins raise
+                raise ValueError(
+                    f"{name} is a PIL image of mode {image.mode} that cannot be made RGB ({error}): its file may be "
+                    "truncated, damaged or closed"
+                ) from error
+        raise ValueError(f"{name} has more than 8 bits a channel (mode {image.mode}): convert it to 8 bits first")
     from PIL import Image, UnidentifiedImageError
 
+    path = path_name(image, name)
     try:
-        with Image.open(path) as image:
-            deep = image.mode in ("I", "F") or image.mode.startswith("I;")
-            if not deep:
-                return np.asarray(image.convert("RGB"))
+        with Image.open(path) as opened:
+            if not _is_deep(opened.mode):
+                return np.asarray(opened.convert("RGB"))
     except UnidentifiedImageError as error:
         raise OSError(f"{path} is not an image that Pillow can read") from error
     except OSError as error:
@@ -482,7 +505,11 @@ def read_rgb(path: str | Path) -> npt.NDArray[np.uint8]:
         raise OSError(f"{path} is refused by Pillow: {error}") from error
     except Exception as error:  # Pillow's plugins raise whatever a damaged file leads them to
         raise OSError(f"{path} is damaged: {error}") from error
-    raise ValueError(f"{path} has more than 8 bits a channel (mode {image.mode}): convert it to 8 bits first")
+    raise ValueError(f"{path} has more than 8 bits a channel (mode {opened.mode}): convert it to 8 bits first")
+
+
+def _is_deep(mode: str) -> bool:
+    return mode in ("I", "F") or mode.startswith("I;")
 
 
 def in_float32(pixels: npt.NDArray[Any], low: float, high: float) -> tuple[npt.NDArray[Any], float, float]:
@@ -505,22 +532,47 @@ def network_input(images: npt.NDArray[Any], scale: float, offset: float) -> Floa
     )
 
 
-def are_paths(x: object) -> bool:
-    """Whether an argument names files rather than being pixels."""
-    if isinstance(x, str | os.PathLike):
-        return True
-    return isinstance(x, list | tuple) and len(x) > 0 and all(isinstance(item, str | os.PathLike) for item in x)
+def is_file(x: object) -> bool:
+    """Whether an argument is a file or, which is read by the same rules, a PIL image: not an array."""
+    return isinstance(x, str | os.PathLike) or is_picture(x)
+
+
+def are_files(x: object) -> bool:
+    """Whether an argument is a file, a PIL image or a list of them."""
+    return is_file(x) or (isinstance(x, list | tuple) and len(x) > 0 and all(map(is_file, x)))
+
+
+def listed_files(x: Any, name: str) -> tuple[list[Any], list[str]]:
+    """Files and PIL images of an argument, and what to call them in messages."""
+    items = [x] if is_file(x) else list(x)
+    names = [name] if is_file(x) else [f"{name}[{i}]" for i in range(len(items))]
+    return items, [of if is_picture(item) else path_name(item, of) for item, of in zip(items, names, strict=True)]
+
+
+def require_colour(images: Images, name: str, network: str) -> None:
+    """Raise a ``ValueError`` unless the images have three channels; it suggests the axis that has three."""
+    channels = images.pixels.shape[3]
+    if channels == 3:
+        return
+    shape = images.in_layout(images.pixels).shape
+    axis = 0 if images.single else 1
+    hint = "repeat a gray channel three times, drop alpha"
+    if len(shape) == axis + 3 and shape[axis] == 3:
+        hint = f"its shape is {shape}, so pass channel_axis={axis}"
+    raise ValueError(f"{name} has {channels} channel(s): {network} takes colour images; {hint}")
 
 
 def require_no_array_options(data_range: DataRange, channel_axis: int | None) -> None:
     """Raise a ``ValueError`` if options for arrays are given with files."""
     if data_range is not None:
-        raise ValueError(f"data_range={data_range!r} is for arrays: files are decoded to 8 bits")
+        raise ValueError(f"data_range={data_range!r} is for arrays: files and PIL images are decoded to 8 bits")
     if channel_axis != -1:
-        raise ValueError(f"channel_axis={channel_axis!r} is for arrays: leave it out for files")
+        raise ValueError(f"channel_axis={channel_axis!r} is for arrays: leave it out for files and PIL images")
 
 
-def checked_range(images: Mapping[str, Array], data_range: DataRange) -> tuple[float, float]:
+def checked_range(
+    images: Mapping[str, Array], data_range: DataRange, together: str | None = None
+) -> tuple[float, float]:
     """Bounds of the declared range, which the images must fit: not beyond it, and not plainly in another one.
 
     Parameters
@@ -528,6 +580,8 @@ def checked_range(images: Mapping[str, Array], data_range: DataRange) -> tuple[f
     images : mapping of str to array
         By the argument's name, for messages.
     data_range : float, (float, float) or None
+    together : str, optional
+        What to call all of them; default their names.
 
     Raises
     ------
@@ -545,7 +599,7 @@ def checked_range(images: Mapping[str, Array], data_range: DataRange) -> tuple[f
             raise ValueError(f"{name} has values in {least:g}..{most:g}, outside data_range={data_range!r}{hint}")
     least, most = min(b[0] for b in bounds.values()), max(b[1] for b in bounds.values())
     if dtype.kind == "f" and least < most:
-        names = " and ".join(images)
+        names = together or " and ".join(images)
         if low < 0 and least >= 0:
             raise ValueError(
                 f"{names}: no value below zero ({least:g}..{most:g}), though data_range={data_range!r}. For images in "
@@ -694,13 +748,14 @@ class InceptionFeatures:
 
         Parameters
         ----------
-        images : array_like, path or sequence of paths
-            Colour images (N, H, W, 3), one (H, W, 3), or files of any sizes, decoded to 8-bit RGB.
+        images : array_like, path, PIL image, or list of them
+            Colour images (N, H, W, 3), one (H, W, 3), or a list of (H, W, 3) of any sizes; or files and PIL images of
+            any sizes, which become 8-bit RGB by Pillow's ``convert("RGB")``, as in the programs that publish FID.
         data_range : float or (float, float), optional
             R means 0..R, a pair means (low, high). Needed for float images, which are scaled to 0..255 and not rounded:
             a program that converts to 8 bits first gives other digits.
         channel_axis : int, default -1
-            Axis of the three channels.
+            Axis of the three channels, in a list that of each image.
 
         Returns
         -------
@@ -709,7 +764,7 @@ class InceptionFeatures:
         Raises
         ------
         TypeError
-            If the argument is not an array of a supported dtype or paths.
+            If the argument holds no pixels of a supported dtype, is no path, or is a list of arrays and of others.
         ValueError
             If there are not three channels, float images come without a range, or values lie outside the range or so
             far inside that another one must be meant.
@@ -723,20 +778,43 @@ class InceptionFeatures:
         self, images: object, *, data_range: DataRange = None, channel_axis: int | None = -1
     ) -> Iterator[Float32Array]:
         """Features as they are computed, at most `batch_size` at a time; parameters as in :meth:`__call__`."""
-        if are_paths(images):
+        if are_files(images):
             require_no_array_options(data_range, channel_axis)
-            paths: Sequence[Any] = [images] if isinstance(images, str | os.PathLike) else cast(Sequence[Any], images)
-            return self._each(len(paths), lambda i: self.resized(read_rgb(paths[i])[np.newaxis]))
-        if isinstance(images, list | tuple) and not images:
-            raise ValueError("images is empty: name at least one file")
-        pixels, _ = canonical_images(images, "images", channel_axis)
-        if pixels.shape[3] != 3:
-            raise ValueError(
-                f"images has {pixels.shape[3]} channel(s): Inception takes colour images; repeat a gray channel three "
-                "times, drop alpha"
-            )
+            return self.batches_of_files(*listed_files(images, "images"))
+        if isinstance(images, list | tuple):
+            return self._batches_of_list(images, data_range, channel_axis)
+        found = canonical_images(images, "images", channel_axis)
+        require_colour(found, "images", "Inception")
+        pixels = found.pixels
         low, high = checked_range({"images": pixels}, data_range)
         return self._each(len(pixels), lambda i: self.resized(pixels[i : i + 1], low, high))
+
+    def batches_of_files(self, files: Sequence[Any], names: Sequence[str]) -> Iterator[Float32Array]:
+        """Features of paths and PIL images, which messages call by their `names`."""
+        return self._each(len(files), lambda i: self.resized(read_rgb(files[i], names[i])[np.newaxis]))
+
+    def _batches_of_list(
+        self, images: Sequence[object], data_range: DataRange, channel_axis: int | None
+    ) -> Iterator[Float32Array]:
+        """Features of a list of arrays, which may differ in size."""
+        if not images:
+            raise ValueError("images is empty: name at least one file, or pass an array")
+        if any(map(is_file, images)):
+            raise TypeError("images holds arrays beside files or PIL images: pass them in two calls")
+        pixels: dict[str, Array] = {}
+        for i, item in enumerate(images):
+            name = f"images[{i}]"
+            found = canonical_images(item, name, channel_axis)
+            if not found.single:
+                raise ValueError(f"{name} is a batch: a list holds single images; join batches with numpy.concatenate")
+            require_colour(found, name, "Inception")
+            pixels[name] = found.pixels
+            if found.pixels.dtype != pixels["images[0]"].dtype:
+                dtypes = f"{found.pixels.dtype} and images[0] {pixels['images[0]'].dtype}"
+                raise ValueError(f"{name} has dtype {dtypes}: convert one of them")
+        low, high = checked_range(pixels, data_range, "images")
+        each = list(pixels.values())
+        return self._each(len(each), lambda i: self.resized(each[i], low, high))
 
     def resized(self, pixels: Array, low: float = 0.0, high: float = 255.0) -> Float32Array:
         """Turn (N, H, W, 3) pixels in low..high into the network's input, (N, 3, 299, 299), by the preset."""

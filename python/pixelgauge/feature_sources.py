@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from pixelgauge import _core
 from pixelgauge.feature_stats import FeatureStats, as_features, require_whole, samples
 from pixelgauge.frechet import frechet_distance
-from pixelgauge.images import FILE_EXTENSIONS, as_array, image_files
+from pixelgauge.images import FILE_EXTENSIONS, as_array, image_files, is_picture, path_name
 from pixelgauge.presets import INCEPTION_PRESETS, preset_row
 
 Report = Callable[[str, int, int], None]
@@ -28,7 +28,8 @@ Report = Callable[[str, int, int], None]
 
 def list_images(folder: str | os.PathLike[str]) -> list[str]:
     """Image files of a folder and its subfolders, sorted by path; see :func:`pixelgauge.images.image_files`."""
-    return [os.path.join(folder, name) for name in image_files(folder)[0]]
+    top = path_name(folder, "folder")
+    return [os.path.join(top, name) for name in image_files(top)[0]]
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,10 @@ class Source:
 
     Parameters
     ----------
-    x : path, FeatureStats, (mean, covariance) or array_like
+    x : path, FeatureStats, (mean, covariance), array_like, or list of images
         A folder or zip archive of images (with subfolders, sizes may differ), an ``.npz`` or ``.npy`` file with images,
-        features or statistics, statistics, uint8 images (N, H, W, 3), or features (N, D) of floats.
+        features or statistics, statistics, uint8 images (N, H, W, 3), or features (N, D) of floats. A list or tuple
+        holds paths and PIL images, or uint8 images (H, W, 3), of any sizes.
     name : str
         The argument's name, for messages.
     limit : int, optional
@@ -87,29 +89,42 @@ class Source:
     """
 
     def __init__(self, x: object, name: str, *, limit: int | None = None, seed: int = 0) -> None:
-        self.name = str(x) if isinstance(x, str | os.PathLike) else name
+        self.name = path_name(x, name) if isinstance(x, str | os.PathLike) else name
         self.stats: FeatureStats | None = None
         self.features: npt.NDArray[Any] | None = None
         self._images: Any = None
         self._archive: str | None = None
+        self._names: list[str] = []  # of the images of a list, where some are PIL images
         require_whole("seed", seed, 0, 2**32 - 1)
         if limit is not None:
             require_whole("limit", limit, 1)
         if isinstance(x, str | os.PathLike):
-            x = self._open(os.fspath(x))
-        if isinstance(x, tuple) and len(x) == 2 and not isinstance(x[0], str):
+            x = self._open(self.name)
+        if _are_moments(x):
             x = FeatureStats.from_moments(x[0], x[1], name=name)
         if isinstance(x, FeatureStats):
             self.stats = x
-        elif isinstance(x, list):
+        elif isinstance(x, list | tuple):
             if not x:
                 raise ValueError(f"{self.name} is an empty list: name at least one image")
-            self._images = [os.fspath(path) for path in x]
+            self._images = [_listed(item, f"{self.name}[{i}]") for i, item in enumerate(x)]
+            if any(map(is_picture, x)):
+                self._names = [item if isinstance(item, str) else f"{name}[{i}]" for i, item in enumerate(self._images)]
+            arrays = sum(isinstance(item, np.ndarray) for item in self._images)
+            if 0 < arrays < len(x):
+                raise TypeError(f"{self.name} holds arrays beside files or PIL images: convert one to the other")
+        elif is_picture(x):
+            raise ValueError(f"{name} is one PIL image, and a distance is one of sets: pass a list of images")
         else:
             array = as_array(x, name)
             if array.ndim == 2:
                 self.features = as_features(array, self.name)
             elif array.ndim == 4 and array.dtype == np.uint8:
+                if array.shape[3] != 3:
+                    hint = "repeat a gray channel three times, drop alpha"
+                    if array.shape[1] == 3:
+                        hint = f"pass numpy.moveaxis({name}, 1, -1)"
+                    raise ValueError(f"{self.name} has shape {array.shape}: uint8 images are (N, H, W, 3); {hint}")
                 self._images = array
             else:
                 raise ValueError(
@@ -168,6 +183,7 @@ class Source:
             self.features = self.features[chosen]
         elif isinstance(self._images, list):
             self._images = [self._images[i] for i in chosen]
+            self._names = [self._names[i] for i in chosen] if self._names else []
         else:
             self._images = self._images[chosen]
 
@@ -211,7 +227,8 @@ class Source:
         """Features of the images, batch by batch: every output of the network, side by side."""
         done = 0
         with self._image_input() as images:
-            for batch in inception.network.batches(images):
+            network = inception.network
+            for batch in network.batches_of_files(images, self._names) if self._names else network.batches(images):
                 done += len(batch)
                 if report is not None:
                     report(self.name, done, len(self))
@@ -289,6 +306,31 @@ class Source:
         return stats
 
 
+def _are_moments(x: object) -> TypeGuard[tuple[Any, Any]]:
+    """Whether an argument is a mean and a covariance rather than two images."""
+    if not (isinstance(x, tuple) and len(x) == 2):
+        return False
+    if any(isinstance(item, str | bytes | os.PathLike) or is_picture(item) for item in x):
+        return False
+    first = x[0]
+    return isinstance(first, list | tuple) or as_array(first, "the first of the pair").ndim < 3
+
+
+def _listed(item: object, name: str) -> Any:
+    """Check an image of a list: the name of a file, a PIL image, or an array (H, W, 3) of uint8."""
+    if isinstance(item, str | os.PathLike):
+        return path_name(item, name)
+    if is_picture(item):
+        return item
+    array = as_array(item, name)
+    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
+        raise ValueError(
+            f"{name} has shape {array.shape} and dtype {array.dtype}: a list holds paths, PIL images or uint8 images "
+            "(H, W, 3)"
+        )
+    return array
+
+
 def require_used(sides: Collection[Source], *, preset: str | None, weights: object) -> None:
     """Raise a ``ValueError`` if a preset or weights are asked for that no side uses.
 
@@ -327,9 +369,10 @@ def fid(
 
     Parameters
     ----------
-    a, b : path, FeatureStats, (mean, covariance), array_like or list of paths
+    a, b : path, FeatureStats, (mean, covariance), array_like or list of images
         Folders or zip archives of images (subfolders included, sizes may differ), ``.npz`` statistics of any dialect,
-        ``.npz`` or ``.npy`` files of images or features, uint8 images (N, H, W, 3), or features (N, D).
+        ``.npz`` or ``.npy`` files of images or features, uint8 images (N, H, W, 3), or features (N, D). A list or tuple
+        holds paths and PIL images, both made RGB by Pillow's ``convert("RGB")``, or uint8 images (H, W, 3).
     preset : {"pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid"}, default "pytorch-fid"
         Whose number to compute: they differ in how images are resized to 299 x 299. Statistics that record another
         preset are refused, and another than the default where neither images nor statistics use it.

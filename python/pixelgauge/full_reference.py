@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.images import Array, as_array, canonical_pair, value_range_length
+from pixelgauge.images import Array, Images, canonical_pair, value_range_length
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS, SSIMPreset, preset_row
 
 Float64Array = npt.NDArray[np.float64]
@@ -39,10 +39,12 @@ def mse(x: object, y: object, *, channel_axis: int | None = -1) -> Score:
     Parameters
     ----------
     x, y : array_like
-        Images (H, W), (H, W, C) or batches (N, H, W, C) of the same shape and dtype: uint8, uint16, float16, float32
-        or float64; NumPy arrays or anything on the CPU that speaks DLPack or ``__array__``.
+        Images (H, W), (H, W, C) or batches (N, H, W, C) of the same shape and dtype: uint8, uint16, bfloat16, float16,
+        float32 or float64; NumPy arrays or anything on the CPU that speaks DLPack or ``__array__``. PIL images, read by
+        the rules of :func:`pixelgauge.images.read_image`. A list or tuple of images of one shape is a batch.
     channel_axis : int or None, default -1
-        Axis of the channels. None: no channels, so (N, H, W) is a batch.
+        Axis of the channels, in a list that of each image; a PIL image knows its own. None: no channels, so (N, H, W)
+        is a batch.
 
     Returns
     -------
@@ -52,7 +54,7 @@ def mse(x: object, y: object, *, channel_axis: int | None = -1) -> Score:
     Raises
     ------
     TypeError
-        If an argument is not an array of a supported dtype.
+        If an argument holds no pixels of a supported dtype.
     ValueError
         If shapes or dtypes differ, an image is empty, or a pixel is NaN or infinite.
 
@@ -62,8 +64,8 @@ def mse(x: object, y: object, *, channel_axis: int | None = -1) -> Score:
     >>> pixelgauge.mse(np.zeros((8, 8), np.uint8), np.full((8, 8), 3, np.uint8))
     9.0
     """
-    a, b, single = canonical_pair(x, y, channel_axis)
-    return _result(_core.mse(a, b), single)
+    a, b = canonical_pair(x, y, channel_axis)
+    return _result(_core.mse(a.pixels, b.pixels), a.single)
 
 
 _LENGTHS = (1e-150, 1e150)
@@ -102,14 +104,14 @@ def psnr(x: object, y: object, *, data_range: DataRange = None, channel_axis: in
     >>> pixelgauge.psnr(x, x)
     inf
     """
-    a, b, single = canonical_pair(x, y, channel_axis)
-    length = value_range_length(data_range, a.dtype)
+    a, b = canonical_pair(x, y, channel_axis)
+    length = value_range_length(data_range, a.pixels.dtype)
     if not _LENGTHS[0] <= length <= _LENGTHS[1]:
         raise ValueError(
             f"data_range={data_range!r} leaves float64's room, {_LENGTHS[0]:g} to {_LENGTHS[1]:g}: scale the images "
             "and data_range to a length near 1"
         )
-    error = _core.mse(a, b)
+    error = _core.mse(a.pixels, b.pixels)
     with np.errstate(divide="ignore", over="ignore"):
         decibels = 10 * np.log10(length * length / error)
     if (np.isinf(decibels) & (error > 0)).any():
@@ -117,7 +119,7 @@ def psnr(x: object, y: object, *, data_range: DataRange = None, channel_axis: in
             f"PSNR over- or underflows at data_range={data_range!r} and the values there are: scale the images and "
             "data_range to a length near 1"
         )
-    return _result(decibels, single)
+    return _result(decibels, a.single)
 
 
 def ssim(
@@ -137,9 +139,10 @@ def ssim(
     Parameters
     ----------
     x, y : array_like
-        Images (H, W), (H, W, C) or batches (N, H, W, C) of the same shape and dtype: uint8, uint16, float16, float32
-        or float64; NumPy arrays or anything on the CPU that speaks DLPack or ``__array__``. Any strides are read in
-        place.
+        Images (H, W), (H, W, C) or batches (N, H, W, C) of the same shape and dtype: uint8, uint16, bfloat16, float16,
+        float32 or float64; NumPy arrays or anything on the CPU that speaks DLPack or ``__array__``, any strides read in
+        place. PIL images, read by the rules of :func:`pixelgauge.images.read_image`. A list or tuple of images of one
+        shape is a batch.
     data_range : float or (float, float), optional
         R means values in 0..R, a pair means (low, high); SSIM depends on its length L only. Integer images default to
         their dtype's full range; float images must say it.
@@ -148,7 +151,8 @@ def ssim(
         ``"piq"``, ``"skimage"``, ``"skimage-gaussian"``, ``"torchmetrics"`` or ``"opencv"``;
         ``pixelgauge.presets.SSIM_PRESETS`` holds the rows.
     channel_axis : int or None, default -1
-        Axis of the channels. None: no channels, so (N, H, W) is a batch.
+        Axis of the channels, in a list that of each image; a PIL image knows its own. None: no channels, so (N, H, W)
+        is a batch.
     full : bool, default False
         Also return the map of the index.
     components : bool, default False
@@ -173,7 +177,7 @@ def ssim(
     Raises
     ------
     TypeError
-        If an argument is not an array of a supported dtype, or an override is not known.
+        If an argument holds no pixels of a supported dtype, or an override is not known.
     ValueError
         If shapes or dtypes differ, float images come without `data_range`, an image is smaller than the window, a pixel
         is NaN or infinite, or a setting is out of range. Preset "torchmetrics" clips to a (low, high) range: values
@@ -200,9 +204,9 @@ def ssim(
     for name, value in (("full", full), ("components", components)):
         if not isinstance(value, bool | np.bool_):
             raise TypeError(f"{name}={value!r} must be True or False")
-    a, b, single = canonical_pair(x, y, channel_axis)
+    a, b = canonical_pair(x, y, channel_axis)
     row = preset_row(SSIM_PRESETS, preset)
-    length = value_range_length(data_range, a.dtype)
+    length = value_range_length(data_range, a.pixels.dtype)
     if overrides or exponents is not _PLAIN_EXPONENTS:
         options = _ssim_options(_overridden(row, overrides), length, exponents)
     else:
@@ -210,7 +214,7 @@ def ssim(
     if row.clips_to_range and data_range is not None and np.ndim(data_range) == 1:
         _require_inside(a, b, data_range, preset)
     try:
-        scores, index, parts = _core.ssim(a, b, options, bool(full), bool(components))
+        scores, index, parts = _core.ssim(a.pixels, b.pixels, options, bool(full), bool(components))
     except ValueError as error:
         _explain_axes(error, a)
         raise
@@ -225,12 +229,10 @@ def ssim(
             RuntimeWarning,
             stacklevel=2,
         )
-    result: Score | SSIMComponents = _result(scores, single)
+    result: Score | SSIMComponents = _result(scores, a.single)
     if components:
-        result = SSIMComponents(*(_result(part, single) for part in parts))
-    if index is None:
-        return result
-    return result, _restore_layout(index, as_array(x, "x").ndim, channel_axis)
+        result = SSIMComponents(*(_result(part, a.single) for part in parts))
+    return result if index is None else (result, a.in_layout(index))
 
 
 def ms_ssim(
@@ -285,16 +287,16 @@ def ms_ssim(
     >>> pixelgauge.ms_ssim(x, x)
     1.0
     """
-    a, b, single = canonical_pair(x, y, channel_axis)
+    a, b = canonical_pair(x, y, channel_axis)
     row = preset_row(MS_SSIM_PRESETS, preset)
     if combine not in ("product", "sum"):
         raise ValueError(f"combine={combine!r} is not known: use 'product' or 'sum'")
-    options = _preset_options("wang2004", value_range_length(data_range, a.dtype))
+    options = _preset_options("wang2004", value_range_length(data_range, a.pixels.dtype))
     scale_weights = _weights(row.weights if weights is None else weights)
     pyramid = getattr(_core.Pyramid, row.pyramid)
     try:
         scores = _core.ms_ssim(
-            a, b, options, scale_weights, pyramid, getattr(_core.Combine, combine), row.clamp_negative
+            a.pixels, b.pixels, options, scale_weights, pyramid, getattr(_core.Combine, combine), row.clamp_negative
         )
     except ValueError as error:
         _explain_axes(error, a)
@@ -306,7 +308,7 @@ def ms_ssim(
             RuntimeWarning,
             stacklevel=2,
         )
-    return _result(scores, single)
+    return _result(scores, a.single)
 
 
 _T = TypeVar("_T")
@@ -353,9 +355,9 @@ def _weights(weights: Sequence[float]) -> list[float]:
     return _numbers("weights", weights)
 
 
-def _explain_axes(error: ValueError, images: Array) -> None:
+def _explain_axes(error: ValueError, images: Images) -> None:
     """Raise `error` with how the axes were read, where the channels outnumber a side: they are likely elsewhere."""
-    _, height, width, channels = images.shape
+    _, height, width, channels = images.pixels.shape
     if channels > min(height, width):
         raise ValueError(
             f"{error}. The images were read as {height} x {width} with {channels} channels: "
@@ -389,21 +391,12 @@ def _ssim_options(row: SSIMPreset, length: float, exponents: Sequence[float]) ->
     )
 
 
-def _require_inside(a: Array, b: Array, data_range: DataRange, preset: str) -> None:
+def _require_inside(a: Images, b: Images, data_range: DataRange, preset: str) -> None:
     low, high = map(float, data_range)  # type: ignore[arg-type]
     for name, images in (("x", a), ("y", b)):
-        least, most = _core.value_range(images)
+        least, most = _core.value_range(images.pixels)
         if least < low or most > high:
             raise ValueError(
                 f"{name} has values in {least:g}..{most:g}, outside data_range={data_range!r}, which preset {preset!r} "
                 "clips to: clip the images, or correct the range"
             )
-
-
-def _restore_layout(index: Array, ndim: int, channel_axis: int | None) -> Array:
-    if channel_axis is None:
-        index = index[..., 0]
-        return index[0] if ndim == 2 else index
-    if ndim == 2:
-        return index[0, ..., 0]
-    return np.moveaxis(index[0] if ndim == 3 else index, -1, channel_axis)

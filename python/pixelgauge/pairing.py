@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from pixelgauge.images import image_files
+from pixelgauge.images import image_files, path_name
 
 PairStatus = Literal["ok", "missing", "ambiguous"]
 
@@ -76,7 +76,7 @@ def find_pairs(ref: str | os.PathLike[str], test: str | os.PathLike[str]) -> Pai
     OSError
         If a folder cannot be listed.
     """
-    ref, test = os.fspath(ref), os.fspath(test)
+    ref, test = path_name(ref, "ref"), path_name(test, "test")
     for path in (ref, test):
         if not os.path.exists(path):
             raise FileNotFoundError(f"{path} does not exist")

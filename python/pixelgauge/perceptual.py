@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -20,16 +19,19 @@ from pixelgauge.backbones import (
     Precision,
     Providers,
     Session,
-    are_paths,
+    are_files,
     checked_range,
     in_float32,
     in_order,
+    is_file,
+    listed_files,
     network_input,
     plan,
+    require_colour,
     require_no_array_options,
 )
 from pixelgauge.full_reference import DataRange
-from pixelgauge.images import Array, ImageFileError, canonical_pair, read_image
+from pixelgauge.images import Array, ImageFileError, as_array, canonical_pair, is_picture, read_image
 from pixelgauge.model_store import from_files, installed
 from pixelgauge.presets import LPIPS_PRESETS, LPIPSPreset, preset_row
 
@@ -59,11 +61,17 @@ def _require_flag(name: str, value: object) -> None:
         raise TypeError(f"{name}={value!r} must be True or False")
 
 
-def _read_file(path: str | Path) -> Array:
-    """(H, W, 3) pixels of a file, by the rules of ``compare``."""
-    pixels = read_image(path)
+def _names_files(x: object) -> bool:
+    """Whether any of an argument is a path."""
+    return any(isinstance(item, str | os.PathLike) for item in (x if isinstance(x, list | tuple) else [x]))
+
+
+def _read_file(file: Any, name: str) -> Array:
+    """(H, W, 3) pixels of a file or a PIL image, by the rules of ``compare``."""
+    pixels = as_array(file, name) if is_picture(file) else read_image(file)
     if pixels.dtype != np.uint8:
-        raise ImageFileError(str(path), "has more than 8 bits a channel: convert it to 8 bits first")
+        reason = "has more than 8 bits a channel: convert it to 8 bits first"
+        raise ValueError(f"{name} {reason}") if is_picture(file) else ImageFileError(name, reason)
     return np.repeat(pixels[..., np.newaxis], 3, 2) if pixels.ndim == 2 else pixels
 
 
@@ -128,7 +136,8 @@ class LPIPS:
             raise ValueError(f"backbone={backbone!r} is not known: use one of {', '.join(map(repr, BACKBONES))}")
         name = f"lpips-{backbone}"
         _require_flag("linear", linear)
-        if not (weights is None or isinstance(weights, str | os.PathLike | Sequence)):
+        sequence = isinstance(weights, Sequence) and not isinstance(weights, bytes | bytearray | memoryview)
+        if not (weights is None or sequence or isinstance(weights, os.PathLike)):
             raise TypeError(f"weights={weights!r} must be a path, or a pair of paths: backbone and heads")
         chosen = plan(providers, precision)
         if weights is None:
@@ -203,10 +212,10 @@ class LPIPS:
 
         Parameters
         ----------
-        x, y : array_like, path or sequence of paths
-            Colour images (H, W, 3) or batches (N, H, W, 3) of the same shape and dtype, or files of 8 bits a channel,
-            read as by :func:`pixelgauge.images.read_image`, gray repeated; pairs of files may differ in size from one
-            another.
+        x, y : array_like, path, PIL image, or list of them
+            Colour images (H, W, 3) or batches (N, H, W, 3) of the same shape and dtype, or files and PIL images of 8
+            bits a channel, read as by :func:`pixelgauge.images.read_image`, gray repeated; pairs of those may differ in
+            size from one another. A list of arrays of one shape is a batch.
         data_range : float or (float, float), optional
             R means 0..R, a pair means (low, high). Needed for float images: 1.0 for 0..1, ``(-1, 1)`` for what the
             original program takes.
@@ -215,7 +224,7 @@ class LPIPS:
         per_layer : bool, default False
             Also return the distance of each layer, whose sum is the distance.
         channel_axis : int, default -1
-            Axis of the three channels.
+            Axis of the three channels, in a list that of each image.
 
         Returns
         -------
@@ -228,19 +237,21 @@ class LPIPS:
         Raises
         ------
         TypeError
-            If an argument is not an array of a supported dtype or a path, or a flag is not True or False.
+            If an argument holds no pixels of a supported dtype and is no path, or a flag is not True or False.
         ImageFileError
             A ValueError: if a file cannot be read, has several frames, is CMYK, transparent or of more than 8 bits.
         ValueError
-            If shapes differ, there are not three channels, an image is too small for the network, float images come
-            without a range, or values lie outside the range or so far inside that another one must be meant.
+            If shapes differ, there are not three channels, an image is too small for the network, a PIL image is of
+            several frames, transparent or of more than 8 bits, float images come without a range, or values lie outside
+            the range or so far inside that another one must be meant.
         """
         _require_flag("spatial", spatial)
         _require_flag("per_layer", per_layer)
         for name, images in (("x", x), ("y", y)):
             if isinstance(images, list | tuple) and not images:
                 raise ValueError(f"{name} is empty: name at least one file, or pass an array")
-        if are_paths(x) or are_paths(y):
+        # A PIL image beside an array is an array, beside a file or another PIL image it is read as a file.
+        if (are_files(x) and are_files(y)) or _names_files(x) or _names_files(y):
             require_no_array_options(data_range, channel_axis)
             pairs, single = self._files(x, y)
         else:
@@ -261,12 +272,9 @@ class LPIPS:
         return tuple(answer) if len(answer) > 1 else answer[0]
 
     def _arrays(self, x: object, y: object, data_range: DataRange, channel_axis: int | None) -> tuple[_Pairs, bool]:
-        a, b, single = canonical_pair(x, y, channel_axis)
-        if a.shape[3] != 3:
-            raise ValueError(
-                f"x has {a.shape[3]} channel(s): LPIPS takes colour images; repeat a gray channel three times, drop "
-                "alpha"
-            )
+        left, right = canonical_pair(x, y, channel_axis)
+        require_colour(left, "x", "LPIPS")
+        a, b, single = left.pixels, right.pixels, left.single
         low, high = checked_range({"x": a, "y": b}, data_range)
         self._check_size(a)
         # Where a provider may choose another algorithm for another batch, pairs go one by one.
@@ -275,25 +283,24 @@ class LPIPS:
         return _Pairs(-(-len(a) // step), lambda i: (a[i * step :][:step], b[i * step :][:step]), low, high), single
 
     def _files(self, x: object, y: object) -> tuple[_Pairs, bool]:
-        if not (are_paths(x) and are_paths(y)):
+        if not (are_files(x) and are_files(y)):
             raise TypeError("x and y must both be files or both be arrays")
-        single = isinstance(x, str | os.PathLike)
-        if single != isinstance(y, str | os.PathLike):
+        single = is_file(x)
+        if single != is_file(y):
             raise ValueError("x and y must both be one file, or lists of as many files")
-        first: list[Any] = [x] if single else list(x)  # type: ignore[call-overload]
-        second: list[Any] = [y] if single else list(y)  # type: ignore[call-overload]
+        (first, names), (second, other_names) = listed_files(x, "x"), listed_files(y, "y")
         if len(first) != len(second):
             raise ValueError(f"x names {len(first)} files and y {len(second)}: name as many")
 
         def read(i: int) -> tuple[Array, Array]:
-            left, right = first[i], second[i]
-            a, b = _read_file(left), _read_file(right)
+            left, right = names[i], other_names[i]
+            a, b = _read_file(first[i], left), _read_file(second[i], right)
             if a.shape != b.shape:
                 raise ValueError(
                     f"{left} is {a.shape[0]} x {a.shape[1]} and {right} is {b.shape[0]} x {b.shape[1]} "
                     "(height x width): resize or crop one of them"
                 )
-            self._check_size(a[np.newaxis], str(left))
+            self._check_size(a[np.newaxis], left)
             return a[np.newaxis], b[np.newaxis]
 
         return _Pairs(len(first), read, 0.0, 255.0), single

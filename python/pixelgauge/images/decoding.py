@@ -1,16 +1,18 @@
-"""Arrays and files to canonical arrays: dtype, range, channels, colour."""
+"""Image files, encoded data and PIL images to arrays, by one set of rules.
+
+What they decode to is what the file says, or an error says why not; only a ``str`` or a path-like object names a file.
+"""
 
 from __future__ import annotations
 
 import io
-import math
 import os
 import re
+import reprlib
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -19,150 +21,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Array = npt.NDArray[Any]
-
-_KERNEL_TYPES = (np.uint8, np.uint16, np.float32, np.float64)
-
-
-def as_array(x: object, name: str) -> Array:
-    """View anything on the CPU that speaks DLPack or ``__array__`` as a NumPy array, without a copy where possible.
-
-    Parameters
-    ----------
-    x : array_like
-        NumPy array, or an array of another library (JAX, PyTorch, TensorFlow, CuPy on the CPU, Pillow).
-    name : str
-        The argument's name, for messages.
-
-    Returns
-    -------
-    numpy.ndarray
-
-    Raises
-    ------
-    TypeError
-        If `x` is not an array, is masked, or is not reachable from the CPU.
-    """
-    if isinstance(x, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array, whose mask would be ignored: fill it, or crop to the valid part")
-    if isinstance(x, np.ndarray):
-        return x
-    if hasattr(x, "__dlpack__"):
-        try:
-            return np.from_dlpack(x)
-        except (BufferError, RuntimeError, TypeError, ValueError) as error:
-            raise TypeError(
-                f"{name} ({type(x).__module__}.{type(x).__qualname__}) cannot be read from the CPU: {error}. "
-                "Detach it and copy it to the CPU first"
-            ) from error
-    if hasattr(x, "__array__") or hasattr(x, "__array_interface__"):
-        return np.asarray(x)
-    kind = type(x).__name__
-    article = "an" if kind[0].lower() in "aeiou" else "a"
-    raise TypeError(f"{name} is {article} {kind}: pass a NumPy array or one that speaks DLPack or __array__")
-
-
-def canonical_images(x: object, name: str, channel_axis: int | None) -> tuple[Array, bool]:
-    """View images as a (N, H, W, C) array of a dtype that the kernels take.
-
-    Parameters
-    ----------
-    x : array_like
-        (H, W), (H, W, C) or (N, H, W, C), or with the channels at `channel_axis`; with ``channel_axis=None``
-        (H, W) or (N, H, W). uint8, uint16, float16, float32 or float64.
-    name : str
-        The argument's name, for messages.
-    channel_axis : int or None
-        Axis of the channels; None if there is none.
-
-    Returns
-    -------
-    images : numpy.ndarray
-        (N, H, W, C), a view unless the dtype had to be converted (float16, foreign byte order).
-    single : bool
-        Whether `x` was one image rather than a batch.
-
-    Raises
-    ------
-    TypeError
-        For a dtype that has no unambiguous range (bool, signed and wide integers, complex, objects).
-    ValueError
-        For a wrong number of axes, an empty array or an axis out of range.
-    """
-    array = as_array(x, name)
-    if array.dtype == np.float16:
-        array = array.astype(np.float32)
-    elif array.dtype.type not in _KERNEL_TYPES:
-        raise TypeError(f"{name} has dtype {array.dtype}: use uint8, uint16, float16, float32 or float64")
-    elif not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
-    if array.size == 0:
-        raise ValueError(f"{name} is empty: its shape is {array.shape}")
-    if channel_axis is None:
-        if array.ndim not in (2, 3):
-            raise ValueError(f"{name} has shape {array.shape}: with channel_axis=None use (H, W) or (N, H, W)")
-        return array.reshape((1, *array.shape, 1)) if array.ndim == 2 else array[..., np.newaxis], array.ndim == 2
-    if isinstance(channel_axis, bool) or not isinstance(channel_axis, int | np.integer):
-        raise TypeError(f"channel_axis={channel_axis!r} must be an integer or None")
-    if array.ndim == 2:
-        return array[np.newaxis, ..., np.newaxis], True
-    if array.ndim not in (3, 4):
-        raise ValueError(f"{name} has shape {array.shape}: use (H, W), (H, W, C) or (N, H, W, C), or set channel_axis")
-    if not -array.ndim <= channel_axis < array.ndim:
-        raise ValueError(f"channel_axis={channel_axis} is out of range for {name} with shape {array.shape}")
-    last = channel_axis in (-1, array.ndim - 1)
-    moved = array if last else np.moveaxis(array, int(channel_axis), -1)
-    return (moved[np.newaxis], True) if array.ndim == 3 else (moved, False)
-
-
-def canonical_pair(x: object, y: object, channel_axis: int | None) -> tuple[Array, Array, bool]:
-    """View two batches of images of the same shape and dtype as (N, H, W, C) arrays."""
-    a, single = canonical_images(x, "x", channel_axis)
-    b, single_y = canonical_images(y, "y", channel_axis)
-    if a.shape != b.shape or single != single_y:
-        shapes = " and ".join(str(as_array(images, name).shape) for images, name in ((x, "x"), (y, "y")))
-        raise ValueError(f"x and y differ in shape: {shapes}; resize or crop one of them")
-    if a.dtype != b.dtype:
-        raise ValueError(f"x and y differ in dtype: {a.dtype} and {b.dtype}; convert one of them")
-    return a, b, single
-
-
-def value_range_bounds(data_range: float | Sequence[float] | None, dtype: np.dtype[Any]) -> tuple[float, float]:
-    """Lowest and highest value of the data range.
-
-    Parameters
-    ----------
-    data_range : float, (float, float) or None
-        R means 0..R, a pair means (low, high). None means the dtype's full range, for integers only.
-    dtype : numpy.dtype
-        Of the images.
-
-    Raises
-    ------
-    ValueError
-        If float images come without a range, or the range is empty, not finite or the wrong way round.
-    """
-    if data_range is None:
-        if dtype.kind != "u":
-            raise ValueError(
-                "data_range is needed for floating-point images: pass 1.0 for values in 0..1, 255 for 0..255, "
-                "or (low, high) such as (-1, 1)"
-            )
-        return 0.0, float(np.iinfo(dtype).max)
-    try:
-        if isinstance(data_range, str | bytes | bool | np.bool_):
-            raise TypeError
-        low, high = (0.0, float(data_range)) if np.ndim(data_range) == 0 else map(float, data_range)  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"data_range={data_range!r} must be a number or a pair (low, high)") from error
-    if not (math.isfinite(high - low) and low < high):
-        raise ValueError(f"data_range={data_range!r} must be positive and finite, or a pair with low < high")
-    return low, high
-
-
-def value_range_length(data_range: float | Sequence[float] | None, dtype: np.dtype[Any]) -> float:
-    """Length L of the data range; parameters and errors as of :func:`value_range_bounds`."""
-    low, high = value_range_bounds(data_range, dtype)
-    return high - low
 
 
 FILE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff")
@@ -195,7 +53,7 @@ class ImageFileError(ValueError):
     Attributes
     ----------
     path : str
-        The file.
+        The file; ``"the image data"`` of what was in memory.
     reason : str
         What is wrong with it and, where there is something to do, what.
     """
@@ -207,6 +65,21 @@ class ImageFileError(ValueError):
 
     def __reduce__(self) -> tuple[type[ImageFileError], tuple[str, str]]:
         return type(self), (self.path, self.reason)
+
+
+IN_MEMORY = "the image data"
+"""What errors call an encoded image that is no file."""
+
+
+def path_name(path: object, name: str) -> str:
+    """Name of a file or folder, or a ``TypeError``: nothing but a ``str`` or a path-like object is a path.
+
+    A path-like object of bytes, such as an entry of ``os.scandir(b".")``, is a path all the same, decoded as the file
+    system's names are.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"{name}={reprlib.repr(path)} must be a path, a str or an os.PathLike")
+    return os.fsdecode(path)
 
 
 def image_files(folder: str | os.PathLike[str]) -> tuple[list[str], Counter[str]]:
@@ -246,7 +119,7 @@ def image_files(folder: str | os.PathLike[str]) -> tuple[list[str], Counter[str]
     def fail(error: OSError) -> None:
         raise error
 
-    top = os.fspath(folder)
+    top = path_name(folder, "folder")
     for here, folders, names in os.walk(top, onerror=fail, followlinks=True):
         identity = os.stat(here)
         if (identity.st_dev, identity.st_ino) in seen:  # a link back into the tree
@@ -266,15 +139,21 @@ def image_files(folder: str | os.PathLike[str]) -> tuple[list[str], Counter[str]
     return sorted(paths), ignored
 
 
-def read_image(path: str | os.PathLike[str], *, gray: bool = False, alpha: str = "error") -> Array:
-    """Read a PNG, JPEG, WebP, BMP or TIFF file, with its EXIF orientation applied.
+def read_image(
+    path: str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO,
+    *,
+    gray: bool = False,
+    alpha: str = "error",
+) -> Array:
+    """Read a PNG, JPEG, WebP, BMP or TIFF file, or the bytes of one, with its EXIF orientation applied.
 
     Palettes become colours, bitmaps 0 and 255. Colour profiles and gamma are not applied: the numbers are the file's.
 
     Parameters
     ----------
-    path : path
-        The file; its content, not its name, tells the format.
+    path : str, path-like, bytes, bytearray, memoryview or binary file object
+        The file, or what it holds; the content, not the name, tells the format. Bytes never name a file. A file object
+        is read from where it stands to its end, where it is left, and need not be seekable.
     gray : bool, default False
         Turn colour into gray as MATLAB's rgb2gray: 0.2989 R + 0.5870 G + 0.1140 B, rounded.
     alpha : {"error", "drop", "black", "white", "#rrggbb"}, default "error"
@@ -288,11 +167,13 @@ def read_image(path: str | os.PathLike[str], *, gray: bool = False, alpha: str =
     Raises
     ------
     ImageFileError
-        If the file is missing, truncated, corrupt or larger than Pillow's limit for decompression bombs; has several
+        If the file or data is missing, truncated, corrupt or beyond Pillow's limit for decompression bombs; has several
         frames or pages (of a JPEG with embedded pictures the main one is read); is CMYK, L*a*b*, of signed, floating or
         other than 1, 2, 4, 8 or 16 bits; or has an alpha channel and `alpha` is "error".
     ValueError
         If `alpha` is none of the choices.
+    TypeError
+        If `path` is none of these.
 
     Examples
     --------
@@ -304,16 +185,105 @@ def read_image(path: str | os.PathLike[str], *, gray: bool = False, alpha: str =
     ((3, 4, 3), 76)
     """
     background = alpha_background(alpha)
-    name = os.fspath(path)
-    try:
-        with open(name, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise ImageFileError(name, error.strerror or str(error)) from error
+    name, data = _named_data(path)
     try:
         return _from_bytes(data, gray, alpha, background)
     except Exception as error:  # Pillow's plugins raise whatever a corrupt file leads them to
         raise ImageFileError(name, _reason(data, error)) from error
+
+
+def _named_data(path: Any) -> tuple[str, bytes]:
+    """Read an encoded image, with what to call it in errors."""
+    if isinstance(path, str | os.PathLike):
+        name = path_name(path, "path")
+        try:
+            with open(name, "rb") as file:
+                return name, file.read()
+        except (OSError, ValueError) as error:  # ValueError: a name with a null byte
+            raise ImageFileError(name, getattr(error, "strerror", None) or str(error)) from error
+    if isinstance(path, bytes | bytearray | memoryview):
+        return IN_MEMORY, bytes(path)
+    if not callable(getattr(path, "read", None)):
+        hint = "; a PIL image and an array are pixels already" if is_picture(path) or hasattr(path, "dtype") else ""
+        raise TypeError(
+            f"path is a {type(path).__name__}: pass a path (str or os.PathLike), the bytes of a file, or a binary file "
+            f"object{hint}"
+        )
+    try:
+        data = path.read()
+    except (OSError, ValueError) as error:  # ValueError: it is closed
+        raise ImageFileError(IN_MEMORY, f"cannot be read from the file object: {error}") from error
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(f"path is a file object that reads {type(data).__name__}, not bytes: open it in mode 'rb'")
+    if not data and callable(getattr(path, "seekable", None)) and path.seekable() and path.tell() > 0:
+        raise ImageFileError(IN_MEMORY, "is empty: the file object stands at its end, so seek(0) first")
+    return IN_MEMORY, bytes(data)
+
+
+def is_picture(x: object) -> TypeGuard[Image.Image]:
+    """Whether `x` is a PIL image; without importing Pillow, which made it if it is one."""
+    pillow = sys.modules.get("PIL.Image")
+    return pillow is not None and isinstance(x, pillow.Image)
+
+
+_MODE_REMEDIES = {
+    **dict.fromkeys(("CMYK", "YCbCr", "LAB", "HSV"), '{name}.convert("RGB")'),
+    "RGBa": '{name}.convert("RGBA")',
+    "La": '{name}.convert("LA")',
+    "F": "numpy.asarray({name}), with its data_range",
+    "I": "numpy.asarray({name}).astype(numpy.uint16) if its values are 0..65535",
+}
+"""What to write for a PIL image of a mode that is no gray and no RGB of 8 or 16 bits."""
+
+
+def picture_pixels(image: Image.Image, name: str) -> Array:
+    """Pixels of a PIL image by the rules of :func:`read_image`: those of its file, if it was opened from one.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Is loaded, if it is not yet, and otherwise left as it is.
+    name : str
+        The argument's name, for messages.
+
+    Returns
+    -------
+    (H, W) or (H, W, 3) numpy.ndarray of uint8 or uint16
+
+    Raises
+    ------
+    TypeError
+        If its mode is premultiplied, no gray and no RGB, or signed or floating.
+    ValueError
+        If it has transparent pixels or several frames, or cannot be loaded.
+    """
+    try:
+        frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        if frames > 1:
+            raise _RefusedError(f"has {frames} frames or pages: seek to the one to score and pass {name}.copy()")
+        pixels, opacity = _pixels(image, None)
+        # Read after decoding: Pillow turns TIFF itself, and then forgets the tag.
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except _RefusedError as error:
+        remedy = _MODE_REMEDIES.get(image.mode)
+        if remedy is None:
+            raise ValueError(f"{name} is a PIL image that {error}") from error
+        raise TypeError(f"{name} is a PIL image of mode {image.mode}: pass {remedy.format(name=name)}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # what Pillow's plugins raise
+        raise ValueError(
+            f"{name} is a PIL image whose pixels cannot be loaded ({error}): its file may be truncated, damaged or "
+            "closed"
+        ) from error
+    if opacity is not None and opacity.size and opacity.min() != np.iinfo(opacity.dtype).max:
+        turned = name if orientation == 1 else f"ImageOps.exif_transpose({name})"
+        drop = f"numpy.asarray({turned})" if pixels.dtype == np.uint16 else f'numpy.asarray({turned}.convert("RGB"))'
+        raise ValueError(
+            f"{name} is a PIL image with transparent pixels: {drop} drops the transparency; to composite it, pass "
+            f'numpy.asarray(Image.alpha_composite(background, {turned}.convert("RGBA")).convert("RGB"))'
+        )
+    return np.ascontiguousarray(_oriented(pixels, orientation))
 
 
 class _RefusedError(Exception):
@@ -380,30 +350,51 @@ def _check_png(data: bytes) -> None:
     raise ValueError("the file is truncated")
 
 
-def _pixels(image: Image.Image, data: bytes) -> tuple[Array, Array | None]:
-    """(H, W) or (H, W, 3) pixels and, if there is an alpha channel or transparent colour, the (H, W) opacity."""
+def _pixels(image: Image.Image, data: bytes | None) -> tuple[Array, Array | None]:
+    """(H, W) or (H, W, 3) pixels and, if there is an alpha channel or transparent colour, the (H, W) opacity.
+
+    `data` is the file that `image` was opened from, None if there is only the image.
+    """
     if image.format == "TIFF":
         _check_tiff(image)
     rawmodes = {_rawmode(tile) for tile in getattr(image, "tile", ())}
     if any(";16" in rawmode for rawmode in rawmodes) and image.mode in ("RGB", "RGBA", "LA"):
+        if data is None:
+            raise _RefusedError(
+                "was opened from a file of 16-bit colour, which Pillow reads as 8 bits: pass "
+                "pixelgauge.images.read_image of the file"
+            )
         return _sixteen_bit_colour(image, rawmodes, data)
-    if image.mode in ("I;16", "I;16B", "I;16L") or (image.mode == "I" and image.format == "PNG"):  # "I": Pillow < 11
+    # Not left to NumPy, which takes an AttributeError, as of a closed file, for an object without pixels.
+    image.load()
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):  # "I": Pillow < 11
         gray = np.asarray(image).astype(np.uint16)
         if image.format == "TIFF" and image.tag_v2.get(_TIFF_PHOTOMETRIC) == 0:  # type: ignore[attr-defined]
             gray = 65535 - gray  # Pillow inverts white-is-zero at 8 bits only
         return gray, _keyed_opacity(gray, image.info.get("transparency"))
     if image.mode in ("P", "PA"):
-        if image.mode == "P" and "transparency" not in image.info:
+        opaque = image.mode == "P" and "transparency" not in image.info
+        if opaque and not (image.palette is not None and image.palette.mode.endswith("A")):
             return np.asarray(image.convert("RGB")), None
         return _split_alpha(np.asarray(image.convert("RGBA")))
     if image.mode in ("LA", "RGBA"):
         return _split_alpha(np.asarray(image))
+    if image.mode == "RGBX":  # X is padding
+        return np.asarray(image)[..., :3], None
     if image.mode in ("1", "L", "RGB"):
         pixels = np.asarray(image.convert("L") if image.mode == "1" else image)
         key = image.info.get("transparency")
-        if isinstance(key, int) and image.format == "PNG":
-            key = key * 255 // (2 ** data[24] - 1)  # the key is in samples of the file's bit depth
-        return pixels, _keyed_opacity(pixels, key)
+        if not isinstance(key, int) or image.mode == "RGB":
+            return pixels, _keyed_opacity(pixels, key)
+        # The key is in samples of the file's bit depth, which an image alone does not tell.
+        if image.mode == "1":  # as 0 and 1, or by newer Pillow 0 and 255
+            return pixels, _keyed_opacity(pixels, 255 if key else 0)
+        depths: tuple[int, ...] = (8,)
+        if data is None:
+            depths = (2, 4, 8)
+        elif image.format == "PNG":
+            depths = (data[24],)
+        return pixels, _keyed_opacity(pixels, *(key * 255 // (2**bits - 1) for bits in depths))
     raise _RefusedError(f"has colour mode {image.mode}: convert it to 8- or 16-bit gray or RGB")
 
 
@@ -430,15 +421,18 @@ def _sixteen_bit_colour(image: Image.Image, rawmodes: set[str], data: bytes) -> 
     (rawmode,) = rawmodes if len(rawmodes) == 1 else ("several layouts",)
     if rawmode == "LA;16B" and image.mode == "RGBA":
         _reinterpret(image, "RGBA")  # the four bytes of a gray and an alpha sample
+        image.load()
         both = np.asarray(image).view(">u2").astype(np.uint16)
         return both[..., 0], both[..., 1]
     if rawmode not in _OTHER_BYTE:
         raise _RefusedError(
             f"has 16-bit colour stored as {rawmode}, which Pillow reads as 8 bits: save it as plain RGB"
         )
+    image.load()
     high = np.asarray(image).astype(np.uint16)
     with Image.open(io.BytesIO(data), formats=_FILE_FORMATS) as again:
         _reinterpret(again, _OTHER_BYTE[rawmode])
+        again.load()
         pixels = high << 8 | np.asarray(again)
     if image.mode == "RGBA":
         return _split_alpha(pixels)
@@ -456,12 +450,14 @@ def _split_alpha(pixels: Array) -> tuple[Array, Array]:
     return (pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]), pixels[..., -1]
 
 
-def _keyed_opacity(pixels: Array, key: object) -> Array | None:
-    if key is None:
+def _keyed_opacity(pixels: Array, *keys: object) -> Array | None:
+    """0 where a pixel is one of the keys, full elsewhere; None for the key None."""
+    if keys == (None,):
         return None
-    transparent = pixels == np.array(key, dtype=np.int64)
-    if pixels.ndim == 3:
-        transparent = transparent.all(axis=2)
+    transparent = np.zeros(pixels.shape[:2], bool)
+    for key in keys:
+        equal = pixels == np.array(key, dtype=np.int64)
+        transparent |= equal.all(axis=2) if pixels.ndim == 3 else equal
     return np.where(transparent, 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
 
 

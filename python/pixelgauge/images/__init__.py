@@ -1,0 +1,39 @@
+"""Anything that holds pixels to canonical arrays: what is in memory (`arrays`), files and encoded data (`decoding`)."""
+
+from pixelgauge.images.arrays import (
+    Array,
+    Images,
+    as_array,
+    canonical_images,
+    canonical_pair,
+    value_range_bounds,
+    value_range_length,
+)
+from pixelgauge.images.decoding import (
+    ALPHA_CHOICES,
+    FILE_EXTENSIONS,
+    ImageFileError,
+    alpha_background,
+    image_files,
+    is_picture,
+    path_name,
+    read_image,
+)
+
+__all__ = [
+    "ALPHA_CHOICES",
+    "FILE_EXTENSIONS",
+    "Array",
+    "ImageFileError",
+    "Images",
+    "alpha_background",
+    "as_array",
+    "canonical_images",
+    "canonical_pair",
+    "image_files",
+    "is_picture",
+    "path_name",
+    "read_image",
+    "value_range_bounds",
+    "value_range_length",
+]
