@@ -24,7 +24,6 @@ from pixelgauge.ranking_inputs import (
     check_number,
     class_codes,
     label_array,
-    narrowed,
     pack,
     relative_weights,
     require_ranks,
@@ -202,8 +201,8 @@ def precision_recall_curve(
     -------
     precision, recall : (M + 1,) numpy.ndarray of float64
         Recall falls; the last point is (1, 0) and has no threshold.
-    thresholds : (M,) numpy.ndarray of float64
-        Rising; in the scores' own dtype where that is integers beyond 2^53.
+    thresholds : (M,) numpy.ndarray
+        float64, rising; in the scores' own dtype where scores are integers, objects where no dtype holds them.
 
     Raises
     ------
@@ -229,7 +228,7 @@ def precision_recall_curve(
         tps[1:] = 1
     else:
         tps /= tps[-1]
-    return precision[::-1], tps[::-1], narrowed(thresholds[:0:-1])
+    return precision[::-1], tps[::-1], scores.narrowed(thresholds[:0:-1])
 
 
 def det_curve(
@@ -250,8 +249,8 @@ def det_curve(
     Returns
     -------
     fpr, fnr, thresholds : (M,) numpy.ndarray of float64
-        For rising thresholds, the last of which may be inf; of other dtypes as for :func:`precision_recall_curve`, and
-        as for :func:`roc_curve` with inf among them.
+        For rising thresholds, the last of which may be inf. Where a score is an integer beyond 2^53, thresholds are
+        integers, or objects with inf among them.
 
     Raises
     ------
@@ -277,7 +276,10 @@ def det_curve(
     # from the last point without false positives to the first with all true ones
     first = np.searchsorted(fps, fps[0], side="right") - 1
     part = slice(first, np.searchsorted(tps, tps[-1]) + 1)
-    return fps[part][::-1] / fps[-1], (tps[-1] - tps[part])[::-1] / tps[-1], narrowed(thresholds[part][::-1].copy())
+    kept = thresholds[part][::-1].copy()
+    if kept.dtype.kind == "O" and kept[-1] != math.inf:
+        kept = scores.narrowed(kept)
+    return fps[part][::-1] / fps[-1], (tps[-1] - tps[part])[::-1] / tps[-1], kept
 
 
 def average_precision_score(

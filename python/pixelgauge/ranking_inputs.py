@@ -52,6 +52,12 @@ class Scores:
         """Scores as numbers, objects where no dtype holds them."""
         return self.ordered() if self.levels is None else self.levels[self.values]
 
+    def narrowed(self, thresholds: Array) -> Array:
+        """Thresholds without inf in the scores' own dtype where they are integers."""
+        if self.levels is None and not self.bfloat16 and self.values.dtype.kind in "iu":
+            return thresholds.astype(self.values.dtype)
+        return thresholds
+
     def curve(
         self, bits: Bits, weights: Float64Array | None, drop: _core.CurveDrop, *, rates: bool
     ) -> tuple[Float64Array, Float64Array, Array]:
@@ -127,13 +133,6 @@ def require_ranks(scores: Array, name: str = "y_score") -> None:
     """Raise where a score is NaN."""
     if (scores.dtype.kind == "f" or scores.dtype.name == "bfloat16") and np.isnan(scores).any():
         raise ValueError(f"{name} holds NaN, which has no rank: remove or impute those samples first")
-
-
-def narrowed(thresholds: Array) -> Array:
-    """Thresholds in a dtype of integers where they are objects, and all are such integers."""
-    if thresholds.dtype.kind != "O" or not all(isinstance(t, int) for t in thresholds):
-        return thresholds
-    return exact_numbers(thresholds, "thresholds")
 
 
 def label_array(y_true: object, name: str = "y_true") -> Array:
