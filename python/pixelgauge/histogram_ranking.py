@@ -13,7 +13,6 @@ from pixelgauge.images import Array
 from pixelgauge.ranking_arrays import beyond_float64, column
 from pixelgauge.ranking_inputs import check_lengths, label_array, require_ranks, score_array, target_type
 
-
 _MOST = 2**53
 """Samples of a class: float64, in which average precision is added up, holds such counts exactly."""
 _ROUNDING = 2.0**-50
@@ -121,8 +120,8 @@ class RankingHistogram:
         require_ranks(scores)
         if scores.dtype.kind == "O" or beyond_float64(scores):
             raise ValueError(
-                "y_score holds integers beyond 2^53, or others that float64 cannot tell apart: subtract a common offset, "
-                "or give their ranks"
+                "y_score holds integers beyond 2^53, or others that float64 cannot tell apart: subtract a common "
+                "offset, or give their ranks"
             )
         values = scores.astype(np.float64)
         of_bin = np.searchsorted(self._edges, values, side="right")

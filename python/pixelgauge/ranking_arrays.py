@@ -47,8 +47,8 @@ def _read(x: Any, name: str) -> Array:
     if isinstance(x, np.ma.MaskedArray):
         if np.ma.is_masked(x):
             raise ValueError(
-                f"{name} holds {np.ma.count_masked(x)} masked values: leave those samples out of every argument, "
-                "such as by x[~mask]"
+                f"{name} holds {int(np.ma.getmaskarray(x).sum())} masked values: leave those samples out of every "
+                "argument, such as by x[~mask]"
             )
         return np.asarray(x.data)
     if isinstance(x, list | tuple | range):
@@ -84,7 +84,7 @@ def _of_arrow(x: Any, name: str) -> Array:
 
 
 def _of_sequence(x: Sequence[Any], name: str) -> Array:
-    """Array of Python's or NumPy's values, one by one or nested; an array of objects where NumPy would change values."""
+    """Array of values, one by one or nested; an array of objects where NumPy would change values."""
     if any(issubclass(kind, np.ma.MaskedArray) for kind in set(map(type, x))):
         x = [_read(v, name) for v in x]
     try:

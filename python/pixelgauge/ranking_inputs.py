@@ -1,7 +1,7 @@
 """Labels, scores and weights as the ranking kernels take them, checked as scikit-learn checks them.
 
-Labels become one bit a sample without a copy in between; scores are read where they lie, in their own dtype. Scores that
-no dtype of 64 bits holds are ranked by Python's comparisons first.
+Labels become one bit a sample without a copy in between; scores are read where they lie, in their own dtype. Scores
+that no dtype of 64 bits holds are ranked by Python's comparisons first.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Scores:
     def curve(
         self, bits: Bits, weights: Float64Array | None, drop: _core.CurveDrop, *, rates: bool
     ) -> tuple[Float64Array, Float64Array, Array]:
-        """False positives, true positives (counts, weights or rates) and thresholds, from inf down.
+        """Count false and true positives (or their weights, or rates) at every threshold, from inf down.
 
         Thresholds are float64, or objects where that would round one of the scores.
         """
