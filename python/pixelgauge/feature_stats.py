@@ -361,8 +361,8 @@ class FeatureStats:
     def rounding(self) -> tuple[float, float]:
         """How far the covariance (Frobenius norm) and the mean (norm) may be from those of the samples.
 
-        Each sum of up to 3072 products rounds by at most as many units of the sum of their magnitudes, and twice that
-        where the mean is taken out. Moments that were given are exact.
+        A sum of n terms, n up to 3072, moves by at most n units of the sum of their magnitudes, whatever the terms are:
+        those of constant features round all to one side. Moments that were given are exact.
 
         Returns
         -------
@@ -371,8 +371,11 @@ class FeatureStats:
         if self._moments is not None or self._count < 2:
             return 0.0, 0.0
         squares = math.fsum(np.diag(self._scatter[0])) / (self._count - 1)
-        size = math.sqrt(float(self.mean @ self.mean))
-        return self._room() * squares, _EPS * size + self._room() * math.sqrt(squares)
+        mean, about = self.mean, self.mean - self._shift
+        size, distance = (math.sqrt(float(v @ v)) for v in (mean, about))
+        of_mean = self._room() * math.sqrt(squares)
+        # of the products, and of the square of the mean that is taken out of them
+        return self._room() * squares + 2 * of_mean * distance, _EPS * size + of_mean
 
     def to_bytes(self) -> bytes:
         """State as bytes that :meth:`from_bytes` reads: the same on every machine, for merging elsewhere."""
@@ -522,7 +525,7 @@ class FeatureStats:
 
     def _room(self) -> float:
         """Share of the sums of squares that rounding may have moved."""
-        return (3 * min(self._count, _CHUNK) + 64) * _EPS
+        return (min(self._count, _CHUNK) + 32) * _EPS
 
     def _take_moments(self, mean: Float64Array, cov: Float64Array) -> None:
         """Keep the moments of a file where they are not to the bit those of its sums, as given ones may not be."""

@@ -188,8 +188,8 @@ def frechet_distance(
     TypeError, ValueError
         If there are fewer than two samples, the dimensions or presets differ, something is NaN, or a covariance is not
         symmetric and positive semi-definite; if features so far from zero against their spread went into a
-        :class:`FeatureStats` without a `shift` that rounding may have moved more than a millionth of the distance and
-        the traces.
+        :class:`FeatureStats` without a `shift` that rounding may have moved more than 1e-6 of the distance and the
+        traces.
 
     References
     ----------
@@ -360,13 +360,21 @@ def _from_stats(stats: FeatureStats, name: str) -> _Side:
     mean, cov = stats.mean, stats.cov()
     trace = math.fsum(np.diag(cov))
     if trace <= rounding[0]:  # constant features, or lost ones: what is left is rounding, and no covariance
-        cov = np.zeros_like(cov)
+        cov, rounding = np.zeros_like(cov), (2 * rounding[0], rounding[1])
     try:
         return replace(_from_moments(mean, cov, name), rounding=rounding)
-    except ValueError as error:
-        if rounding[0] > _LOST_MOMENTS * trace:
-            raise _lost(name, rounding[0], trace) from error
-        raise
+    except ValueError:
+        # rounding alone may leave eigenvalues below 0 where samples are few: 0 is nearer to the truth
+        values, vectors = np.linalg.eigh(cov)
+        if values[0] < -rounding[0]:
+            raise
+    values = np.maximum(values, 0)
+    kept = values > mean.size * _EPS * values[-1]
+    factor = np.sqrt(values[kept])[:, np.newaxis] * vectors[:, kept].T
+    remainder = math.fsum(values[~kept])
+    return _Side(
+        mean, factor, math.fsum(values), remainder, int(kept.sum()), False, rounding=(2 * rounding[0], rounding[1])
+    )
 
 
 def _nuclear_norm(a: _Side, b: _Side, method: Method, tolerance: Callable[[float], float]) -> _Nuclear:

@@ -139,8 +139,8 @@ def frechet_infinity(
     Raises
     ------
     TypeError, ValueError
-        As :func:`frechet_distance`; and if `smallest` or `points` leave no line to fit, or the line ends below 0 by more
-        than four standard errors.
+        As :func:`frechet_distance`; and if `smallest` or `points` leave no line to fit, or the line ends below 0 by
+        more than four standard errors.
 
     Notes
     -----
