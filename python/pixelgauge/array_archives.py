@@ -17,6 +17,8 @@ from pixelgauge.images import Array
 
 _MOST_INFLATION = 1100
 """Deflate makes at most 1032 bytes of one."""
+_END = 22
+"""Bytes of the record that ends a zip archive without a comment."""
 
 
 def write_arrays(file: BinaryIO, arrays: Mapping[str, object], *, compressed: bool = False) -> None:
@@ -44,6 +46,7 @@ def read_arrays(file: BinaryIO) -> dict[str, Array]:
         raise ValueError(f"it begins with {start!r} and is no archive")
     try:
         with zipfile.ZipFile(file) as archive:
+            _require_all_members(file, len(archive.infolist()))
             arrays: dict[str, Array] = {}
             for member in archive.infolist():
                 name = member.filename.removesuffix(".npy")
@@ -57,6 +60,15 @@ def read_arrays(file: BinaryIO) -> dict[str, Array]:
         raise
     except Exception as error:  # zipfile and zlib meet damage with a dozen kinds of exceptions
         raise ValueError(f"{type(error).__name__}: {str(error)[:200]}") from error
+
+
+def _require_all_members(file: BinaryIO, found: int) -> None:
+    """Raise if the end of the archive tells of another number of members: damage may hide some from zipfile."""
+    file.seek(-_END, io.SEEK_END)
+    end = file.read(_END)
+    told = int.from_bytes(end[10:12], "little")
+    if end.startswith(b"PK\x05\x06") and told != found:
+        raise ValueError(f"it tells of {told} members, and {found} are found")
 
 
 def _array_of(data: bytes, name: str) -> Array:

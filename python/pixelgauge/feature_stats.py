@@ -530,7 +530,7 @@ class FeatureStats:
     def _take_moments(self, mean: Float64Array, cov: Float64Array) -> None:
         """Keep the moments of a file where they are not to the bit those of its sums, as given ones may not be."""
         mine, of_mine = self.mean, self.cov()
-        if np.array_equal(mine, mean) and np.array_equal(of_mine, cov):
+        if mine.tobytes() == mean.tobytes() and of_mine.tobytes() == cov.tobytes():  # -0 is not 0 here
             return
         spread = np.sqrt(np.diag(self._scatter[0] + self._scatter[1]) / (self._count - 1))
         room = 4 * self._room()
