@@ -114,7 +114,7 @@ def confusion_at_threshold(
     1.0
     """
     check_number("threshold", threshold)
-    if math.isnan(threshold):
+    if threshold != threshold:
         raise ValueError("threshold is NaN: use a number, or inf")
     bits, scores, _ = _binary_inputs(y_true, y_score, pos_label, None)
     weights = weight_array(sample_weight, len(scores))  # as they are: they are what is counted

@@ -99,7 +99,9 @@ def check_number(name: str, value: object) -> None:
         if not isinstance(value, str | bytes | bytearray):
             float(value)  # type: ignore[arg-type]
             return
-    except (TypeError, ValueError, OverflowError):
+    except OverflowError:  # an integer beyond any float is a number
+        return
+    except (TypeError, ValueError):
         pass
     raise TypeError(f"{name}={value!r} must be a number")
 
