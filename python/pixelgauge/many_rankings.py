@@ -220,8 +220,8 @@ def _group_codes(groups: Array) -> tuple[Array, Array]:
         for group in groups.flat:
             if not isinstance(group, str):
                 raise TypeError(f"groups holds {group!r}, an object that is not a string: use numbers or strings")
-        groups = groups.astype(str)
-    if groups.dtype.kind not in "biufUSmM":
+        groups = groups.astype(object)
+    elif groups.dtype.kind not in "biufUSmM":
         raise TypeError(f"groups has dtype {groups.dtype}: use numbers or strings")
     if groups.dtype.kind in "mM" and np.isnat(groups).any():
         raise ValueError("groups holds NaT: give those samples a group or leave them out")

@@ -213,7 +213,7 @@ def at_least(values: Array, threshold: Any) -> Array:
     try:
         bound = float(exact)
     except OverflowError:
-        bound = math.copysign(math.inf, exact)
+        bound = math.inf if exact > 0 else -math.inf
     if math.isfinite(bound) and Fraction(bound) < exact:
         bound = math.nextafter(bound, math.inf)
     if bound == -math.inf:  # below every finite number, but not below -inf
