@@ -76,6 +76,8 @@ class _Side:
     rounding: tuple[float, float] = (0.0, 0.0)
     """What sums have rounded: Frobenius norm of the covariance's error, norm of the mean's."""
     features: npt.NDArray[Any] | None = None
+    cov: Float64Array | None = None
+    """Covariance that was factored."""
 
 
 def sqrtm_psd(a: object) -> Float64Array:
@@ -212,12 +214,14 @@ def frechet_distance(
     difference = first.mean - second.mean
     mean_term = float(difference @ difference)
     most = mean_term + first.trace + second.trace
-    for side, name in ((first, "a"), (second, "b")):
-        if side.rounding[0] > _LOST_MOMENTS * most:
-            raise _lost(name, side.rounding[0], most)
     same = _are_same(first, second)
-    if same and not return_info:
-        return 0.0
+    if same:
+        if not return_info:
+            return 0.0
+        mean_term = 0.0
+    for side, name in ((first, "a"), (second, "b")):
+        if not same and side.rounding[0] > _LOST_MOMENTS * most:
+            raise _lost(name, side.rounding[0], most)
     norm = _nuclear_norm(first, second, method, lambda value: 0.5e-10 * (most - 2 * value))
     trace_term = 0.0 if same else max(0.0, math.fsum((first.trace, second.trace, -2 * norm.value)))
     if not return_info:
@@ -253,7 +257,9 @@ def _are_same(a: _Side, b: _Side) -> bool:
     if x is not None and y is not None:
         # the first rows decide most cases without a pass over all
         return x.shape == y.shape and np.array_equal(x[0], y[0]) and np.array_equal(x, y)
-    return np.array_equal(a.mean, b.mean) and a.trace == b.trace and np.array_equal(a.factor, b.factor)
+    if a.cov is None or b.cov is None:
+        return False
+    return np.array_equal(a.mean, b.mean) and a.cov[0, 0] == b.cov[0, 0] and np.array_equal(a.cov, b.cov)
 
 
 def _rounding_of_traces(a: _Side, b: _Side) -> float:
@@ -299,7 +305,7 @@ def _from_moments(mean: Float64Array, cov: Float64Array, name: str) -> _Side:
     except ValueError as error:
         raise ValueError(f"the covariance of {name}: {error}") from error
     pivots = np.diag(factor) if rank == mean.size and _is_lower(factor) else None
-    return _Side(mean, factor[:, : max(rank, 1)].T, math.fsum(np.diag(cov)), remainder, rank, False, pivots)
+    return _Side(mean, factor[:, : max(rank, 1)].T, math.fsum(np.diag(cov)), remainder, rank, False, pivots, cov=cov)
 
 
 def _is_lower(factor: Float64Array) -> bool:
@@ -360,7 +366,8 @@ def _from_stats(stats: FeatureStats, name: str) -> _Side:
     mean, cov = stats.mean, stats.cov()
     trace = math.fsum(np.diag(cov))
     if trace <= rounding[0]:  # constant features, or lost ones: what is left is rounding, and no covariance
-        cov, rounding = np.zeros_like(cov), (2 * rounding[0], rounding[1])
+        nothing = _from_moments(mean, np.zeros_like(cov), name)
+        return replace(nothing, rounding=(2 * rounding[0], rounding[1]), cov=cov)
     try:
         return replace(_from_moments(mean, cov, name), rounding=rounding)
     except ValueError:
@@ -371,10 +378,8 @@ def _from_stats(stats: FeatureStats, name: str) -> _Side:
     values = np.maximum(values, 0)
     kept = values > mean.size * _EPS * values[-1]
     factor = np.sqrt(values[kept])[:, np.newaxis] * vectors[:, kept].T
-    remainder = math.fsum(values[~kept])
-    return _Side(
-        mean, factor, math.fsum(values), remainder, int(kept.sum()), False, rounding=(2 * rounding[0], rounding[1])
-    )
+    left_out, off = math.fsum(values[~kept]), (2 * rounding[0], rounding[1])
+    return _Side(mean, factor, math.fsum(values), left_out, int(kept.sum()), False, rounding=off, cov=cov)
 
 
 def _nuclear_norm(a: _Side, b: _Side, method: Method, tolerance: Callable[[float], float]) -> _Nuclear:

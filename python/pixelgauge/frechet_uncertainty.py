@@ -139,8 +139,8 @@ def frechet_infinity(
     Raises
     ------
     TypeError, ValueError
-        As :func:`frechet_distance`; and if `smallest` or `points` leave no line to fit, or the line ends below 0 by
-        more than four standard errors.
+        As :func:`frechet_distance`; and if `smallest` or `points` leave no line to fit, or the line ends below 0, and
+        not by noise: by more than four standard errors, or with subsets of fewer than 2 D samples.
 
     Notes
     -----
@@ -173,13 +173,13 @@ def frechet_infinity(
     if not math.isfinite(intercept):
         raise ValueError("the extrapolation has no finite value: take a larger range of subset sizes")
     if intercept < 0:
-        # No distance is negative. Noise of the fit may leave less than 0 where the distance is 0; more is a line that
-        # does not fit.
+        # No distance is negative. Noise of the fit may leave less than 0 where the distance is 0; otherwise the line
+        # does not fit: among subsets of few samples the bias is no straight line.
         spread = 1 / sizes - (1 / sizes).mean()
         residuals = np.asarray(values) - intercept - slope / sizes
         variance = float(residuals @ residuals) / max(1, points - 2)
         error = math.sqrt(variance * (1 / points + float((1 / sizes).mean()) ** 2 / float(spread @ spread)))
-        if intercept < -4 * error - 1e-9 * max(values):
+        if sizes[0] < 2 * x.shape[1] or intercept < -4 * error:
             raise ValueError(
                 f"the line through the distances meets {intercept:.3g}, and no distance is negative: subsets of "
                 f"{sizes[0]} to {n} samples are too small for {x.shape[1]} features; give smallest= well above that, "
