@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import pixelgauge
 
@@ -75,6 +76,7 @@ def test_images_of_several_sizes_are_one_curve() -> None:
     (np.zeros((4, 4, 3)), ValueError, "must both be"), (np.zeros((2, 4, 4, 3)), ValueError, "must both be"),
     (np.zeros(4), ValueError, "must both be"), ([np.eye(4), np.eye(4)], ValueError, "masks are 2 images"),
     ([np.eye(4), 3], ValueError, "masks"), ((m for m in [np.eye(4)]), TypeError, "generator"), ([], ValueError, "empty"),
+    (Image.new("P", (4, 4)), TypeError, "picture"), ([Image.new("L", (4, 4))], TypeError, "picture"),
     ([np.zeros((4, 4, 2))], ValueError, r"masks\[0\] has shape"),
 ])  # fmt: skip
 def test_masks_that_mean_nothing(mask: object, error: type[Exception], message: str) -> None:

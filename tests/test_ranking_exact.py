@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -142,6 +143,24 @@ def test_areas_do_not_wrap_around(dtype: str) -> None:
     assert pixelgauge.auc(np.array([0, 1], dtype), np.array([top, top], dtype)) == float(top)
     with pytest.raises(TypeError, match=r"x holds 'a'|x has dtype <U"):
         pixelgauge.auc(["a", "b"], [1, 2])
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "parquet"])
+def test_columns_out_of_core_are_not_rounded(dtype: str, tmp_path: Path) -> None:
+    y, x = np.array([0, 1] * 50), np.arange(100) + P53
+    if dtype == "parquet":
+        pa = pytest.importorskip("pyarrow", reason="pyarrow, the arrow extra, is not installed")
+        import pyarrow.parquet
+
+        path = tmp_path / "t.parquet"
+        pyarrow.parquet.write_table(pa.table({"label": y, "score": x}), path)
+        found = pixelgauge.roc_auc_score_out_of_core(path, path)
+    else:
+        np.save(tmp_path / "y.npy", y)
+        np.save(tmp_path / "x.npy", x.astype(dtype))
+        found = pixelgauge.roc_auc_score_out_of_core(tmp_path / "y.npy", tmp_path / "x.npy")
+    assert found == float(pairs(y.tolist(), x.tolist())) == pixelgauge.roc_auc_score(y, x)
 
 
 @pytest.mark.boundary

@@ -11,6 +11,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from PIL import Image
 
 import pixelgauge
 from pixelgauge import RankingHistogram
@@ -147,6 +148,7 @@ REFUSED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
     "nothing": (lambda a: None, "NoneType"), "no samples": (lambda a: a[:0], "empty"), "empty list": (lambda a: [], "empty"),
     "generator": (lambda a: (v for v in a), "generator"), "set": (lambda a: {*a.tolist()}, "set"),
     "dict": (lambda a: dict(enumerate(a)), "dict"), "map": (lambda a: map(int, a), "map"), "object": (lambda a: object(), "object"),
+    "picture": (lambda a: Image.new("P", (len(a), 1)), "picture"), "pictures": (lambda a: [Image.new("L", (3, 3))] * 3, "picture"),
     "ragged": (lambda a: [[0], [1, 2]], "regular"), "None in a list": (lambda a: [None, *a[1:].tolist()], "None at place 0"),
     "Int64 NA": (lambda a: with_missing(a, None, "Int64"), "NaN|missing|<NA>"),
     "boolean NA": (lambda a: with_missing(a > 3, None, "boolean"), "<NA> at place 0"),

@@ -57,6 +57,10 @@ def _read(x: Any, name: str) -> Array:
         return np.asarray(x)
     if isinstance(x, Iterator | Set | Mapping):
         raise TypeError(f"{name} is a {type(x).__name__}, whose values have no places: pass a list or an array")
+    if hasattr(x, "getbands"):
+        raise TypeError(
+            f"{name} is a picture, whose palette or colours are no scores: pass numpy.asarray of a gray one"
+        )
     if hasattr(x, "null_count") and hasattr(x, "to_numpy") and not callable(x.null_count):
         return _of_arrow(x, name)
     if hasattr(x, "columns"):
@@ -85,7 +89,7 @@ def _of_arrow(x: Any, name: str) -> Array:
 
 def _of_sequence(x: Sequence[Any], name: str) -> Array:
     """Array of values, one by one or nested; an array of objects where NumPy would change values."""
-    if any(issubclass(kind, np.ma.MaskedArray) for kind in set(map(type, x))):
+    if any(issubclass(kind, np.ma.MaskedArray) or hasattr(kind, "getbands") for kind in set(map(type, x))):
         x = [_read(v, name) for v in x]
     try:
         array = np.asarray(x)
