@@ -148,6 +148,18 @@ def test_the_shift_is_named_and_never_chosen() -> None:
     )
 
 
+@pytest.mark.boundary
+def test_indefinite_moments_are_no_rounding() -> None:
+    good = (np.zeros(4), np.eye(4))
+    turned = np.eye(4)
+    turned[0, 0] = -1e-3
+    for cov in (-np.eye(4), turned):
+        for moments in ((np.zeros(4), cov), FeatureStats.from_moments(np.zeros(4), cov)):
+            for method in METHODS:
+                with pytest.raises(ValueError, match="not positive semi-definite"):
+                    frechet_distance(moments, good, method=method)
+
+
 @pytest.mark.property
 def test_a_collapsed_set_is_no_lost_one() -> None:
     # one image over and over: its covariance is 0, and the distance that of the means and the other's trace

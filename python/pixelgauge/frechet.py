@@ -365,7 +365,7 @@ def _from_stats(stats: FeatureStats, name: str) -> _Side:
     rounding = stats.rounding()
     mean, cov = stats.mean, stats.cov()
     trace = math.fsum(np.diag(cov))
-    if trace <= rounding[0]:  # constant features, or lost ones: what is left is rounding, and no covariance
+    if 0 <= trace <= rounding[0]:  # constant features, or lost ones: what is left is rounding, and no covariance
         nothing = _from_moments(mean, np.zeros_like(cov), name)
         return replace(nothing, rounding=(2 * rounding[0], rounding[1]), cov=cov)
     try:
