@@ -3,12 +3,10 @@ array, or an error that says what to write."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,9 +14,15 @@ from PIL import Image
 import pixelgauge
 from pixelgauge import RankingHistogram
 
-pandas = pytest.importorskip("pandas", reason="pandas, whose kinds are tried, is not installed")
-pyarrow = pytest.importorskip("pyarrow", reason="pyarrow, whose kinds are tried, is not installed")
-xarray = pytest.importorskip("xarray", reason="xarray, whose kinds are tried, is not installed")
+
+def optional(name: str) -> Callable[[], Any]:
+    """Make a call that gives a package whose kinds are tried, or skips the test."""
+    return lambda: pytest.importorskip(name, reason=f"{name}, whose kinds are tried, is not installed")
+
+
+pandas, pyarrow, xarray = optional("pandas"), optional("pyarrow"), optional("xarray")
+torch, jax = optional("torch"), optional("jax.numpy")
+ml_dtypes, sparse = optional("ml_dtypes"), optional("scipy.sparse")
 
 Y = np.array([0, 1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 0])
 S = np.array([1, 4, 3, 8, 5, 2, 6, 7, 4, 4, 9, 0])
@@ -84,15 +88,7 @@ def read_only(a: np.ndarray) -> np.ndarray:
 
 
 def of_torch(change: Callable[[Any], Any]) -> Callable[[np.ndarray], Any]:
-    def make(a: np.ndarray) -> Any:
-        torch = pytest.importorskip("torch", reason="PyTorch, whose tensors are tried, is not installed")
-        return change(torch.tensor(np.ascontiguousarray(a)))
-
-    return make
-
-
-def of_jax(a: np.ndarray) -> Any:
-    return pytest.importorskip("jax.numpy", reason="JAX, whose arrays are tried, is not installed").asarray(a)
+    return lambda a: change(torch().tensor(np.ascontiguousarray(a)))
 
 
 # of any number of axes; each is read
@@ -107,33 +103,33 @@ NUMPY: dict[str, Callable[[np.ndarray], Any]] = {
     "masked without a mask": np.ma.array, "masked with an empty mask": lambda a: np.ma.array(a, mask=np.zeros(a.shape)),
     "subclass": lambda a: a.view(Subclass), "objects": lambda a: a.astype(object), "list": lambda a: a.tolist(),
     "tuple": lambda a: tuple(a.tolist()), "list of NumPy's": list, "DLPack": Speaks, "__array__": Converts,
-    "DataArray": xarray.DataArray, "tensor": of_torch(lambda t: t), "float tensor": of_torch(lambda t: t.float()),
-    "strided tensor": of_torch(lambda t: t.repeat_interleave(2, 0)[::2]), "JAX": of_jax,
+    "DataArray": lambda a: xarray().DataArray(a), "tensor": of_torch(lambda t: t), "float tensor": of_torch(lambda t: t.float()),
+    "strided tensor": of_torch(lambda t: t.repeat_interleave(2, 0)[::2]), "JAX": lambda a: jax().asarray(a),
 }  # fmt: skip
 # of one axis; each is read
 VECTORS: dict[str, Callable[[np.ndarray], Any]] = {
-    "Series": pandas.Series, "Index": pandas.Index, "Int64": lambda a: pandas.Series(a, dtype="Int64"),
-    "Int8 array": lambda a: pandas.array(a, dtype="Int8"), "Float32": lambda a: pandas.Series(a, dtype="Float32"),
-    "Float64": lambda a: pandas.Series(a, dtype="Float64"), "shuffled index": lambda a: pandas.Series(a, index=a[::-1]),
-    "int64[pyarrow]": lambda a: pandas.Series(a, dtype="int64[pyarrow]"),
-    "double[pyarrow]": lambda a: pandas.Series(a, dtype="double[pyarrow]"),
-    "categorical": lambda a: pandas.Series(a).astype("category"), "Categorical": pandas.Categorical,
-    "data frame": lambda a: pandas.DataFrame({"a": a}), "Arrow": pyarrow.array,
-    "Arrow float": lambda a: pyarrow.array(a.astype(np.float32)),
-    "Arrow chunks": lambda a: pyarrow.chunked_array([a[:5], a[5:]]),
-    "Arrow dictionary": lambda a: pyarrow.array(a).dictionary_encode(), "Arrow table": lambda a: pyarrow.table({"a": a}),
-    "Arrow decimals": lambda a: pyarrow.array(a.tolist(), pyarrow.decimal128(5, 1)), "column": lambda a: a[:, np.newaxis],
+    "Series": lambda a: pandas().Series(a), "Index": lambda a: pandas().Index(a), "Int64": lambda a: pandas().Series(a, dtype="Int64"),
+    "Int8 array": lambda a: pandas().array(a, dtype="Int8"), "Float32": lambda a: pandas().Series(a, dtype="Float32"),
+    "Float64": lambda a: pandas().Series(a, dtype="Float64"), "shuffled index": lambda a: pandas().Series(a, index=a[::-1]),
+    "int64[pyarrow]": lambda a: pandas().Series(a, dtype="int64[pyarrow]"),
+    "double[pyarrow]": lambda a: pandas().Series(a, dtype="double[pyarrow]"),
+    "categorical": lambda a: pandas().Series(a).astype("category"), "Categorical": lambda a: pandas().Categorical(a),
+    "data frame": lambda a: pandas().DataFrame({"a": a}), "Arrow": lambda a: pyarrow().array(a),
+    "Arrow float": lambda a: pyarrow().array(a.astype(np.float32)),
+    "Arrow chunks": lambda a: pyarrow().chunked_array([a[:5], a[5:]]),
+    "Arrow dictionary": lambda a: pyarrow().array(a).dictionary_encode(), "Arrow table": lambda a: pyarrow().table({"a": a}),
+    "Arrow decimals": lambda a: pyarrow().array(a.tolist(), pyarrow().decimal128(5, 1)), "column": lambda a: a[:, np.newaxis],
 }  # fmt: skip
 BITS: dict[str, Callable[[np.ndarray], Any]] = {
-    "bool": lambda a: a.astype(bool), "boolean": lambda a: pandas.Series(a.astype(bool), dtype="boolean"),
-    "Arrow bool": lambda a: pyarrow.array(a.astype(bool)), "list of bool": lambda a: a.astype(bool).tolist(),
-    "bool objects": lambda a: a.astype(bool).astype(object), "bool Series": lambda a: pandas.Series(a.astype(bool)),
+    "bool": lambda a: a.astype(bool), "boolean": lambda a: pandas().Series(a.astype(bool), dtype="boolean"),
+    "Arrow bool": lambda a: pyarrow().array(a.astype(bool)), "list of bool": lambda a: a.astype(bool).tolist(),
+    "bool objects": lambda a: a.astype(bool).astype(object), "bool Series": lambda a: pandas().Series(a.astype(bool)),
     "bool tensor": of_torch(lambda t: t.bool()),
 }  # fmt: skip
 
 
 def with_missing(a: np.ndarray, missing: Any, dtype: Any) -> Any:
-    return pandas.Series([missing, *a[1:].tolist()], dtype=dtype)
+    return pandas().Series([missing, *a[1:].tolist()], dtype=dtype)
 
 
 # none is read; what the error must hold
@@ -141,7 +137,7 @@ REFUSED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
     "masked": (lambda a: np.ma.array(a, mask=[1] + [0] * (len(a) - 1)), "masked values: leave those samples out"),
     "masked in a list": (lambda a: [np.ma.masked, *a[1:]], "masked values"),
     "datetime64": (lambda a: a.astype("M8[ns]"), "datetime64"), "timedelta64": (lambda a: a.astype("m8[s]"), "timedelta64"),
-    "dates": (lambda a: pandas.Series(pandas.to_datetime(a)), "datetime64"),
+    "dates": (lambda a: pandas().Series(pandas().to_datetime(a)), "datetime64"),
     "records": (lambda a: np.rec.fromarrays([a, a]), "dtype"), "complex": (lambda a: a.astype(complex), "complex"),
     "0-d": (lambda a: np.array(1.0), "single value"), "number": (lambda a: 3, "single value"),
     "text": (lambda a: "0110", "single value"), "bytes": (lambda a: b"0110", "single value"),
@@ -154,38 +150,38 @@ REFUSED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
     "boolean NA": (lambda a: with_missing(a > 3, None, "boolean"), "<NA> at place 0"),
     "Float64 NA": (lambda a: with_missing(a, None, "Float64"), "NaN|<NA>"),
     "Arrow NA": (lambda a: with_missing(a, None, "int64[pyarrow]"), "NaN|<NA>"),
-    "Arrow nulls": (lambda a: pyarrow.array([None, *a[1:].tolist()]), "1 missing values"),
-    "Arrow chunk nulls": (lambda a: pyarrow.chunked_array([[None], a[1:].tolist()], pyarrow.int64()), "1 missing values"),
-    "categorical NA": (lambda a: pandas.Series([None, *a[1:].tolist()]).astype("category"), "NaN|nan"),
+    "Arrow nulls": (lambda a: pyarrow().array([None, *a[1:].tolist()]), "1 missing values"),
+    "Arrow chunk nulls": (lambda a: pyarrow().chunked_array([[None], a[1:].tolist()], pyarrow().int64()), "1 missing values"),
+    "categorical NA": (lambda a: pandas().Series([None, *a[1:].tolist()]).astype("category"), "NaN|nan"),
     "NaN": (lambda a: np.where(np.arange(len(a)) == 0, np.nan, a), "NaN"),
     "float16 NaN": (lambda a: np.where(np.arange(len(a)) == 0, np.nan, a).astype(np.float16), "NaN"),
     "NaN in a list": (lambda a: [float("nan"), *a[1:].tolist()], "NaN"),
     "NaN and text": (lambda a: [float("nan"), *map(str, a[1:])], "text|'4' at place 1"),
     "numbers and text": (lambda a: [0, *map(str, a[1:])], "text|'4' at place 1"),
-    "NaT": (lambda a: with_missing(a, pandas.NaT, object), "NaT at place 0"),
+    "NaT": (lambda a: with_missing(a, pandas().NaT, object), "NaT at place 0"),
     "on another device": (Elsewhere, "Detach|requires? grad"), "needs its gradient": (Refuses, "Detach|requires? grad"),
     "gradient tensor": (of_torch(lambda t: t.float().requires_grad_()), "[Dd]etach"),
     "sparse tensor": (of_torch(lambda t: t.to_sparse()), r"to_dense|Detach"),
     "meta tensor": (of_torch(lambda t: t.to("meta")), "CPU|cpu|Detach"),
     "long double": (lambda a: a.astype(np.longdouble), "float128|longdouble|float64"), "scipy matrix": (
-        lambda a: importlib.import_module("scipy.sparse").csr_matrix(a), "csr_matrix"),
+        lambda a: sparse().csr_matrix(a), "csr_matrix"),
 }  # fmt: skip
 NO_SCORES: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
     "text list": (lambda a: [str(v) for v in a], "dtype <U"), "text array": (lambda a: a.astype(str), "dtype <U"),
     "text objects": (lambda a: a.astype(str).astype(object), "'1' at place 0"),
-    "text Series": (lambda a: pandas.Series(a.astype(str)), "'1' at place 0"),
+    "text Series": (lambda a: pandas().Series(a.astype(str)), "'1' at place 0"),
     "bytes array": (lambda a: a.astype("S"), r"dtype \|?S"),
-    "Arrow text": (lambda a: pyarrow.array(a.astype(str)), "'1' at place 0"),
+    "Arrow text": (lambda a: pyarrow().array(a.astype(str)), "'1' at place 0"),
     "StringDType": (lambda a: a.astype(str).astype(np.dtypes.StringDType()), "StringDType"),
 }  # fmt: skip
 TEXT_LABELS: dict[str, Callable[[np.ndarray], Any]] = {
     "list": lambda a: [("no", "yes")[v] for v in a], "array": lambda a: np.array(["no", "yes"])[a],
-    "objects": lambda a: np.array(["no", "yes"], object)[a], "Series": lambda a: pandas.Series(["no", "yes"])[a],
-    "categorical": lambda a: pandas.Series(["no", "yes"])[a].astype("category"),
-    "Arrow": lambda a: pyarrow.array(np.array(["no", "yes"])[a]), "bytes": lambda a: np.array([b"no", b"yes"])[a],
-    "Arrow-backed": lambda a: pandas.Series(np.array(["no", "yes"])[a], dtype="string[pyarrow]"),
+    "objects": lambda a: np.array(["no", "yes"], object)[a], "Series": lambda a: pandas().Series(["no", "yes"])[a],
+    "categorical": lambda a: pandas().Series(["no", "yes"])[a].astype("category"),
+    "Arrow": lambda a: pyarrow().array(np.array(["no", "yes"])[a]), "bytes": lambda a: np.array([b"no", b"yes"])[a],
+    "Arrow-backed": lambda a: pandas().Series(np.array(["no", "yes"])[a], dtype="string[pyarrow]"),
     "StringDType": lambda a: np.array(["no", "yes"], np.dtypes.StringDType())[a],
-    "foreign": lambda a: np.array(["no", "yes"]).astype(">U3")[a], "DataArray": lambda a: xarray.DataArray(np.array(["no", "yes"])[a]),
+    "foreign": lambda a: np.array(["no", "yes"]).astype(">U3")[a], "DataArray": lambda a: xarray().DataArray(np.array(["no", "yes"])[a]),
 }  # fmt: skip
 
 
@@ -245,7 +241,7 @@ def test_mapped_files_and_bfloat16(function: str, tmp_path: Path) -> None:
     call = FUNCTIONS[function]
     assert plain(call(mapped(Y, tmp_path), S)) == plain(call(Y, S))
     assert plain(call(Y, mapped(S, tmp_path))) == plain(call(Y, S))
-    assert plain(call(Y, S.astype(ml_dtypes.bfloat16))) == plain(call(Y, S.astype(np.float32)))
+    assert plain(call(Y, S.astype(ml_dtypes().bfloat16))) == plain(call(Y, S.astype(np.float32)))
 
 
 @pytest.mark.boundary
@@ -313,10 +309,10 @@ def test_kinds_of_weights(function: str, kind: str) -> None:
 
 
 TABLES: dict[str, Callable[[np.ndarray], Any]] = {
-    "DataFrame": pandas.DataFrame, "nullable": lambda a: pandas.DataFrame(a).astype("Int64"),
-    "Arrow-backed": lambda a: pandas.DataFrame(a).astype("int64[pyarrow]"),
-    "mixed": lambda a: pandas.DataFrame({k: a[:, k].astype((float, int)[k % 2]) for k in range(a.shape[1])}),
-    "Arrow table": lambda a: pyarrow.table({str(k): a[:, k] for k in range(a.shape[1])}),
+    "DataFrame": lambda a: pandas().DataFrame(a), "nullable": lambda a: pandas().DataFrame(a).astype("Int64"),
+    "Arrow-backed": lambda a: pandas().DataFrame(a).astype("int64[pyarrow]"),
+    "mixed": lambda a: pandas().DataFrame({k: a[:, k].astype((float, int)[k % 2]) for k in range(a.shape[1])}),
+    "Arrow table": lambda a: pyarrow().table({str(k): a[:, k] for k in range(a.shape[1])}),
 }  # fmt: skip
 MATRIX = np.stack([S, S[::-1], (S * 5) % 7], axis=1)
 Y3 = (MATRIX % 2 == 0).astype(np.int64)
@@ -363,13 +359,13 @@ def test_kinds_of_multilabels_masks_and_areas(kind: str) -> None:
 @pytest.mark.oracle
 def test_columns_of_a_table_are_not_rounded_beside_each_other() -> None:
     table = {"a": np.array([2**53, 2**53 + 1]), "b": np.array([0.5, 0.25])}
-    for made in (pandas.DataFrame(table), pyarrow.table(table)):
+    for made in (pandas().DataFrame(table), pyarrow().table(table)):
         assert pixelgauge.auroc_by_column([0, 1], made).tolist() == [1, 0]
         assert pixelgauge.roc_auc_score([[0, 1], [1, 0]], made) == 1
-    both = pandas.DataFrame({"a": np.array([2**64 - 2, 2**64 - 1], np.uint64), "b": [-1, -2]})
+    both = pandas().DataFrame({"a": np.array([2**64 - 2, 2**64 - 1], np.uint64), "b": [-1, -2]})
     assert pixelgauge.auroc_by_column([0, 1], both).tolist() == [1, 0]
     with pytest.raises(TypeError, match="mixes"):
-        pixelgauge.auroc_by_column([0, 1], pandas.DataFrame({"a": [1, 2], "b": pandas.to_datetime([1, 2])}))
+        pixelgauge.auroc_by_column([0, 1], pandas().DataFrame({"a": [1, 2], "b": pandas().to_datetime([1, 2])}))
 
 
 @pytest.mark.property
