@@ -236,6 +236,110 @@ def test_existing_files_are_not_overwritten_unasked(tmp_path: Path, capsys: pyte
     assert out.read_text().startswith("fpr,tpr,threshold")
 
 
+BIG = 2**53
+
+
+def text_of(extension: str, scores: list[Any], labels: list[Any]) -> str:
+    rows = list(zip(labels, scores, strict=True))
+    if extension == "jsonl":
+        return "\n".join(f'{{"label": {y}, "score": {x}}}' for y, x in rows)
+    return "label,score\n" + "\n".join(f"{y},{x}" for y, x in rows)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("extension", ["csv", "jsonl"])
+@pytest.mark.parametrize(("scores", "threshold"), [
+    ([BIG, BIG + 1, BIG, BIG + 1], BIG + 1), ([f"{BIG}.0", f"{BIG + 1}.0", f"{BIG}.00", f"{BIG + 1}.0"], BIG + 1),
+    ([1_700_000_000_000_000_000, 1_700_000_000_000_000_001] * 2, 1_700_000_000_000_000_001),
+    ([2**64, 2**64 + 1] * 2, 2**64 + 1), ([-BIG - 1, -BIG] * 2, -BIG), ([0.5, BIG + 1, BIG, BIG + 1], BIG + 1),
+    ([1, 1.5, 0, 2], 1.5), ([2**63 - 1, 2**63, -1, 2**64 - 1], 2**63), ([0, "1e0", "-0", "1.0"], 1.0),
+])  # fmt: skip
+def test_integers_stay_integers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], extension: str, scores: list[Any], threshold: float
+) -> None:
+    path, out = tmp_path / f"t.{extension}", tmp_path / "curve.csv"
+    path.write_text(text_of(extension, scores, [0, 1, 0, 1]))
+    assert main(["auroc", str(path), "--json", "--csv", str(out)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["auroc"], result["average_precision"], result["threshold"]) == (1, 1, threshold)
+    assert type(result["threshold"]) is type(threshold)
+    assert str(threshold) in out.read_text()
+    # the threshold as text gives the figures of the threshold
+    assert main(["auroc", str(path), "--json", "--threshold", str(threshold)]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert (again["sensitivity"], again["specificity"], again["threshold"]) == (1, 1, threshold)
+    for curve in ("pr", "det"):
+        arguments = ["auroc", str(path), "--json", "--curve", curve, "--csv", str(out), "--overwrite"]
+        assert main(arguments) == 0
+        capsys.readouterr()
+        assert str(threshold) in out.read_text()
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("extension", ["csv", "jsonl", "parquet", "npz"])
+def test_labels_are_integers_too(tmp_path: Path, capsys: pytest.CaptureFixture[str], extension: str) -> None:
+    path, labels, scores = tmp_path / f"t.{extension}", [BIG, BIG + 1] * 2, [1, 2, 3, 4]
+    if extension in ("csv", "jsonl"):
+        path.write_text(text_of(extension, scores, labels))
+    elif extension == "npz":
+        np.savez(path, label=labels, score=scores)
+    else:
+        pa = pytest.importorskip("pyarrow", reason="pyarrow, the arrow extra, is not installed")
+        import pyarrow.parquet
+
+        pyarrow.parquet.write_table(pa.table({"label": labels, "score": scores}), path)
+    for positive, auroc in ((BIG, 0.25), (BIG + 1, 0.75)):
+        assert main(["auroc", str(path), "--json", "--pos-label", str(positive)]) == 0
+        assert json.loads(capsys.readouterr().out)["auroc"] == auroc
+    assert main(["auroc", str(path), "--pos-label", str(BIG + 2)]) == 2
+
+
+@pytest.mark.oracle
+def test_parquet_columns_are_not_rounded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow, the arrow extra, is not installed")
+    import datetime
+    from decimal import Decimal
+
+    import pyarrow.parquet
+
+    path = tmp_path / "t.parquet"
+    for column in (
+        pa.array([BIG, BIG + 1] * 2), pa.array([2**64 - 2, 2**64 - 1] * 2, pa.uint64()),
+        pa.array([Decimal("0.10000000000000000000"), Decimal("0.10000000000000000001")] * 2),
+        pa.array([BIG, BIG + 1] * 2).dictionary_encode(), pa.array([False, True] * 2),
+    ):  # fmt: skip
+        pyarrow.parquet.write_table(pa.table({"label": [0, 1] * 2, "score": column}), path)
+        assert main(["auroc", str(path), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["auroc"] == 1
+    for refused, message in (
+        (pa.array([datetime.datetime(2020, 1, 1)] * 4), r"column 'score', has dtype datetime64"),
+        (pa.array(["1", "2"] * 2), "column 'score', holds '1' at place 0: use numbers"),
+    ):
+        pyarrow.parquet.write_table(pa.table({"label": [0, 1] * 2, "score": refused}), path)
+        assert main(["auroc", str(path)]) == 2
+        assert message in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("extension", ["csv", "jsonl"])
+@pytest.mark.parametrize("score", ["1" * 400, "-" + "1" * 400, "1" * 5000])
+def test_numbers_beyond_any_float(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], extension: str, score: str
+) -> None:
+    path = tmp_path / f"t.{extension}"
+    path.write_text(text_of(extension, [score, 1], [0, 1]))
+    assert main(["auroc", str(path)]) == 2
+    assert f"t.{extension}, " in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+def test_labels_of_two_kinds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"label": 0, "score": 1}\n{"label": "1", "score": 2}')
+    assert main(["auroc", str(path)]) == 2
+    assert "t.jsonl, column 'label', holds text, and 0 at place 0" in capsys.readouterr().err
+
+
 @pytest.mark.boundary
 def test_absent_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["auroc", str(tmp_path / "none.csv")]) == 2

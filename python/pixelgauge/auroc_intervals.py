@@ -11,7 +11,7 @@ import numpy as np
 from pixelgauge import _core
 from pixelgauge.images import Array
 from pixelgauge.ranking import _binary_inputs
-from pixelgauge.ranking_inputs import Scores, check_number
+from pixelgauge.ranking_inputs import Scores, check_number, require_ranks
 
 
 class AurocInterval(NamedTuple):
@@ -196,9 +196,8 @@ def bootstrap_interval(
 
 def _placements(scores: Scores, truth: Array) -> tuple[float, Array, Array]:
     """AUROC, and each sample's placement: share of the other class it is on the right side of, ties by half."""
-    values = scores.decoded()
-    if values.dtype.kind == "f" and np.isnan(values).any():
-        raise ValueError("y_score holds NaN, which has no rank: remove or impute those samples first")
+    values = scores.ordered()
+    require_ranks(values)
     positive, negative = values[truth], values[~truth]
     sorted_p, sorted_n = np.sort(positive), np.sort(negative)
 

@@ -6,18 +6,23 @@ import errno
 import io
 import math
 import os
-import zipfile
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
+from pixelgauge.array_archives import write_arrays
 from pixelgauge.images import as_array
+from pixelgauge.moments import checked_moments, real_array
+from pixelgauge.statistics_files import MOST_SAMPLES, fields_of, numbers, text, whole
 
 Float64Array = npt.NDArray[np.float64]
 
 FORMAT = "pixelgauge-feature-stats-1"
+_EPS = 2.0**-53
+_CHUNK = 3072
+"""Rows that the core adds up in float64 before it goes on in doubled precision."""
 _ROWS = 64
 """Rows of a matrix that are looked at together."""
 _LEAST, _MOST = 1e-70, 1e70
@@ -131,38 +136,6 @@ def _magnitude(array: npt.NDArray[Any]) -> float:
     return largest
 
 
-def checked_moments(mean: object, cov: object, name: str) -> tuple[Float64Array, Float64Array]:
-    """View a mean (D,) and a covariance (D, D) as float64, or raise a ``ValueError`` that says what is wrong."""
-    mu = np.ascontiguousarray(as_array(mean, f"{name} mean"), dtype=np.float64)
-    sigma = np.ascontiguousarray(as_array(cov, f"{name} covariance"), dtype=np.float64)
-    mu = np.atleast_1d(mu)
-    sigma = np.atleast_2d(sigma)
-    if mu.ndim != 1 or mu.size == 0 or sigma.shape != (mu.size, mu.size):
-        raise ValueError(
-            f"{name} has a mean of shape {mu.shape} and a covariance of shape {sigma.shape}: use (D,) and (D, D)"
-        )
-    scale = asymmetry = 0.0
-    for start in range(0, mu.size, _ROWS):  # blocks that stay in the cache: the whole would be written out three times
-        rows = sigma[start : start + _ROWS, : start + _ROWS]
-        columns = sigma[: start + _ROWS, start : start + _ROWS].T
-        # Python's max would drop NaN
-        scale = float(np.max([scale, rows.max(), -rows.min(), columns.max(), -columns.min()]))
-        if not math.isfinite(scale):
-            break
-        asymmetry = max(asymmetry, float(np.abs(rows - columns).max()))
-    if not (math.isfinite(scale) and np.isfinite(mu).all()):
-        raise ValueError(f"{name} holds NaN or infinity in its mean or covariance: compute the statistics again")
-    # numpy.cov and torch differ between the halves by some roundings of float32 at worst
-    if asymmetry > 1e-5 * scale:
-        raise ValueError(
-            f"{name} has a covariance that is not symmetric (by {asymmetry:.3g}, and its largest element is "
-            f"{scale:.3g}): the file is damaged or holds something else"
-        )
-    if asymmetry:
-        sigma = (sigma + sigma.T) / 2
-    return mu, sigma
-
-
 class FeatureStats:
     """Count, mean and covariance of features, without keeping the features.
 
@@ -173,7 +146,8 @@ class FeatureStats:
     shift : (D,) array_like, optional
         Subtracted from every feature before it is squared, and kept with the state. The default, zero, suits features
         whose mean is not large against their spread (Inception's). For others any vector near the mean keeps the
-        covariance from losing (mean / spread)^2 roundings. States merge only if their shifts are equal.
+        covariance from losing (mean / spread)^2 roundings; it is never chosen from the data, so that states merge.
+        :func:`frechet_distance` refuses moments that have lost too much. States merge only if their shifts are equal.
     preset : str, optional
         How the features were made, such as ``"pytorch-fid"``. Recorded in files; statistics of two presets neither
         merge nor compare.
@@ -182,7 +156,7 @@ class FeatureStats:
 
     Notes
     -----
-    Sums run in float64 over chunks of 1536 rows of each :meth:`update`, and chunks are added in doubled precision. What
+    Sums run in float64 over chunks of 3072 rows of each :meth:`update`, and chunks are added in doubled precision. What
     is promised: the number of threads changes nothing. Blocks added in another order, or merged along another tree,
     give the same mean and covariance but for an element whose exact sum lies within 2^-100, relatively, of the middle
     between two float64 numbers. Blocks cut elsewhere round differently within a chunk: about 1e-16 of the product of
@@ -210,7 +184,7 @@ class FeatureStats:
         self.dim = int(dim)
         self.preset = preset
         self.weights = weights
-        self._shift = np.zeros(self.dim) if shift is None else np.array(as_array(shift, "shift"), dtype=np.float64)
+        self._shift = np.zeros(self.dim) if shift is None else real_array(shift, "shift").copy()
         if self._shift.shape != (self.dim,) or not np.isfinite(self._shift).all():
             raise ValueError(f"shift has shape {self._shift.shape}: it must be {self.dim} finite numbers")
         self._count = 0
@@ -233,13 +207,16 @@ class FeatureStats:
 
         Raises
         ------
+        TypeError
+            If they are no real numbers.
         ValueError
-            If the shapes do not fit, or the covariance is not finite and symmetric.
+            If the shapes do not fit, the covariance is not finite and symmetric, or `count` is no whole number of at
+            least 2.
         """
+        if count is not None:
+            require_whole("count", count, 2, MOST_SAMPLES)
         mu, sigma = checked_moments(mean, cov, name)
         stats = cls(mu.size, preset=preset, weights=weights)
-        if count is not None and count < 2:
-            raise ValueError(f"count={count} must be at least 2")
         if count is None:
             stats._moments = (mu, sigma)
         else:
@@ -248,6 +225,15 @@ class FeatureStats:
             stats._scatter[0] = sigma * (count - 1) + count * np.outer(mu, mu)
             stats._moments = (mu, sigma)
         return stats
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both hold the same state: samples, shift, preset, weights and every sum."""
+        if not isinstance(other, FeatureStats):
+            return NotImplemented
+        mine, theirs = self._fields(), other._fields()
+        return mine.keys() == theirs.keys() and all(np.array_equal(mine[key], theirs[key]) for key in mine)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         count = "unknown" if self._is_frozen else self._count
@@ -372,6 +358,25 @@ class FeatureStats:
         np.fill_diagonal(cov, np.maximum(np.diag(cov), 0))  # a constant feature: no variance, whatever rounding says
         return cov
 
+    def rounding(self) -> tuple[float, float]:
+        """How far the covariance (Frobenius norm) and the mean (norm) may be from those of the samples.
+
+        A sum of n terms, n up to 3072, moves by at most n units of the sum of their magnitudes, whatever the terms are:
+        those of constant features round all to one side. Moments that were given are exact.
+
+        Returns
+        -------
+        covariance, mean : float
+        """
+        if self._moments is not None or self._count < 2:
+            return 0.0, 0.0
+        squares = math.fsum(np.diag(self._scatter[0])) / (self._count - 1)
+        mean, about = self.mean, self.mean - self._shift
+        size, distance = (math.sqrt(float(v @ v)) for v in (mean, about))
+        of_mean = self._room() * math.sqrt(squares)
+        # of the products, and of the square of the mean that is taken out of them
+        return self._room() * squares + 2 * of_mean * distance, _EPS * size + of_mean
+
     def to_bytes(self) -> bytes:
         """State as bytes that :meth:`from_bytes` reads: the same on every machine, for merging elsewhere."""
         buffer = io.BytesIO()
@@ -380,8 +385,13 @@ class FeatureStats:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FeatureStats:
-        """Read what :meth:`to_bytes` wrote; ``ValueError`` if it is damaged."""
-        return cls._read(io.BytesIO(data), "data")
+        """Read what :meth:`to_bytes` wrote; ``ValueError`` if it is damaged, ``TypeError`` if it is no bytes."""
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"data is a {type(data).__name__}: give the bytes of to_bytes(), or use load() for a file")
+        fields = fields_of(io.BytesIO(data), "data")
+        if "format" not in fields:
+            raise ValueError(f"data holds {', '.join(sorted(fields)) or 'nothing'}: it is not what to_bytes() writes")
+        return cls._from_fields(fields, "data")
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an ``.npz`` file for :meth:`load` and for other programs.
@@ -411,27 +421,26 @@ class FeatureStats:
             if os.path.exists(temporary):
                 os.remove(temporary)
 
-    def _write(self, file: BinaryIO) -> None:
-        fields: dict[str, Any] = {"format": np.str_(FORMAT), "dim": np.int64(self.dim)}
+    def _fields(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything that is this state, by the names in files."""
+        fields: dict[str, npt.NDArray[Any]] = {"format": np.array(FORMAT), "dim": np.array(self.dim, np.int64)}
         for what in ("preset", "weights"):
             if getattr(self, what) is not None:
-                fields[what] = np.str_(getattr(self, what))
+                fields[what] = np.array(getattr(self, what))
         if self._is_frozen or self._count >= 2:
             fields |= {"mu": self.mean, "sigma": self.cov()}
         if not self._is_frozen:
             triangle = np.tril_indices(self.dim)
             fields |= {
-                "count": np.int64(self._count),
+                "count": np.array(self._count, np.int64),
                 "shift": self._shift,
                 "sum": self._sum,
                 "scatter": np.stack([half[triangle] for half in self._scatter]),
             }
-        # no dates, so equal states are equal bytes
-        with zipfile.ZipFile(file, "w") as archive:
-            for key, value in fields.items():
-                array = io.BytesIO()
-                np.lib.format.write_array(array, np.asarray(value), allow_pickle=False)
-                archive.writestr(zipfile.ZipInfo(f"{key}.npy"), array.getvalue())
+        return fields
+
+    def _write(self, file: BinaryIO) -> None:
+        write_arrays(file, self._fields())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, spatial: bool = False) -> FeatureStats:
@@ -456,44 +465,77 @@ class FeatureStats:
 
     @classmethod
     def _read(cls, file: BinaryIO, name: str, spatial: bool = False) -> FeatureStats:
-        try:
-            start = file.read(2)
-            if start not in (b"PK", b"\x93N"):  # NumPy would take it for a pickle, and advise to allow that
-                raise ValueError(f"it begins with {start!r} and is no archive")
-            file.seek(0)
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("it holds one array, not an archive")
-            with archive:
-                fields = {key: archive[key] for key in archive.files}
-        except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{name} is not a readable .npz statistics file ({error}): it may be truncated") from error
+        fields = fields_of(file, name)
         if "format" in fields and not spatial:
             return cls._from_fields(fields, name)
         mean, cov = ("mu_s", "sigma_s") if spatial else ("mu", "sigma")
-        if mean not in fields or cov not in fields:
+        if mean not in fields or cov not in fields or "scatter" in fields:
             raise ValueError(
                 f"{name} holds {', '.join(sorted(fields)) or 'nothing'}, but statistics need {mean!r} and {cov!r}"
+                + (", and those with sums a format" if "scatter" in fields else "")
             )
-        return cls.from_moments(fields[mean], fields[cov], name=name)
+        try:
+            return cls.from_moments(fields[mean], fields[cov], name=name)
+        except TypeError as error:
+            raise ValueError(f"{name} is not a valid statistics file: {error}") from error
 
     @classmethod
     def _from_fields(cls, fields: dict[str, npt.NDArray[Any]], name: str) -> FeatureStats:
         try:
-            if str(fields["format"]) != FORMAT:
-                raise ValueError(f"its format is {str(fields['format'])!r}, and this version reads {FORMAT!r}")
-            preset, weights = (str(fields[what]) if what in fields else None for what in ("preset", "weights"))
-            if "count" not in fields:
-                return cls.from_moments(fields["mu"], fields["sigma"], preset=preset, weights=weights, name=name)
-            dim = int(fields["dim"])
-            stats = cls(dim, shift=fields["shift"], preset=preset, weights=weights)
-            stats._count = int(fields["count"])
+            form = text(fields, "format")
+            if form != FORMAT:
+                raise ValueError(f"its format is {str(form)[:80]!r}, and this version reads {FORMAT!r}")
+            preset, weights = text(fields, "preset"), text(fields, "weights")
+            dim = whole(fields, "dim", 1)
+            count = whole(fields, "count", 0) if "count" in fields else None
+            shapes: dict[str, tuple[int, ...]] = {}
+            if count is None or count >= 2:
+                shapes |= {"mu": (dim,), "sigma": (dim, dim)}
+            if count is not None:
+                shapes |= {"shift": (dim,), "sum": (2, dim), "scatter": (2, dim * (dim + 1) // 2)}
+            known = {"format", "preset", "weights", "dim", "count"}
+            if fields.keys() - known != shapes.keys():
+                raise ValueError(f"it holds {', '.join(sorted(fields))}, and should hold {', '.join(shapes)}")
+            arrays = {what: numbers(fields, what, shape) for what, shape in shapes.items()}
+            if count is None:
+                return cls.from_moments(arrays["mu"], arrays["sigma"], preset=preset, weights=weights, name=name)
+            stats = cls(dim, shift=arrays["shift"], preset=preset, weights=weights)
+            stats._count = count
+            stats._sum[:] = arrays["sum"]
             triangle = np.tril_indices(dim)
-            stats._sum[:] = fields["sum"]
-            for half, packed in zip(stats._scatter, fields["scatter"], strict=True):
+            for half, packed in zip(stats._scatter, arrays["scatter"], strict=True):
                 half[triangle] = packed
-            if stats._count < 0 or not (np.isfinite(stats._sum).all() and np.isfinite(stats._scatter).all()):
-                raise ValueError("its sums are not finite")
-        except (KeyError, TypeError, ValueError) as error:
+            stats._require_sound()
+            if count >= 2:
+                stats._take_moments(*checked_moments(arrays["mu"], arrays["sigma"], "it"))
+        except (TypeError, ValueError) as error:
             raise ValueError(f"{name} is not a valid statistics file: {error}") from error
         return stats
+
+    def _require_sound(self) -> None:
+        """Raise unless the sums are those of some samples."""
+        total, squares = self._sum[0] + self._sum[1], np.diag(self._scatter[0]) + np.diag(self._scatter[1])
+        if self._count == 0:
+            if self._sum.any() or self._scatter.any():
+                raise ValueError("its count is 0, and its sums are not")
+            return
+        # Cauchy: the square of a sum is at most the count times the sum of squares, but for what both have rounded
+        if (squares < 0).any() or (total * total > self._count * squares * (1 + 4 * self._room())).any():
+            raise ValueError("its sums are of no samples: a variance would be negative")
+
+    def _room(self) -> float:
+        """Share of the sums of squares that rounding may have moved."""
+        return (min(self._count, _CHUNK) + 32) * _EPS
+
+    def _take_moments(self, mean: Float64Array, cov: Float64Array) -> None:
+        """Keep the moments of a file where they are not to the bit those of its sums, as given ones may not be."""
+        mine, of_mine = self.mean, self.cov()
+        if mine.tobytes() == mean.tobytes() and of_mine.tobytes() == cov.tobytes():  # -0 is not 0 here
+            return
+        spread = np.sqrt(np.diag(self._scatter[0] + self._scatter[1]) / (self._count - 1))
+        room = 4 * self._room()
+        if (np.abs(mine - mean) > room * (np.abs(mean) + spread)).any() or (
+            np.abs(of_mine - cov) > room * np.outer(spread, spread)
+        ).any():
+            raise ValueError("its mean and covariance are not those of its sums")
+        self._moments = (mean, cov)

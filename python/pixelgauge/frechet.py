@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.feature_stats import FeatureStats, as_features, checked_moments, samples
+from pixelgauge.feature_stats import FeatureStats, as_features, samples
 from pixelgauge.images import as_array
+from pixelgauge.moments import checked_moments
 
 Float64Array = npt.NDArray[np.float64]
 Method = Literal["auto", "newton-schulz", "eigh", "svd"]
@@ -22,6 +23,8 @@ _EIGH_FROM, _SVD_TO = 300, 64
 
 METHODS = ("auto", "newton-schulz", "eigh", "svd")
 _EPS = 2.0**-53
+_LOST_MOMENTS = 1e-6
+"""Share of the distance and the traces that rounding may have moved before moments are refused."""
 _LOST = 128 * _EPS
 """Eigenvalues of a Gram matrix below this share of the largest are rounding, or too much of it."""
 
@@ -40,7 +43,8 @@ class FrechetInfo:
     """Steps of the polar iteration; 0 for the other methods."""
     bound: float
     """Largest possible error of the distance: from the certificate for newton-schulz, from the rounding of the method
-    for the others, and for what pivoted Cholesky left out of singular covariances."""
+    for the others, for what pivoted Cholesky left out of singular covariances, and for what the sums of a
+    :class:`FeatureStats`, or of more features than D, have rounded."""
     mean_term: float
     """Squared distance of the means."""
     trace_term: float
@@ -69,6 +73,11 @@ class _Side:
     from_samples: bool
     pivots: Float64Array | None = None
     """Diagonal of the factor where it is triangular: its logarithms add up to those of the singular values."""
+    rounding: tuple[float, float] = (0.0, 0.0)
+    """What sums have rounded: Frobenius norm of the covariance's error, norm of the mean's."""
+    features: npt.NDArray[Any] | None = None
+    cov: Float64Array | None = None
+    """Covariance that was factored."""
 
 
 def sqrtm_psd(a: object) -> Float64Array:
@@ -171,8 +180,8 @@ def frechet_distance(
     Returns
     -------
     distance : float
-        Never complex, never NaN; nothing is added to the covariances. Rounding may leave a tiny negative number for
-        identical sets, which is returned as it is: clipping it would hide the error.
+        Never complex, never NaN, never negative; nothing is added to the covariances. Identical features, or moments,
+        are at distance 0 exactly; where rounding would leave less than 0 for others, 0 is nearer to the truth.
     info : FrechetInfo
         Only with `return_info`.
 
@@ -180,7 +189,9 @@ def frechet_distance(
     ------
     TypeError, ValueError
         If there are fewer than two samples, the dimensions or presets differ, something is NaN, or a covariance is not
-        symmetric and positive semi-definite.
+        symmetric and positive semi-definite; if features so far from zero against their spread went into a
+        :class:`FeatureStats` without a `shift` that rounding may have moved more than 1e-6 of the distance and the
+        traces.
 
     References
     ----------
@@ -203,23 +214,75 @@ def frechet_distance(
     difference = first.mean - second.mean
     mean_term = float(difference @ difference)
     most = mean_term + first.trace + second.trace
+    same = _are_same(first, second)
+    if same:
+        if not return_info:
+            return 0.0
+        mean_term = 0.0
+    for side, name in ((first, "a"), (second, "b")):
+        if not same and side.rounding[0] > _LOST_MOMENTS * most:
+            raise _lost(name, side.rounding[0], most)
     norm = _nuclear_norm(first, second, method, lambda value: 0.5e-10 * (most - 2 * value))
-    mean_size = math.sqrt(max(float(first.mean @ first.mean), float(second.mean @ second.mean)))
-    mean_rounding = 8 * _EPS * mean_size * math.sqrt(mean_term)
-    trace_term = math.fsum((first.trace, second.trace, -2 * norm.value))
+    trace_term = 0.0 if same else max(0.0, math.fsum((first.trace, second.trace, -2 * norm.value)))
     if not return_info:
         return mean_term + trace_term
+    off = first.rounding[1] + second.rounding[1]
+    bound = 2 * math.sqrt(mean_term) * off + off * off + _rounding_of_traces(first, second)
+    if not same:
+        bound += 2 * norm.bound + mean_term * (mean_term and first.mean.size + 8) * _EPS
     info = FrechetInfo(
         method=norm.method,
         space=("covariance", "mixed", "features")[first.from_samples + second.from_samples],
         rank=(first.rank, second.rank),
         iterations=norm.iterations,
-        bound=2 * norm.bound + mean_rounding,
+        bound=bound,
         mean_term=mean_term,
         trace_term=trace_term,
         seconds=time.perf_counter() - start,
     )
     return mean_term + trace_term, info
+
+
+def _lost(name: str, rounding: float, of: float) -> ValueError:
+    return ValueError(
+        f"{name}: the features lie so far from zero against their spread that the sums of FeatureStats have lost it: "
+        f"rounding may have moved {rounding:.2g} of {of:.2g}. Give FeatureStats a shift= near their mean, the same "
+        "for all that are merged, and update it with the features again"
+    )
+
+
+def _are_same(a: _Side, b: _Side) -> bool:
+    """Whether both are the same features, or moments, so that the distance is 0 whatever rounding says."""
+    x, y = a.features, b.features
+    if x is not None and y is not None:
+        # the first rows decide most cases without a pass over all
+        return x.shape == y.shape and np.array_equal(x[0], y[0]) and np.array_equal(x, y)
+    if a.cov is None or b.cov is None:
+        return False
+    return np.array_equal(a.mean, b.mean) and a.cov[0, 0] == b.cov[0, 0] and np.array_equal(a.cov, b.cov)
+
+
+def _rounding_of_traces(a: _Side, b: _Side) -> float:
+    """How far Tr (C1 + C2 - 2 (C1 C2)^(1/2)) may be from its value for the covariances before they were rounded."""
+    total = a.rounding[0] + b.rounding[0]
+    for side, other in ((a, b), (b, a)):
+        error = side.rounding[0]
+        if error == 0:
+            continue
+        # Powers and Stormer: the roots of two matrices differ by ||E||_*^(1/2) at most in the Frobenius norm
+        size = side.mean.size
+        moved = math.sqrt((math.sqrt(size) * error + side.remainder) * (other.trace + other.rounding[0]))
+        if side.rank == size and side.factor.shape == (size, size):
+            inverse = np.linalg.inv(side.factor)
+            least = float(np.vdot(inverse, inverse))  # at least the norm of C^-1
+            if 2 * error * least < 1:
+                # The derivative is half the optimal map, the geometric mean of C^-1 and the other covariance, whose
+                # Frobenius norm is at most Tr(C^-1 C2)^(1/2); within the error C is at least half of itself.
+                across = _core.product(other.factor, np.ascontiguousarray(inverse.T))
+                squared = float(np.vdot(across, across)) + least * other.rounding[0]
+                moved = min(moved, math.sqrt(0.5 * squared) * error)
+        total += 2 * moved
+    return total
 
 
 def _require_method(method: str) -> None:
@@ -242,7 +305,7 @@ def _from_moments(mean: Float64Array, cov: Float64Array, name: str) -> _Side:
     except ValueError as error:
         raise ValueError(f"the covariance of {name}: {error}") from error
     pivots = np.diag(factor) if rank == mean.size and _is_lower(factor) else None
-    return _Side(mean, factor[:, : max(rank, 1)].T, math.fsum(np.diag(cov)), remainder, rank, False, pivots)
+    return _Side(mean, factor[:, : max(rank, 1)].T, math.fsum(np.diag(cov)), remainder, rank, False, pivots, cov=cov)
 
 
 def _is_lower(factor: Float64Array) -> bool:
@@ -276,7 +339,7 @@ def _side(x: object, name: str) -> _Side:
     if isinstance(x, FeatureStats):
         if x.count is not None and x.count < 2:
             raise ValueError(f"{name} holds {samples(x.count)}: a covariance needs at least two")
-        return _from_moments(x.mean, x.cov(), name)
+        return _from_stats(x, name)
     if isinstance(x, tuple):
         if len(x) != 2:
             raise ValueError(f"{name} is a tuple of {len(x)}: moments are (mean, covariance)")
@@ -289,11 +352,34 @@ def _side(x: object, name: str) -> _Side:
         mean, difference = centred(features)
         difference /= math.sqrt(n - 1)
         trace = math.fsum((difference * difference).sum(axis=1))
-        return _Side(mean, _contrasts(difference), trace, 0.0, n - 1, from_samples=True)
+        off = 8 * _EPS * (math.sqrt(float(mean @ mean)) + math.sqrt(max(trace, 0)))
+        contrasts = _contrasts(difference)
+        return _Side(mean, contrasts, trace, 0.0, n - 1, from_samples=True, rounding=(0.0, off), features=features)
     # one more pass over the features puts the shift on their mean, so that the covariance loses nothing to it
     mean = features.mean(axis=0, dtype=np.float64)
     stats = FeatureStats(dim, shift=mean).update(features)
-    return _from_moments(stats.mean, stats.cov(), name)
+    return replace(_from_stats(stats, name), features=features)
+
+
+def _from_stats(stats: FeatureStats, name: str) -> _Side:
+    rounding = stats.rounding()
+    mean, cov = stats.mean, stats.cov()
+    trace = math.fsum(np.diag(cov))
+    if 0 <= trace <= rounding[0]:  # constant features, or lost ones: what is left is rounding, and no covariance
+        nothing = _from_moments(mean, np.zeros_like(cov), name)
+        return replace(nothing, rounding=(2 * rounding[0], rounding[1]), cov=cov)
+    try:
+        return replace(_from_moments(mean, cov, name), rounding=rounding)
+    except ValueError:
+        # rounding alone may leave eigenvalues below 0 where samples are few: 0 is nearer to the truth
+        values, vectors = np.linalg.eigh(cov)
+        if values[0] < -rounding[0]:
+            raise
+    values = np.maximum(values, 0)
+    kept = values > mean.size * _EPS * values[-1]
+    factor = np.sqrt(values[kept])[:, np.newaxis] * vectors[:, kept].T
+    left_out, off = math.fsum(values[~kept]), (2 * rounding[0], rounding[1])
+    return _Side(mean, factor, math.fsum(values), left_out, int(kept.sum()), False, rounding=off, cov=cov)
 
 
 def _nuclear_norm(a: _Side, b: _Side, method: Method, tolerance: Callable[[float], float]) -> _Nuclear:
@@ -329,6 +415,8 @@ def _by_eigh(m: Float64Array, pivots: Float64Array | None) -> _Nuclear:
     small = m if m.shape[0] <= m.shape[1] else m.T
     values = np.linalg.eigvalsh(_core.product(small, small))
     values = np.maximum(values, 0)
+    if values[-1] == 0:
+        return _Nuclear(0.0, 0.0, 0, "eigh")
     roots = np.sqrt(values)
     # An eigenvalue is off by a few eps of the largest. Roots of those that are lost in that add up, the rest is off to
     # first order and at random.

@@ -59,7 +59,8 @@ def frechet_interval(
     One Gram matrix of the centred features serves all resamples: with counts w and v of the drawn samples the trace
     term is the nuclear norm of diag(w)^1/2 (I - 1 w^T / n) X Y^T (I - v 1^T / m) diag(v)^1/2, over the samples that
     were drawn. The interval is the pivotal one, 2 d - quantiles: the distance is biased upwards by finite samples, a
-    resample is biased once more, and the pivotal interval takes that out, so it may lie below the distance.
+    resample is biased once more, and the pivotal interval takes that out, so it may lie below the distance. Ends below
+    0 are moved to 0.
 
     References
     ----------
@@ -110,7 +111,8 @@ def frechet_interval(
         values[i] = float(shift @ shift + trace_x + trace_y - 2 * _core.nuclear_norm(inner)[0])
     tail = (1 - level) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
-    return FrechetInterval(distance, float(2 * distance - high), float(2 * distance - low), float(values.std(ddof=1)))
+    low, high = (max(0.0, float(2 * distance - end)) for end in (high, low))  # no distance is below 0
+    return FrechetInterval(distance, low, high, float(values.std(ddof=1)))
 
 
 def frechet_infinity(
@@ -137,7 +139,8 @@ def frechet_infinity(
     Raises
     ------
     TypeError, ValueError
-        As :func:`frechet_distance`; and if `smallest` or `points` leave no line to fit.
+        As :func:`frechet_distance`; and if `smallest` or `points` leave no line to fit, or the line ends below 0, and
+        not by noise: by more than four standard errors, or with subsets of fewer than 2 D samples.
 
     Notes
     -----
@@ -169,4 +172,17 @@ def frechet_infinity(
     slope, intercept = np.polyfit(1 / sizes, values, 1)
     if not math.isfinite(intercept):
         raise ValueError("the extrapolation has no finite value: take a larger range of subset sizes")
-    return FrechetInfinity(float(intercept), float(slope))
+    if intercept < 0:
+        # No distance is negative. Noise of the fit may leave less than 0 where the distance is 0; otherwise the line
+        # does not fit: among subsets of few samples the bias is no straight line.
+        spread = 1 / sizes - (1 / sizes).mean()
+        residuals = np.asarray(values) - intercept - slope / sizes
+        variance = float(residuals @ residuals) / max(1, points - 2)
+        error = math.sqrt(variance * (1 / points + float((1 / sizes).mean()) ** 2 / float(spread @ spread)))
+        if sizes[0] < 2 * x.shape[1] or intercept < -4 * error:
+            raise ValueError(
+                f"the line through the distances meets {intercept:.3g}, and no distance is negative: subsets of "
+                f"{sizes[0]} to {n} samples are too small for {x.shape[1]} features; give smallest= well above that, "
+                "and more samples"
+            )
+    return FrechetInfinity(max(0.0, float(intercept)), float(slope))

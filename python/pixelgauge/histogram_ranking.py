@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import NamedTuple
 
 import numpy as np
 
+from pixelgauge.array_archives import read_arrays, write_arrays
 from pixelgauge.images import Array
-from pixelgauge.ranking_inputs import check_lengths, column, label_array, score_array, target_type, to_array
+from pixelgauge.ranking_arrays import beyond_float64, column
+from pixelgauge.ranking_inputs import check_lengths, label_array, require_ranks, score_array, target_type
+
+_MOST = 2**53
+"""Samples of a class: float64, in which average precision is added up, holds such counts exactly."""
+_ROUNDING = 2.0**-50
+"""Relative, a term: what the sums of average precision may round is added to its interval."""
 
 
 class Bounds(NamedTuple):
@@ -61,7 +69,10 @@ class RankingHistogram:
                 raise ValueError(f"score_range={score_range} must be finite with low < high")
             inner = np.unique(np.linspace(low, high, bins + 1)[1:-1])
         else:
-            inner = column(to_array(edges, "edges"), "edges").astype(np.float64)
+            given = column(score_array(edges, "edges"), "edges")
+            if given.dtype.kind == "O" or beyond_float64(given):
+                raise ValueError("edges holds numbers that float64 would round: give edges that it holds")
+            inner = given.astype(np.float64)
         if not np.isfinite(inner).all() or (np.diff(inner) <= 0).any():
             raise ValueError("edges must be finite and rise")
         self._edges = inner
@@ -106,26 +117,46 @@ class RankingHistogram:
             )
         labels = column(labels, "y_true")
         check_lengths(y_true=labels, y_score=scores)
+        require_ranks(scores)
+        if scores.dtype.kind == "O" or beyond_float64(scores):
+            raise ValueError(
+                "y_score holds integers beyond 2^53, or others that float64 cannot tell apart: subtract a common "
+                "offset, or give their ranks"
+            )
         values = scores.astype(np.float64)
-        if scores.dtype.kind in "iu" and scores.dtype.itemsize == 8 and (np.abs(values) > 2.0**53).any():
-            raise ValueError("y_score holds integers beyond 2^53, which float64 cannot tell apart")
-        if np.isnan(values).any():
-            raise ValueError("y_score holds NaN, which has no rank: remove or impute those samples first")
         of_bin = np.searchsorted(self._edges, values, side="right")
         bins = self._counts.shape[1]
-        self._counts += np.bincount((labels != 0) * bins + of_bin, minlength=2 * bins).reshape(2, bins)
+        self._add(np.bincount((labels != 0) * bins + of_bin, minlength=2 * bins).reshape(2, bins))
 
     def merge(self, other: RankingHistogram) -> None:
         """Add the counts of another histogram with the same edges.
 
         Raises
         ------
+        TypeError
+            If `other` is no RankingHistogram.
         ValueError
-            If the edges differ.
+            If the edges differ, or there are more than 2^53 samples of a class then.
         """
+        if not isinstance(other, RankingHistogram):
+            raise TypeError(f"other={other!r} must be a RankingHistogram: samples are added by update()")
         if not np.array_equal(self._edges, other._edges):
             raise ValueError("histograms have different edges: make them with the same arguments to merge them")
-        self._counts += other._counts
+        self._add(other._counts)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both have the same edges and counts."""
+        if not isinstance(other, RankingHistogram):
+            return NotImplemented
+        return np.array_equal(self._edges, other._edges) and np.array_equal(self._counts, other._counts)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _add(self, counts: Array) -> None:
+        totals = [sum(mine) + sum(more) for mine, more in zip(self._counts.tolist(), counts.tolist(), strict=True)]
+        if max(totals) > _MOST:
+            raise ValueError(f"{max(totals)} samples of one class are more than the 2^53 that are counted")
+        self._counts = self._counts + counts
 
     def auroc(self) -> Bounds:
         """Interval that contains the AUROC; its width is sum(p_b n_b) / (P N).
@@ -164,7 +195,9 @@ class RankingHistogram:
         base = above[held] + fp
         loss = np.where(fp > 0, fp * np.log1p(p / np.where(base > 0, base, 1)), 0)
         low = float(np.sum(np.maximum(p - loss, 0))) / self.positives
-        return Bounds(low, high)
+        # outwards by what the sums of at most as many terms may have rounded, also those of the exact value's own
+        rounding = _ROUNDING * (len(p) + math.log2(self.positives))
+        return Bounds(max(0.0, low - rounding), min(1.0, high + rounding))
 
     def refined(self, width: float) -> RankingHistogram:
         """Empty histogram with finer edges, for a second pass that should narrow the AUROC's interval to `width`.
@@ -202,7 +235,7 @@ class RankingHistogram:
     def to_bytes(self) -> bytes:
         """Write the whole state, for :meth:`from_bytes` anywhere."""
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, edges=self._edges, counts=self._counts)
+        write_arrays(buffer, {"edges": self._edges, "counts": self._counts}, compressed=True)
         return buffer.getvalue()
 
     @classmethod
@@ -211,18 +244,30 @@ class RankingHistogram:
 
         Raises
         ------
+        TypeError
+            If `data` is not bytes.
         ValueError
             If `data` is not such a state.
         """
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"data is a {type(data).__name__}: give the bytes of to_bytes()")
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as state:
-                edges, counts = state["edges"], state["counts"]
-        except Exception as error:
+            state = read_arrays(io.BytesIO(data))
+            if set(state) != {"edges", "counts"}:
+                raise ValueError(f"it holds {sorted(state)}, not counts and edges")
+            edges, counts = state["edges"], state["counts"]
+            if edges.dtype != np.float64 or edges.ndim != 1:
+                raise ValueError(f"its edges are {edges.shape} of {edges.dtype}, not a vector of float64")
+            histogram = cls(edges)
+            if counts.shape != histogram._counts.shape or counts.dtype != np.int64:
+                raise ValueError(
+                    f"its counts are {counts.shape} of {counts.dtype}: {histogram._counts.shape} of int64 fit its edges"
+                )
+            if (counts < 0).any():
+                raise ValueError(f"its counts do not fit its edges: one is {counts.min()}")
+            histogram._add(counts)
+        except ValueError as error:
             raise ValueError(f"data is not a RankingHistogram: {error}") from error
-        histogram = cls(edges)
-        if counts.shape != histogram._counts.shape or counts.dtype != np.int64 or (counts < 0).any():
-            raise ValueError("data is not a RankingHistogram: its counts do not fit its edges")
-        histogram._counts = counts
         return histogram
 
     def _pairs(self) -> int:

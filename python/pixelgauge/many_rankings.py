@@ -10,19 +10,19 @@ import numpy as np
 
 from pixelgauge import _core
 from pixelgauge.images import Array
+from pixelgauge.ranking_arrays import column, to_array
 from pixelgauge.ranking_inputs import (
     BinaryLabels,
     Float64Array,
     UndefinedMetricWarning,
     check_lengths,
     class_codes,
-    column,
     label_array,
     relative_weights,
+    require_ranks,
     score_array,
     scores_of,
     target_type,
-    to_array,
     weight_array,
 )
 
@@ -167,16 +167,18 @@ def top_k_accuracy_score(
     >>> pixelgauge.top_k_accuracy_score([0, 1, 2], [[0.5, 0.3, 0.2], [0.5, 0.4, 0.1], [0.6, 0.3, 0.1]], k=2)
     0.6666666666666666
     """
+    if isinstance(k, bool) or not isinstance(k, int | np.integer):
+        raise TypeError(f"k={k!r} must be an integer")
     if k < 1:
         raise ValueError(f"k={k} must be at least 1")
     y = column(label_array(y_true), "y_true")
+    target_type(y)  # labels that are no classes are refused
     scores = score_array(y_score)
     if scores.ndim == 2 and scores.shape[1] == 1:
         scores = scores[:, 0]
     check_lengths(y_true=y, y_score=scores)
     weights = (relative_weights if normalize else weight_array)(sample_weight, len(y))
-    if scores.dtype.kind not in "iu" and np.isnan(scores).any():
-        raise ValueError("y_score holds NaN, which has no rank: remove or impute those samples first")
+    require_ranks(scores)
     classes, codes = class_codes(y, labels, 2 if scores.ndim == 1 else scores.shape[1])
     if k >= len(classes):
         warnings.warn(
@@ -214,8 +216,15 @@ def _group_codes(groups: Array) -> tuple[Array, Array]:
             codes = groups.astype(np.int64)
             codes -= low
             return np.arange(low, high + 1), codes
-    if groups.dtype.kind == "O" and not all(isinstance(g, str) for g in groups.flat):
-        raise TypeError("groups holds objects that are not strings: use numbers or strings")
+    if groups.dtype.kind in "OT":
+        for group in groups.flat:
+            if not isinstance(group, str):
+                raise TypeError(f"groups holds {group!r}, an object that is not a string: use numbers or strings")
+        groups = groups.astype(object)
+    elif groups.dtype.kind not in "biufUSmM":
+        raise TypeError(f"groups has dtype {groups.dtype}: use numbers or strings")
+    if groups.dtype.kind in "mM" and np.isnat(groups).any():
+        raise ValueError("groups holds NaT: give those samples a group or leave them out")
     if groups.dtype.kind == "f" and np.isnan(groups).any():
         raise ValueError("groups holds NaN: give those samples a group or leave them out")
     names: Any

@@ -9,8 +9,10 @@ from typing import Literal
 import numpy as np
 
 from pixelgauge import _core
+from pixelgauge.images import Array
 from pixelgauge.ranking import _binary_inputs
-from pixelgauge.ranking_inputs import Float64Array, check_number, weight_array
+from pixelgauge.ranking_arrays import at_least
+from pixelgauge.ranking_inputs import Float64Array, check_number, require_ranks, weight_array
 
 Criterion = Literal["youden", "f1", "mcc", "accuracy", "balanced_accuracy", "closest"]
 
@@ -92,7 +94,7 @@ def confusion_at_threshold(
     y_true, y_score, pos_label, sample_weight
         As for :func:`pixelgauge.roc_curve`.
     threshold : float
-        Scores at it count as positive.
+        Scores at it count as positive; neither it nor a score is rounded for the comparison.
 
     Returns
     -------
@@ -112,15 +114,13 @@ def confusion_at_threshold(
     1.0
     """
     check_number("threshold", threshold)
-    if math.isnan(threshold):
+    if threshold != threshold:
         raise ValueError("threshold is NaN: use a number, or inf")
     bits, scores, _ = _binary_inputs(y_true, y_score, pos_label, None)
     weights = weight_array(sample_weight, len(scores))  # as they are: they are what is counted
     values = scores.decoded()
-    if values.dtype.kind == "f" and np.isnan(values).any():
-        raise ValueError("y_score holds NaN, which has no rank: remove or impute those samples first")
-    # float64 scores and threshold: a comparison in float32 would round the threshold
-    called = values >= np.float64(threshold) if values.dtype.kind == "f" else values >= threshold
+    require_ranks(values)
+    called = at_least(values, threshold)
     truth = np.unpackbits(bits.view(np.uint8), bitorder="little", count=len(scores)).view(np.bool_)
     tp, fp, fn, tn = (
         float(np.count_nonzero(cell) if weights is None else weights[cell].sum())
@@ -185,7 +185,8 @@ def best_threshold(
     Returns
     -------
     float
-        One of the scores, to be used as ``y_score >= threshold``; inf if calling nothing positive is best.
+        One of the scores, to be used as ``y_score >= threshold``; inf if calling nothing positive is best. Python's
+        integer where scores are integers beyond 2^53, which a float may round.
 
     Raises
     ------
@@ -218,15 +219,16 @@ def best_threshold(
         raise ValueError(
             f"criterion={criterion!r} is not known: use youden, f1, mcc, accuracy, balanced_accuracy, closest"
         )
-    return float(thresholds[np.argmax(merit)])
+    threshold = thresholds[np.argmax(merit)]
+    return threshold if thresholds.dtype.kind == "O" else float(threshold)
 
 
 def _two_class_counts(
     y_true: object, y_score: object, pos_label: object, sample_weight: object
-) -> tuple[Float64Array, Float64Array, Float64Array]:
+) -> tuple[Float64Array, Float64Array, Array]:
     """Count false and true positives (or their weight) at every threshold, from inf down."""
     bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
-    fp, tp, thresholds = _core.curve(scores.values, bits, weights, _core.CurveDrop.none, False, scores.bfloat16)
+    fp, tp, thresholds = scores.curve(bits, weights, _core.CurveDrop.none, rates=False)
     if fp[-1] == 0 or tp[-1] == 0:
         of_weight = "" if weights is None else " with any weight"
         raise ValueError(f"Only one class is present in y_true{of_weight}: there is nothing to trade off")

@@ -163,7 +163,7 @@ def _keys(scores: Array) -> Array:
         values += 0.0  # -0 becomes 0
         bits = values.view(np.uint64)
         return np.where(bits & top, ~bits, bits | top)
-    if scores.dtype.kind == "u":
+    if scores.dtype.kind in "bu":
         return scores.astype(np.uint64)
     if scores.dtype.kind == "i":
         return scores.astype(np.int64).view(np.uint64) ^ top

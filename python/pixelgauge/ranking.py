@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import combinations
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from pixelgauge import _core
 from pixelgauge.images import Array
+from pixelgauge.ranking_arrays import beyond_float64, column, equals
 from pixelgauge.ranking_inputs import (
     BinaryLabels,
     Bits,
@@ -21,18 +23,17 @@ from pixelgauge.ranking_inputs import (
     check_lengths,
     check_number,
     class_codes,
-    column,
     label_array,
     pack,
     relative_weights,
+    require_ranks,
     score_array,
     scores_of,
     target_type,
-    to_array,
 )
 
 Average = Literal["micro", "macro", "samples", "weighted"] | None
-Curve = tuple[Float64Array, Float64Array, Float64Array]
+Curve = tuple[Float64Array, Float64Array, Array]
 _BinaryMetric = Callable[[Bits, Scores, Float64Array | None], float]
 
 
@@ -59,8 +60,8 @@ def roc_auc_score(
         multilabel.
     y_score : array_like
         (N,) scores, or (N, K) for multiclass (probabilities that sum to one) and multilabel: float16, bfloat16,
-        float32, float64 or integers, compared in their own dtype. No sigmoid is ever applied; infinities are
-        ordinary scores.
+        float32, float64 or integers, compared in their own dtype; integers of any size, ``Fraction`` and ``Decimal`` as
+        objects, compared by Python. No sigmoid is ever applied; infinities are ordinary scores.
     average : {"macro", "micro", "weighted", "samples", None}, default "macro"
         How (N, K) scores become one number; None gives one a column. Ignored where labels are binary.
     sample_weight : (N,) array_like, optional
@@ -159,7 +160,8 @@ def roc_curve(
     Returns
     -------
     fpr, tpr, thresholds : (M,) numpy.ndarray of float64
-        Both rates rise as the thresholds fall; the first threshold is inf.
+        Both rates rise as the thresholds fall; the first threshold is inf. Where a score is an integer beyond 2^53,
+        which float64 may round, thresholds are objects: Python's integers, and inf.
 
     Raises
     ------
@@ -199,8 +201,8 @@ def precision_recall_curve(
     -------
     precision, recall : (M + 1,) numpy.ndarray of float64
         Recall falls; the last point is (1, 0) and has no threshold.
-    thresholds : (M,) numpy.ndarray of float64
-        Rising.
+    thresholds : (M,) numpy.ndarray
+        float64, rising; in the scores' own dtype where scores are integers, objects where no dtype holds them.
 
     Raises
     ------
@@ -217,7 +219,7 @@ def precision_recall_curve(
     bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
     drop = _core.CurveDrop.same_positives if drop_intermediate else _core.CurveDrop.none
     # the curve's first point, at infinity, is the last one here: nothing is called, and precision is 1 by convention
-    fps, tps, thresholds = _core.curve(scores.values, bits, weights, drop, False, scores.bfloat16)
+    fps, tps, thresholds = scores.curve(bits, weights, drop, rates=False)
     fps += tps
     precision = np.ones_like(tps)
     np.divide(tps[1:], fps[1:], out=precision[1:])
@@ -226,7 +228,7 @@ def precision_recall_curve(
         tps[1:] = 1
     else:
         tps /= tps[-1]
-    return precision[::-1], tps[::-1], thresholds[:0:-1]
+    return precision[::-1], tps[::-1], scores.narrowed(thresholds[:0:-1])
 
 
 def det_curve(
@@ -247,7 +249,8 @@ def det_curve(
     Returns
     -------
     fpr, fnr, thresholds : (M,) numpy.ndarray of float64
-        For rising thresholds.
+        For rising thresholds, the last of which may be inf. Where a score is an integer beyond 2^53, thresholds are
+        integers, or objects with inf among them.
 
     Raises
     ------
@@ -262,7 +265,7 @@ def det_curve(
     ([0.5, 0.5, 0.0], [0.0, 0.5, 0.5])
     """
     bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
-    fps, tps, thresholds = _core.curve(scores.values, bits, weights, _core.CurveDrop.none, False, scores.bfloat16)
+    fps, tps, thresholds = scores.curve(bits, weights, _core.CurveDrop.none, rates=False)
     if tps[-1] == 0 or fps[-1] == 0:
         raise ValueError(
             "Only one class is present in y_true. Detection error tradeoff curve is not defined in that case."
@@ -273,7 +276,10 @@ def det_curve(
     # from the last point without false positives to the first with all true ones
     first = np.searchsorted(fps, fps[0], side="right") - 1
     part = slice(first, np.searchsorted(tps, tps[-1]) + 1)
-    return fps[part][::-1] / fps[-1], (tps[-1] - tps[part])[::-1] / tps[-1], thresholds[part][::-1].copy()
+    kept = thresholds[part][::-1].copy()
+    if kept.dtype.kind == "O" and kept[-1] != math.inf:
+        kept = scores.narrowed(kept)
+    return fps[part][::-1] / fps[-1], (tps[-1] - tps[part])[::-1] / tps[-1], kept
 
 
 def average_precision_score(
@@ -364,12 +370,15 @@ def auc(x: object, y: object) -> float:
     >>> pixelgauge.auc([0, 0.5, 1], [0, 1, 1])
     0.75
     """
-    xs, ys = column(to_array(x, "x"), "x"), column(to_array(y, "y"), "y")
+    xs, ys = (column(score_array(values, name), name) for values, name in ((x, "x"), (y, "y")))
     check_lengths(x=xs, y=ys)
     if len(xs) < 2:
         raise ValueError(f"At least 2 points are needed to compute area under curve, but x.shape = {xs.shape}")
-    if not (np.isfinite(xs).all() and np.isfinite(ys).all()):
+    # differences of narrow or unsigned integers would wrap around, sums of float16 overflow
+    exact = any(a.dtype.kind == "O" or beyond_float64(a) for a in (xs, ys))
+    if not all(np.isfinite(a.astype(np.float64)).all() for a in (xs, ys)):
         raise ValueError("x or y holds NaN or infinity")
+    xs, ys = (np.array(list(map(Fraction, a.tolist()))) if exact else a.astype(np.float64) for a in (xs, ys))
     steps = np.diff(xs)
     if (steps >= 0).all():
         direction = 1
@@ -377,7 +386,7 @@ def auc(x: object, y: object) -> float:
         direction = -1
     else:
         raise ValueError(f"x is neither increasing nor decreasing : {xs}.")
-    return direction * float(np.sum(steps * (ys[1:] + ys[:-1]) / 2.0))
+    return direction * float(np.sum(steps * (ys[1:] + ys[:-1]) / 2))
 
 
 def _binary_inputs(
@@ -393,7 +402,7 @@ def _binary_inputs(
     check_lengths(y_true=labels, y_score=vector)
     weights = relative_weights(sample_weight, len(labels))
     if binary is None:
-        return pack(labels == pos_label), vector, weights
+        return pack(equals(labels, pos_label)), vector, weights
     if pos_label is None:
         classes = binary.classes.tolist()
         if not any(set(classes) <= allowed for allowed in ({0, 1}, {-1, 1})):
@@ -407,9 +416,9 @@ def _binary_inputs(
 
 def _with_positive(binary: BinaryLabels, y: Array, pos_label: Any) -> BinaryLabels:
     """Make another class the positive one."""
-    if len(binary.classes) == 2 and binary.classes[1] == pos_label:
+    if len(binary.classes) == 2 and binary.classes.tolist()[1] == pos_label:
         return binary
-    return BinaryLabels(pack(column(y, "y_true") == pos_label), binary.count, binary.classes)
+    return BinaryLabels(pack(equals(column(y, "y_true"), pos_label)), binary.count, binary.classes)
 
 
 def _of_binary(metric: _BinaryMetric, binary: BinaryLabels, scores: Array, sample_weight: object) -> float:
@@ -419,7 +428,7 @@ def _of_binary(metric: _BinaryMetric, binary: BinaryLabels, scores: Array, sampl
 
 
 def _roc_of_bits(bits: Bits, scores: Scores, weights: Float64Array | None, drop: _core.CurveDrop) -> Curve:
-    fpr, tpr, thresholds = _core.curve(scores.values, bits, weights, drop, True, scores.bfloat16)
+    fpr, tpr, thresholds = scores.curve(bits, weights, drop, rates=True)
     for rates, sign, rate in ((fpr, "negative", "false positive"), (tpr, "positive", "true positive")):
         if math.isnan(rates[0]):
             warnings.warn(
@@ -510,9 +519,8 @@ def _multiclass_auroc(
             f"Got `y_score.shape={scores.shape}`."
         )
     check_lengths(y_true=y, y_score=scores)
-    if np.isnan(scores).any():
-        raise ValueError("y_score holds NaN, which has no rank: remove or impute those samples first")
-    if not np.allclose(1, scores.sum(axis=1)):
+    require_ranks(scores)
+    if not np.allclose(1, (scores.astype(np.float64) if scores.dtype.kind == "O" else scores).sum(axis=1)):
         raise ValueError(
             "Target scores need to be probabilities for multiclass roc_auc, i.e. they should sum up to 1.0 over classes"
         )

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from pixelgauge.ranking import roc_auc_score, roc_curve
-from pixelgauge.ranking_inputs import Float64Array
+from pixelgauge.ranking_arrays import column, equals
+from pixelgauge.ranking_inputs import Float64Array, label_array
 
 
 def new_axes() -> Any:
@@ -51,7 +52,8 @@ class RocCurveDisplay:
     ) -> RocCurveDisplay:  # fmt: skip
         """Display of the curve of labels and scores, not drawn yet; arguments as :func:`pixelgauge.roc_curve`."""
         fpr, tpr, _ = roc_curve(y_true, y_score, pos_label=pos_label, sample_weight=sample_weight)
-        truth = y_true if pos_label is None else [label == pos_label for label in y_true]  # type: ignore[attr-defined]
+        labels = column(label_array(y_true), "y_true")
+        truth = labels if pos_label is None else equals(labels, pos_label)
         return cls(fpr, tpr, cast(float, roc_auc_score(truth, y_score, sample_weight=sample_weight)), name)
 
     def plot(self, ax: Any = None, **line: Any) -> Any:

@@ -1,6 +1,7 @@
 """Labels, scores and weights as the ranking kernels take them, checked as scikit-learn checks them.
 
-Labels become one bit a sample without a copy in between; scores are read where they lie, in their own dtype.
+Labels become one bit a sample without a copy in between; scores are read where they lie, in their own dtype. Scores
+that no dtype of 64 bits holds are ranked by Python's comparisons first.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.images import Array, as_array
+from pixelgauge.images import Array
+from pixelgauge.ranking_arrays import beyond_float64, column, exact_numbers, to_array
 
 Bits = npt.NDArray[np.uint64]
 Float64Array = npt.NDArray[np.float64]
@@ -34,15 +36,45 @@ class Scores:
 
     values: Array
     bfloat16: bool
+    levels: Array | None = None
+    """Where no dtype of the kernels holds the scores: the distinct ones, ascending; `values` are places among them."""
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def decoded(self) -> Array:
-        """Scores as numbers that NumPy knows."""
+    def ordered(self) -> Array:
+        """Numbers that NumPy orders as the scores are."""
         if not self.bfloat16:
             return self.values
         return (self.values.astype(np.uint32) << np.uint32(16)).view(np.float32)
+
+    def decoded(self) -> Array:
+        """Scores as numbers, objects where no dtype holds them."""
+        return self.ordered() if self.levels is None else self.levels[self.values]
+
+    def narrowed(self, thresholds: Array) -> Array:
+        """Thresholds without inf in the scores' own dtype where they are integers."""
+        if self.levels is None and not self.bfloat16 and self.values.dtype.kind in "iu":
+            return thresholds.astype(self.values.dtype)
+        return thresholds
+
+    def curve(
+        self, bits: Bits, weights: Float64Array | None, drop: _core.CurveDrop, *, rates: bool
+    ) -> tuple[Float64Array, Float64Array, Array]:
+        """Count false and true positives (or their weights, or rates) at every threshold, from inf down.
+
+        Thresholds are float64, or objects where that would round one of the scores.
+        """
+        levels, values = self.levels, self.values
+        if beyond_float64(values):
+            levels, values = np.unique(values, return_inverse=True)
+        false, true, thresholds = _core.curve(values, bits, weights, drop, rates, self.bfloat16)
+        if levels is None:
+            return false, true, thresholds
+        exact = np.empty(len(thresholds), object)
+        exact[0] = math.inf
+        exact[1:] = levels[thresholds[1:].astype(np.int64)].tolist()
+        return false, true, exact
 
 
 @dataclass(frozen=True)
@@ -52,27 +84,6 @@ class BinaryLabels:
     bits: Bits
     count: int
     classes: Array
-
-
-def to_array(x: object, name: str) -> Array:
-    """Array of anything that is one or converts, lists included."""
-    array = np.asarray(x) if isinstance(x, list | tuple) or np.isscalar(x) else as_array(x, name)
-    if array.ndim == 0:
-        raise ValueError(f"{name} must be an array, not the single value {array[()]!r}")
-    if array.size == 0:
-        raise ValueError(f"{name} is empty (shape {array.shape}): at least one sample is needed")
-    if array.dtype.kind in "fiu" and not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
-    return array
-
-
-def column(array: Array, name: str) -> Array:
-    """1-D view of a vector or of a single column."""
-    if array.ndim == 1:
-        return array
-    if array.ndim == 2 and array.shape[1] == 1:
-        return array[:, 0]
-    raise ValueError(f"{name} should be a 1d array, got an array of shape {array.shape} instead")
 
 
 def check_lengths(**arrays: object) -> None:
@@ -88,21 +99,22 @@ def check_number(name: str, value: object) -> None:
         if not isinstance(value, str | bytes | bytearray):
             float(value)  # type: ignore[arg-type]
             return
-    except (TypeError, ValueError, OverflowError):
+    except OverflowError:  # an integer beyond any float is a number
+        return
+    except (TypeError, ValueError):
         pass
     raise TypeError(f"{name}={value!r} must be a number")
 
 
 def score_array(y_score: object, name: str = "y_score") -> Array:
-    """Scores of any shape in a dtype that has an order the kernels know."""
+    """Scores of any shape in a dtype that has an order the kernels know; of objects where none holds them exactly."""
     array = to_array(y_score, name)
     if array.dtype.kind == "b":
         return array.view(np.uint8)
     if array.dtype.kind == "O":
-        try:
-            return array.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"{name} holds objects that are not numbers: {error}") from error
+        return exact_numbers(array, name)
+    if array.dtype.kind in "mM":
+        raise TypeError(f"{name} has dtype {array.dtype}: give its integers, such as by .astype('int64')")
     if array.dtype.name != "bfloat16" and (array.dtype.kind not in "iuf" or array.dtype.itemsize > 8):
         raise TypeError(f"{name} has dtype {array.dtype}: use float16, float32, float64, bfloat16 or integers")
     return array
@@ -113,23 +125,46 @@ def scores_of(array: Array, name: str = "y_score") -> Scores:
     vector = column(array, name)
     if vector.dtype.name == "bfloat16":
         return Scores(vector.view(np.uint16), True)
+    if vector.dtype.kind == "O":
+        levels, places = np.unique(vector, return_inverse=True)
+        return Scores(places.astype(np.int64), False, levels)
     return Scores(vector, False)
+
+
+def require_ranks(scores: Array, name: str = "y_score") -> None:
+    """Raise where a score is NaN."""
+    if (scores.dtype.kind == "f" or scores.dtype.name == "bfloat16") and np.isnan(scores).any():
+        raise ValueError(f"{name} holds NaN, which has no rank: remove or impute those samples first")
 
 
 def label_array(y_true: object, name: str = "y_true") -> Array:
     """Labels as an array whose values can be told apart and ordered."""
     array = to_array(y_true, name)
-    if array.dtype.kind == "O":
-        if all(isinstance(v, str) for v in array.flat):
-            return array.astype(str)
-        try:
-            array = np.array(array.tolist())
-        except ValueError as error:
-            raise ValueError(f"{name} is not a regular array of labels: {error}") from error
+    if array.dtype.kind in "OT":
+        array = _label_objects(array.astype(object), name)
     if array.dtype.kind not in "biufUS":
         raise ValueError(f"{name} has dtype {array.dtype}: use booleans, integers or strings as labels")
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
         raise TypeError(f"{name} has dtype {array.dtype}: use integers")
+    return array
+
+
+def _label_objects(array: Array, name: str) -> Array:
+    kinds = set(map(type, array.flat))
+    for text in (str, bytes):
+        if all(issubclass(kind, text) for kind in kinds):
+            return array.astype(text)
+    if kinds <= {bool, np.bool_}:
+        return array.astype(bool)
+    if any(issubclass(kind, str | bytes) for kind in kinds):
+        at, value = next((i, v) for i, v in enumerate(array.flat) if not isinstance(v, str))
+        raise ValueError(f"{name} holds text, and {value!r} at place {at}: use one kind of labels, all of them known")
+    try:
+        array = exact_numbers(array, name)
+    except TypeError as error:
+        raise ValueError(f"{error}, or strings, as labels") from error
+    if array.dtype.kind == "O":
+        raise ValueError(f"{name} holds numbers of more than 64 bits or no integers: use smaller integers or strings")
     return array
 
 
@@ -262,7 +297,7 @@ def class_codes(y: Array, labels: object, columns: int) -> tuple[Array, Array]:
                 f"({columns}): pass labels= if a class is absent"
             )
         return classes, codes
-    classes = column(to_array(labels, "labels"), "labels")
+    classes = column(label_array(labels, "labels"), "labels")
     if len(np.unique(classes)) != len(classes):
         raise ValueError("Parameter 'labels' must be unique")
     if not np.array_equal(np.sort(classes), classes):
@@ -271,6 +306,8 @@ def class_codes(y: Array, labels: object, columns: int) -> tuple[Array, Array]:
         raise ValueError(
             f"Number of given labels, {len(classes)}, not equal to the number of columns in 'y_score', {columns}"
         )
+    if beyond_float64(y) or beyond_float64(classes):  # of two dtypes NumPy might make float64
+        y, classes = y.astype(object), classes.astype(object)
     unknown = np.setdiff1d(y, classes)
     if len(unknown):
         raise ValueError(f"'y_true' contains labels not in parameter 'labels': {unknown[:5]}")

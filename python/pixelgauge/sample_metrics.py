@@ -183,7 +183,9 @@ def inception_score(logits: object, *, splits: int = 10, seed: int | None = None
         marginal = p.mean(axis=0)
         # classes that no sample of the split has count nothing: 0 log 0 = 0
         entropy = float((marginal[marginal > 0] * np.log(marginal[marginal > 0])).sum())
-        scores[i] = math.exp(float((p * log_p).sum()) / len(p) - entropy)
+        divergence = float((p * log_p).sum()) / len(p) - entropy
+        # a divergence is from 0 to log C; rounding must not leave that
+        scores[i] = min(math.exp(max(0.0, divergence)), float(p.shape[1]))
     return MeanStd(float(scores.mean()), float(scores.std()))
 
 

@@ -6,9 +6,11 @@ import argparse
 import csv
 import json
 import math
+import re
+import sys
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +23,8 @@ from pixelgauge.images import Array
 from pixelgauge.operating_points import Confusion, best_threshold, confusion_at_threshold
 from pixelgauge.out_of_core import roc_auc_score_out_of_core
 from pixelgauge.ranking import average_precision_score, det_curve, precision_recall_curve, roc_auc_score, roc_curve
-from pixelgauge.ranking_inputs import column, label_array, target_type
+from pixelgauge.ranking_arrays import EXACT_INTEGERS, column, equals
+from pixelgauge.ranking_inputs import label_array, score_array, target_type
 
 _CURVES = {
     "roc": (roc_curve, ("fpr", "tpr")),
@@ -42,7 +45,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--level", type=float, default=0.95, help="of the interval (default: 0.95)")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
     threshold = parser.add_mutually_exclusive_group()
-    threshold.add_argument("--threshold", type=float, help="show the figures at this threshold")
+    threshold.add_argument("--threshold", type=_threshold, help="show the figures at this threshold")
     threshold.add_argument("--best", choices=_CRITERIA, help="choose the threshold by a criterion (default: youden)")
     parser.add_argument("--curve", choices=tuple(_CURVES), default="roc", help="what --csv and --plot hold")
     parser.add_argument("--csv", type=Path, metavar="OUT", help="write the curve's points")
@@ -63,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     labels, scores = _read(args.file, args.label, args.score)
     pos_label = _as_label(args.pos_label, labels)
     _check_labels(f"{args.file}, column {args.label!r}", labels, pos_label)
-    truth = labels == (1 if pos_label is None else pos_label)
+    truth = equals(labels, 1 if pos_label is None else pos_label)
     auroc, interval, no_interval = _auroc(args, labels, scores, truth, pos_label)
     threshold = args.threshold
     if threshold is None:
@@ -173,6 +176,7 @@ def _read(path: Path, label: str, score: str) -> tuple[Array, Array]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} is not a text file in UTF-8 ({error}): save it as UTF-8") from error
     labels, scores = column(labels, f"{path}, column {label!r},"), column(scores, f"{path}, column {score!r},")
+    labels, scores = _known(path, label, labels, label_array), _known(path, score, scores, score_array)
     if len(labels) != len(scores):
         raise ValueError(f"{path} has {len(labels)} values of {label!r} and {len(scores)} of {score!r}: give one each")
     for name, values in ((label, labels), (score, scores)):
@@ -180,6 +184,19 @@ def _read(path: Path, label: str, score: str) -> tuple[Array, Array]:
             row = int(np.argmax(np.isnan(values))) + 1
             raise ValueError(f"{path}, row {row}, column {name!r}: NaN: remove the row or fill it in")
     return labels, scores
+
+
+def _known(path: Path, name: str, values: Array, read: Callable[[object, str], Array]) -> Array:
+    """Labels or scores as the metrics read them, once: integers of any size stay what they are."""
+    place = f"{path}, column {name!r},"
+    return read(values, place) if values.size else values
+
+
+def _threshold(text: str) -> float:
+    value = _number(text)
+    if value is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return value if abs(value) > EXACT_INTEGERS else float(value)
 
 
 def _read_parquet(path: Path, label: str, score: str) -> tuple[Array, Array]:
@@ -234,7 +251,7 @@ def _json_rows(path: Path, lines: Iterable[str], label: str, score: str) -> Iter
             continue
         place = f"{path}, line {number}"
         try:
-            row = json.loads(line, object_pairs_hook=list)
+            row = json.loads(line, object_pairs_hook=list, parse_float=_number)
         except ValueError as error:
             raise ValueError(f"{place}: not JSON: {error}") from error
         if not (isinstance(row, list) and all(isinstance(pair, tuple) for pair in row)):
@@ -246,7 +263,7 @@ def _json_rows(path: Path, lines: Iterable[str], label: str, score: str) -> Iter
 
 def _columns(path: Path, rows: Iterable[tuple[str, Any, Any]], label: str, score: str) -> tuple[Array, Array]:
     labels: list[Any] = []
-    scores: list[float] = []
+    scores: list[Any] = []
     for place, of_label, of_score in rows:
         if of_label is None or str(of_label).strip().lower() in ("", "nan"):
             raise ValueError(f"{place}, column {label!r}: {of_label!r} is not a label: remove the row or fill it in")
@@ -261,21 +278,43 @@ def _columns(path: Path, rows: Iterable[tuple[str, Any, Any]], label: str, score
         scores.append(value)
     if not labels:
         raise ValueError(f"{path} holds no rows")
-    numbers = [_number(of_label) for of_label in labels] if all(isinstance(v, str) for v in labels) else [None]
-    if None in numbers:
-        return np.array(labels), np.array(scores)
-    try:
-        return np.array([int(text) for text in labels]), np.array(scores)
-    except ValueError:  # 1.0 and 1 are one label
-        return np.array(numbers), np.array(scores)
+    if all(isinstance(of_label, str) for of_label in labels):
+        numbers = [_number(of_label) for of_label in labels]
+        if None not in numbers:  # 1.0 and 1 are one label
+            labels = numbers
+    return _objects(labels), _objects(scores)
+
+
+def _objects(values: list[Any]) -> Array:
+    """Values as they are, for the metrics' own reading of numbers and text."""
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
+
+
+_WHOLE = re.compile(r"[+-]?[0-9]+(\.0*)?")
 
 
 def _number(value: object) -> float | None:
-    """Value of a cell, if it is a number; Python's 1_000 is not one."""
-    try:
-        return None if isinstance(value, str) and "_" in value else float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
+    """Value of a cell, if it is a number that float64 or an integer holds; Python's 1_000 is not one."""
+    if isinstance(value, int):
+        return value if abs(value) <= sys.float_info.max else None
+    if not isinstance(value, str | float):
         return None
+    try:
+        number = None if isinstance(value, str) and "_" in value else float(value)
+    except ValueError:
+        return None
+    if number is None or not isinstance(value, str):
+        return number
+    whole = _WHOLE.fullmatch(value.strip())
+    if whole is None:
+        return number
+    if math.isinf(number):
+        return None
+    exact = int(value.strip().partition(".")[0])
+    # 1.0 stays a float, unless float64 would round it
+    return exact if exact != number or whole[1] is None else number
 
 
 def _require_columns(place: Path | str, names: list[str], *wanted: str) -> None:
@@ -302,7 +341,7 @@ def _as_label(text: str | None, labels: Array) -> object:
                 f"--pos-label {text} is not a number, and the labels are: {np.unique(labels)[:5].tolist()}"
             )
         value = number
-    if not (labels == value).any():
+    if not equals(labels, value).any():
         raise UsageError(f"--pos-label {text} is not among the labels {np.unique(labels)[:5].tolist()}")
     return value
 
@@ -356,7 +395,7 @@ def _plot(
         at = (1 - confusion.specificity, 1 - confusion.sensitivity)
         axes.set(xlabel="False positive rate", ylabel="False negative rate")
     axes.plot(x, y, label=text)
-    axes.plot(*at, "o", label=f"threshold {threshold:.6g}")
+    axes.plot(*at, "o", label=f"threshold {float(threshold):.6g}")
     axes.legend()
     axes.figure.savefig(path, dpi=150)
 
@@ -370,5 +409,6 @@ def _print(result: dict[str, Any], as_json: bool) -> None:
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no infinity: as text."""
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    """JSON has no infinity, and no number that is neither an integer nor a float: as text."""
+    known = value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+    return value if known else str(value)

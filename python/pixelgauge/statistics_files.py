@@ -1,0 +1,61 @@
+"""Fields of a statistics file, each of the kind and shape that it must have, or a ``ValueError`` that names it."""
+
+from __future__ import annotations
+
+import math
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgauge.array_archives import read_arrays
+from pixelgauge.images import Array
+
+Float64Array = npt.NDArray[np.float64]
+
+MOST_SAMPLES = 2**53
+"""Of one state: float64 still tells their sums from the next."""
+_LARGEST = 1e160
+"""Beyond sums of squares of 2^53 features of at most 1e70."""
+
+
+def fields_of(file: BinaryIO, name: str) -> dict[str, Array]:
+    """Arrays of a statistics file by name."""
+    try:
+        return read_arrays(file)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{name} is not a readable .npz statistics file ({error}): it may be truncated") from error
+
+
+def text(fields: dict[str, Array], what: str) -> str | None:
+    """Text of a field, None where there is none."""
+    if what not in fields:
+        return None
+    if fields[what].dtype.kind != "U" or fields[what].ndim:
+        raise ValueError(f"its {what} is {fields[what].shape} of {fields[what].dtype}, and should be one text")
+    return str(fields[what])
+
+
+def whole(fields: dict[str, Array], what: str, least: int) -> int:
+    """Whole number of a field, which must be there."""
+    if what not in fields:
+        raise ValueError(f"it has no {what}")
+    if fields[what].dtype.kind not in "iu" or fields[what].ndim:
+        raise ValueError(f"its {what} is {fields[what].shape} of {fields[what].dtype}, and should be one integer")
+    value = int(fields[what])
+    if not least <= value <= MOST_SAMPLES:
+        raise ValueError(f"its {what} is {value}, and should be from {least} to 2^53")
+    return value
+
+
+def numbers(fields: dict[str, Array], what: str, shape: tuple[int, ...]) -> Float64Array:
+    """Finite float64 of the shape that is expected; nothing is cast, and nothing allocated before."""
+    array = fields[what]
+    if array.dtype.newbyteorder("=") != np.float64 or array.shape != shape:
+        raise ValueError(f"its {what} is {array.shape} of {array.dtype}, and should be {shape} of float64")
+    largest = float(np.abs(array).max(initial=0))
+    if not largest <= _LARGEST:
+        raise ValueError(
+            f"its {what} is not finite" if not math.isfinite(largest) else f"its {what} holds {largest:.3g}"
+        )
+    return np.ascontiguousarray(array, np.float64)
