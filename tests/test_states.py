@@ -272,3 +272,21 @@ def test_files_of_other_programs_hold_real_moments(tmp_path: Any) -> None:
     for order in ("<", ">"):
         np.savez(path, mu=np.arange(2, dtype=f"{order}f4"), sigma=np.eye(2, dtype=f"{order}f8"))
         assert FeatureStats.load(path).mean.tolist() == [0, 1]
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("path", [b"stats.npz", bytearray(b"stats.npz"), 0, None])
+def test_only_a_path_is_a_path(path: object) -> None:
+    """Bytes are never taken for the name of a file, nor numbers for an open one."""
+    with pytest.raises(TypeError, match=r"path=.* must be a path, a str or an os\.PathLike"):
+        FeatureStats.load(path)
+    with pytest.raises(TypeError, match=r"path=.* must be a path, a str or an os\.PathLike"):
+        FeatureStats(2).update(np.eye(2)).save(path)
+
+
+@pytest.mark.property
+def test_bfloat16_features_are_read_exactly(rng: np.random.Generator) -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")
+    features = rng.normal(size=(9, 3)).astype(ml_dtypes.bfloat16)
+    expected = FeatureStats(3).update(features.astype(np.float32))
+    assert FeatureStats(3).update(features) == expected

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pixelgauge import _core
 from pixelgauge.array_archives import write_arrays
-from pixelgauge.images import as_array
+from pixelgauge.images import as_array, path_name
 from pixelgauge.moments import checked_moments, real_array
 from pixelgauge.statistics_files import MOST_SAMPLES, fields_of, numbers, text, whole
 
@@ -69,7 +69,7 @@ def as_features(
     Parameters
     ----------
     x : array_like
-        (N, D), or (D,) for one sample when `dim` says D; float16 is widened to float32.
+        (N, D), or (D,) for one sample when `dim` says D; float16 and bfloat16 are widened to float32.
     name : str
         The argument's name, for messages.
     dim : int, optional
@@ -98,6 +98,8 @@ def as_features(
             "it to fid, which takes files"
         )
     array = as_array(x, name)
+    if array.dtype.name == "bfloat16":
+        array = array.astype(np.float32)
     if array.dtype.kind != "f" or array.dtype.itemsize > 8:
         raise TypeError(f"{name} has dtype {array.dtype}: features must be float16, float32 or float64")
     if array.dtype == np.float16 or not array.dtype.isnative:
@@ -408,7 +410,7 @@ class FeatureStats:
         OSError
             If no file can be written there.
         """
-        path = os.fspath(path)
+        path = path_name(path, "path")
         require_writable(path)
         temporary = _beside(path)
         try:
@@ -460,8 +462,9 @@ class FeatureStats:
         ValueError
             If the file is truncated, is no such archive, or holds no valid mean and covariance.
         """
-        with open(path, "rb") as file:
-            return cls._read(file, os.fspath(path), spatial)
+        name = path_name(path, "path")
+        with open(name, "rb") as file:
+            return cls._read(file, name, spatial)
 
     @classmethod
     def _read(cls, file: BinaryIO, name: str, spatial: bool = False) -> FeatureStats:
