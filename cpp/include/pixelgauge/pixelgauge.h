@@ -21,13 +21,14 @@
 extern "C" {
 #endif
 
-typedef enum pg_status {
+typedef int32_t pg_status;
+enum {
     PG_OK = 0,
     PG_INVALID_ARGUMENT = 1, /* the message names the argument, the value seen and what to do */
     PG_OUT_OF_MEMORY = 2,
     PG_UNSUPPORTED = 3, /* this CPU or build cannot do what was asked */
     PG_INTERNAL = 4
-} pg_status;
+};
 
 /* The message of the calling thread's last failure; never NULL. */
 PG_API const char* pg_last_error(void);
@@ -41,15 +42,16 @@ PG_API pg_status pg_isa(const char** name);
 /* Forces one by name; PG_UNSUPPORTED if this CPU or build does not have it. Not for use beside running calls. */
 PG_API pg_status pg_set_isa(const char* name);
 /* 1 if this CPU and build can run it. */
-PG_API int pg_has_isa(const char* name);
+PG_API int32_t pg_has_isa(const char* name);
 
 /* Threads that one call may use. Default: PIXELGAUGE_NUM_THREADS, else the cores the process may run on. */
-PG_API pg_status pg_set_num_threads(int n);
-PG_API pg_status pg_get_num_threads(int* n);
+PG_API pg_status pg_set_num_threads(int32_t n);
+PG_API pg_status pg_get_num_threads(int32_t* n);
 
 /* ---- images ---- */
 
-typedef enum pg_dtype { PG_UINT8 = 0, PG_UINT16 = 1, PG_FLOAT32 = 2, PG_FLOAT64 = 3 } pg_dtype;
+typedef int32_t pg_dtype;
+enum { PG_UINT8 = 0, PG_UINT16 = 1, PG_FLOAT32 = 2, PG_FLOAT64 = 3 };
 
 /* A batch of images where they lie: any strides (in bytes, negative too), read only. */
 typedef struct pg_images {
@@ -69,24 +71,28 @@ PG_API pg_status pg_mse(const pg_images* x, const pg_images* y, double* mse);
 
 /* ---- structural similarity ---- */
 
-typedef enum pg_window { PG_WINDOW_GAUSSIAN = 0, PG_WINDOW_UNIFORM = 1 } pg_window;
-typedef enum pg_border {
+typedef int32_t pg_window;
+enum { PG_WINDOW_GAUSSIAN = 0, PG_WINDOW_UNIFORM = 1 };
+typedef int32_t pg_border;
+enum {
     PG_BORDER_VALID = 0,   /* only windows inside the image */
     PG_BORDER_REFLECT = 1, /* every pixel; mirrored about the edge pixel (numpy's and PyTorch's "reflect") */
     PG_BORDER_CROP = 2     /* map of every pixel, edge pixel repeated; score of the windows inside the image */
-} pg_border;
-typedef enum pg_covariance { PG_COVARIANCE_POPULATION = 0, PG_COVARIANCE_SAMPLE = 1 } pg_covariance;
-typedef enum pg_downsample {
+};
+typedef int32_t pg_covariance;
+enum { PG_COVARIANCE_POPULATION = 0, PG_COVARIANCE_SAMPLE = 1 };
+typedef int32_t pg_downsample;
+enum {
     PG_DOWNSAMPLE_NONE = 0,
     PG_DOWNSAMPLE_MATLAB = 1, /* mean filter and decimate by max(1, round(min(H, W) / 256)), symmetric padding */
     PG_DOWNSAMPLE_POOL = 2    /* average pool by the same factor, remainder dropped */
-} pg_downsample;
+};
 
 typedef struct pg_ssim_options {
     double data_range; /* L > 0 */
     double k1, k2;     /* > 0 */
     double sigma;      /* of the Gaussian window, pixels */
-    int window_size;   /* odd, >= 3 */
+    int32_t window_size; /* odd, >= 3 */
     pg_window window;
     pg_border border;
     pg_covariance covariance;
@@ -112,31 +118,34 @@ PG_API pg_status pg_ssim_map_size(const pg_images* x, const pg_ssim_options* opt
 PG_API pg_status pg_ssim(const pg_images* x, const pg_images* y, const pg_ssim_options* options, double* scores,
                          const pg_ssim_outputs* outputs);
 
-typedef enum pg_pyramid {
+typedef int32_t pg_pyramid;
+enum {
     PG_PYRAMID_WANG = 0, /* mean of the 2x2 block that starts at the sample, symmetric padding, every second sample */
     PG_PYRAMID_POOL = 1  /* average pool by 2 with odd sizes zero-padded on both sides, as pytorch-msssim */
-} pg_pyramid;
-typedef enum pg_combine { PG_COMBINE_PRODUCT = 0, PG_COMBINE_SUM = 1 } pg_combine;
+};
+typedef int32_t pg_combine;
+enum { PG_COMBINE_PRODUCT = 0, PG_COMBINE_SUM = 1 };
 
 typedef struct pg_ms_ssim_options {
     pg_ssim_options ssim;  /* border PG_BORDER_VALID, no downsampling, exponents 1 */
     const double* weights; /* one a scale, finest first */
-    int scales;
+    int32_t scales; /* 1 to 16 */
     pg_pyramid pyramid;
     pg_combine combine;
-    int clamp_negative; /* terms below zero count as zero (pytorch-msssim); else their product is NaN */
+    int32_t clamp_negative; /* 0, or 1: terms below zero count as zero (pytorch-msssim); else their product is NaN */
 } pg_ms_ssim_options;
 
 PG_API pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg_ms_ssim_options* options, double* scores);
 
 /* ---- resizing for networks ---- */
 
-typedef enum pg_resize_rule {
+typedef int32_t pg_resize_rule;
+enum {
     PG_RESIZE_HALF_PIXEL = 0,  /* bilinear, half-pixel centres, no antialias: PyTorch's align_corners=False */
     PG_RESIZE_TENSORFLOW1 = 1, /* bilinear at src = dst * (in / out), no half-pixel offset */
     PG_RESIZE_ANTIALIAS = 2,   /* triangle filter stretched when shrinking: PyTorch's antialias=True, Pillow's BILINEAR */
     PG_RESIZE_BICUBIC = 3      /* Keys' cubic, a = -1/2, stretched when shrinking: Pillow's BICUBIC in float32 */
-} pg_resize_rule;
+};
 
 /* out (count, 3, height, width) float32: RGB images resized, then clamp(value * scale + offset, low, high). */
 PG_API pg_status pg_resize(const pg_images* images, pg_resize_rule rule, int64_t height, int64_t width, double scale, double offset,
@@ -183,7 +192,7 @@ PG_API pg_status pg_pivoted_cholesky(const double* a, int64_t n, double* l, int6
  * U^T M from above. */
 typedef struct pg_nuclear_norm_result {
     double lower, upper;
-    int halley_steps, newton_schulz_steps; /* of the polar iteration */
+    int32_t halley_steps, newton_schulz_steps; /* of the polar iteration */
 } pg_nuclear_norm_result;
 PG_API pg_status pg_nuclear_norm(const pg_matrix* m, pg_nuclear_norm_result* result);
 
@@ -192,7 +201,8 @@ PG_API pg_status pg_sqrtm_psd(const double* a, int64_t n, double* root);
 
 /* ---- ranking ---- */
 
-typedef enum pg_score_dtype {
+typedef int32_t pg_score_dtype;
+enum {
     PG_SCORE_UINT8 = 0,
     PG_SCORE_INT8 = 1,
     PG_SCORE_UINT16 = 2,
@@ -205,7 +215,7 @@ typedef enum pg_score_dtype {
     PG_SCORE_UINT64 = 9,
     PG_SCORE_INT64 = 10,
     PG_SCORE_FLOAT64 = 11
-} pg_score_dtype;
+};
 
 /* Scores where they lie (stride in bytes) and one bit a sample, lowest first: set for the positive class.
  * Infinities are ordinary scores, -0 equals 0, NaN is PG_INVALID_ARGUMENT. */
@@ -219,7 +229,7 @@ typedef struct pg_ranking {
 /* Labels of 1, 2, 4 or 8 bytes to bits: set where a label has the bits of positive[0] or positive[1]; *all_known is 0 if
  * some label is neither positive nor negative. Two spellings, because 0.0 and -0.0 are one label. */
 PG_API pg_status pg_label_bits(const void* labels, int64_t bytes, int64_t count, int64_t stride, const uint64_t positive[2],
-                               const uint64_t negative[2], uint64_t* bits, int* all_known);
+                               const uint64_t negative[2], uint64_t* bits, int32_t* all_known);
 
 /* AUROC = twice_u / (2 positives negatives), with twice_u = 2 #{negative < positive} + #{negative = positive} in 128 bits. */
 typedef struct pg_auroc_counts {
@@ -240,15 +250,17 @@ PG_API pg_status pg_average_precision(const pg_ranking* ranking, const double* w
 
 /* Points of the curves: the first is at infinity, where nothing is above; then one a distinct score, highest first, with the
  * positives and negatives (or their weights) at or above it. Points of the highest and the lowest score always stay. */
-typedef enum pg_curve_drop {
+typedef int32_t pg_curve_drop;
+enum {
     PG_CURVE_DROP_NONE = 0,
     PG_CURVE_DROP_EQUAL_STEPS = 1,   /* points with the same step before and after: scikit-learn's roc_curve */
     PG_CURVE_DROP_SAME_POSITIVES = 2 /* points amid a run of negatives: its precision_recall_curve and det_curve */
-} pg_curve_drop;
-typedef enum pg_curve_values {
+};
+typedef int32_t pg_curve_values;
+enum {
     PG_CURVE_COUNTS = 0,
     PG_CURVE_RATES = 1 /* of all positives, of all negatives; NaN throughout where there are none */
-} pg_curve_values;
+};
 typedef struct pg_curve pg_curve;
 PG_API pg_status pg_curve_new(const pg_ranking* ranking, const double* weights, pg_curve_drop drop, pg_curve_values values,
                               pg_curve** curve);
@@ -279,7 +291,7 @@ typedef struct pg_convolution {
     int64_t channels, filters;
     int64_t kernel_height, kernel_width, tile_height, tile_width;
     int64_t padding_height, padding_width; /* zeros on each side, less than the kernel */
-    int rectified;                         /* 1: negative outputs become 0 */
+    int32_t rectified;                     /* 0, or 1: negative outputs become 0 */
 } pg_convolution;
 
 /* Floats that the transformed filters take, and the transform, in float64, of filters (filters, channels, kernel_height,
@@ -291,7 +303,7 @@ PG_API pg_status pg_convolution_filters(const pg_convolution* convolution, const
  * width), on the threads of `parallel`, or the library's if it is NULL. No bit of an image's result depends on the others,
  * or on the threads. */
 PG_API pg_status pg_convolve(const pg_convolution* convolution, const float* x, int64_t count, int64_t height, int64_t width,
-                             const float* transformed, const float* bias, float* out, int threads, pg_parallel parallel,
+                             const float* transformed, const float* bias, float* out, int32_t threads, pg_parallel parallel,
                              void* parallel_context);
 
 /* A layer of LPIPS: features x and y, (pairs, channels, positions) each, divided at each position by
