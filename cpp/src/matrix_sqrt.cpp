@@ -279,9 +279,10 @@ Quintic best_quintic(double low, double high) {
         return {1.875 / high, -1.25 / (high * high * high), 0.375 / std::pow(high, 5), gap * gap * gap};
     }
     double x[4] = {low, (3 * low + high) / 4, (low + 3 * high) / 4, high};
-    double p[4] = {0, 0, 0, 0}, before = -1;
-    for (int round = 0; round < 60 && std::fabs(p[3] - before) > 1e-15; ++round) {
-        before = p[3];
+    double p[4] = {0, 0, 0, 0};
+    // Until the inner two stand still: the error is flat there, and long settled while the polynomial still leaves its bounds.
+    double moved = high;
+    for (int round = 0; round < 60 && moved > 1e-14 * high; ++round) {
         double m[4][5];
         for (int i = 0; i < 4; ++i) {
             const double square = x[i] * x[i];
@@ -304,8 +305,10 @@ Quintic best_quintic(double low, double high) {
         }
         for (int i = 0; i < 4; ++i) p[i] = m[i][4] / m[i][i];
         const double root = std::sqrt(std::max(0.0, 9 * p[1] * p[1] - 20 * p[0] * p[2]));
-        x[1] = std::sqrt((-3 * p[1] - root) / (10 * p[2]));
-        x[2] = std::sqrt((-3 * p[1] + root) / (10 * p[2]));
+        const double inner[2] = {std::sqrt((-3 * p[1] - root) / (10 * p[2])), std::sqrt((-3 * p[1] + root) / (10 * p[2]))};
+        moved = std::max(std::fabs(inner[0] - x[1]), std::fabs(inner[1] - x[2]));
+        x[1] = inner[0];
+        x[2] = inner[1];
     }
     return {p[0], p[1], p[2], std::fabs(p[3])};
 }
@@ -333,7 +336,12 @@ struct Steps {
 // against 2 of a quintic, and four of them lift [1e-11, 1] to [1 - 3e-6, 1] where quintics need 19 steps. Forming I + c G
 // loses c eps of the small singular directions; where the columns fall in size, as Cholesky factors make them, that
 // loss falls with them.
+//
+// A quintic that is best on [low, 2] takes 2 to 2 with a slope of 13: what rounding puts above the interval would grow by that
+// in every step, and the largest singular value of a spectrum that decays lies at its end. The interval is therefore wider by
+// more than rounding, which costs nothing at the end, where the error is the cube of its width.
 Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smallest, bool halley, bool scaled, double accuracy) {
+    constexpr double kWider = 1 + 1e-9;
     const Buffer<double> gram(n * n), square(halley ? 0 : n * n);
     Buffer<double> next(rows * n);
     double low = smallest, high = 1;
@@ -348,7 +356,7 @@ Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smalles
                                           return 2 * dot(gram.data() + i * n, gram.data() + i * n, i) + gram[i * n + i] * gram[i * n + i];
                                       }),
                              0.25) *
-                    (1 + 64 * kEps);
+                    kWider;
         }
         if (halley) {
             const Halley p = best_halley(low);
@@ -385,7 +393,7 @@ Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smalles
         gemm<double, double>(rows, n, n, 1.0, Rows<double>{x.data(), n, 1}, rows_of_gram, 0.0, next.data(), n, Part::Full);
         std::swap(x, next);
         low = 1 - p.error;
-        high = 1 + p.error;
+        high = (1 + p.error) * kWider;
         ++steps.newton_schulz;
         if (p.error <= accuracy) return steps;
     }

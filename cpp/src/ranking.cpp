@@ -276,8 +276,8 @@ extern "C" pg_status pg_label_bits(const void* labels, int64_t bytes, int64_t co
         checked_product("count", {count, bytes});
         require_reach("labels", labels, {{count, stride}});
         for (const uint64_t value : {positive[0], positive[1], negative[0], negative[1]})
-            require(bytes == 8 || value >> (8 * bytes) == 0,
-                    "positive or negative holds " + std::to_string(value) + ", more than a label of bytes=" + std::to_string(bytes) + " can");
+            require(bytes == 8 || value >> (8 * bytes) == 0, "positive or negative holds " + std::to_string(value) +
+                                                                 ", more than a label of bytes=" + std::to_string(bytes) + " can");
         const bool in_place = stride == bytes && reinterpret_cast<uintptr_t>(labels) % static_cast<uintptr_t>(bytes) == 0;
         const auto kernel = kernels().ranking.label_bits[bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3];
         constexpr int64_t chunk = 1 << 16;

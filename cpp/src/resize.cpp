@@ -19,7 +19,7 @@ namespace {
 
 constexpr int64_t kMostPixels = int64_t{1} << 28;  // a side; 3 * 4 bytes * this stays far from overflow
 constexpr double kLargestFloat = std::numeric_limits<float>::max();
-constexpr int64_t kBand = 32;                      // output rows a task: 10 tasks for 299 rows
+constexpr int64_t kBand = 32;  // output rows a task: 10 tasks for 299 rows
 
 // Output i is the sum over t < taps of weights[i * taps + t] * input[first[i] + t].
 struct Taps {
@@ -173,10 +173,10 @@ extern "C" pg_status pg_resize(const pg_images* images, pg_resize_rule rule, int
         require(std::fabs(scale) <= kLargestFloat && std::fabs(offset) <= kLargestFloat,
                 "scale=" + short_number(scale) + ", offset=" + short_number(offset) + ": the result would leave float32");
         require(low <= high, "low must not exceed high");
-        require(low <= kLargestFloat && high >= -kLargestFloat && (std::fabs(low) <= kLargestFloat || std::isinf(low)) &&
-                    (std::fabs(high) <= kLargestFloat || std::isinf(high)),
-                "low=" + short_number(low) + ", high=" + short_number(high) +
-                    ": use float32 values, or -infinity and infinity for no bound");
+        require(
+            low <= kLargestFloat && high >= -kLargestFloat && (std::fabs(low) <= kLargestFloat || std::isinf(low)) &&
+                (std::fabs(high) <= kLargestFloat || std::isinf(high)),
+            "low=" + short_number(low) + ", high=" + short_number(high) + ": use float32 values, or -infinity and infinity for no bound");
         // Weights of either axis sum to 1, those of the cubic to 1.3 in magnitude: four times the pixels is beyond any sum.
         const double largest_pixel = images->dtype == PG_UINT8 ? 255 : 65535;
         require(images->dtype > PG_UINT16 || 4 * largest_pixel * std::fabs(scale) + std::fabs(offset) <= kLargestFloat,

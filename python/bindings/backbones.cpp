@@ -14,8 +14,8 @@ enum class ResizeRule : int32_t {
     bicubic = PG_RESIZE_BICUBIC
 };
 
-py::array_t<float> resize(const py::array& images, ResizeRule rule, int64_t height, int64_t width, double scale, double offset,
-                          double low, double high) {
+py::array_t<float> resize(const py::array& images, ResizeRule rule, int64_t height, int64_t width, double scale, double offset, double low,
+                          double high) {
     const pg_images view = images_of(images, "images");
     if (height <= 0 || width <= 0) throw py::value_error("height and width must be positive");
     py::array_t<float> result(std::vector<py::ssize_t>{view.count, 3, height, width});

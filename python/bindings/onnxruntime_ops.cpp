@@ -193,9 +193,8 @@ struct WinogradConv {
                                       shape[3] + 2 * c.padding_width - c.kernel_width + 1},
                                      &out));
         SessionThreads run{api, context};
-        if (pg_convolve(&c, x, shape[0], shape[2], shape[3], transformed, bias, out, static_cast<int32_t>(std::clamp<int64_t>(threads, 0, INT32_MAX)),
-                        SessionThreads::parallel,
-                        &run) != PG_OK)
+        if (pg_convolve(&c, x, shape[0], shape[2], shape[3], transformed, bias, out,
+                        static_cast<int32_t>(std::clamp<int64_t>(threads, 0, INT32_MAX)), SessionThreads::parallel, &run) != PG_OK)
             return create_status(api)(kErrorFail, pg_last_error());
         return run.failure;
     }

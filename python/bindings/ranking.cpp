@@ -102,8 +102,7 @@ py::tuple curve(const py::array& scores, const Bits& labels, const std::optional
     const pg_ranking ranking = ranking_of(scores, labels, bfloat16);
     const double* w = weights_of(weights, scores);
     pg_curve* made = nullptr;
-    released(
-        [&] { return pg_curve_new(&ranking, w, static_cast<pg_curve_drop>(drop), rates ? PG_CURVE_RATES : PG_CURVE_COUNTS, &made); });
+    released([&] { return pg_curve_new(&ranking, w, static_cast<pg_curve_drop>(drop), rates ? PG_CURVE_RATES : PG_CURVE_COUNTS, &made); });
     // the arrays look into the curve, which goes with the last of them
     const py::capsule owner(made, [](void* c) { pg_curve_free(static_cast<pg_curve*>(c)); });
     int64_t n = 0;

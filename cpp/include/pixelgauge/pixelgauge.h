@@ -89,9 +89,9 @@ enum {
 };
 
 typedef struct pg_ssim_options {
-    double data_range; /* L > 0 */
-    double k1, k2;     /* > 0 */
-    double sigma;      /* of the Gaussian window, pixels */
+    double data_range;   /* L > 0 */
+    double k1, k2;       /* > 0 */
+    double sigma;        /* of the Gaussian window, pixels */
     int32_t window_size; /* odd, >= 3 */
     pg_window window;
     pg_border border;
@@ -129,7 +129,7 @@ enum { PG_COMBINE_PRODUCT = 0, PG_COMBINE_SUM = 1 };
 typedef struct pg_ms_ssim_options {
     pg_ssim_options ssim;  /* border PG_BORDER_VALID, no downsampling, exponents 1 */
     const double* weights; /* one a scale, finest first */
-    int32_t scales; /* 1 to 16 */
+    int32_t scales;        /* 1 to 16 */
     pg_pyramid pyramid;
     pg_combine combine;
     int32_t clamp_negative; /* 0, or 1: terms below zero count as zero (pytorch-msssim); else their product is NaN */
