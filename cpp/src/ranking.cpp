@@ -238,7 +238,7 @@ void by_group(const pg_ranking& r, const int64_t* groups, int64_t group_count, p
             const bool small_positive = p < n;
             const Wide pairs = static_cast<Wide>(p) * static_cast<Wide>(n);
             Wide sum = 0;
-            if (pairs > 0) {
+            if (p > 0 && n > 0) {
                 const K* other = class_of(g, !small_positive).first;
                 sum = counter.twice_u(class_of(g, small_positive).first, std::min(p, n), small_positive, pairs, [&](auto f) {
                     for (int64_t i = 0; i < std::max(p, n); i += kBlockKeys)

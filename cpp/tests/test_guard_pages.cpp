@@ -70,10 +70,10 @@ T* filled(int which, int64_t count) {
 // Sizes around every register width, or all.
 std::vector<int64_t> sizes(int64_t least = 1) {
     std::vector<int64_t> result;
-    for (int64_t n = least; n <= 130; ++n)
-        if (every_size || n < least + 5 || (n > 12 && (n & (n - 1)) == 0) || (n > 12 && (n & (n + 1)) == 0) || n == 33 || n == 47 ||
-            n == 100)
-            result.push_back(n);
+    for (int64_t n = least; n <= 130; ++n) {
+        const bool near_power = n > 12 && ((n & (n - 1)) == 0 || (n & (n + 1)) == 0);
+        if (every_size || n < least + 3 || near_power || n == 17 || n == 33 || n == 130) result.push_back(n);
+    }
     return result;
 }
 
@@ -132,7 +132,7 @@ pg_images images(int which, pg_dtype dtype, Layout layout, int64_t count, int64_
 // f(height, width, channels): widths of every size at some heights, and the reverse.
 template <class F>
 void for_shapes(int64_t least, F f) {
-    const std::vector<int64_t> others = {least, least + 1, least + 7};
+    const std::vector<int64_t> others = every_size ? std::vector<int64_t>{least, least + 1, least + 7} : std::vector<int64_t>{least, least + 2};
     for (const int64_t channels : {1, 2, 3, 4})
         for (const int64_t n : sizes(least))
             for (const int64_t m : others) {

@@ -1,5 +1,8 @@
 /* pixelgauge: image metrics. C ABI.
  *
+ * Choices and flags cross it as int32_t with named values. Choices that are none, negative sizes, sizes beyond any memory and
+ * numbers that leave a result's type are PG_INVALID_ARGUMENT before a result is written, unless a function says otherwise.
+ *
  * Every function returns a pg_status and throws nothing; on failure the message of the calling thread is at
  * pg_last_error(). Nothing of the caller's is kept or freed. Results do not depend on the number of threads.
  */
@@ -97,7 +100,7 @@ typedef struct pg_ssim_options {
     pg_border border;
     pg_covariance covariance;
     pg_downsample downsample;
-    double exponents[3]; /* of luminance, contrast, structure */
+    double exponents[3]; /* of luminance, contrast, structure: 0 to 1000 */
 } pg_ssim_options;
 
 /* Wang et al. 2004: Gaussian 11 taps, sigma 1.5, K = (0.01, 0.03), valid region. */
@@ -128,7 +131,7 @@ enum { PG_COMBINE_PRODUCT = 0, PG_COMBINE_SUM = 1 };
 
 typedef struct pg_ms_ssim_options {
     pg_ssim_options ssim;  /* border PG_BORDER_VALID, no downsampling, exponents 1 */
-    const double* weights; /* one a scale, finest first */
+    const double* weights; /* one a scale, finest first: not negative, at most 1000 in all */
     int32_t scales;        /* 1 to 16 */
     pg_pyramid pyramid;
     pg_combine combine;
@@ -161,12 +164,14 @@ typedef struct pg_matrix {
     int64_t row_stride, column_stride;
 } pg_matrix;
 
-/* c = a b^T, dense rows x rows of the same dtype as a and b. The same matrix twice costs half and is exactly symmetric. */
+/* c = a b^T, dense rows x rows of the same dtype as a and b, whose elements and sums are to be finite. The same matrix twice
+ * costs half and is exactly symmetric. */
 PG_API pg_status pg_product(const pg_matrix* a, const pg_matrix* b, void* c);
 
 /* Adds the rows of features, less shift[columns], to a sum[2 * columns] and a scatter[2 * columns * columns] of outer
  * products (lower triangle). Each is a leading part followed by its rounding error, so that the order in which blocks
- * are added is lost in the 106th bit. PG_INVALID_ARGUMENT, with nothing added, if a feature is NaN or infinite. */
+ * are added is lost in the 106th bit. PG_INVALID_ARGUMENT, with nothing added, if a feature is NaN or infinite, or further
+ * than 1e140 from the shift. */
 PG_API pg_status pg_scatter_add(const pg_matrix* features, const double* shift, double* sum, double* scatter);
 
 /* Precision, recall, density and coverage of samples (rows, contiguous) as counts, in squared distances in float64. A ball
@@ -184,7 +189,7 @@ PG_API pg_status pg_count_neighbours(const pg_matrix* real, const pg_matrix* fak
 /* a (n x n, symmetric, dense) = l l^T up to a remainder, by Cholesky with diagonal pivots: l is n x n dense with its
  * columns from *rank on zero, rows in the order of a. Stops where the largest remaining pivot is below n eps times the
  * largest diagonal. *remainder: trace of a - l l^T; PG_INVALID_ARGUMENT if a is not positive semi-definite to that
- * precision. */
+ * precision, or its mirrored elements differ by more than 1e-11 of the largest. */
 PG_API pg_status pg_pivoted_cholesky(const double* a, int64_t n, double* l, int64_t* rank, double* remainder);
 
 /* The sum of the singular values of a float64 matrix between two bounds, each computed without assuming convergence:
@@ -242,10 +247,10 @@ PG_API pg_status pg_auroc(const pg_ranking* ranking, pg_auroc_counts* result);
 /* The same for each of group_count groups: groups holds one number a sample, from 0 to group_count - 1. */
 PG_API pg_status pg_auroc_by_group(const pg_ranking* ranking, const int64_t* groups, int64_t group_count, pg_auroc_counts* results);
 
-/* Weights are one float64 a sample, finite and not negative. */
+/* Weights are one float64 a sample, finite and not negative, of any size. NaN if a class has no weight. */
 PG_API pg_status pg_weighted_auroc(const pg_ranking* ranking, const double* weights, double* result);
 
-/* Mean over positives of the precision at their score, ties together. weights may be NULL. */
+/* Mean over positives of the precision at their score, ties together; NaN without positives. weights may be NULL. */
 PG_API pg_status pg_average_precision(const pg_ranking* ranking, const double* weights, double* result);
 
 /* Points of the curves: the first is at infinity, where nothing is above; then one a distinct score, highest first, with the
@@ -301,14 +306,15 @@ PG_API pg_status pg_convolution_filters(const pg_convolution* convolution, const
 
 /* x (count, channels, height, width) to out (count, filters, height + 2 padding_height - kernel_height + 1, the same of
  * width), on the threads of `parallel`, or the library's if it is NULL. No bit of an image's result depends on the others,
- * or on the threads. */
+ * or on the threads. NaN and infinities are passed on, within their image. */
 PG_API pg_status pg_convolve(const pg_convolution* convolution, const float* x, int64_t count, int64_t height, int64_t width,
                              const float* transformed, const float* bias, float* out, int32_t threads, pg_parallel parallel,
                              void* parallel_context);
 
 /* A layer of LPIPS: features x and y, (pairs, channels, positions) each, divided at each position by
  * sqrt(inside + sum of squares over channels) + outside; to map (pairs, positions), the squared differences, weighted by
- * channel and summed. Equal finite features give exactly 0. No bit depends on other positions, pairs or the threads. */
+ * channel and summed. Equal finite features give exactly 0. No bit depends on other positions, pairs or the threads.
+ * PG_INVALID_ARGUMENT where NaN, infinities or squares that overflow make a position NaN: the others are right all the same. */
 PG_API pg_status pg_unit_difference(const float* x, const float* y, int64_t pairs, int64_t channels, int64_t positions,
                                     const float* weights, float inside, float outside, float* map, pg_parallel parallel,
                                     void* parallel_context);
