@@ -17,24 +17,18 @@ struct Candidate {
     bool runs;
 };
 
+#if defined(PIXELGAUGE_X86_ISAS)
 // __builtin_cpu_supports reads CPUID and XGETBV, so a level that the operating system has not enabled is not offered.
 bool cpu_has_avx2() {
-#if defined(PIXELGAUGE_X86_ISAS)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
            __builtin_cpu_supports("bmi2");
-#else
-    return false;
-#endif
 }
 
 bool cpu_has_avx512() {
-#if defined(PIXELGAUGE_X86_ISAS)
     return cpu_has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-#else
-    return false;
-#endif
 }
+#endif
 
 constexpr int kCandidates = 3;
 

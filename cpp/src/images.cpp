@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/table.h"
+#include "sizes.h"
 #include "status.h"
 #include "threads.h"
 
@@ -27,7 +28,16 @@ void require_images(const pg_images* images, const char* name) {
             std::string(name) + ".dtype=" + std::to_string(images->dtype) + ": use PG_UINT8, PG_UINT16, PG_FLOAT32 or PG_FLOAT64");
     require(images->count >= 0 && images->height > 0 && images->width > 0 && images->channels > 0,
             std::string(name) + " is empty: count, height, width, channels = " + shape_of(*images));
-    require(images->data != nullptr || images->count == 0, std::string(name) + ".data is NULL");
+    // An empty batch has no pixels, but what one image takes is computed all the same.
+    const int64_t count = images->count > 0 ? images->count : 1;
+    checked_product(name, {count, images->height, images->width, images->channels, element_bytes(images->dtype)});
+    if (images->count == 0) return;
+    require(images->data != nullptr, std::string(name) + ".data is NULL");
+    require_reach(name, images->data,
+                  {{images->count, images->count_stride},
+                   {images->height, images->row_stride},
+                   {images->width, images->column_stride},
+                   {images->channels, images->channel_stride}});
 }
 
 void require_pair(const pg_images* x, const pg_images* y) {
@@ -45,9 +55,10 @@ View::View(const pg_images& images, int64_t index, int64_t channel, int64_t chan
       height(images.height),
       width(images.width),
       channels(channel_count),
-      row_stride(images.row_stride),
-      column_stride(images.column_stride),
-      channel_stride(images.channel_stride),
+      // an axis of one element may have any stride: as if there were no gaps
+      row_stride(images.height == 1 ? 0 : images.row_stride),
+      column_stride(images.width == 1 ? channel_count * element_bytes(images.dtype) : images.column_stride),
+      channel_stride(channel_count == 1 ? element_bytes(images.dtype) : images.channel_stride),
       begin(data),
       end(data + element_bytes(dtype)) {
     const int64_t reach[] = {(height - 1) * row_stride, (width - 1) * column_stride, (channels - 1) * channel_stride};
@@ -69,7 +80,7 @@ RowReader::RowReader(const View& view, int64_t first, int64_t count, int64_t sla
     const int64_t item = element_bytes(view.dtype);
     slack_bytes_ = slack * item;
     bytes_ = count * view.channels * item;
-    packed_ = view.column_stride == view.channels * item && (view.channels == 1 || view.channel_stride == item);
+    packed_ = view.column_stride == view.channels * item && view.channel_stride == item;
     left_ = first >= 0 ? 0 : -first < count ? -first : count;
     const int64_t right = view.width - (first + left_);  // pixels inside from there on
     interior_ = right < 0 ? 0 : right < count - left_ ? right : count - left_;
@@ -77,8 +88,9 @@ RowReader::RowReader(const View& view, int64_t first, int64_t count, int64_t sla
 
 const void* RowReader::row(int64_t r) {
     const char* const source = view_.data + inside(r, view_.height, border_) * view_.row_stride;
-    const char* const from = source + (first_ + left_) * view_.column_stride;
-    if (packed_ && interior_ == count_ && from + bytes_ + slack_bytes_ <= view_.end) return from;
+    const char* const from = interior_ == 0 ? source : source + (first_ + left_) * view_.column_stride;
+    const bool aligned = reinterpret_cast<uintptr_t>(from) % static_cast<uintptr_t>(element_bytes(view_.dtype)) == 0;
+    if (packed_ && aligned && interior_ == count_ && bytes_ + slack_bytes_ <= view_.end - from) return from;
     if (buffer_.empty()) buffer_.resize(static_cast<size_t>(bytes_ + slack_bytes_));
     char* const to = buffer_.data();
     const auto copy = [&](auto zero) {

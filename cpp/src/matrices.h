@@ -8,6 +8,17 @@ namespace pixelgauge {
 
 void require_matrix(const pg_matrix* m, const char* name);
 
+// Whether every element is finite; a pass over all of them.
+bool is_finite(const pg_matrix& m);
+
+// Whether the n values are: NaN and infinities survive a multiplication with 0.
+template <class T>
+bool are_finite(const T* values, int64_t n) {
+    T poison = 0;
+    for (int64_t i = 0; i < n; ++i) poison += values[i] * 0;
+    return poison == 0;
+}
+
 template <class In, class T>
 Rows<In, T> rows_of(const pg_matrix& m) {
     constexpr int64_t item = sizeof(In);

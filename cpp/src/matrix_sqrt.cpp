@@ -12,6 +12,7 @@
 #include "gemm.h"
 #include "kernels/table.h"
 #include "matrices.h"
+#include "sizes.h"
 #include "status.h"
 #include "threads.h"
 
@@ -168,29 +169,66 @@ bool cholesky(int64_t n, double* a, int64_t stride) {
     return true;
 }
 
-struct Factor {
-    int64_t rank;
-    double remainder;
-};
+// Elements of a symmetric matrix may differ from their mirror images by this much of the largest.
+constexpr double kAsymmetry = 1e-11;
 
-// l (n x n, rows in a's order, columns from rank on zero) with a = l l^T up to the remainder.
-Factor pivoted_cholesky(const double* a, int64_t n, double* l) {
-    const Buffer<double> work(n * n);
+// The largest absolute value of a matrix, which is to be finite and symmetric.
+double require_symmetric(const double* a, int64_t n) {
+    const auto place = [](int64_t i, int64_t j) { return "(" + std::to_string(i) + ", " + std::to_string(j) + ")"; };
+    std::vector<double> rows(static_cast<size_t>(n));
     for_row_blocks(n, [&](int64_t first, int64_t last) {
         for (int64_t i = first; i < last; ++i) {
+            double& most = rows[static_cast<size_t>(i)];
             for (int64_t j = 0; j < n; ++j) {
-                if (!std::isfinite(a[i * n + j]))
-                    throw InvalidArgument("the matrix holds NaN or infinity at (" + std::to_string(i) + ", " + std::to_string(j) + ")");
-                work[i * n + j] = a[i * n + j];
+                if (!std::isfinite(a[i * n + j])) throw InvalidArgument("the matrix a holds NaN or infinity at " + place(i, j));
+                most = std::max(most, std::fabs(a[i * n + j]));
             }
         }
     });
+    const double largest = *std::max_element(rows.begin(), rows.end());
+    for_row_blocks(n, [&](int64_t first, int64_t last) {
+        constexpr int64_t kTile = 64;
+        for (int64_t j0 = 0; j0 < last; j0 += kTile)
+            for (int64_t i = first; i < last; ++i)
+                for (int64_t j = j0; j < std::min(j0 + kTile, i); ++j)
+                    if (!(std::fabs(a[i * n + j] - a[j * n + i]) <= kAsymmetry * largest))
+                        throw InvalidArgument("the matrix a is not symmetric: element " + place(i, j) + " is " +
+                                              short_number(a[i * n + j]) + ", element " + place(j, i) + " is " +
+                                              short_number(a[j * n + i]) + "; take the mean of it and its transpose");
+    });
+    return largest;
+}
+
+// Of a 2^(-2 half_exponent), which is not 0 only where squares and sums of a's elements leave float64's room.
+struct Factor {
+    int64_t rank;
+    double remainder;
+    int half_exponent;
+};
+
+// l (n x n, rows in a's order, columns from rank on zero) with 2^(-2 half_exponent) a = l l^T up to the remainder.
+Factor pivoted_cholesky(const double* a, int64_t n, double* l) {
+    constexpr int kUsual = 600;
+    int exponent = 0;
+    std::frexp(require_symmetric(a, n), &exponent);
+    const int half = std::abs(exponent) <= kUsual ? 0 : exponent / 2;
+    const Buffer<double> work(n * n);
+    const auto copy = [&] {
+        for_row_blocks(n, [&](int64_t first, int64_t last) {
+            if (half == 0)
+                std::copy(a + first * n, a + last * n, work.data() + first * n);
+            else
+                for (int64_t i = first * n; i < last * n; ++i) work[i] = std::ldexp(a[i], -2 * half);
+        });
+    };
+    copy();
     double largest = 0;
-    for (int64_t i = 0; i < n; ++i) largest = std::max(largest, a[i * n + i]);
+    for (int64_t i = 0; i < n; ++i) largest = std::max(largest, work[i * n + i]);
     const double tolerance = static_cast<double>(n) * kEps * largest;
     for (int64_t i = 0; i < n; ++i)
-        require(a[i * n + i] >= -tolerance, "the matrix is not positive semi-definite: element (" + std::to_string(i) + ", " +
-                                                std::to_string(i) + ") of its diagonal is " + std::to_string(a[i * n + i]));
+        if (work[i * n + i] < -tolerance)
+            throw InvalidArgument("the matrix a is not positive semi-definite: element (" + std::to_string(i) + ", " + std::to_string(i) +
+                                  ") of its diagonal is " + short_number(a[i * n + i]));
     // Most covariances have full rank, and then pivots are not needed and the factor costs a fifth; a pivot within ten
     // times the tolerance sends the matrix to the search for its rank.
     bool full = cholesky(n, work.data(), n);
@@ -202,9 +240,9 @@ Factor pivoted_cholesky(const double* a, int64_t n, double* l) {
                 std::fill(l + i * n + i + 1, l + (i + 1) * n, 0.0);
             }
         });
-        return {n, 0};
+        return {n, 0, half};
     }
-    std::copy(a, a + n * n, work.data());
+    copy();
     std::vector<int64_t> order(static_cast<size_t>(n));
     for (int64_t i = 0; i < n; ++i) order[static_cast<size_t>(i)] = i;
     const int64_t rank = cholesky_with_pivots(n, work.data(), order.data(), tolerance);
@@ -215,17 +253,18 @@ Factor pivoted_cholesky(const double* a, int64_t n, double* l) {
     }
     // What is left of a semi-definite matrix has no element above its largest diagonal. Rounding in the matrix itself
     // and in the elimination leaves a few n eps; a hundred times that is no rounding any more.
-    require(worst <= 100 * tolerance, "the matrix is not positive semi-definite: after " + std::to_string(rank) + " pivots an element of " +
-                                          std::to_string(worst / largest) +
-                                          " times the largest variance remains, where rounding explains " +
-                                          std::to_string(tolerance / largest));
+    require(worst <= 100 * tolerance,
+            "the matrix a is not positive semi-definite: after " + std::to_string(rank) + " pivots an element of " +
+                (largest > 0 ? short_number(worst / largest) + " times the largest variance remains, where rounding explains " +
+                                   short_number(tolerance / largest)
+                             : short_number(std::ldexp(worst, 2 * half)) + " remains, and no variance is positive"));
     for (int64_t i = 0; i < n; ++i) {
         double* const to = l + order[static_cast<size_t>(i)] * n;
         const int64_t filled = std::min(i + 1, rank);
         std::copy(work.data() + i * n, work.data() + i * n + filled, to);
         std::fill(to + filled, to + n, 0.0);
     }
-    return {rank, remainder};
+    return {rank, remainder, half};
 }
 
 struct Quintic {
@@ -240,9 +279,10 @@ Quintic best_quintic(double low, double high) {
         return {1.875 / high, -1.25 / (high * high * high), 0.375 / std::pow(high, 5), gap * gap * gap};
     }
     double x[4] = {low, (3 * low + high) / 4, (low + 3 * high) / 4, high};
-    double p[4] = {0, 0, 0, 0}, before = -1;
-    for (int round = 0; round < 60 && std::fabs(p[3] - before) > 1e-15; ++round) {
-        before = p[3];
+    double p[4] = {0, 0, 0, 0};
+    // Until the inner two stand still: the error is flat there, and long settled while the polynomial still leaves its bounds.
+    double moved = high;
+    for (int round = 0; round < 60 && moved > 1e-14 * high; ++round) {
         double m[4][5];
         for (int i = 0; i < 4; ++i) {
             const double square = x[i] * x[i];
@@ -265,8 +305,10 @@ Quintic best_quintic(double low, double high) {
         }
         for (int i = 0; i < 4; ++i) p[i] = m[i][4] / m[i][i];
         const double root = std::sqrt(std::max(0.0, 9 * p[1] * p[1] - 20 * p[0] * p[2]));
-        x[1] = std::sqrt((-3 * p[1] - root) / (10 * p[2]));
-        x[2] = std::sqrt((-3 * p[1] + root) / (10 * p[2]));
+        const double inner[2] = {std::sqrt((-3 * p[1] - root) / (10 * p[2])), std::sqrt((-3 * p[1] + root) / (10 * p[2]))};
+        moved = std::max(std::fabs(inner[0] - x[1]), std::fabs(inner[1] - x[2]));
+        x[1] = inner[0];
+        x[2] = inner[1];
     }
     return {p[0], p[1], p[2], std::fabs(p[3])};
 }
@@ -294,7 +336,12 @@ struct Steps {
 // against 2 of a quintic, and four of them lift [1e-11, 1] to [1 - 3e-6, 1] where quintics need 19 steps. Forming I + c G
 // loses c eps of the small singular directions; where the columns fall in size, as Cholesky factors make them, that
 // loss falls with them.
+//
+// A quintic that is best on [low, 2] takes 2 to 2 with a slope of 13: what rounding puts above the interval would grow by that
+// in every step, and the largest singular value of a spectrum that decays lies at its end. The interval is therefore wider by
+// more than rounding, which costs nothing at the end, where the error is the cube of its width.
 Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smallest, bool halley, bool scaled, double accuracy) {
+    constexpr double kWider = 1 + 1e-9;
     const Buffer<double> gram(n * n), square(halley ? 0 : n * n);
     Buffer<double> next(rows * n);
     double low = smallest, high = 1;
@@ -309,7 +356,7 @@ Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smalles
                                           return 2 * dot(gram.data() + i * n, gram.data() + i * n, i) + gram[i * n + i] * gram[i * n + i];
                                       }),
                              0.25) *
-                    (1 + 64 * kEps);
+                    kWider;
         }
         if (halley) {
             const Halley p = best_halley(low);
@@ -346,7 +393,7 @@ Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smalles
         gemm<double, double>(rows, n, n, 1.0, Rows<double>{x.data(), n, 1}, rows_of_gram, 0.0, next.data(), n, Part::Full);
         std::swap(x, next);
         low = 1 - p.error;
-        high = 1 + p.error;
+        high = (1 + p.error) * kWider;
         ++steps.newton_schulz;
         if (p.error <= accuracy) return steps;
     }
@@ -447,6 +494,11 @@ Interval certify(int64_t rows, int64_t n, const double* m, const double* u) {
     return {lower * (1 - rounding), upper * (1 + rounding)};
 }
 
+void require_order(int64_t n) {
+    require(n >= 1, "n=" + std::to_string(n) + ": the matrix a is empty");
+    checked_product("n", {n, n, sizeof(double)});
+}
+
 // The first round is accepted when its interval is this narrow, relative to the norm.
 constexpr double kAccepted = 2e-11;
 
@@ -459,10 +511,12 @@ using namespace pixelgauge;
 extern "C" pg_status pg_pivoted_cholesky(const double* a, int64_t n, double* l, int64_t* rank, double* remainder) {
     return guarded([&] {
         require(a && l && rank && remainder, "a, l, rank or remainder is NULL");
-        require(n >= 1, "the matrix is empty");
+        require_order(n);
         const Factor factor = pivoted_cholesky(a, n, l);
+        if (factor.half_exponent != 0)
+            for (int64_t i = 0; i < n * n; ++i) l[i] = std::ldexp(l[i], factor.half_exponent);
         *rank = factor.rank;
-        *remainder = factor.remainder;
+        *remainder = std::ldexp(factor.remainder, 2 * factor.half_exponent);
     });
 }
 
@@ -513,15 +567,17 @@ extern "C" pg_status pg_nuclear_norm(const pg_matrix* matrix, pg_nuclear_norm_re
         if (!std::isfinite(best.upper)) best.upper = std::sqrt(static_cast<double>(n)) * norm;
         result->lower = std::ldexp(best.lower, exponent);
         result->upper = std::ldexp(std::max(best.upper, best.lower), exponent);
+        require(std::isfinite(result->upper), "m: its nuclear norm is beyond float64: scale it down");
     });
 }
 
 extern "C" pg_status pg_sqrtm_psd(const double* a, int64_t n, double* root) {
     return guarded([&] {
         require(a && root, "a or root is NULL");
-        require(n >= 1, "the matrix is empty");
+        require_order(n);
         const Buffer<double> l(n * n);
-        const int64_t rank = pivoted_cholesky(a, n, l.data()).rank;
+        const Factor factor = pivoted_cholesky(a, n, l.data());
+        const int64_t rank = factor.rank;
         if (rank == 0) {
             std::fill(root, root + n * n, 0.0);
             return;
@@ -537,5 +593,8 @@ extern "C" pg_status pg_sqrtm_psd(const double* a, int64_t n, double* root) {
         gemm<double, double>(n, n, rank, 1.0, Rows<double>{l.data(), n, 1}, Rows<double>{u.data(), rank, 1}, 0.0, root, n, Part::Full);
         for (int64_t i = 0; i < n; ++i)
             for (int64_t j = 0; j < i; ++j) root[i * n + j] = root[j * n + i] = 0.5 * (root[i * n + j] + root[j * n + i]);
+        if (factor.half_exponent != 0)
+            for (int64_t i = 0; i < n * n; ++i) root[i] = std::ldexp(root[i], factor.half_exponent);
+        require(are_finite(root, n * n), "the matrix a has no square root within float64");
     });
 }

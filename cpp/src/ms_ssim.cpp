@@ -80,6 +80,10 @@ extern "C" pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg
             total += o.weights[s];
         }
         require(total > 0, "weights are all zero");
+        require(total <= 1000, "weights add up to " + short_number(total) + ": of a power above 1000 nothing is left but 0 and 1");
+        require_choice(o.pyramid, PG_PYRAMID_POOL, "pyramid", "pg_pyramid");
+        require_choice(o.combine, PG_COMBINE_SUM, "combine", "pg_combine");
+        require(o.clamp_negative == 0 || o.clamp_negative == 1, "clamp_negative=" + std::to_string(o.clamp_negative) + ": use 0 or 1");
         require(o.ssim.border == PG_BORDER_VALID && o.ssim.downsample == PG_DOWNSAMPLE_NONE && o.ssim.exponents[0] == 1 &&
                     o.ssim.exponents[1] == 1 && o.ssim.exponents[2] == 1,
                 "ssim: MS-SSIM takes border PG_BORDER_VALID, no downsampling and exponents of 1");

@@ -12,6 +12,7 @@
 #include "gemm.h"
 #include "kernels/table.h"
 #include "matrices.h"
+#include "sizes.h"
 #include "status.h"
 #include "threads.h"
 
@@ -19,6 +20,7 @@ namespace pixelgauge {
 
 namespace {
 
+constexpr double kLargestNorm = std::numeric_limits<double>::max() / 8;  // the square of a sum of two is finite then
 constexpr int64_t kRows = 4096;  // of each set in work at a time: two packed copies of 32 MB at 2048 columns
 
 double squared_distance(const float* x, const float* y, int64_t n) { return kernels().squared_distance_f32(x, y, n); }
@@ -43,10 +45,9 @@ struct Samples {
           norms(static_cast<size_t>(m.rows)) {
         parallel_for(count, [&](int64_t i) { norms[static_cast<size_t>(i)] = squared_distance(row(i), centre.data(), dim); });
         for (int64_t i = 0; i < count; ++i)
-            require(std::isfinite(norms[static_cast<size_t>(i)]), std::string(name) +
-                                                                      " holds NaN, infinity or a value whose square "
-                                                                      "is not finite in row " +
-                                                                      std::to_string(i));
+            if (!(norms[static_cast<size_t>(i)] <= kLargestNorm))
+                throw InvalidArgument(std::string(name) + " holds NaN, infinity or a value whose square is not finite in row " +
+                                      std::to_string(i));
     }
     const In* row(int64_t i) const { return data + i * stride; }
 };
@@ -307,6 +308,8 @@ extern "C" pg_status pg_count_neighbours(const pg_matrix* real, const pg_matrix*
                 "real has " + std::to_string(real->rows) + " samples: the k-th neighbour needs more than k");
         require(precision_k == 0 || fake->rows > precision_k,
                 "fake has " + std::to_string(fake->rows) + " samples: the k-th neighbour needs more than k");
+        for (const int64_t rows : {real->rows, fake->rows})
+            checked_product("precision_k, density_k", {rows, std::max(precision_k, density_k) + 8, 24});
         if (real->dtype == PG_FLOAT32)
             count_neighbours<float>(*real, *fake, precision_k, density_k, result);
         else

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #endif
 
+#include "sizes.h"
 #include "status.h"
 
 namespace pixelgauge {
@@ -36,9 +37,11 @@ void throw_nan_scores() { throw InvalidArgument("y_score holds NaN, which has no
 
 void require_ranking(const pg_ranking* r) {
     require(r != nullptr, "ranking is NULL");
-    require(r->dtype >= PG_SCORE_UINT8 && r->dtype <= PG_SCORE_FLOAT64, "dtype=" + std::to_string(r->dtype) + " is not a pg_score_dtype");
+    require_choice(r->dtype, PG_SCORE_FLOAT64, "dtype", "pg_score_dtype");
     require(r->count >= 1, "count=" + std::to_string(r->count) + ": at least one score is needed");
+    require(r->count <= kMostScores, "count=" + std::to_string(r->count) + ": at most 2^38 scores are ranked at once");
     require(r->scores != nullptr, "scores is NULL");
+    require_reach("scores", r->scores, {{r->count, r->stride}});
     require(r->labels != nullptr, "labels is NULL");
 }
 
@@ -179,7 +182,7 @@ Wide twice_u(const std::vector<ScoreSource<K>>& sources, int depth, int64_t* pos
 }
 
 void set_counts(pg_auroc_counts& counts, Wide twice_u, int64_t positives, int64_t negatives) {
-    counts = {static_cast<uint64_t>(twice_u), static_cast<uint64_t>(twice_u >> 64), positives, negatives};
+    counts = {low_word(twice_u), high_word(twice_u), positives, negatives};
 }
 
 // Keys go by group and class to one array, in one pass; each group is then counted by itself.
@@ -196,8 +199,8 @@ void by_group(const pg_ranking& r, const int64_t* groups, int64_t group_count, p
     parallel_for(parts, [&](int64_t part) {
         uint64_t* mine = next.data() + static_cast<size_t>(part) * slots;
         for (auto [i, end] = range(part); i < end; ++i) {
-            require(groups[i] >= 0 && groups[i] < group_count,
-                    "groups holds " + std::to_string(groups[i]) + ": use 0 to " + std::to_string(group_count - 1));
+            if (groups[i] < 0 || groups[i] >= group_count)
+                throw InvalidArgument("groups holds " + std::to_string(groups[i]) + ": use 0 to " + std::to_string(group_count - 1));
             ++mine[slot_of(i, r.labels[i >> 6] >> (i & 63))];
         }
     });
@@ -235,7 +238,7 @@ void by_group(const pg_ranking& r, const int64_t* groups, int64_t group_count, p
             const bool small_positive = p < n;
             const Wide pairs = static_cast<Wide>(p) * static_cast<Wide>(n);
             Wide sum = 0;
-            if (pairs > 0) {
+            if (p > 0 && n > 0) {
                 const K* other = class_of(g, !small_positive).first;
                 sum = counter.twice_u(class_of(g, small_positive).first, std::min(p, n), small_positive, pairs, [&](auto f) {
                     for (int64_t i = 0; i < std::max(p, n); i += kBlockKeys)
@@ -270,17 +273,23 @@ extern "C" pg_status pg_label_bits(const void* labels, int64_t bytes, int64_t co
     return guarded([&] {
         require(labels && bits && all_known && positive && negative, "labels, positive, negative, bits or all_known is NULL");
         require(bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8, "bytes=" + std::to_string(bytes) + " of a label: use 1, 2, 4 or 8");
+        checked_product("count", {count, bytes});
+        require_reach("labels", labels, {{count, stride}});
+        for (const uint64_t value : {positive[0], positive[1], negative[0], negative[1]})
+            require(bytes == 8 || value >> (8 * bytes) == 0, "positive or negative holds " + std::to_string(value) +
+                                                                 ", more than a label of bytes=" + std::to_string(bytes) + " can");
+        const bool in_place = stride == bytes && reinterpret_cast<uintptr_t>(labels) % static_cast<uintptr_t>(bytes) == 0;
         const auto kernel = kernels().ranking.label_bits[bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3];
         constexpr int64_t chunk = 1 << 16;
         const int64_t chunks = (count + chunk - 1) / chunk;
         std::vector<char> known(static_cast<size_t>(chunks), 1);
         parallel_for(chunks, [&](int64_t c) {
             const int64_t end = std::min(count, (c + 1) * chunk);
-            char gathered[kBlock * 8];
-            for (int64_t i = c * chunk; i < end; i += stride == bytes ? chunk : kBlock) {
+            alignas(8) char gathered[kBlock * 8];
+            for (int64_t i = c * chunk; i < end; i += in_place ? chunk : kBlock) {
                 const char* p = static_cast<const char*>(labels) + i * stride;
                 int64_t m = end - i;
-                if (stride != bytes) {
+                if (!in_place) {
                     m = std::min(m, kBlock);
                     for (int64_t j = 0; j < m; ++j) std::memcpy(gathered + j * bytes, p + j * stride, static_cast<size_t>(bytes));
                     p = gathered;
@@ -324,6 +333,8 @@ extern "C" pg_status pg_auroc_by_group(const pg_ranking* ranking, const int64_t*
         require_ranking(ranking);
         require(groups && results, "groups or results is NULL");
         require(group_count >= 1, "group_count=" + std::to_string(group_count) + ": at least one group is needed");
+        // two counts of 8 bytes a group for each of some thousand threads at most
+        checked_product("group_count", {group_count, 2 * sizeof(uint64_t), 1024});
         if (key_bytes(ranking->dtype) == 8)
             by_group<uint64_t>(*ranking, groups, group_count, results);
         else

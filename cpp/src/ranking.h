@@ -12,10 +12,9 @@
 #include "kernels/table.h"
 #include "pixelgauge/pixelgauge.h"
 #include "threads.h"
+#include "wide.h"
 
 namespace pixelgauge {
-
-__extension__ using Wide = unsigned __int128;
 
 // Storage for many keys, on huge pages where the system grants them: thousands of write streams exceed the TLB otherwise.
 class LargeBuffer {
@@ -33,6 +32,9 @@ class LargeBuffer {
     };
     std::unique_ptr<void, Free> data_;
 };
+
+// More scores at once are refused: places of blocks are 32 bits, and squares of counts fit 128 bits.
+constexpr int64_t kMostScores = int64_t{1} << 38;
 
 constexpr int64_t kBlock = 1024;  // keys at a time: 8 KB at most, so blocks stay in L1
 
@@ -54,6 +56,9 @@ struct ScoreSource {
     bool (*narrow_keys)(const void*, int64_t, uint16_t*) = nullptr;  // where keys are null: 16-bit keys, to be widened
     Scatter<K> scatter = nullptr;                                    // straight from scores that lie one after the other
 
+    // Whether the kernels can read the scores where they lie: one after the other, and aligned.
+    bool in_place() const { return stride == item && reinterpret_cast<uintptr_t>(data) % static_cast<uintptr_t>(item) == 0; }
+
     // Keys of n <= kBlock scores that lie one after the other.
     void convert(const void* scores, int64_t n, K* to) const {
         if (keys) {
@@ -66,13 +71,7 @@ struct ScoreSource {
     }
 };
 
-inline void prefetch(const void* p) {
-#if defined(__GNUC__)
-    __builtin_prefetch(p);
-#else
-    (void)p;
-#endif
-}
+inline void prefetch(const void* p) { __builtin_prefetch(p); }
 
 int key_bytes(pg_score_dtype dtype);
 int64_t count_positives(const pg_ranking& r);
@@ -133,7 +132,7 @@ void for_each_block(const ScoreSource<K>& source, int64_t begin, int64_t end, F 
     for (int64_t i = begin; i < end; i += kBlock) {
         const int64_t m = std::min(kBlock, end - i);
         const char* p = source.data + i * source.stride;
-        if (source.stride != source.item) {
+        if (!source.in_place()) {
             for (int64_t j = 0; j < m; ++j)
                 std::memcpy(gathered + j * source.item, p + j * source.stride, static_cast<size_t>(source.item));
             p = gathered;
@@ -209,18 +208,21 @@ class BucketPlan {
         std::vector<K> sample;
         sample.reserve(static_cast<size_t>(samples) + sources.size());
         for (const ScoreSource<K>& s : sources) {
-            const int64_t of_source = std::max<int64_t>(s.count > 0, static_cast<int64_t>(static_cast<Wide>(samples) * s.count / total_));
+            // some 2e4 samples of at most 2^39 places: no product overflows
+            const int64_t of_source = std::max<int64_t>(s.count > 0, samples * s.count / total_);
             // Evenly spaced but for a pseudo-random part (Knuth's multiplicative hash), which periodic data cannot follow.
             for (int64_t k = 0; k < of_source; ++k) {
-                const int64_t from = static_cast<int64_t>(static_cast<Wide>(s.count) * k / of_source);
-                const int64_t to = static_cast<int64_t>(static_cast<Wide>(s.count) * (k + 1) / of_source);
+                const int64_t from = s.count * k / of_source, to = s.count * (k + 1) / of_source;
                 const uint64_t hash = (static_cast<uint64_t>(k) * 0x9e3779b97f4a7c15u) >> 32;
                 const int64_t i = from + static_cast<int64_t>(hash % static_cast<uint64_t>(std::max<int64_t>(1, to - from)));
                 K key;
                 if (s.blocks)
                     key = s.blocks[i / kBlockKeys][i % kBlockKeys % s.fills[i / kBlockKeys]];
-                else
-                    s.convert(s.data + i * s.stride, 1, &key);
+                else {
+                    alignas(8) char score[8];
+                    std::memcpy(score, s.data + i * s.stride, static_cast<size_t>(s.item));
+                    s.convert(score, 1, &key);
+                }
                 sample.push_back(key);
             }
         }
@@ -339,7 +341,7 @@ class Buckets {
                                   recycled.data() + static_cast<size_t>(c) * slots,
                                   plan.slices() == 1 ? nullptr : &range};
             const ScoreSource<K>& source = *chunk.source;
-            if (source.scatter && source.stride == source.item && source.labels) {
+            if (source.scatter && source.in_place() && source.labels) {
                 const double* weights = weighted ? source.weights + chunk.begin : nullptr;
                 if (!source.scatter(source.data + chunk.begin * source.stride, weights, source.labels + chunk.begin / 64,
                                     chunk.end - chunk.begin, &map, &writer))

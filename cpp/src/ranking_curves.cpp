@@ -301,10 +301,31 @@ Groups<uint32_t> narrow_groups(const pg_ranking& r) {
     return groups;
 }
 
-void require_weights(const pg_ranking& r, const double* weights) {
-    for (int64_t i = 0; i < r.count; ++i)
-        require(weights[i] >= 0 && weights[i] - weights[i] == 0,
-                "sample_weight holds " + std::to_string(weights[i]) + ": weights must be finite and not negative");
+// Powers of two that bring the largest weight of either class near 1, and the sum of all into float64's room: figures that do
+// not depend on the size of weights are exact multiples then, and no product or sum of weights overflows or vanishes.
+struct WeightScales {
+    double positives, negatives;
+    double sum;             // 1 but where the weights add up to more than float64 holds
+    bool positive, finite;  // some weight is positive; the sum of them all is finite
+};
+
+WeightScales require_weights(const pg_ranking& r, const double* weights) {
+    double largest[2] = {0, 0}, sum = 0;
+    for (int64_t i = 0; i < r.count; ++i) {
+        const double weight = weights[i];
+        if (!(weight >= 0 && weight - weight == 0))
+            throw InvalidArgument("sample_weight holds " + short_number(weight) + ": weights must be finite and not negative");
+        double& most = largest[r.labels[i >> 6] >> (i & 63) & 1];
+        most = weight > most ? weight : most;
+        sum += weight;
+    }
+    const auto near_one = [](double most) {
+        int exponent = 0;
+        std::frexp(most, &exponent);
+        return most > 0 ? std::ldexp(1.0, std::min(-exponent, 1000)) : 1;
+    };
+    const bool finite = std::isfinite(sum);
+    return {near_one(largest[1]), near_one(largest[0]), finite ? 1 : 0x1p-64, largest[0] + largest[1] > 0, finite};
 }
 
 int64_t sum_of(const std::vector<int64_t>& counts) {
@@ -531,7 +552,6 @@ void weighted_curve(const pg_ranking& r, const double* weights, pg_curve_drop dr
                 (sample.positive ? now.positives : now.negatives) += sample.weight;
             }
         });
-    require(any, "sample_weight is all zero: no sample would count");
     complete();
     write(last);
     if (values == PG_CURVE_COUNTS) return;
@@ -544,7 +564,8 @@ void weighted_curve(const pg_ranking& r, const double* weights, pg_curve_drop dr
 
 template <class K>
 double weighted_average_precision(const pg_ranking& r, const double* weights) {
-    double positives = 0, negatives = 0, here = 0, sum = 0;
+    const WeightScales scales = require_weights(r, weights);
+    double positives = 0, negatives = 0, here = 0, sum = 0, whole = 0;
     K key = 0;
     const auto close = [&] {
         if (here > 0) sum += here * (positives / (positives + negatives));
@@ -556,12 +577,14 @@ double weighted_average_precision(const pg_ranking& r, const double* weights) {
             for (const Weighted<K>& sample : samples) {
                 if (sample.key != key) close();
                 key = sample.key;
-                (sample.positive ? positives : negatives) += sample.weight;
-                if (sample.positive) here += sample.weight;
+                (sample.positive ? positives : negatives) += sample.weight * scales.sum;
+                if (!sample.positive) continue;
+                here += sample.weight * scales.positives;
+                whole += sample.weight * scales.positives;
             }
         });
     close();
-    return sum / positives;
+    return sum / whole;
 }
 
 template <class K>
@@ -569,15 +592,16 @@ double weighted_auroc(const pg_ranking& r, const double* weights) {
     struct Sums {
         double positives, negatives, area;  // area: of the bucket by itself
     };
+    const WeightScales scales = require_weights(r, weights);
     double positives = 0, negatives = 0, area = 0;
     each_weighted_bucket<K>(
         r, weights,
-        [](const std::vector<Weighted<K>>& samples) {
+        [scales](const std::vector<Weighted<K>>& samples) {
             Sums s{};
             for (size_t i = 0; i < samples.size();) {
                 double p = 0, n = 0;
                 for (const K key = samples[i].key; i < samples.size() && samples[i].key == key; ++i)
-                    (samples[i].positive ? p : n) += samples[i].weight;
+                    (samples[i].positive ? p : n) += samples[i].weight * (samples[i].positive ? scales.positives : scales.negatives);
                 s.area += n * (s.positives + 0.5 * p);
                 s.positives += p;
                 s.negatives += n;
@@ -716,11 +740,16 @@ using namespace pixelgauge;
 extern "C" pg_status pg_curve_new(const pg_ranking* ranking, const double* weights, pg_curve_drop drop, pg_curve_values values,
                                   pg_curve** curve) {
     return guarded([&] {
-        require_ranking(ranking);
         require(curve != nullptr, "curve is NULL");
+        *curve = nullptr;
+        require_ranking(ranking);
+        require_choice(drop, PG_CURVE_DROP_SAME_POSITIVES, "drop", "pg_curve_drop");
+        require_choice(values, PG_CURVE_RATES, "values", "pg_curve_values");
         auto made = std::make_unique<pg_curve>(ranking->count);
         if (weights) {
-            require_weights(*ranking, weights);
+            const WeightScales scales = require_weights(*ranking, weights);
+            require(scales.positive, "sample_weight is all zero: no sample would count");
+            require(scales.finite, "sample_weight adds up to more than float64 holds: divide the weights by a power of two");
             with_key_type(ranking->dtype, [&](auto key) { weighted_curve<decltype(key)>(*ranking, weights, drop, values, *made); });
         } else if (key_bytes(ranking->dtype) == 2) {
             narrow_curve(*ranking, drop, values, *made);
@@ -754,7 +783,6 @@ extern "C" pg_status pg_average_precision(const pg_ranking* ranking, const doubl
         require_ranking(ranking);
         require(result != nullptr, "result is NULL");
         if (weights) {
-            require_weights(*ranking, weights);
             *result = with_key_type(ranking->dtype, [&](auto key) { return weighted_average_precision<decltype(key)>(*ranking, weights); });
             return;
         }
@@ -777,7 +805,6 @@ extern "C" pg_status pg_weighted_auroc(const pg_ranking* ranking, const double* 
     return guarded([&] {
         require_ranking(ranking);
         require(weights && result, "weights or result is NULL");
-        require_weights(*ranking, weights);
         *result = with_key_type(ranking->dtype, [&](auto key) { return weighted_auroc<decltype(key)>(*ranking, weights); });
     });
 }
@@ -803,8 +830,8 @@ extern "C" pg_status pg_delong(const pg_ranking* ranking, pg_delong_sums* result
         const Wide totals[3] = {sums.twice_u, sums.positive_squares, sums.negative_squares};
         uint64_t* out[3] = {result->twice_u, result->positive_squares, result->negative_squares};
         for (int k = 0; k < 3; ++k) {
-            out[k][0] = static_cast<uint64_t>(totals[k]);
-            out[k][1] = static_cast<uint64_t>(totals[k] >> 64);
+            out[k][0] = low_word(totals[k]);
+            out[k][1] = high_word(totals[k]);
         }
     });
 }

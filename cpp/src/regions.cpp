@@ -1,8 +1,10 @@
 // Connected regions of masks, eight neighbours, by union-find over runs of two rows.
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "pixelgauge/pixelgauge.h"
+#include "sizes.h"
 #include "status.h"
 #include "threads.h"
 
@@ -29,7 +31,9 @@ extern "C" pg_status pg_label_regions(const uint8_t* masks, int64_t count, int64
     return guarded([&] {
         require(masks && labels && regions, "masks, labels or regions is NULL");
         require(count >= 1 && height >= 1 && width >= 1 && height <= (int64_t{1} << 31) / width,
-                "masks are empty or have more than 2^31 pixels");
+                "masks of count=" + std::to_string(count) + ", height=" + std::to_string(height) + ", width=" + std::to_string(width) +
+                    " are empty or have more than 2^31 pixels each");
+        checked_product("labels", {count, height, width, sizeof(int32_t)});
         parallel_for(count, [&](int64_t image) {
             const uint8_t* mask = masks + image * height * width;
             int32_t* out = labels + image * height * width;

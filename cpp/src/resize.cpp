@@ -9,6 +9,7 @@
 
 #include "images.h"
 #include "kernels/table.h"
+#include "sizes.h"
 #include "status.h"
 #include "threads.h"
 
@@ -17,7 +18,8 @@ namespace pixelgauge {
 namespace {
 
 constexpr int64_t kMostPixels = int64_t{1} << 28;  // a side; 3 * 4 bytes * this stays far from overflow
-constexpr int64_t kBand = 32;                      // output rows a task: 10 tasks for 299 rows
+constexpr double kLargestFloat = std::numeric_limits<float>::max();
+constexpr int64_t kBand = 32;  // output rows a task: 10 tasks for 299 rows
 
 // Output i is the sum over t < taps of weights[i * taps + t] * input[first[i] + t].
 struct Taps {
@@ -136,6 +138,23 @@ std::vector<float> weights_by_tap(const Taps& columns, const Kernels& table) {
     return weights;
 }
 
+// Rows of float pixels are looked at where they are summed: NaN and infinities, which no bound would hide, and results beyond
+// float32.
+void require_room(const float* row, int64_t n, double scale, double offset, int64_t image) {
+    float most = 0, poison = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        const float magnitude = std::fabs(row[i]);
+        most = magnitude > most ? magnitude : most;
+        poison += row[i] * 0;
+    }
+    const bool fits = 4 * static_cast<double>(most) * std::fabs(scale) + std::fabs(offset) <= kLargestFloat;
+    if (poison == 0 && fits) return;
+    const std::string name = "images: image " + std::to_string(image);
+    if (poison == 0)
+        throw InvalidArgument(name + " with scale=" + short_number(scale) + " and offset=" + short_number(offset) + " leaves float32");
+    throw InvalidArgument(name + " holds NaN, infinity or values beyond float32: remove or replace them first");
+}
+
 }  // namespace
 
 }  // namespace pixelgauge
@@ -146,12 +165,23 @@ extern "C" pg_status pg_resize(const pg_images* images, pg_resize_rule rule, int
     return guarded([&] {
         require_images(images, "images");
         require(images->channels == 3, "images has " + std::to_string(images->channels) + " channels: resizing takes RGB, 3");
-        require(rule >= PG_RESIZE_HALF_PIXEL && rule <= PG_RESIZE_BICUBIC, "rule=" + std::to_string(rule) + " is not a pg_resize_rule");
+        require_choice(rule, PG_RESIZE_BICUBIC, "rule", "pg_resize_rule");
         require(height > 0 && width > 0 && height <= kMostPixels && width <= kMostPixels,
                 "height=" + std::to_string(height) + ", width=" + std::to_string(width) + " must be positive");
         require(images->height <= kMostPixels && images->width <= kMostPixels, "images is too large: a side has more than 2^28 pixels");
         require(std::isfinite(scale) && std::isfinite(offset), "scale and offset must be finite");
+        require(std::fabs(scale) <= kLargestFloat && std::fabs(offset) <= kLargestFloat,
+                "scale=" + short_number(scale) + ", offset=" + short_number(offset) + ": the result would leave float32");
         require(low <= high, "low must not exceed high");
+        require(
+            low <= kLargestFloat && high >= -kLargestFloat && (std::fabs(low) <= kLargestFloat || std::isinf(low)) &&
+                (std::fabs(high) <= kLargestFloat || std::isinf(high)),
+            "low=" + short_number(low) + ", high=" + short_number(high) + ": use float32 values, or -infinity and infinity for no bound");
+        // Weights of either axis sum to 1, those of the cubic to 1.3 in magnitude: four times the pixels is beyond any sum.
+        const double largest_pixel = images->dtype == PG_UINT8 ? 255 : 65535;
+        require(images->dtype > PG_UINT16 || 4 * largest_pixel * std::fabs(scale) + std::fabs(offset) <= kLargestFloat,
+                "scale=" + short_number(scale) + ", offset=" + short_number(offset) + ": the result would leave float32");
+        checked_product("out", {images->count, 3, height, width, sizeof(float)});
         require(out != nullptr || images->count == 0, "out is NULL");
         const Kernels& table = kernels();
         const Taps rows = contributions(rule, images->height, height), columns = contributions(rule, images->width, width);
@@ -205,6 +235,7 @@ extern "C" pg_status pg_resize(const pg_images* images, pg_resize_rule rule, int
                     table.resize_columns[images->dtype](input.data() + (rows.first[at] - input_top),
                                                         rows.weights.data() + at * static_cast<size_t>(rows.taps), rows.taps, n,
                                                         sums.data() + r * stride);
+                    if (images->dtype > PG_UINT16) require_room(sums.data() + r * stride, n, scale, offset, image);
                 }
                 job.out = out + (image * 3 * height + y) * width;
                 table.resize_rows(&job);

@@ -60,7 +60,7 @@ extern "C" void pg_ssim_defaults(pg_ssim_options* options, double data_range) {
 extern "C" pg_status pg_ssim_map_size(const pg_images* x, const pg_ssim_options* options, int64_t* height, int64_t* width) {
     return guarded([&] {
         require_images(x, "x");
-        require(options != nullptr, "options is NULL");
+        require_ssim_options(options, x->height, x->width);
         require(height && width, "height or width is NULL");
         const int64_t factor = downsample_factor(*options, x->height, x->width);
         const int64_t h = factor == 1 ? x->height : downsample_axis(*options, x->height, factor).outputs;
@@ -74,7 +74,7 @@ extern "C" pg_status pg_ssim(const pg_images* x, const pg_images* y, const pg_ss
                              const pg_ssim_outputs* outputs) {
     return guarded([&] {
         require_pair(x, y);
-        require(options != nullptr, "options is NULL");
+        require_ssim_options(options, x->height, x->width);
         require(scores != nullptr || x->count == 0, "scores is NULL");
         const Prepared p(*x, *y, *options);
         require_ssim_options(&p.options, p.x.height, p.x.width);

@@ -1,11 +1,13 @@
 // Sums and scatter matrices of features: SYRK over chunks of rows in float64, chunks added in doubled precision.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <string>
 
 #include "gemm.h"
 #include "kernels/table.h"
 #include "matrices.h"
+#include "sizes.h"
 #include "status.h"
 #include "threads.h"
 
@@ -24,10 +26,32 @@ void sum_rows(int64_t rows, const double* x, int64_t row_stride, int64_t n, cons
     kernels().add_rows_f64(rows, x, row_stride, n, shift, sums);
 }
 
+// The squares of larger differences would leave float64's room when they are added.
+constexpr double kLargestDifference = 1e140;
+
+// Squares of float32 never do, those of float64 are looked at first.
+void require_room(const pg_matrix&, const Rows<float, double>&, const double*) {}
+void require_room(const pg_matrix& features, const Rows<double, double>& x, const double* shift) {
+    const int64_t dim = features.columns, chunks = (features.rows + kChunk - 1) / kChunk;
+    const Buffer<double> largest(chunks);
+    parallel_for(chunks, [&](int64_t chunk) {
+        double most = 0;
+        for (int64_t i = chunk * kChunk; i < std::min((chunk + 1) * kChunk, features.rows); ++i)
+            for (int64_t j = 0; j < dim; ++j) most = std::max(most, std::fabs(x.data[i * x.row_stride + j * x.k_stride] - shift[j]));
+        largest[chunk] = most;
+    });
+    for (int64_t chunk = 0; chunk < chunks; ++chunk)
+        require(largest[chunk] <= kLargestDifference, "features lie up to " + short_number(largest[chunk]) +
+                                                          " from shift, which leaves no room for their squares: scale them down");
+}
+
 template <class In>
 void add_rows(const pg_matrix& features, const double* shift, double* sum, double* scatter) {
     const int64_t dim = features.columns;
     const auto x = rows_of<In, double>(features);
+    for (int64_t j = 0; j < dim; ++j)
+        if (!(std::fabs(shift[j]) <= kLargestDifference))
+            throw InvalidArgument("shift holds " + short_number(shift[j]) + ": use finite values, of the features' size");
     const int64_t chunks = (features.rows + kChunk - 1) / kChunk;
     const Buffer<double> sums(chunks * dim);
     constexpr int64_t kColumns = 512;  // a page of the source a row, and sums that stay in L1
@@ -43,21 +67,26 @@ void add_rows(const pg_matrix& features, const double* shift, double* sum, doubl
                 for (int64_t i = first; i < last; ++i) to[j] += static_cast<double>(x.data[i * x.row_stride + j * x.k_stride]) - shift[j];
     });
     for (int64_t i = 0; i < chunks * dim; ++i)
-        require(std::isfinite(sums[i]),
-                "features hold NaN or infinity in column " + std::to_string(i % dim) + ": remove or repair them first");
+        if (!std::isfinite(sums[i]))
+            throw InvalidArgument("features hold NaN or infinity in column " + std::to_string(i % dim) + ": remove or repair them first");
+    require_room(features, x, shift);
     const Kernels& kernel = kernels();
+    std::atomic<bool> finite{true};
     for (int64_t chunk = 0; chunk < chunks; ++chunk) {
         const int64_t first = chunk * kChunk, count = std::min(kChunk, features.rows - first);
         const Rows<In, double> columns{x.data + first * x.row_stride, x.k_stride, x.row_stride, shift};
         product_blocks<In, double>(dim, dim, count, columns, columns, Part::Lower, [&](const Block<double>& block) {
             for (int64_t i = 0; i < block.rows; ++i) {
                 double* const high = scatter + (block.i + i) * dim + block.j;
-                kernel.add_doubled(std::min(block.columns, block.i + i - block.j + 1), block.values + i * block.stride, high,
-                                   high + dim * dim);
+                const int64_t n = std::min(block.columns, block.i + i - block.j + 1);
+                kernel.add_doubled(n, block.values + i * block.stride, high, high + dim * dim);
+                if (n > 0 && !are_finite(high, n)) finite.store(false, std::memory_order_relaxed);
             }
         });
         kernel.add_doubled(dim, sums.data() + chunk * dim, sum, sum + dim);
     }
+    require(finite.load() && are_finite(sum, 2 * dim),
+            "sum or scatter holds NaN or infinity, or values that overflow with these features: begin with zeros");
 }
 
 }  // namespace
@@ -71,6 +100,29 @@ void require_matrix(const pg_matrix* m, const char* name) {
     const int64_t item = m->dtype == PG_FLOAT32 ? 4 : 8;
     require(m->row_stride % item == 0 && m->column_stride % item == 0,
             std::string(name) + " has strides that are not multiples of its element: copy it");
+    require(reinterpret_cast<uintptr_t>(m->data) % static_cast<uintptr_t>(item) == 0,
+            std::string(name) + " has data that is not aligned to its element: copy it");
+    checked_product(name, {m->rows, m->columns, item});
+    require_reach(name, m->data, {{m->rows, m->row_stride}, {m->columns, m->column_stride}});
+}
+
+bool is_finite(const pg_matrix& m) {
+    constexpr int64_t kRows = 64;
+    std::atomic<bool> finite{true};
+    const auto run = [&](auto zero) {
+        using T = decltype(zero);
+        const auto x = rows_of<T, T>(m);
+        parallel_for((m.rows + kRows - 1) / kRows, [&](int64_t t) {
+            T poison = 0;
+            for (int64_t i = t * kRows; i < std::min((t + 1) * kRows, m.rows); ++i) {
+                if (x.k_stride == 1 && are_finite(x.data + i * x.row_stride, m.columns)) continue;
+                for (int64_t j = 0; j < m.columns; ++j) poison += x.data[i * x.row_stride + j * x.k_stride] * 0;
+            }
+            if (!(poison == 0)) finite.store(false, std::memory_order_relaxed);
+        });
+    };
+    m.dtype == PG_FLOAT32 ? run(0.0F) : run(0.0);
+    return finite.load();
 }
 
 }  // namespace pixelgauge
@@ -80,6 +132,7 @@ extern "C" pg_status pg_scatter_add(const pg_matrix* features, const double* shi
     return guarded([&] {
         require_matrix(features, "features");
         require(shift && sum && scatter, "shift, sum or scatter is NULL");
+        checked_product("scatter", {2, features->columns, features->columns, sizeof(double)});
         if (features->dtype == PG_FLOAT32)
             add_rows<float>(*features, shift, sum, scatter);
         else
@@ -96,6 +149,9 @@ extern "C" pg_status pg_product(const pg_matrix* a, const pg_matrix* b, void* c)
         require(a->dtype == b->dtype, "a and b differ in dtype: convert one of them");
         require(a->columns == b->columns,
                 "a has " + std::to_string(a->columns) + " columns and b " + std::to_string(b->columns) + ": they must agree");
+        checked_product("c", {a->rows, b->rows, a->dtype == PG_FLOAT32 ? 4 : 8});
+        require(is_finite(*a), "a holds NaN or infinity: remove or repair such values first");
+        require(is_finite(*b), "b holds NaN or infinity: remove or repair such values first");
         const bool same =
             a->data == b->data && a->rows == b->rows && a->row_stride == b->row_stride && a->column_stride == b->column_stride;
         const auto run = [&](auto zero) {
@@ -104,6 +160,8 @@ extern "C" pg_status pg_product(const pg_matrix* a, const pg_matrix* b, void* c)
             gemm<T, T>(a->rows, b->rows, a->columns, T(1), rows_of<T, T>(*a), rows_of<T, T>(*b), T(0), out, b->rows,
                        same ? Part::Lower : Part::Full);
             if (same) mirror(a->rows, out, a->rows);
+            const pg_matrix product{c, a->dtype, a->rows, b->rows, b->rows * static_cast<int64_t>(sizeof(T)), sizeof(T)};
+            require(is_finite(product), "c: products of a and b overflow: scale them down");
         };
         a->dtype == PG_FLOAT32 ? run(0.0f) : run(0.0);
     });

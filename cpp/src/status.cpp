@@ -13,6 +13,11 @@ void require(bool condition, const std::string& message) {
     if (!condition) throw InvalidArgument(message);
 }
 
+void require_choice(int32_t value, int32_t last, const char* name, const char* type) {
+    if (value >= 0 && value <= last) return;
+    throw InvalidArgument(std::string(name) + "=" + std::to_string(value) + " is not a " + type + ": use 0 to " + std::to_string(last));
+}
+
 pg_status set_error(pg_status status, const char* message) noexcept {
     std::strncpy(message_of_thread, message, kMessageBytes - 1);
     message_of_thread[kMessageBytes - 1] = '\0';

@@ -21,6 +21,12 @@ struct InvalidArgument : std::invalid_argument {
 
 void require(bool condition, const std::string& message);
 
+// An enum as it crosses the ABI, a plain integer, is one of 0 to `last`.
+void require_choice(int32_t value, int32_t last, const char* name, const char* type);
+
+// A number for a message, with as many digits as it needs, at most six.
+std::string short_number(double x);
+
 pg_status set_error(pg_status status, const char* message) noexcept;
 
 // Runs a body that may throw and turns what it throws into a status.
@@ -34,6 +40,8 @@ pg_status guarded(Body body) noexcept {
     } catch (const Unsupported& e) {
         return set_error(PG_UNSUPPORTED, e.what());
     } catch (const std::bad_alloc&) {
+        return set_error(PG_OUT_OF_MEMORY, "out of memory");
+    } catch (const std::length_error&) {  // more than a container can count
         return set_error(PG_OUT_OF_MEMORY, "out of memory");
     } catch (const std::exception& e) {
         return set_error(PG_INTERNAL, e.what());

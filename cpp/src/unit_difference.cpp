@@ -1,12 +1,15 @@
 // A layer of LPIPS: squared differences of unit-normalised features, weighted and summed over channels, a block of positions at
 // a time.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "kernels/table.h"
+#include "sizes.h"
 #include "status.h"
 #include "threads.h"
 
@@ -19,6 +22,7 @@ extern "C" pg_status pg_unit_difference(const float* x, const float* y, int64_t 
         require(pairs >= 0 && positions >= 0,
                 "pairs=" + std::to_string(pairs) + ", positions=" + std::to_string(positions) + ": must not be negative");
         require(channels > 0 && channels < 1 << 16, "channels=" + std::to_string(channels) + ": use 1 to 65535");
+        checked_product("x", {pairs, channels, positions, sizeof(float)});
         const float most = 1 / (std::sqrt(inside) + outside);  // by which features that vanish are multiplied
         if (!(inside >= 0 && outside >= 0 && std::isfinite(inside) && std::isfinite(outside) && std::isfinite(most))) {
             char text[160];
@@ -32,11 +36,25 @@ extern "C" pg_status pg_unit_difference(const float* x, const float* y, int64_t 
         if (pairs == 0 || positions == 0) return;
         require(x != nullptr && y != nullptr && weights != nullptr && map != nullptr, "x, y, weights or map is NULL");
         const int64_t size = table.unit_positions, blocks = (positions + size - 1) / size;
+        constexpr int64_t kNone = std::numeric_limits<int64_t>::max();
+        std::atomic<int64_t> first_bad{kNone};  // of the map
+        const auto look = [&](const float* map_block, int64_t count, int64_t place) {
+            for (int64_t i = 0; i < count; ++i) {
+                if (std::isfinite(map_block[i])) continue;
+                int64_t before = first_bad.load(std::memory_order_relaxed);
+                while (place + i < before && !first_bad.compare_exchange_weak(before, place + i, std::memory_order_relaxed)) {
+                }
+                return;
+            }
+        };
         parallel_on(parallel, parallel_context, pairs * blocks, [&](int64_t index) {
             const int64_t pair = index / blocks, at = index % blocks * size, first = pair * channels * positions + at;
             UnitDifference job{x + first, y + first, positions, channels, weights, inside, outside, map + pair * positions + at};
             const int64_t left = positions - at;
-            if (left >= size) return table.unit_difference(&job);
+            if (left >= size) {
+                table.unit_difference(&job);
+                return look(job.map, size, pair * positions + at);
+            }
             // The planes end within the block: it is computed on a copy with zeros after them.
             thread_local std::vector<float> copy;
             copy.assign(static_cast<size_t>((2 * channels + 1) * size), 0.0F);
@@ -49,6 +67,10 @@ extern "C" pg_status pg_unit_difference(const float* x, const float* y, int64_t 
             job.x = a, job.y = b, job.plane = size, job.map = last;
             table.unit_difference(&job);
             std::copy_n(last, left, to);
+            look(to, left, pair * positions + at);
         });
+        const int64_t bad = first_bad.load();
+        require(bad == kNone, "x, y or weights hold NaN or infinity, or values whose squares overflow: at position " +
+                                  std::to_string(bad % positions) + " of pair " + std::to_string(bad / positions));
     });
 }

@@ -386,8 +386,11 @@ void require_ssim_options(const pg_ssim_options* o, int64_t height, int64_t widt
     require(o->border >= PG_BORDER_VALID && o->border <= PG_BORDER_CROP, "border=" + std::to_string(o->border) + " is not a pg_border");
     require(o->downsample >= PG_DOWNSAMPLE_NONE && o->downsample <= PG_DOWNSAMPLE_POOL,
             "downsample=" + std::to_string(o->downsample) + " is not a pg_downsample");
-    for (const double e : o->exponents)
+    require_choice(o->covariance, PG_COVARIANCE_SAMPLE, "covariance", "pg_covariance");
+    for (const double e : o->exponents) {
         require(e >= 0 && std::isfinite(e), "exponents holds " + short_number(e) + ": each must be finite and not negative");
+        require(e <= 1000, "exponents holds " + short_number(e) + ": of a power above 1000 nothing is left but 0 and 1");
+    }
     const int64_t needed = o->border == PG_BORDER_REFLECT ? o->window_size / 2 + 1 : o->window_size;
     require(height >= needed && width >= needed, "images of " + std::to_string(height) + " x " + std::to_string(width) +
                                                      " are too small for a window of " + std::to_string(o->window_size) + ": at least " +

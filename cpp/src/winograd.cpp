@@ -2,6 +2,7 @@
 // last and transformed; then two groups of filters at a time are multiplied, transformed back and written as planes, while the
 // block's transformed input stays in L2 and the filters stream past it once.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "kernels/table.h"
+#include "sizes.h"
 #include "status.h"
 #include "threads.h"
 
@@ -24,6 +26,7 @@ constexpr int64_t kGroup = kWinogradGroup, kLine = 16;  // floats
 constexpr int64_t kInputBytes = 2 << 20;                // of a block's transformed input: most of a core's L2
 constexpr int64_t kMostTiles = 256;
 constexpr int64_t kMostSide = int64_t{1} << 28;
+constexpr double kLargestFloat = std::numeric_limits<float>::max();
 
 int64_t groups_of(int64_t n) { return (n + kGroup - 1) / kGroup; }
 
@@ -65,6 +68,7 @@ const Form& require_convolution(const pg_convolution* c, const Kernels& table) {
     require(c->padding_height >= 0 && c->padding_width >= 0 && c->padding_height < c->kernel_height && c->padding_width < c->kernel_width,
             "padding=" + std::to_string(c->padding_height) + ", " + std::to_string(c->padding_width) +
                 " must be at least 0 and less than the kernel");
+    require(c->rectified == 0 || c->rectified == 1, "rectified=" + std::to_string(c->rectified) + ": use 0 or 1");
     return form;
 }
 
@@ -230,6 +234,7 @@ extern "C" pg_status pg_convolution_filters(const pg_convolution* convolution, c
             float* const to = transformed + group * points * channels * kGroup;
             std::fill_n(to, points * channels * kGroup, 0.0F);
             double half[8 * 8];
+            bool finite = true;
             for (int64_t f = 0; f < std::min(kGroup, convolution->filters - group * kGroup); ++f)
                 for (int64_t c = 0; c < channels; ++c) {
                     const float* const taps = filters + ((group * kGroup + f) * channels + c) * down.taps * across.taps;
@@ -239,14 +244,18 @@ extern "C" pg_status pg_convolution_filters(const pg_convolution* convolution, c
                             for (int64_t j = 0; j < down.taps; ++j)
                                 sum += down.matrix[i * down.taps + j] * static_cast<double>(taps[j * across.taps + k]);
                             half[i * across.taps + k] = sum;
+                            finite &= std::fabs(sum) <= kLargestFloat;
                         }
                     for (int64_t i = 0; i < down.points; ++i)
                         for (int64_t j = 0; j < across.points; ++j) {
                             double sum = 0;
                             for (int64_t k = 0; k < across.taps; ++k) sum += across.matrix[j * across.taps + k] * half[i * across.taps + k];
-                            to[((i * across.points + j) * channels + c) * kGroup + f] = static_cast<float>(sum);
+                            finite &= std::fabs(sum) <= kLargestFloat;
+                            to[((i * across.points + j) * channels + c) * kGroup + f] = finite ? static_cast<float>(sum) : 0;
                         }
                 }
+            require(finite, "filters hold NaN, infinity or values whose sums leave float32 (filters " + std::to_string(group * kGroup) +
+                                " to " + std::to_string(std::min((group + 1) * kGroup, convolution->filters) - 1) + ")");
         });
     });
 }
@@ -259,10 +268,14 @@ extern "C" pg_status pg_convolve(const pg_convolution* convolution, const float*
         const Kernels& table = kernels();
         const Form& form = require_convolution(convolution, table);
         require(count >= 0, "count=" + std::to_string(count) + " must not be negative");
+        require(height > 0 && width > 0 && height <= kMostSide && width <= kMostSide,
+                "height=" + std::to_string(height) + ", width=" + std::to_string(width) + ": use 1 to 2^28");
         const int64_t out_height = height + 2 * convolution->padding_height - form.kernel_height + 1,
                       out_width = width + 2 * convolution->padding_width - form.kernel_width + 1;
-        require(height > 0 && width > 0 && height <= kMostSide && width <= kMostSide && out_height > 0 && out_width > 0,
+        require(out_height > 0 && out_width > 0,
                 "height=" + std::to_string(height) + ", width=" + std::to_string(width) + ": the kernel does not fit");
+        checked_product("x", {count, convolution->channels, height, width, sizeof(float)});
+        checked_product("out", {count, convolution->filters, out_height, out_width, sizeof(float)});
         require(threads > 0, "threads=" + std::to_string(threads) + " must be at least 1");
         if (count == 0) return;
         require(x != nullptr && transformed != nullptr && bias != nullptr && out != nullptr, "x, transformed, bias or out is NULL");

@@ -143,6 +143,39 @@ void square_roots() {
           message_has("not positive semi-definite"));
 }
 
+// A spectrum of one large value and many like each other, as counts without their mean have: its root was NaN for one matrix
+// in a hundred, because the largest value was left to grow beyond the interval of the iteration.
+void roots_of_a_leading_direction() {
+    uint32_t state = 1;
+    for (int trial = 0; trial < 70; ++trial) {
+        const int64_t n = trial % 2 ? 64 : 63, rank = trial % 2 ? 64 : 31;
+        std::vector<double> l(static_cast<size_t>(n * rank)), a(static_cast<size_t>(n * n)), root(a), back(a);
+        for (double& x : l) x = (state = state * 1664525u + 1013904223u) / 256 % 200;
+        const pg_matrix m = matrix(l, n, rank), r = matrix(root, n, n);
+        CHECK(pg_product(&m, &m, a.data()) == PG_OK);
+        CHECK(pg_sqrtm_psd(a.data(), n, root.data()) == PG_OK);
+        CHECK(pg_product(&r, &r, back.data()) == PG_OK);
+        const double largest = *std::max_element(a.begin(), a.end());
+        for (size_t i = 0; i < a.size(); ++i) CHECK(std::fabs(back[i] - a[i]) <= 1e-11 * largest);
+    }
+}
+
+// What squares would leave float64's room is scaled by a power of two: the same digits.
+void extremes_of_scale() {
+    const std::vector<double> a{4, 2, 2, 5};
+    std::vector<double> plain(4), scaled(4), root(4), factor(4);
+    CHECK(pg_sqrtm_psd(a.data(), 2, plain.data()) == PG_OK);
+    for (const int exponent : {-1000, -640, 640, 1020}) {
+        for (size_t i = 0; i < 4; ++i) scaled[i] = std::ldexp(a[i], exponent);
+        CHECK(pg_sqrtm_psd(scaled.data(), 2, root.data()) == PG_OK);
+        for (size_t i = 0; i < 4; ++i) CHECK(root[i] == std::ldexp(plain[i], exponent / 2));
+        int64_t rank = 0;
+        double remainder = 0;
+        CHECK(pg_pivoted_cholesky(scaled.data(), 2, factor.data(), &rank, &remainder) == PG_OK && rank == 2);
+        CHECK(factor[0] == std::ldexp(2.0, exponent / 2) && factor[3] == std::ldexp(2.0, exponent / 2));
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -154,6 +187,8 @@ int main() {
         statistics();
         neighbours();
         square_roots();
+        roots_of_a_leading_direction();
+        extremes_of_scale();
     }
     return failures != 0;
 }

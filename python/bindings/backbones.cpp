@@ -7,13 +7,20 @@
 
 namespace {
 
-py::array_t<float> resize(const py::array& images, pg_resize_rule rule, int64_t height, int64_t width, double scale, double offset,
-                          double low, double high) {
+enum class ResizeRule : int32_t {
+    half_pixel = PG_RESIZE_HALF_PIXEL,
+    tensorflow1 = PG_RESIZE_TENSORFLOW1,
+    antialias = PG_RESIZE_ANTIALIAS,
+    bicubic = PG_RESIZE_BICUBIC
+};
+
+py::array_t<float> resize(const py::array& images, ResizeRule rule, int64_t height, int64_t width, double scale, double offset, double low,
+                          double high) {
     const pg_images view = images_of(images, "images");
     if (height <= 0 || width <= 0) throw py::value_error("height and width must be positive");
     py::array_t<float> result(std::vector<py::ssize_t>{view.count, 3, height, width});
     float* out = result.mutable_data();
-    released([&] { return pg_resize(&view, rule, height, width, scale, offset, low, high, out); });
+    released([&] { return pg_resize(&view, static_cast<pg_resize_rule>(rule), height, width, scale, offset, low, high, out); });
     return result;
 }
 
@@ -44,7 +51,7 @@ Floats convolve(const Floats& x, const Floats& transformed, const Floats& bias, 
     if (x.ndim() != 4) throw py::value_error("x must have 4 axes, not " + std::to_string(x.ndim()));
     const pg_convolution convolution = convolution_of(x.shape(1), bias.size(), kernel, tile, padding);
     int64_t length = 0;
-    int threads = 0;
+    int32_t threads = 0;
     check(pg_convolution_filters_length(&convolution, &length));
     check(pg_get_num_threads(&threads));
     if (transformed.size() != length)
@@ -75,11 +82,11 @@ Floats unit_difference(const Floats& x, const Floats& y, const Floats& weights, 
 }  // namespace
 
 void register_backbones(py::module_& m) {
-    py::enum_<pg_resize_rule>(m, "ResizeRule")
-        .value("half_pixel", PG_RESIZE_HALF_PIXEL)
-        .value("tensorflow1", PG_RESIZE_TENSORFLOW1)
-        .value("antialias", PG_RESIZE_ANTIALIAS)
-        .value("bicubic", PG_RESIZE_BICUBIC);
+    py::enum_<ResizeRule>(m, "ResizeRule")
+        .value("half_pixel", ResizeRule::half_pixel)
+        .value("tensorflow1", ResizeRule::tensorflow1)
+        .value("antialias", ResizeRule::antialias)
+        .value("bicubic", ResizeRule::bicubic);
     m.def("resize", &resize, py::arg("images"), py::arg("rule"), py::arg("height"), py::arg("width"), py::arg("scale"), py::arg("offset"),
           py::arg("low"), py::arg("high"));
     m.def("convolution_filters", &convolution_filters, py::arg("filters"), py::arg("tile"));

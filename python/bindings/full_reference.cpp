@@ -11,6 +11,14 @@ namespace {
 
 using Scores = py::array_t<double>;
 
+// The choices as Python's enums: at the C ABI they are plain integers.
+enum class Window : int32_t { gaussian = PG_WINDOW_GAUSSIAN, uniform = PG_WINDOW_UNIFORM };
+enum class Border : int32_t { valid = PG_BORDER_VALID, reflect = PG_BORDER_REFLECT, crop = PG_BORDER_CROP };
+enum class Covariance : int32_t { population = PG_COVARIANCE_POPULATION, sample = PG_COVARIANCE_SAMPLE };
+enum class Downsample : int32_t { none = PG_DOWNSAMPLE_NONE, matlab = PG_DOWNSAMPLE_MATLAB, pool = PG_DOWNSAMPLE_POOL };
+enum class Pyramid : int32_t { wang = PG_PYRAMID_WANG, pool = PG_PYRAMID_POOL };
+enum class Combine : int32_t { product = PG_COMBINE_PRODUCT, sum = PG_COMBINE_SUM };
+
 py::tuple value_range(const py::array& images) {
     const pg_images view = images_of(images, "images");
     double low = 0, high = 0;
@@ -51,9 +59,15 @@ py::tuple ssim(const py::array& x, const py::array& y, const pg_ssim_options& op
 }
 
 Scores ms_ssim(const py::array& x, const py::array& y, const pg_ssim_options& ssim_options, const std::vector<double>& weights,
-               pg_pyramid pyramid, pg_combine combine, bool clamp_negative) {
+               Pyramid pyramid, Combine combine, bool clamp_negative) {
     const pg_images a = images_of(x, "x"), b = images_of(y, "y");
-    const pg_ms_ssim_options options{ssim_options, weights.data(), static_cast<int>(weights.size()), pyramid, combine, clamp_negative};
+    if (weights.size() > INT32_MAX) throw py::value_error("weights has too many values");
+    const pg_ms_ssim_options options{ssim_options,
+                                     weights.data(),
+                                     static_cast<int32_t>(weights.size()),
+                                     static_cast<pg_pyramid>(pyramid),
+                                     static_cast<pg_combine>(combine),
+                                     clamp_negative};
     Scores scores(a.count);
     double* out = scores.mutable_data();
     released([&] { return pg_ms_ssim(&a, &b, &options, out); });
@@ -63,20 +77,28 @@ Scores ms_ssim(const py::array& x, const py::array& y, const pg_ssim_options& ss
 }  // namespace
 
 void register_full_reference(py::module_& m) {
-    py::enum_<pg_window>(m, "Window").value("gaussian", PG_WINDOW_GAUSSIAN).value("uniform", PG_WINDOW_UNIFORM);
-    py::enum_<pg_border>(m, "Border").value("valid", PG_BORDER_VALID).value("reflect", PG_BORDER_REFLECT).value("crop", PG_BORDER_CROP);
-    py::enum_<pg_covariance>(m, "Covariance").value("population", PG_COVARIANCE_POPULATION).value("sample", PG_COVARIANCE_SAMPLE);
-    py::enum_<pg_downsample>(m, "Downsample")
-        .value("none", PG_DOWNSAMPLE_NONE)
-        .value("matlab", PG_DOWNSAMPLE_MATLAB)
-        .value("pool", PG_DOWNSAMPLE_POOL);
-    py::enum_<pg_pyramid>(m, "Pyramid").value("wang", PG_PYRAMID_WANG).value("pool", PG_PYRAMID_POOL);
-    py::enum_<pg_combine>(m, "Combine").value("product", PG_COMBINE_PRODUCT).value("sum", PG_COMBINE_SUM);
+    py::enum_<Window>(m, "Window").value("gaussian", Window::gaussian).value("uniform", Window::uniform);
+    py::enum_<Border>(m, "Border").value("valid", Border::valid).value("reflect", Border::reflect).value("crop", Border::crop);
+    py::enum_<Covariance>(m, "Covariance").value("population", Covariance::population).value("sample", Covariance::sample);
+    py::enum_<Downsample>(m, "Downsample")
+        .value("none", Downsample::none)
+        .value("matlab", Downsample::matlab)
+        .value("pool", Downsample::pool);
+    py::enum_<Pyramid>(m, "Pyramid").value("wang", Pyramid::wang).value("pool", Pyramid::pool);
+    py::enum_<Combine>(m, "Combine").value("product", Combine::product).value("sum", Combine::sum);
     py::class_<pg_ssim_options>(m, "SsimOptions")
-        .def(py::init([](double data_range, double k1, double k2, double sigma, int window_size, pg_window window, pg_border border,
-                         pg_covariance covariance, pg_downsample downsample, std::array<double, 3> exponents) {
-                 return pg_ssim_options{data_range, k1,     k2,         sigma,      window_size,
-                                        window,     border, covariance, downsample, {exponents[0], exponents[1], exponents[2]}};
+        .def(py::init([](double data_range, double k1, double k2, double sigma, int32_t window_size, Window window, Border border,
+                         Covariance covariance, Downsample downsample, std::array<double, 3> exponents) {
+                 return pg_ssim_options{data_range,
+                                        k1,
+                                        k2,
+                                        sigma,
+                                        window_size,
+                                        static_cast<pg_window>(window),
+                                        static_cast<pg_border>(border),
+                                        static_cast<pg_covariance>(covariance),
+                                        static_cast<pg_downsample>(downsample),
+                                        {exponents[0], exponents[1], exponents[2]}};
              }),
              py::kw_only(), py::arg("data_range"), py::arg("k1"), py::arg("k2"), py::arg("sigma"), py::arg("window_size"),
              py::arg("window"), py::arg("border"), py::arg("covariance"), py::arg("downsample"), py::arg("exponents"));

@@ -10,8 +10,7 @@ void check(pg_status status) {
         case PG_OUT_OF_MEMORY:
             PyErr_SetString(PyExc_MemoryError, pg_last_error());
             throw py::error_already_set();
-        case PG_UNSUPPORTED:
-        case PG_INTERNAL:
+        default:
             break;
     }
     throw std::runtime_error(pg_last_error());
@@ -56,9 +55,9 @@ void register_runtime(py::module_& m) {
             if (pg_has_isa(name)) names.append(name);
         return names;
     });
-    m.def("set_num_threads", [](int n) { check(pg_set_num_threads(n)); }, py::arg("n"));
+    m.def("set_num_threads", [](int32_t n) { check(pg_set_num_threads(n)); }, py::arg("n"));
     m.def("get_num_threads", [] {
-        int n = 0;
+        int32_t n = 0;
         check(pg_get_num_threads(&n));
         return n;
     });

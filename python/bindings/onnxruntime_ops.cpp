@@ -1,6 +1,8 @@
 // The package's operators for onnxruntime's CPU provider, on the session's own threads. onnxruntime loads them from this module
 // by the symbol RegisterCustomOps. Its C ABI is a table of functions whose order never changes; declared here is what is used of
 // it, as it is since version 17.
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -191,8 +193,8 @@ struct WinogradConv {
                                       shape[3] + 2 * c.padding_width - c.kernel_width + 1},
                                      &out));
         SessionThreads run{api, context};
-        if (pg_convolve(&c, x, shape[0], shape[2], shape[3], transformed, bias, out, static_cast<int>(threads), SessionThreads::parallel,
-                        &run) != PG_OK)
+        if (pg_convolve(&c, x, shape[0], shape[2], shape[3], transformed, bias, out,
+                        static_cast<int32_t>(std::clamp<int64_t>(threads, 0, INT32_MAX)), SessionThreads::parallel, &run) != PG_OK)
             return create_status(api)(kErrorFail, pg_last_error());
         return run.failure;
     }
@@ -219,10 +221,13 @@ struct UnitDifference {
         float* map = nullptr;
         RETURN_IF_FAILED(make_output(api, context, {pairs, 1, shape[2], shape[3]}, &map));
         SessionThreads run{api, context};
+        std::fill_n(map, pairs * positions, 0.0F);
         if (pg_unit_difference(features, features + pairs * channels * positions, pairs, channels, positions, weights, *inside, *outside,
-                               map, SessionThreads::parallel, &run) != PG_OK)
-            return create_status(api)(kErrorFail, pg_last_error());
-        return run.failure;
+                               map, SessionThreads::parallel, &run) == PG_OK)
+            return run.failure;
+        // What is not finite goes on with its map, to whoever runs the session and knows the network's name.
+        const bool computed = std::any_of(map, map + pairs * positions, [](float value) { return !std::isfinite(value); });
+        return run.failure || computed ? run.failure : create_status(api)(kErrorFail, pg_last_error());
     }
 };
 

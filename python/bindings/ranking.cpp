@@ -12,6 +12,12 @@ namespace {
 
 using Bits = py::array_t<uint64_t, py::array::c_style>;
 
+enum class CurveDrop : int32_t {
+    none = PG_CURVE_DROP_NONE,
+    equal_steps = PG_CURVE_DROP_EQUAL_STEPS,
+    same_positives = PG_CURVE_DROP_SAME_POSITIVES
+};
+
 pg_score_dtype score_dtype(const py::array& scores, bool bfloat16) {
     const char kind = scores.dtype().kind();
     const py::ssize_t bytes = scores.itemsize();
@@ -58,7 +64,7 @@ py::object label_bits(const py::array& labels, const py::array& positive, const 
     spellings(negative, no);
     Bits bits((labels.shape(0) + 63) / 64);
     uint64_t* out = bits.mutable_data();
-    int all_known = 0;
+    int32_t all_known = 0;
     released([&] { return pg_label_bits(labels.data(), bytes, labels.shape(0), labels.strides(0), yes, no, out, &all_known); });
     if (!all_known) return py::none();
     return bits;
@@ -91,12 +97,12 @@ const double* weights_of(const std::optional<Weights>& weights, const py::array&
     return weights->data();
 }
 
-py::tuple curve(const py::array& scores, const Bits& labels, const std::optional<Weights>& weights, pg_curve_drop drop, bool rates,
+py::tuple curve(const py::array& scores, const Bits& labels, const std::optional<Weights>& weights, CurveDrop drop, bool rates,
                 bool bfloat16) {
     const pg_ranking ranking = ranking_of(scores, labels, bfloat16);
     const double* w = weights_of(weights, scores);
     pg_curve* made = nullptr;
-    released([&] { return pg_curve_new(&ranking, w, drop, rates ? PG_CURVE_RATES : PG_CURVE_COUNTS, &made); });
+    released([&] { return pg_curve_new(&ranking, w, static_cast<pg_curve_drop>(drop), rates ? PG_CURVE_RATES : PG_CURVE_COUNTS, &made); });
     // the arrays look into the curve, which goes with the last of them
     const py::capsule owner(made, [](void* c) { pg_curve_free(static_cast<pg_curve*>(c)); });
     int64_t n = 0;
@@ -144,10 +150,10 @@ py::tuple label_regions(const py::array_t<uint8_t, py::array::c_style>& masks) {
 }  // namespace
 
 void register_ranking(py::module_& m) {
-    py::enum_<pg_curve_drop>(m, "CurveDrop")
-        .value("none", PG_CURVE_DROP_NONE)
-        .value("equal_steps", PG_CURVE_DROP_EQUAL_STEPS)
-        .value("same_positives", PG_CURVE_DROP_SAME_POSITIVES);
+    py::enum_<CurveDrop>(m, "CurveDrop")
+        .value("none", CurveDrop::none)
+        .value("equal_steps", CurveDrop::equal_steps)
+        .value("same_positives", CurveDrop::same_positives);
     m.def("curve", &curve, py::arg("scores"), py::arg("labels"), py::arg("weights"), py::arg("drop"), py::arg("rates"),
           py::arg("bfloat16") = false);
     m.def("average_precision", &average_precision, py::arg("scores"), py::arg("labels"), py::arg("weights"), py::arg("bfloat16") = false);

@@ -1,5 +1,8 @@
 /* pixelgauge: image metrics. C ABI.
  *
+ * Choices and flags cross it as int32_t with named values. Choices that are none, negative sizes, sizes beyond any memory and
+ * numbers that leave a result's type are PG_INVALID_ARGUMENT before a result is written, unless a function says otherwise.
+ *
  * Every function returns a pg_status and throws nothing; on failure the message of the calling thread is at
  * pg_last_error(). Nothing of the caller's is kept or freed. Results do not depend on the number of threads.
  */
@@ -21,13 +24,14 @@
 extern "C" {
 #endif
 
-typedef enum pg_status {
+typedef int32_t pg_status;
+enum {
     PG_OK = 0,
     PG_INVALID_ARGUMENT = 1, /* the message names the argument, the value seen and what to do */
     PG_OUT_OF_MEMORY = 2,
     PG_UNSUPPORTED = 3, /* this CPU or build cannot do what was asked */
     PG_INTERNAL = 4
-} pg_status;
+};
 
 /* The message of the calling thread's last failure; never NULL. */
 PG_API const char* pg_last_error(void);
@@ -41,15 +45,16 @@ PG_API pg_status pg_isa(const char** name);
 /* Forces one by name; PG_UNSUPPORTED if this CPU or build does not have it. Not for use beside running calls. */
 PG_API pg_status pg_set_isa(const char* name);
 /* 1 if this CPU and build can run it. */
-PG_API int pg_has_isa(const char* name);
+PG_API int32_t pg_has_isa(const char* name);
 
 /* Threads that one call may use. Default: PIXELGAUGE_NUM_THREADS, else the cores the process may run on. */
-PG_API pg_status pg_set_num_threads(int n);
-PG_API pg_status pg_get_num_threads(int* n);
+PG_API pg_status pg_set_num_threads(int32_t n);
+PG_API pg_status pg_get_num_threads(int32_t* n);
 
 /* ---- images ---- */
 
-typedef enum pg_dtype { PG_UINT8 = 0, PG_UINT16 = 1, PG_FLOAT32 = 2, PG_FLOAT64 = 3 } pg_dtype;
+typedef int32_t pg_dtype;
+enum { PG_UINT8 = 0, PG_UINT16 = 1, PG_FLOAT32 = 2, PG_FLOAT64 = 3 };
 
 /* A batch of images where they lie: any strides (in bytes, negative too), read only. */
 typedef struct pg_images {
@@ -69,29 +74,33 @@ PG_API pg_status pg_mse(const pg_images* x, const pg_images* y, double* mse);
 
 /* ---- structural similarity ---- */
 
-typedef enum pg_window { PG_WINDOW_GAUSSIAN = 0, PG_WINDOW_UNIFORM = 1 } pg_window;
-typedef enum pg_border {
+typedef int32_t pg_window;
+enum { PG_WINDOW_GAUSSIAN = 0, PG_WINDOW_UNIFORM = 1 };
+typedef int32_t pg_border;
+enum {
     PG_BORDER_VALID = 0,   /* only windows inside the image */
     PG_BORDER_REFLECT = 1, /* every pixel; mirrored about the edge pixel (numpy's and PyTorch's "reflect") */
     PG_BORDER_CROP = 2     /* map of every pixel, edge pixel repeated; score of the windows inside the image */
-} pg_border;
-typedef enum pg_covariance { PG_COVARIANCE_POPULATION = 0, PG_COVARIANCE_SAMPLE = 1 } pg_covariance;
-typedef enum pg_downsample {
+};
+typedef int32_t pg_covariance;
+enum { PG_COVARIANCE_POPULATION = 0, PG_COVARIANCE_SAMPLE = 1 };
+typedef int32_t pg_downsample;
+enum {
     PG_DOWNSAMPLE_NONE = 0,
     PG_DOWNSAMPLE_MATLAB = 1, /* mean filter and decimate by max(1, round(min(H, W) / 256)), symmetric padding */
     PG_DOWNSAMPLE_POOL = 2    /* average pool by the same factor, remainder dropped */
-} pg_downsample;
+};
 
 typedef struct pg_ssim_options {
-    double data_range; /* L > 0 */
-    double k1, k2;     /* > 0 */
-    double sigma;      /* of the Gaussian window, pixels */
-    int window_size;   /* odd, >= 3 */
+    double data_range;   /* L > 0 */
+    double k1, k2;       /* > 0 */
+    double sigma;        /* of the Gaussian window, pixels */
+    int32_t window_size; /* odd, >= 3 */
     pg_window window;
     pg_border border;
     pg_covariance covariance;
     pg_downsample downsample;
-    double exponents[3]; /* of luminance, contrast, structure */
+    double exponents[3]; /* of luminance, contrast, structure: 0 to 1000 */
 } pg_ssim_options;
 
 /* Wang et al. 2004: Gaussian 11 taps, sigma 1.5, K = (0.01, 0.03), valid region. */
@@ -112,31 +121,34 @@ PG_API pg_status pg_ssim_map_size(const pg_images* x, const pg_ssim_options* opt
 PG_API pg_status pg_ssim(const pg_images* x, const pg_images* y, const pg_ssim_options* options, double* scores,
                          const pg_ssim_outputs* outputs);
 
-typedef enum pg_pyramid {
+typedef int32_t pg_pyramid;
+enum {
     PG_PYRAMID_WANG = 0, /* mean of the 2x2 block that starts at the sample, symmetric padding, every second sample */
     PG_PYRAMID_POOL = 1  /* average pool by 2 with odd sizes zero-padded on both sides, as pytorch-msssim */
-} pg_pyramid;
-typedef enum pg_combine { PG_COMBINE_PRODUCT = 0, PG_COMBINE_SUM = 1 } pg_combine;
+};
+typedef int32_t pg_combine;
+enum { PG_COMBINE_PRODUCT = 0, PG_COMBINE_SUM = 1 };
 
 typedef struct pg_ms_ssim_options {
     pg_ssim_options ssim;  /* border PG_BORDER_VALID, no downsampling, exponents 1 */
-    const double* weights; /* one a scale, finest first */
-    int scales;
+    const double* weights; /* one a scale, finest first: not negative, at most 1000 in all */
+    int32_t scales;        /* 1 to 16 */
     pg_pyramid pyramid;
     pg_combine combine;
-    int clamp_negative; /* terms below zero count as zero (pytorch-msssim); else their product is NaN */
+    int32_t clamp_negative; /* 0, or 1: terms below zero count as zero (pytorch-msssim); else their product is NaN */
 } pg_ms_ssim_options;
 
 PG_API pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg_ms_ssim_options* options, double* scores);
 
 /* ---- resizing for networks ---- */
 
-typedef enum pg_resize_rule {
+typedef int32_t pg_resize_rule;
+enum {
     PG_RESIZE_HALF_PIXEL = 0,  /* bilinear, half-pixel centres, no antialias: PyTorch's align_corners=False */
     PG_RESIZE_TENSORFLOW1 = 1, /* bilinear at src = dst * (in / out), no half-pixel offset */
     PG_RESIZE_ANTIALIAS = 2,   /* triangle filter stretched when shrinking: PyTorch's antialias=True, Pillow's BILINEAR */
     PG_RESIZE_BICUBIC = 3      /* Keys' cubic, a = -1/2, stretched when shrinking: Pillow's BICUBIC in float32 */
-} pg_resize_rule;
+};
 
 /* out (count, 3, height, width) float32: RGB images resized, then clamp(value * scale + offset, low, high). */
 PG_API pg_status pg_resize(const pg_images* images, pg_resize_rule rule, int64_t height, int64_t width, double scale, double offset,
@@ -152,12 +164,14 @@ typedef struct pg_matrix {
     int64_t row_stride, column_stride;
 } pg_matrix;
 
-/* c = a b^T, dense rows x rows of the same dtype as a and b. The same matrix twice costs half and is exactly symmetric. */
+/* c = a b^T, dense rows x rows of the same dtype as a and b, whose elements and sums are to be finite. The same matrix twice
+ * costs half and is exactly symmetric. */
 PG_API pg_status pg_product(const pg_matrix* a, const pg_matrix* b, void* c);
 
 /* Adds the rows of features, less shift[columns], to a sum[2 * columns] and a scatter[2 * columns * columns] of outer
  * products (lower triangle). Each is a leading part followed by its rounding error, so that the order in which blocks
- * are added is lost in the 106th bit. PG_INVALID_ARGUMENT, with nothing added, if a feature is NaN or infinite. */
+ * are added is lost in the 106th bit. PG_INVALID_ARGUMENT, with nothing added, if a feature is NaN or infinite, or further
+ * than 1e140 from the shift. */
 PG_API pg_status pg_scatter_add(const pg_matrix* features, const double* shift, double* sum, double* scatter);
 
 /* Precision, recall, density and coverage of samples (rows, contiguous) as counts, in squared distances in float64. A ball
@@ -175,7 +189,7 @@ PG_API pg_status pg_count_neighbours(const pg_matrix* real, const pg_matrix* fak
 /* a (n x n, symmetric, dense) = l l^T up to a remainder, by Cholesky with diagonal pivots: l is n x n dense with its
  * columns from *rank on zero, rows in the order of a. Stops where the largest remaining pivot is below n eps times the
  * largest diagonal. *remainder: trace of a - l l^T; PG_INVALID_ARGUMENT if a is not positive semi-definite to that
- * precision. */
+ * precision, or its mirrored elements differ by more than 1e-11 of the largest. */
 PG_API pg_status pg_pivoted_cholesky(const double* a, int64_t n, double* l, int64_t* rank, double* remainder);
 
 /* The sum of the singular values of a float64 matrix between two bounds, each computed without assuming convergence:
@@ -183,7 +197,7 @@ PG_API pg_status pg_pivoted_cholesky(const double* a, int64_t n, double* l, int6
  * U^T M from above. */
 typedef struct pg_nuclear_norm_result {
     double lower, upper;
-    int halley_steps, newton_schulz_steps; /* of the polar iteration */
+    int32_t halley_steps, newton_schulz_steps; /* of the polar iteration */
 } pg_nuclear_norm_result;
 PG_API pg_status pg_nuclear_norm(const pg_matrix* m, pg_nuclear_norm_result* result);
 
@@ -192,7 +206,8 @@ PG_API pg_status pg_sqrtm_psd(const double* a, int64_t n, double* root);
 
 /* ---- ranking ---- */
 
-typedef enum pg_score_dtype {
+typedef int32_t pg_score_dtype;
+enum {
     PG_SCORE_UINT8 = 0,
     PG_SCORE_INT8 = 1,
     PG_SCORE_UINT16 = 2,
@@ -205,7 +220,7 @@ typedef enum pg_score_dtype {
     PG_SCORE_UINT64 = 9,
     PG_SCORE_INT64 = 10,
     PG_SCORE_FLOAT64 = 11
-} pg_score_dtype;
+};
 
 /* Scores where they lie (stride in bytes) and one bit a sample, lowest first: set for the positive class.
  * Infinities are ordinary scores, -0 equals 0, NaN is PG_INVALID_ARGUMENT. */
@@ -219,7 +234,7 @@ typedef struct pg_ranking {
 /* Labels of 1, 2, 4 or 8 bytes to bits: set where a label has the bits of positive[0] or positive[1]; *all_known is 0 if
  * some label is neither positive nor negative. Two spellings, because 0.0 and -0.0 are one label. */
 PG_API pg_status pg_label_bits(const void* labels, int64_t bytes, int64_t count, int64_t stride, const uint64_t positive[2],
-                               const uint64_t negative[2], uint64_t* bits, int* all_known);
+                               const uint64_t negative[2], uint64_t* bits, int32_t* all_known);
 
 /* AUROC = twice_u / (2 positives negatives), with twice_u = 2 #{negative < positive} + #{negative = positive} in 128 bits. */
 typedef struct pg_auroc_counts {
@@ -232,23 +247,25 @@ PG_API pg_status pg_auroc(const pg_ranking* ranking, pg_auroc_counts* result);
 /* The same for each of group_count groups: groups holds one number a sample, from 0 to group_count - 1. */
 PG_API pg_status pg_auroc_by_group(const pg_ranking* ranking, const int64_t* groups, int64_t group_count, pg_auroc_counts* results);
 
-/* Weights are one float64 a sample, finite and not negative. */
+/* Weights are one float64 a sample, finite and not negative, of any size. NaN if a class has no weight. */
 PG_API pg_status pg_weighted_auroc(const pg_ranking* ranking, const double* weights, double* result);
 
-/* Mean over positives of the precision at their score, ties together. weights may be NULL. */
+/* Mean over positives of the precision at their score, ties together; NaN without positives. weights may be NULL. */
 PG_API pg_status pg_average_precision(const pg_ranking* ranking, const double* weights, double* result);
 
 /* Points of the curves: the first is at infinity, where nothing is above; then one a distinct score, highest first, with the
  * positives and negatives (or their weights) at or above it. Points of the highest and the lowest score always stay. */
-typedef enum pg_curve_drop {
+typedef int32_t pg_curve_drop;
+enum {
     PG_CURVE_DROP_NONE = 0,
     PG_CURVE_DROP_EQUAL_STEPS = 1,   /* points with the same step before and after: scikit-learn's roc_curve */
     PG_CURVE_DROP_SAME_POSITIVES = 2 /* points amid a run of negatives: its precision_recall_curve and det_curve */
-} pg_curve_drop;
-typedef enum pg_curve_values {
+};
+typedef int32_t pg_curve_values;
+enum {
     PG_CURVE_COUNTS = 0,
     PG_CURVE_RATES = 1 /* of all positives, of all negatives; NaN throughout where there are none */
-} pg_curve_values;
+};
 typedef struct pg_curve pg_curve;
 PG_API pg_status pg_curve_new(const pg_ranking* ranking, const double* weights, pg_curve_drop drop, pg_curve_values values,
                               pg_curve** curve);
@@ -279,7 +296,7 @@ typedef struct pg_convolution {
     int64_t channels, filters;
     int64_t kernel_height, kernel_width, tile_height, tile_width;
     int64_t padding_height, padding_width; /* zeros on each side, less than the kernel */
-    int rectified;                         /* 1: negative outputs become 0 */
+    int32_t rectified;                     /* 0, or 1: negative outputs become 0 */
 } pg_convolution;
 
 /* Floats that the transformed filters take, and the transform, in float64, of filters (filters, channels, kernel_height,
@@ -289,14 +306,15 @@ PG_API pg_status pg_convolution_filters(const pg_convolution* convolution, const
 
 /* x (count, channels, height, width) to out (count, filters, height + 2 padding_height - kernel_height + 1, the same of
  * width), on the threads of `parallel`, or the library's if it is NULL. No bit of an image's result depends on the others,
- * or on the threads. */
+ * or on the threads. NaN and infinities are passed on, within their image. */
 PG_API pg_status pg_convolve(const pg_convolution* convolution, const float* x, int64_t count, int64_t height, int64_t width,
-                             const float* transformed, const float* bias, float* out, int threads, pg_parallel parallel,
+                             const float* transformed, const float* bias, float* out, int32_t threads, pg_parallel parallel,
                              void* parallel_context);
 
 /* A layer of LPIPS: features x and y, (pairs, channels, positions) each, divided at each position by
  * sqrt(inside + sum of squares over channels) + outside; to map (pairs, positions), the squared differences, weighted by
- * channel and summed. Equal finite features give exactly 0. No bit depends on other positions, pairs or the threads. */
+ * channel and summed. Equal finite features give exactly 0. No bit depends on other positions, pairs or the threads.
+ * PG_INVALID_ARGUMENT where NaN, infinities or squares that overflow make a position NaN: the others are right all the same. */
 PG_API pg_status pg_unit_difference(const float* x, const float* y, int64_t pairs, int64_t channels, int64_t positions,
                                     const float* weights, float inside, float outside, float* map, pg_parallel parallel,
                                     void* parallel_context);

@@ -1,10 +1,12 @@
-// pixelgauge in C++17: a thin wrapper over the C ABI. A failed call throws pixelgauge::Error.
+// pixelgauge in C++17: a thin wrapper over the C ABI. Whatever fails throws pixelgauge::Error.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
+#include <exception>
 #include <limits>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "pixelgauge.h"
@@ -14,6 +16,7 @@ namespace pixelgauge {
 class Error : public std::runtime_error {
   public:
     explicit Error(pg_status status) : std::runtime_error(pg_last_error()), status_(status) {}
+    Error(pg_status status, const std::string& message) : std::runtime_error(message), status_(status) {}
     pg_status status() const noexcept { return status_; }
 
   private:
@@ -51,30 +54,84 @@ struct Image : pg_images {
     // Rows of pixels whose channels lie side by side, without gaps.
     template <class T>
     static Image interleaved(const T* pixels, std::int64_t height, std::int64_t width, std::int64_t channels, std::int64_t count = 1) {
-        const std::int64_t item = sizeof(T);
-        return Image{{pixels, dtype_of<T>(), count, height, width, channels, height * width * channels * item, width * channels * item,
-                      channels * item, item}};
+        const std::int64_t item = sizeof(T), column = stride(channels, item), row = stride(width, column);
+        return Image{{pixels, dtype_of<T>(), count, height, width, channels, stride(height, row), row, column, item}};
     }
 
     // The dtype's full range; floats have none.
     double default_range() const {
         if (dtype == PG_UINT8) return 255;
         if (dtype == PG_UINT16) return 65535;
-        throw std::invalid_argument("data_range is needed for float images");
+        throw Error(PG_INVALID_ARGUMENT, "data_range is needed for float images: pass the largest value less the smallest");
+    }
+
+  private:
+    // Sizes that no image has are left for the call to refuse, but not multiplied here.
+    static std::int64_t stride(std::int64_t n, std::int64_t each) {
+        if (n <= 0 || each <= 0) return 0;
+        if (n > std::numeric_limits<std::int64_t>::max() / each)
+            throw Error(PG_INVALID_ARGUMENT, "height, width and channels of the image multiply to more than any memory holds");
+        return n * each;
     }
 };
 
-inline std::vector<double> mse_batch(const Image& x, const Image& y) {
-    std::vector<double> values(static_cast<std::size_t>(x.count));
-    check(pg_mse(&x, &y, values.data()));
+namespace detail {
+
+// The values of a batch, which `call` writes to a pointer.
+template <class Call>
+std::vector<double> values_of_batch(const Image& x, Call call) {
+    constexpr std::int64_t most = std::int64_t{1} << 40;
+    if (x.count < 0 || x.count > most)
+        throw Error(PG_INVALID_ARGUMENT, "x.count=" + std::to_string(x.count) + ": a batch has 0 to 2^40 images");
+    std::vector<double> values;
+    try {
+        values.resize(static_cast<std::size_t>(x.count));
+    } catch (const std::exception&) {
+        throw Error(PG_OUT_OF_MEMORY, "out of memory for a value of each of x.count=" + std::to_string(x.count) + " images");
+    }
+    check(call(values.data()));
     return values;
 }
 
-inline double mse(const Image& x, const Image& y) { return mse_batch(x, y).at(0); }
+inline void require_one(const Image& x, const Image& y, const char* batch) {
+    for (const Image* image : {&x, &y})
+        if (image->count != 1)
+            throw Error(PG_INVALID_ARGUMENT, std::string(image == &x ? "x" : "y") + ".count=" + std::to_string(image->count) +
+                                                 ": this scores one image against one; use " + batch + " for a batch");
+}
+
+}  // namespace detail
+
+// Each function scores one pair, and its _batch twin every pair of a batch.
+
+inline std::vector<double> mse_batch(const Image& x, const Image& y) {
+    return detail::values_of_batch(x, [&](double* values) { return pg_mse(&x, &y, values); });
+}
+
+inline double mse(const Image& x, const Image& y) {
+    detail::require_one(x, y, "mse_batch");
+    return mse_batch(x, y)[0];
+}
+
+inline std::vector<double> psnr_batch(const Image& x, const Image& y, double data_range) {
+    if (!(data_range > 0 && data_range <= std::numeric_limits<double>::max()))
+        throw Error(PG_INVALID_ARGUMENT, "data_range=" + std::to_string(data_range) + " must be positive and finite");
+    std::vector<double> values = mse_batch(x, y);
+    for (double& value : values) {
+        const double ratio = data_range * data_range / value;
+        if (value == 0)
+            value = std::numeric_limits<double>::infinity();
+        else  // apart where the square or the ratio leaves float64
+            value = std::isnormal(data_range * data_range) && std::isnormal(ratio) ? 10 * std::log10(ratio)
+                                                                                   : 20 * std::log10(data_range) - 10 * std::log10(value);
+    }
+    return values;
+}
+inline std::vector<double> psnr_batch(const Image& x, const Image& y) { return psnr_batch(x, y, x.default_range()); }
 
 inline double psnr(const Image& x, const Image& y, double data_range) {
-    const double error = mse(x, y);
-    return error == 0 ? std::numeric_limits<double>::infinity() : 10 * std::log10(data_range * data_range / error);
+    detail::require_one(x, y, "psnr_batch");
+    return psnr_batch(x, y, data_range)[0];
 }
 inline double psnr(const Image& x, const Image& y) { return psnr(x, y, x.default_range()); }
 
@@ -86,21 +143,35 @@ inline pg_ssim_options ssim_options(double data_range) {
 }
 
 inline std::vector<double> ssim_batch(const Image& x, const Image& y, const pg_ssim_options& options) {
-    std::vector<double> scores(static_cast<std::size_t>(x.count));
-    check(pg_ssim(&x, &y, &options, scores.data(), nullptr));
-    return scores;
+    return detail::values_of_batch(x, [&](double* scores) { return pg_ssim(&x, &y, &options, scores, nullptr); });
 }
+inline std::vector<double> ssim_batch(const Image& x, const Image& y) { return ssim_batch(x, y, ssim_options(x.default_range())); }
 
-inline double ssim(const Image& x, const Image& y, const pg_ssim_options& options) { return ssim_batch(x, y, options).at(0); }
+inline double ssim(const Image& x, const Image& y, const pg_ssim_options& options) {
+    detail::require_one(x, y, "ssim_batch");
+    return ssim_batch(x, y, options)[0];
+}
 inline double ssim(const Image& x, const Image& y) { return ssim(x, y, ssim_options(x.default_range())); }
 
-inline double ms_ssim(const Image& x, const Image& y, double data_range) {
-    static constexpr double weights[] = {0.0448, 0.2856, 0.3001, 0.2363, 0.1333};  // Wang 2003
-    const pg_ms_ssim_options options{ssim_options(data_range), weights, 5, PG_PYRAMID_WANG, PG_COMBINE_PRODUCT, 0};
-    double score = 0;
-    check(pg_ms_ssim(&x, &y, &options, &score));
-    return score;
+// Wang 2003's: five scales, the pyramid of the authors' program, the product of the scales.
+inline pg_ms_ssim_options ms_ssim_options(double data_range) {
+    static constexpr double weights[] = {0.0448, 0.2856, 0.3001, 0.2363, 0.1333};
+    return {ssim_options(data_range), weights, 5, PG_PYRAMID_WANG, PG_COMBINE_PRODUCT, 0};
 }
+
+inline std::vector<double> ms_ssim_batch(const Image& x, const Image& y, const pg_ms_ssim_options& options) {
+    return detail::values_of_batch(x, [&](double* scores) { return pg_ms_ssim(&x, &y, &options, scores); });
+}
+inline std::vector<double> ms_ssim_batch(const Image& x, const Image& y, double data_range) {
+    return ms_ssim_batch(x, y, ms_ssim_options(data_range));
+}
+inline std::vector<double> ms_ssim_batch(const Image& x, const Image& y) { return ms_ssim_batch(x, y, x.default_range()); }
+
+inline double ms_ssim(const Image& x, const Image& y, const pg_ms_ssim_options& options) {
+    detail::require_one(x, y, "ms_ssim_batch");
+    return ms_ssim_batch(x, y, options)[0];
+}
+inline double ms_ssim(const Image& x, const Image& y, double data_range) { return ms_ssim(x, y, ms_ssim_options(data_range)); }
 inline double ms_ssim(const Image& x, const Image& y) { return ms_ssim(x, y, x.default_range()); }
 
 }  // namespace pixelgauge

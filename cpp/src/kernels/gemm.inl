@@ -6,18 +6,12 @@ constexpr int kGemmRows = kVecRegisters == 32 ? 8 : 4;
 constexpr int kGemmVecs = 3;
 constexpr int kGemmStep = 4;
 
-#if defined(__GNUC__) || defined(__clang__)
 #define PG_PREFETCH(p, level) __builtin_prefetch(p, 0, level)
-#else
-#define PG_PREFETCH(p, level) static_cast<void>(p)
-#endif
 // Loops over accumulators are unrolled before the compiler decides what lives in registers.
 #if defined(__clang__)
 #define PG_UNROLL _Pragma("unroll")
-#elif defined(__GNUC__)
-#define PG_UNROLL _Pragma("GCC unroll 8")
 #else
-#define PG_UNROLL
+#define PG_UNROLL _Pragma("GCC unroll 8")
 #endif
 
 // Sums run over k in order. What is asked for ahead fills slots of loads that the multiply-adds leave free.

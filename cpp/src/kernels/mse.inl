@@ -23,7 +23,6 @@ double squared_error(const void* x, const void* y, int64_t n) {
     return total;
 }
 
-#if PG_VECTOR_EXTENSIONS
 // uint8: squared differences added in int32 lanes, 255^2 at a time, so 32,768 steps stay below 2^31.
 template <>
 inline double squared_error<uint8_t>(const void* x, const void* y, int64_t n) {
@@ -79,4 +78,3 @@ inline double squared_error<uint8_t>(const void* x, const void* y, int64_t n) {
     }
     return total;
 }
-#endif

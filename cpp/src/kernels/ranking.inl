@@ -254,10 +254,8 @@ PG_INLINE bool scatter_word(const K* scores, const double* weights, uint64_t wor
             } else {
                 writer->owner[writer->next] = slot;
                 place = writer->next++ * kBlockKeys;
-#if PG_VECTOR_EXTENSIONS
                 // lines of a block to come: writing to one that no cache holds takes longer than the keys for it
                 for (uint32_t k = 0; k < kBlockKeys; k += line) __builtin_prefetch(arena + place + 4 * kBlockKeys + k, 1);
-#endif
             }
         }
         cursor[slot] = place;

@@ -3,7 +3,6 @@
 // parted into planes and each tap is a permutation and an fma for a whole register. Elsewhere a pixel is one four-lane
 // register, which needs no gather: lanes are R, G, B and the next pixel's R, which is dropped.
 
-#if PG_VECTOR_EXTENSIONS
 typedef float Quad __attribute__((vector_size(16)));
 typedef float QuadAnywhere __attribute__((vector_size(16), aligned(1), may_alias));
 PG_INLINE Quad load_quad(const float* p) { return *reinterpret_cast<const QuadAnywhere*>(p); }
@@ -36,30 +35,6 @@ PG_INLINE void planes_of(const Quad* p, Quad* planes) {
     planes[2] = PG_SHUFFLE(b01, b23, 0, 1, 4, 5);
 }
 #undef PG_SHUFFLE
-#else
-struct Quad {
-    float v[4];
-};
-PG_INLINE Quad load_quad(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
-PG_INLINE void store_quad(float* p, const Quad& q) {
-    for (int i = 0; i < 4; ++i) p[i] = q.v[i];
-}
-PG_INLINE Quad set_quad(float x) { return {{x, x, x, x}}; }
-PG_INLINE float quad_lane(const Quad& q, int i) { return q.v[i]; }
-PG_INLINE Quad fma_quad(const Quad& a, const Quad& b, const Quad& c) {
-    Quad r;
-    for (int i = 0; i < 4; ++i) r.v[i] = a.v[i] * b.v[i] + c.v[i];
-    return r;
-}
-PG_INLINE Quad clamp_quad(Quad a, const Quad& low, const Quad& high) {
-    for (int i = 0; i < 4; ++i) a.v[i] = a.v[i] < low.v[i] ? low.v[i] : a.v[i] > high.v[i] ? high.v[i] : a.v[i];
-    return a;
-}
-PG_INLINE void planes_of(const Quad* p, Quad* planes) {
-    for (int channel = 0; channel < 3; ++channel)
-        for (int i = 0; i < 4; ++i) planes[channel].v[i] = p[i].v[channel];
-}
-#endif
 
 // out[i] = sum over t of weights[t] * rows[t][i]. The last, partial register goes through a padded copy.
 template <class In>

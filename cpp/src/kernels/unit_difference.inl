@@ -30,6 +30,9 @@ inline void unit_difference(const UnitDifference* job) {
             squares[k] = fma(v, v, squares[k]);
         }
     });
+    // A norm that overflowed would pass for infinitely long features, which differ by nothing: it makes the position NaN.
+    Vec<float> poison[K];
+    for (int k = 0; k < K; ++k) poison[k] = inverse[k] * Vec<float>::set1(0) + inverse[K + k] * Vec<float>::set1(0);
     for (Vec<float>& v : inverse) v = Vec<float>::set1(1) / (sqrt(v + Vec<float>::set1(job->inside)) + Vec<float>::set1(job->outside));
     sum_channels(job->channels, distance, [&](int64_t c, Vec<float>(&sums)[K]) PG_LAMBDA_INLINE {
         const Vec<float> weight = Vec<float>::set1(job->weights[c]);
@@ -40,5 +43,5 @@ inline void unit_difference(const UnitDifference* job) {
             sums[k] = fma(d * d, weight, sums[k]);
         }
     });
-    for (int k = 0; k < K; ++k) distance[k].store(job->map + k * L);
+    for (int k = 0; k < K; ++k) (distance[k] + poison[k]).store(job->map + k * L);
 }

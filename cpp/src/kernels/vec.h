@@ -3,19 +3,16 @@
 // inline, so that no symbol compiled for a higher instruction set can be shared with common code.
 //
 // x86 and aarch64 use GCC/Clang vector extensions; fused multiply-add, square root and widening are written out
-// because the units are built with -ffp-contract=off. Other compilers (MSVC) get arrays of lanes.
+// because the units are built with -ffp-contract=off.
 
-#if defined(__GNUC__) || defined(__clang__)
+#if !defined(__GNUC__) && !defined(__clang__)
+#error "pixelgauge needs the vector extensions of GCC or Clang: on Windows build it with clang-cl"
+#endif
+
 #define PG_INLINE inline __attribute__((always_inline))
 #define PG_RESTRICT __restrict__
 #define PG_LAMBDA_INLINE __attribute__((always_inline))
 #define PG_VECTOR_EXTENSIONS 1
-#else
-#define PG_INLINE __forceinline
-#define PG_RESTRICT __restrict
-#define PG_LAMBDA_INLINE
-#define PG_VECTOR_EXTENSIONS 0
-#endif
 
 #if defined(__AVX512F__)
 constexpr int kVecBytes = 64;
@@ -34,15 +31,13 @@ constexpr int kVecRegisters = 16;
 
 // Whether fma rounds once.
 #if defined(__FMA__) || defined(__aarch64__)
-constexpr bool kVecFused = PG_VECTOR_EXTENSIONS;
+constexpr bool kVecFused = true;
 #else
 constexpr bool kVecFused = false;
 #endif
 
 template <class T>
 struct Vec;
-
-#if PG_VECTOR_EXTENSIONS
 
 template <int Bytes>
 struct Unsigned;
@@ -345,115 +340,13 @@ struct Words {
     }
 };
 
-#else  // no vector extensions: arrays of lanes that the compiler may vectorise
-
-template <class T>
-struct Vec {
-    static constexpr int lanes = kVecBytes / static_cast<int>(sizeof(T));
-    T v[lanes];
-
-    static PG_INLINE Vec load(const T* p) {
-        Vec r;
-        for (int i = 0; i < lanes; ++i) r.v[i] = p[i];
-        return r;
-    }
-    PG_INLINE void store(T* p) const {
-        for (int i = 0; i < lanes; ++i) p[i] = v[i];
-    }
-    static PG_INLINE Vec set1(T x) {
-        Vec r;
-        for (int i = 0; i < lanes; ++i) r.v[i] = x;
-        return r;
-    }
-    PG_INLINE T lane(int i) const { return v[i]; }
-    template <class F>
-    static PG_INLINE Vec zip(const Vec& a, const Vec& b, F f) {
-        Vec r;
-        for (int i = 0; i < lanes; ++i) r.v[i] = f(a.v[i], b.v[i]);
-        return r;
-    }
-    friend PG_INLINE Vec operator+(Vec a, Vec b) {
-        return zip(a, b, [](T p, T q) { return static_cast<T>(p + q); });
-    }
-    friend PG_INLINE Vec operator-(Vec a, Vec b) {
-        return zip(a, b, [](T p, T q) { return static_cast<T>(p - q); });
-    }
-    friend PG_INLINE Vec operator*(Vec a, Vec b) {
-        return zip(a, b, [](T p, T q) { return static_cast<T>(p * q); });
-    }
-    friend PG_INLINE Vec operator/(Vec a, Vec b) {
-        return zip(a, b, [](T p, T q) { return static_cast<T>(p / q); });
-    }
-};
-template <class T>
-PG_INLINE Vec<T> max(Vec<T> a, Vec<T> b) {
-    return Vec<T>::zip(a, b, [](T p, T q) { return p > q ? p : q; });
-}
-template <class T>
-PG_INLINE Vec<T> min(Vec<T> a, Vec<T> b) {
-    return Vec<T>::zip(a, b, [](T p, T q) { return p < q ? p : q; });
-}
-template <class T>
-PG_INLINE Vec<T> fma(Vec<T> a, Vec<T> b, Vec<T> c) {
-    return a * b + c;
-}
-template <class T>
-PG_INLINE Vec<T> sqrt(Vec<T> a) {
-    for (int i = 0; i < Vec<T>::lanes; ++i) a.v[i] = static_cast<T>(::sqrt(static_cast<double>(a.v[i])));
-    return a;
-}
-template <class T>
-PG_INLINE bool any_at_most(Vec<T> a, Vec<T> b) {
-    bool any = false;
-    for (int i = 0; i < Vec<T>::lanes; ++i) any |= a.v[i] <= b.v[i];
-    return any;
-}
-template <class To, class From>
-struct LoadAs {
-    static PG_INLINE Vec<To> load(const From* p) {
-        Vec<To> r;
-        for (int i = 0; i < Vec<To>::lanes; ++i) r.v[i] = static_cast<To>(p[i]);
-        return r;
-    }
-};
-template <class To>
-struct Ints {
-    int32_t v[Vec<To>::lanes];
-    template <class From>
-    static PG_INLINE Ints load(const From* p) {
-        Ints r;
-        for (int i = 0; i < Vec<To>::lanes; ++i) r.v[i] = p[i];
-        return r;
-    }
-    static PG_INLINE Ints set1(int32_t x) {
-        Ints r;
-        for (int i = 0; i < Vec<To>::lanes; ++i) r.v[i] = x;
-        return r;
-    }
-    PG_INLINE Vec<To> convert() const {
-        Vec<To> r;
-        for (int i = 0; i < Vec<To>::lanes; ++i) r.v[i] = static_cast<To>(v[i]);
-        return r;
-    }
-    friend PG_INLINE Ints operator+(Ints a, Ints b) {
-        for (int i = 0; i < Vec<To>::lanes; ++i) a.v[i] += b.v[i];
-        return a;
-    }
-    friend PG_INLINE Ints operator-(Ints a, Ints b) {
-        for (int i = 0; i < Vec<To>::lanes; ++i) a.v[i] -= b.v[i];
-        return a;
-    }
-};
-
-#endif
-
 // fnma(a, b, c) = c - a b.
 template <class T>
 PG_INLINE Vec<T> fnma(Vec<T> a, Vec<T> b, Vec<T> c) {
     return c - a * b;
 }
 
-#if !(PG_VECTOR_EXTENSIONS && defined(__SSE2__))
+#if !defined(__SSE2__)
 template <class T>
 PG_INLINE bool any_at_most(Vec<T> a, Vec<T> b) {
     bool any = false;
@@ -477,7 +370,7 @@ PG_INLINE void store_half(Vec<float> a, int half, float* p) {
 }
 #endif
 
-#if !(PG_VECTOR_EXTENSIONS && defined(__AVX2__))
+#if !defined(__AVX2__)
 template <class T>
 PG_INLINE Vec<T> moved(Vec<T> v, const T* next) {
     T lanes[Vec<T>::lanes + 1];
