@@ -339,9 +339,11 @@ struct Steps {
 //
 // A quintic that is best on [low, 2] takes 2 to 2 with a slope of 13: what rounding puts above the interval would grow by that
 // in every step, and the largest singular value of a spectrum that decays lies at its end. The interval is therefore wider by
-// more than rounding, which costs nothing at the end, where the error is the cube of its width.
+// more than rounding, which costs nothing at the end, where the error is the cube of its width. And where the interval begins
+// near 0, the best quintic takes values amid it near 0 too, which then have lost their digits: it is taken as beginning at a
+// fiftieth of its end (the "cushion" of The Polar Express), and smaller values still grow fourfold.
 Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smallest, bool halley, bool scaled, double accuracy) {
-    constexpr double kWider = 1 + 1e-9;
+    constexpr double kWider = 1 + 1e-9, kCushion = 0.02;
     const Buffer<double> gram(n * n), square(halley ? 0 : n * n);
     Buffer<double> next(rows * n);
     double low = smallest, high = 1;
@@ -384,7 +386,8 @@ Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smalles
         mirror(n, gram.data(), n);
         gemm<double, double>(n, n, n, 1.0, rows_of_gram, rows_of_gram, 0.0, square.data(), n, Part::Lower);
         mirror(n, square.data(), n);
-        const Quintic p = best_quintic(low, high);
+        const double least = std::max(low, kCushion * high);
+        const Quintic p = best_quintic(least, high);
         const double a = p.a / scale, b = p.b / std::pow(scale, 3), c = p.c / std::pow(scale, 5);
         for_row_blocks(n, [&](int64_t from, int64_t to) {
             for (int64_t i = from * n; i < to * n; ++i) gram[i] = b * gram[i] + c * square[i];
@@ -392,10 +395,11 @@ Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smalles
         });
         gemm<double, double>(rows, n, n, 1.0, Rows<double>{x.data(), n, 1}, rows_of_gram, 0.0, next.data(), n, Part::Full);
         std::swap(x, next);
-        low = 1 - p.error;
+        // below the cushion the quintic rises from 0, to no more than its least value above
+        low = low < least ? low * (p.a + low * low * (p.b + low * low * p.c)) : 1 - p.error;
         high = (1 + p.error) * kWider;
         ++steps.newton_schulz;
-        if (p.error <= accuracy) return steps;
+        if (low >= least && p.error <= accuracy) return steps;
     }
     return steps;
 }

@@ -132,7 +132,8 @@ pg_images images(int which, pg_dtype dtype, Layout layout, int64_t count, int64_
 // f(height, width, channels): widths of every size at some heights, and the reverse.
 template <class F>
 void for_shapes(int64_t least, F f) {
-    const std::vector<int64_t> others = every_size ? std::vector<int64_t>{least, least + 1, least + 7} : std::vector<int64_t>{least, least + 2};
+    const std::vector<int64_t> others =
+        every_size ? std::vector<int64_t>{least, least + 1, least + 7} : std::vector<int64_t>{least, least + 2};
     for (const int64_t channels : {1, 2, 3, 4})
         for (const int64_t n : sizes(least))
             for (const int64_t m : others) {
