@@ -12,7 +12,6 @@
 #define PG_INLINE inline __attribute__((always_inline))
 #define PG_RESTRICT __restrict__
 #define PG_LAMBDA_INLINE __attribute__((always_inline))
-#define PG_VECTOR_EXTENSIONS 1
 
 #if defined(__AVX512F__)
 constexpr int kVecBytes = 64;
