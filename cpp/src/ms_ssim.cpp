@@ -33,7 +33,15 @@ double combine(const double* dissimilarities, const pg_ms_ssim_options& o) {
 void scale_dissimilarities(const pg_images& x, const pg_images& y, pg_ssim_options o, const pg_ms_ssim_options& ms, double* terms) {
     const size_t channels = static_cast<size_t>(x.channels), scales = static_cast<size_t>(ms.scales);
     std::vector<double> finest(channels);
-    window_dissimilarities(x, y, o, ms.scales == 1, pair_precision(x, y, o), finest.data());
+    // Luminance, which counts at the coarsest scale, comes near 0 (1e-4 for black against white), and powers below 1 magnify what was
+    // rounded there: float64, for the few pixels that are left.
+    const bool magnifies = ms.combine == PG_COMBINE_PRODUCT && ms.weights[scales - 1] < 1;
+    const auto precision_of = [](const pg_images& a, const pg_images& b, const pg_ssim_options& level, bool in_float64) {
+        std::vector<PairPrecision> precision = pair_precision(a, b, level);
+        for (PairPrecision& p : precision) p.float64 |= in_float64;
+        return precision;
+    };
+    window_dissimilarities(x, y, o, scales == 1, precision_of(x, y, o, scales == 1 && magnifies), finest.data());
     for (size_t c = 0; c < channels; ++c) terms[c * scales] = finest[c];
     for (size_t c = 0; c < channels && scales > 1; ++c) {  // a channel at a time: a third of the memory
         pg_images plane_x = x, plane_y = y;
@@ -49,12 +57,9 @@ void scale_dissimilarities(const pg_images& x, const pg_images& y, pg_ssim_optio
             plane_x = level_x.images();
             plane_y = level_y.images();
             level.data_range *= level_x.scale();
-            std::vector<PairPrecision> precision = pair_precision(plane_x, plane_y, level);
             const bool coarsest = s == ms.scales - 1;
-            // Luminance comes near 0 (1e-4 for black against white) and small powers of it magnify what was rounded there: float64,
-            // for the few pixels that are left.
-            if (coarsest) precision[0].float64 = true;
-            window_dissimilarities(plane_x, plane_y, level, coarsest, precision, &terms[c * scales + static_cast<size_t>(s)]);
+            window_dissimilarities(plane_x, plane_y, level, coarsest, precision_of(plane_x, plane_y, level, coarsest && magnifies),
+                                   &terms[c * scales + static_cast<size_t>(s)]);
         }
     }
 }

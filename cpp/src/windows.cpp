@@ -26,8 +26,14 @@ constexpr int64_t kOverread = 64;  // elements that staging may read past a row
 // How many times k2 L the values of float32 windows may be: a mean of M rounds by eps M / 2, and that against sqrt(C2) is what
 // is left of rounding (kernels/ssim.inl). 8- and 16-bit images of the full range have 33.
 constexpr double kFloat32Values = 40;
-// What the tap two from the centre of a window weighs at least in float32: kernels/ssim.inl takes moments about such a pixel.
-constexpr double kLightestReference = 1.0 / 64;
+// What the tap two from the centre of a window, and it with the next, weigh at least in float32: kernels/ssim.inl takes moments
+// about such a pair, and loses digits as they are light.
+constexpr double kLightestTap = 1.0 / 16, kLightestPair = 0.2;
+// How far below zero float32 values may be, in k1 L, beside others above it: a mean near zero of larger values has lost its digits,
+// and luminance compares it with k1 L.
+constexpr double kFloat32Below = 5;
+// Float32 values are at most this, so that the index's products of four of them stay below 2^128.
+constexpr double kFloat32Largest = 1e8;
 // Largest error of float64 variances against C2 that is accepted: beyond it a window could be mistaken for another.
 constexpr double kFloat64Tolerance = 1e-3;
 
@@ -65,9 +71,11 @@ std::vector<double> exact_taps(const pg_ssim_options& options) {
     return taps;
 }
 
-// The tap two from the centre; 0 if there is none.
-double reference_weight(const pg_ssim_options& options) {
-    return options.window_size < 5 ? 0 : exact_taps(options)[static_cast<size_t>(options.window_size / 2 - 2)];
+bool middle_is_heavy(const pg_ssim_options& options) {
+    if (options.window_size < 5) return false;
+    const std::vector<double> taps = exact_taps(options);
+    const size_t centre = taps.size() / 2;
+    return taps[centre - 2] >= kLightestTap && taps[centre - 2] + taps[centre - 1] >= kLightestPair;
 }
 
 // rows_per_block zeros, the taps, rows_per_block zeros. Rounding to T is compensated in the middle tap: the sum is 1.
@@ -406,7 +414,7 @@ void window_map_size(const pg_ssim_options& o, int64_t height, int64_t width, in
 
 std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y, const pg_ssim_options& o) {
     const double c2 = o.k2 * o.data_range * o.k2 * o.data_range, largest = kFloat32Values * o.k2 * o.data_range;
-    const bool in_float32 = x.dtype != PG_FLOAT64 && lengths_within(o, kFloat32Lengths) && reference_weight(o) >= kLightestReference;
+    const bool in_float32 = x.dtype != PG_FLOAT64 && lengths_within(o, kFloat32Lengths) && middle_is_heavy(o);
     std::vector<PairPrecision> precision(static_cast<size_t>(x.count));
     if (in_float32 && ((x.dtype == PG_UINT8 && largest >= 255) || (x.dtype == PG_UINT16 && largest >= 65535))) {
         for (PairPrecision& p : precision) p = {0, false};
@@ -434,10 +442,11 @@ std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y
                     ": correct the range, or replace fill values by ones inside it");
         // Values about zero need no shift, and then luminance is as exact as they are; one far from zero is subtracted, an integer
         // from integers, so that their sums stay exact.
-        const bool near = hi <= largest && -lo <= largest, one_side = lo > 0 || hi < 0;
+        const bool near = hi <= largest && -lo <= kFloat32Below * o.k1 * o.data_range, one_side = lo > 0 || hi < 0;
         const double middle = x.dtype <= PG_UINT16 ? std::floor((lo + hi) / 2) : (lo + hi) / 2;
+        const bool fits = near || (one_side && hi - middle <= largest);
         precision[static_cast<size_t>(i)] = {near || !one_side ? 0 : middle,
-                                             !(in_float32 && (near || (one_side && hi - middle <= largest)))};
+                                             !(in_float32 && fits && hi <= kFloat32Largest && -lo <= kFloat32Largest)};
     });
     return precision;
 }
@@ -496,17 +505,14 @@ void run_components(const pg_images& x, const pg_images& y, const pg_ssim_option
             block.d_rows = staged.d();
             k.moments(&block, out);
             layout.for_each([&](int64_t, int64_t, int64_t e) {
-                const double s = out[0][e], d = out[1][e];
-                const double vs = std::fmax(out[2][e] - s * s, 0), vd = std::fmax(out[3][e] - d * d, 0), sd = out[4][e] - s * d;
-                // 4 var(x) = vs + vd + 2 cov(s, d), 4 var(y) = vs + vd - 2 cov(s, d), 4 cov(x, y) = vs - vd
                 const double c1 = block.c1 / 2, c2 = block.c2 / 2, c3 = c2 / 2;
-                const double vx = std::fmax(vs + vd + 2 * sd, 0) / 4, vy = std::fmax(vs + vd - 2 * sd, 0) / 4;
+                const double vx = std::fmax(out[2][e], 0) / 4, vy = std::fmax(out[3][e], 0) / 4, covariance = out[4][e] / 4;
                 const double deviations = std::sqrt(vx * vy), spread = std::sqrt(vx) - std::sqrt(vy);
-                const double mx = (s + d + block.origin) / 2, my = (s - d + block.origin) / 2;
+                const double d = (out[0][e] - out[1][e]) / 2, mx = (out[0][e] + block.origin) / 2, my = (out[1][e] + block.origin) / 2;
                 // Each as what it lacks of 1, which for equal images is 0 however the rest rounds; covariances never exceed deviations.
                 const double luminance = 1 - d * d / (mx * mx + my * my + c1);
                 const double contrast = 1 - spread * spread / (vx + vy + c2);
-                const double structure = 1 - std::fmax(deviations - (vs - vd) / 4, 0) / (deviations + c3);
+                const double structure = 1 - std::fmax(deviations - covariance, 0) / (deviations + c3);
                 const double score = power(luminance, o.exponents[0]) * power(contrast, o.exponents[1]) * power(structure, o.exponents[2]);
                 sum.score += score;
                 sum.luminance += luminance;

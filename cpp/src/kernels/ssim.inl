@@ -2,21 +2,22 @@
 // columns and then along the rows, and turn them into the index. No full-size intermediate exists.
 //
 // Precision. E[v^2] - E[v]^2 would lose every digit of a flat window's variance, and windows of one level all round alike, so that
-// no average helps. Moments are therefore taken about a value of the window itself: the pixel two rows down from the first
-// window's centre, of the four windows filtered together, then likewise the column's mean along the row:
+// no average helps. Moments are therefore taken about a value of the window itself, r: the mean of the two pixels in the middle of
+// the values that four windows filtered together read, then likewise of the columns' means along the row:
 //     var v = sum_j w_j (var_j v + (mean_j v - r)^2) - (sum_j w_j (mean_j v - r))^2.
-// Flat windows have variance 0 exactly; elsewhere rounding is relative to the window's own variance: the reference weighs at
-// least kLightestReference (windows.cpp) in its column and its row, so (mean - r)^2 is at most that many times less than it.
-//
+// Flat windows have variance 0 exactly. Elsewhere the two terms are at most a few times their difference, which decides the digits
+// that are lost: 1 / (4 w (1 - w)) times if one of the two pixels, of weight w, is unlike all others, 1 / (w + w') if both are. With 11
+// taps of sigma 1.5 that is 3.1 at most, with 7 equal taps 3.5; windows.cpp sends windows of a lighter middle to float64.
+
 // Rows are split over the lanes: of a strip of L * S columns, lane l holds columns l S to l S + S - 1. The taps of a
 // row are then whole registers, one after another, as the taps of a column are. The N - 1 registers after the last are the
 // first ones moved down by a lane, where the last lane takes the columns after the strip: the tail, which is staged and
 // filtered in natural order, all channels together.
 //
-// Counted per output register of an 11-tap window, four windows of a column and of a row together, the reference's own zeros left
-// out: vertical 40 multiply-adds, 6.5 squares, 6.5 differences and 4 to end; horizontal 42 multiply-adds, 6.5 squares and 6.5
-// differences; 9 for the split and the conversion, 18 for the index and its sum: 139 operations on the two arithmetic ports.
-// Data is loaded 7 times down the columns and 14 along the rows.
+// Counted per output register of an 11-tap window, four windows of a column and of a row together; the two middle values, whose
+// deviations are opposite, count as one: vertical 40 multiply-adds, 6.5 squares, 7.5 differences and references, 4 to end;
+// horizontal 42 multiply-adds, 7 squares, 7.5 differences and references; 9 for the split and the conversion, 18 for the index and its
+// sum: 142 operations on the two arithmetic ports. Data is loaded 7 times down the columns and 14 along the rows.
 
 template <int V>
 struct Const {
@@ -106,17 +107,22 @@ void ssim_stage(const void* x, const void* y, const SsimRow<T>* description, T* 
 // Windows filtered together, down a column and along a row: 2 x kSsimGroup accumulators stay in registers beside the distinct taps.
 constexpr int kSsimGroup = 4;
 
-// Which of the taps + kSsimGroup - 1 values that a group reads is its reference: at most two from the centre of each window.
-constexpr int64_t reference(int64_t taps) {
-    const int64_t middle = (taps - 1) / 2 + kSsimGroup / 2;
-    return middle < taps ? middle : taps - 1;
-}
+// The first of the two middle ones of the taps + kSsimGroup - 1 values that a group reads: with the next, within two of the centre of
+// each of its windows.
+constexpr int64_t middle(int64_t taps) { return (taps - 1) / 2 + kSsimGroup / 2 - 1; }
 
 template <class T, int N>
 struct Taps {  // symmetric: N taps, (N + 1) / 2 distinct
+    static constexpr int kHalf = kSsimGroup / 2;
     Vec<T> w[(N + 1) / 2];
+    Vec<T> both[kHalf], step[kHalf];  // sum and difference of the taps of the two middle values, of the later windows of a group
     explicit PG_INLINE Taps(const T* taps) {
         for (int k = 0; k < (N + 1) / 2; ++k) w[k] = Vec<T>::set1(taps[k]);
+        for (int i = 0; i < kHalf; ++i) {
+            const int k = static_cast<int>(middle(N)) - kHalf - i;
+            both[i] = Vec<T>::set1(taps[k] + taps[k + 1]);
+            step[i] = Vec<T>::set1(taps[k + 1] - taps[k]);
+        }
     }
     PG_INLINE Vec<T> operator[](int k) const { return w[k < N - 1 - k ? k : N - 1 - k]; }
 };
@@ -147,23 +153,36 @@ struct Moments {
     PG_INLINE Vec<T> variance(int o) const { return fnma(first[o], first[o], second[o]); }
 };
 
-// The moments of a group of windows of N taps: value(j) is value j about the reference, spread(j, v) its second moment if that is v.
-// The reference's own value is 0 and left out; with Point its second moment is 0 too.
-template <class T, int N, bool Point, class Value, class Spread>
-PG_INLINE Moments<T> filtered(const Taps<T, N>& w, Vec<T> start, Value value, Spread spread) {
+// The mean of the two middle values, and the second's deviation from it; the first's is the opposite.
+template <class T>
+struct Reference {
+    Vec<T> mean, second;
+    PG_INLINE Reference(Vec<T> a, Vec<T> b) : mean((a + b) * Vec<T>::set1(T(0.5))), second((b - a) * Vec<T>::set1(T(0.5))) {}
+};
+
+// The moments about r.mean of a group of windows of N taps over the values value(j). Variance(j) is the variance within value j: with
+// Point there is none.
+template <class T, int N, bool Point, class Value, class Variance>
+PG_INLINE Moments<T> filtered(const Taps<T, N>& w, const Reference<T>& r, Vec<T> start, Value value, Variance variance) {
+    constexpr int Middle = static_cast<int>(middle(N)), Half = kSsimGroup / 2;
     Moments<T> m;
     Unroll<0, N + kSsimGroup - 1>::run([&](auto jc) PG_LAMBDA_INLINE {
         constexpr int j = decltype(jc)::value;
-        constexpr bool is_reference = j == reference(N);
-        const Vec<T> v = is_reference ? Vec<T>::set1(0) : value(jc), b = spread(jc, v);
+        constexpr bool is_middle = j == Middle || j == Middle + 1;
+        if constexpr (Point && j == Middle) return;
+        const Vec<T> v = is_middle ? r.second : value(jc) - r.mean;
+        const Vec<T> b = Point ? v * v : fma(v, v, variance(jc));
         Unroll<0, kSsimGroup>::run([&](auto oc) PG_LAMBDA_INLINE {
-            constexpr int o = decltype(oc)::value, k = j - o;
+            constexpr int o = decltype(oc)::value, k = j - o, i = o < Half ? Half - 1 - o : o - Half;
             if constexpr (k == 0) {
                 m.first[o] = v * w[k];
                 m.second[o] = Point ? b * w[k] : fma(b, w[k], start);
             } else if constexpr (k > 0 && k < N) {
-                if constexpr (!is_reference) m.first[o] = fma(v, w[k], m.first[o]);
-                if constexpr (!is_reference || !Point) m.second[o] = fma(b, w[k], m.second[o]);
+                if constexpr (!is_middle)
+                    m.first[o] = fma(v, w[k], m.first[o]);
+                else if constexpr (j != Middle)
+                    m.first[o] = o < Half ? fnma(v, w.step[i], m.first[o]) : fma(v, w.step[i], m.first[o]);
+                m.second[o] = fma(b, Point && is_middle ? w.both[i] : w[k], m.second[o]);
             }
         });
     });
@@ -242,26 +261,24 @@ PG_INLINE void filter_block(const SsimBlock<T>& b) {
     const Vec<T> zero = Vec<T>::set1(0);
 
     const auto filter_image = [&](const T* const* rows, int64_t from, T* to, auto moves, const T* next) PG_LAMBDA_INLINE {
-        const T* const centre = rows[reference(N)] + from;
+        const Reference<T> r(Vec<T>::load(rows[middle(N)] + from), Vec<T>::load(rows[middle(N) + 1] + from));
         const Moments<T> m = filtered<T, N, true>(
-            w, zero, [&](auto jc) PG_LAMBDA_INLINE { return Vec<T>::load(rows[decltype(jc)::value] + from) - Vec<T>::load(centre); },
-            [&](auto, Vec<T> v) PG_LAMBDA_INLINE { return v * v; });
-        columns.store(Vec<T>::load(centre), m, to);
-        if constexpr (decltype(moves)::value) columns.store_moved(Vec<T>::load(centre), m, to + registers * L, next);
+            w, r, zero, [&](auto jc) PG_LAMBDA_INLINE { return Vec<T>::load(rows[decltype(jc)::value] + from); },
+            [&](auto) PG_LAMBDA_INLINE { return zero; });
+        columns.store(r.mean, m, to);
+        if constexpr (decltype(moves)::value) columns.store_moved(r.mean, m, to + registers * L, next);
     };
     const auto filter = [&](int64_t from, T* to, auto moves, const T* next) PG_LAMBDA_INLINE {
         filter_image(b.s_rows, from, to, moves, next);
         filter_image(b.d_rows, from, to + moment, moves, next + moment);
     };
-    const auto along = [&](const T* means, Vec<T> start) PG_LAMBDA_INLINE {
-        const T* const centre = means + reference(N) * L;
+    const auto reference_of = [&](const T* means) PG_LAMBDA_INLINE {
+        return Reference<T>(Vec<T>::load(means + middle(N) * L), Vec<T>::load(means + (middle(N) + 1) * L));
+    };
+    const auto along = [&](const T* means, const Reference<T>& r, Vec<T> start) PG_LAMBDA_INLINE {
         return filtered<T, N, false>(
-            w, start, [&](auto jc) PG_LAMBDA_INLINE { return Vec<T>::load(means + decltype(jc)::value * L) - Vec<T>::load(centre); },
-            [&](auto jc, Vec<T> v) PG_LAMBDA_INLINE {
-                constexpr int j = decltype(jc)::value;
-                const Vec<T> variance = Vec<T>::load(means + 2 * moment + j * L);
-                return j == reference(N) ? variance : fma(v, v, variance);
-            });
+            w, r, start, [&](auto jc) PG_LAMBDA_INLINE { return Vec<T>::load(means + decltype(jc)::value * L); },
+            [&](auto jc) PG_LAMBDA_INLINE { return Vec<T>::load(means + 2 * moment + decltype(jc)::value * L); });
     };
 
     for (int64_t t = 0; t < b.tail; t += L) filter(registers * L + t, tail + t, Const<0>{}, tail);
@@ -277,9 +294,9 @@ PG_INLINE void filter_block(const SsimBlock<T>& b) {
             Vec<T> sum[G] = {zero, zero, zero, zero};
             for (int64_t o = 0; o < G; ++o) {
                 const T* const s = scratch + e * L + o * columns.stride;
-                const Moments<T> of_s = along(s, index.c2), of_d = along(s + moment, zero);
-                index_row<T, Luminance, Map>(b, index, Vec<T>::load(s + reference(N) * L), of_s,
-                                             Vec<T>::load(s + moment + reference(N) * L), of_d, o, place, count, sum);
+                const Reference<T> r_s = reference_of(s), r_d = reference_of(s + moment);
+                const Moments<T> of_s = along(s, r_s, index.c2), of_d = along(s + moment, r_d, zero);
+                index_row<T, Luminance, Map>(b, index, r_s.mean, of_s, r_d.mean, of_d, o, place, count, sum);
             }
             for (int64_t o = 0; o < G && o < count; ++o) add_lanes(sum[o], b.sums + place + o * L);
         }
@@ -299,7 +316,8 @@ void ssim_block_any(const SsimBlock<T>* block) {
     constexpr int L = Vec<T>::lanes, G = kSsimGroup;
     const SsimIndex<T> index(b);
     const ColumnMoments<T> columns(b);
-    const int64_t taps = b.taps_count, registers = b.registers, moment = columns.moment, centre = reference(taps) * L;
+    const int64_t taps = b.taps_count, registers = b.registers, moment = columns.moment;
+    const int64_t first = taps < 5 ? taps - 1 : middle(taps), second = taps < 5 ? first : first + 1;  // of 3 taps none is in each window
     const Vec<T> zero = Vec<T>::set1(0);
     T* const tail = b.scratch + (registers + taps - 1) * L;
 
@@ -321,10 +339,10 @@ void ssim_block_any(const SsimBlock<T>* block) {
         return m;
     };
     const auto filter_image = [&](const T* const* rows, int64_t from, T* to) PG_LAMBDA_INLINE {
-        const Vec<T> middle = Vec<T>::load(rows[reference(taps)] + from);
-        columns.store(middle,
+        const Reference<T> r(Vec<T>::load(rows[first] + from), Vec<T>::load(rows[second] + from));
+        columns.store(r.mean,
                       filtered_any(
-                          taps + G - 1, zero, [&](int64_t j) PG_LAMBDA_INLINE { return Vec<T>::load(rows[j] + from) - middle; },
+                          taps + G - 1, zero, [&](int64_t j) PG_LAMBDA_INLINE { return Vec<T>::load(rows[j] + from) - r.mean; },
                           [&](int64_t, Vec<T> v) PG_LAMBDA_INLINE { return v * v; }),
                       to);
     };
@@ -332,10 +350,12 @@ void ssim_block_any(const SsimBlock<T>* block) {
         filter_image(b.s_rows, from, to);
         filter_image(b.d_rows, from, to + moment);
     };
-    const auto along = [&](const T* means, int64_t values, Vec<T> start) PG_LAMBDA_INLINE {
-        const Vec<T> middle = Vec<T>::load(means + centre);
+    const auto reference_of = [&](const T* means) PG_LAMBDA_INLINE {
+        return Reference<T>(Vec<T>::load(means + first * L), Vec<T>::load(means + second * L));
+    };
+    const auto along = [&](const T* means, const Reference<T>& r, int64_t values, Vec<T> start) PG_LAMBDA_INLINE {
         return filtered_any(
-            values, start, [&](int64_t j) PG_LAMBDA_INLINE { return Vec<T>::load(means + j * L) - middle; },
+            values, start, [&](int64_t j) PG_LAMBDA_INLINE { return Vec<T>::load(means + j * L) - r.mean; },
             [&](int64_t j, Vec<T> v) PG_LAMBDA_INLINE { return fma(v, v, Vec<T>::load(means + 2 * moment + j * L)); });
     };
 
@@ -348,12 +368,12 @@ void ssim_block_any(const SsimBlock<T>* block) {
             Vec<T> sum[G] = {zero, zero, zero, zero};
             for (int64_t o = 0; o < G; ++o) {
                 const T* const s = b.scratch + e * L + o * columns.stride;
-                const Moments<T> of_s = along(s, values, index.c2), of_d = along(s + moment, values, zero);
-                const Vec<T> mean_s = Vec<T>::load(s + centre), mean_d = Vec<T>::load(s + moment + centre);
+                const Reference<T> r_s = reference_of(s), r_d = reference_of(s + moment);
+                const Moments<T> of_s = along(s, r_s, values, index.c2), of_d = along(s + moment, r_d, values, zero);
                 if (b.map)
-                    index_row<T, Luminance, true>(b, index, mean_s, of_s, mean_d, of_d, o, place, count, sum);
+                    index_row<T, Luminance, true>(b, index, r_s.mean, of_s, r_d.mean, of_d, o, place, count, sum);
                 else
-                    index_row<T, Luminance, false>(b, index, mean_s, of_s, mean_d, of_d, o, place, count, sum);
+                    index_row<T, Luminance, false>(b, index, r_s.mean, of_s, r_d.mean, of_d, o, place, count, sum);
             }
             for (int64_t o = 0; o < G && o < count; ++o) add_lanes(sum[o], b.sums + place + o * L);
         }
@@ -464,25 +484,40 @@ void ssim_slide(const SsimBlock<float>* block) {
     slide_block<Luminance, false>(*block);
 }
 
-// The means of s, d, s^2, d^2 and s d over the windows of one output row: what the separate luminance, contrast and
-// structure need. Scratch holds five rows.
+// The means of 2 x and 2 y, their variances and their covariance over the windows of one output row: what the separate luminance,
+// contrast and structure need. Of x and y, not of s and d, so that the variance of a flat image is 0 beside any other: roots magnify
+// what is left of it. About the centre of each window; scratch holds five rows.
 template <class T>
 void ssim_moments(const SsimBlock<T>* block, T* const* out) {
     const SsimBlock<T>& b = *block;
     constexpr int L = Vec<T>::lanes;
     const T* const w = b.taps + kSsimGroup;
-    const int64_t taps = b.taps_count, stride = b.scratch_stride, registers = b.registers;
-    const auto filter = [&](int64_t from, T* to) {
-        Vec<T> m[5] = {Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0), Vec<T>::set1(0)};
-        for (int64_t j = 0; j < taps; ++j) {
-            const Vec<T> s = Vec<T>::load(b.s_rows[j] + from), d = Vec<T>::load(b.d_rows[j] + from), tap = Vec<T>::set1(w[j]);
-            m[0] = fma(s, tap, m[0]);
-            m[1] = fma(d, tap, m[1]);
-            m[2] = fma(s * s, tap, m[2]);
-            m[3] = fma(d * d, tap, m[3]);
-            m[4] = fma(s * d, tap, m[4]);
+    const int64_t taps = b.taps_count, centre = taps / 2, stride = b.scratch_stride, registers = b.registers;
+    struct Sums {
+        Vec<T> x, y, xx, yy, xy;
+        PG_INLINE void add(Vec<T> dx, Vec<T> dy, Vec<T> vx, Vec<T> vy, Vec<T> cov, Vec<T> tap) {
+            x = fma(dx, tap, x);
+            y = fma(dy, tap, y);
+            xx = fma(fma(dx, dx, vx), tap, xx);
+            yy = fma(fma(dy, dy, vy), tap, yy);
+            xy = fma(fma(dx, dy, cov), tap, xy);
         }
-        for (int i = 0; i < 5; ++i) m[i].store(to + i * stride);
+        PG_INLINE void store(Vec<T> at_x, Vec<T> at_y, T* const (&to)[5]) const {
+            (at_x + x).store(to[0]);
+            (at_y + y).store(to[1]);
+            fnma(x, x, xx).store(to[2]);
+            fnma(y, y, yy).store(to[3]);
+            fnma(x, y, xy).store(to[4]);
+        }
+    };
+    const Vec<T> zero = Vec<T>::set1(0);
+    const auto filter = [&](int64_t from, T* to) {
+        const auto x = [&](int64_t j) PG_LAMBDA_INLINE { return Vec<T>::load(b.s_rows[j] + from) + Vec<T>::load(b.d_rows[j] + from); };
+        const auto y = [&](int64_t j) PG_LAMBDA_INLINE { return Vec<T>::load(b.s_rows[j] + from) - Vec<T>::load(b.d_rows[j] + from); };
+        const Vec<T> at_x = x(centre), at_y = y(centre);
+        Sums sums{zero, zero, zero, zero, zero};
+        for (int64_t j = 0; j < taps; ++j) sums.add(x(j) - at_x, y(j) - at_y, zero, zero, zero, Vec<T>::set1(w[j]));
+        sums.store(at_x, at_y, {to, to + stride, to + 2 * stride, to + 3 * stride, to + 4 * stride});
     };
     T* const tail = b.scratch + (registers + taps - 1) * L;
     for (int64_t t = 0; t < b.tail; t += L) filter(registers * L + t, tail + t);
@@ -490,11 +525,13 @@ void ssim_moments(const SsimBlock<T>* block, T* const* out) {
         for (int64_t f = 0; f < registers * L; f += L) filter(c * b.plane_stride + f, b.scratch + f);
         for (int i = 0; i < 5; ++i) append_moved(b.scratch + i * stride, registers, taps, tail + i * stride + c, b.planes);
         for (int64_t e = 0; e < registers * L; e += L) {
-            for (int i = 0; i < 5; ++i) {
-                Vec<T> m = Vec<T>::set1(0);
-                for (int64_t k = 0; k < taps; ++k) m = fma(Vec<T>::load(b.scratch + i * stride + e + k * L), Vec<T>::set1(w[k]), m);
-                m.store(out[i] + c * registers * L + e);
-            }
+            const auto row = [&](int i, int64_t j) PG_LAMBDA_INLINE { return Vec<T>::load(b.scratch + i * stride + e + j * L); };
+            const Vec<T> at_x = row(0, centre), at_y = row(1, centre);
+            Sums sums{zero, zero, zero, zero, zero};
+            for (int64_t j = 0; j < taps; ++j)
+                sums.add(row(0, j) - at_x, row(1, j) - at_y, row(2, j), row(3, j), row(4, j), Vec<T>::set1(w[j]));
+            const int64_t place = c * registers * L + e;
+            sums.store(at_x, at_y, {out[0] + place, out[1] + place, out[2] + place, out[3] + place, out[4] + place});
         }
     }
 }

@@ -58,7 +58,7 @@ struct SsimKernels {
     Block block7[2];                                      // 7 taps
     Block block_any[2];                                   // any number of taps
     Block slide[2];                                       // uniform windows of 8-bit images, up to 15 taps; null for float64
-    void (*moments)(const SsimBlock<T>*, T* const* out);  // the means of s, d, s^2, d^2, s d of one output row
+    void (*moments)(const SsimBlock<T>*, T* const* out);  // means of 2 x and 2 y, variances, covariance, of one output row
 };
 
 // Four rows of a resized image: sums of `taps` pixels along x, scaled, clamped and written as planes.
