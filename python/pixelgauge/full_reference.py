@@ -114,7 +114,7 @@ def psnr(x: object, y: object, *, data_range: DataRange = None, channel_axis: in
     error = _core.mse(a.pixels, b.pixels)
     with np.errstate(divide="ignore", over="ignore"):
         decibels = 10 * np.log10(length * length / error)
-    if (np.isinf(decibels) & (error > 0)).any():
+    if not all(map(math.isfinite, decibels.tolist())) and (np.isinf(decibels) & (error > 0)).any():
         raise ValueError(
             f"PSNR over- or underflows at data_range={data_range!r} and the values there are: scale the images and "
             "data_range to a length near 1"

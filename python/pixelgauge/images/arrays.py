@@ -10,8 +10,7 @@ import mmap
 import numbers
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,7 @@ from pixelgauge.images.decoding import is_picture, picture_pixels
 Array = npt.NDArray[Any]
 
 _KERNEL_TYPES = (np.uint8, np.uint16, np.float32, np.float64)
+_KERNEL_DTYPES = frozenset(map(np.dtype, _KERNEL_TYPES))  # of the native byte order
 
 # DLPack's device types whose memory the CPU reads: its own, and what CUDA and ROCm pin or manage for both.
 _CPU_DEVICES = (1, 3, 11, 13)
@@ -191,8 +191,7 @@ def _instead(x: object, name: str) -> str:
     return "pass a NumPy array or one that speaks DLPack or __array__"
 
 
-@dataclass(frozen=True)
-class Images:
+class Images(NamedTuple):
     """Images as the kernels take them, and how the argument held them."""
 
     pixels: Array
@@ -240,39 +239,49 @@ def canonical_images(x: object, name: str, channel_axis: int | None) -> Images:
     ValueError
         For a wrong number of axes, an empty array or an axis out of range; for images of a list that differ.
     """
-    if channel_axis is not None:
+    if channel_axis is not None and type(channel_axis) is not int:
         if isinstance(channel_axis, bool) or not isinstance(channel_axis, int | np.integer):
             raise TypeError(f"channel_axis={channel_axis!r} must be an integer or None")
         channel_axis = int(channel_axis)
-    if isinstance(x, list | tuple):
+    dims = None
+    # Nothing else is asked of a plain array: the metrics of a small image take hardly longer than a few questions.
+    if type(x) is np.ndarray:
+        array = x if x.dtype in _KERNEL_DTYPES and x.flags.aligned else _kernel_array(x, x, name)
+    elif isinstance(x, list | tuple):
         return _joined(x, name, channel_axis)
-    array = _kernel_array(as_array(x, name), x, name)
+    else:
+        array = _kernel_array(as_array(x, name), x, name)
+        if array.size > 0 and is_picture(x):
+            return _of_picture(array, name, channel_axis)
+        dims = _axis_names(x, array.ndim)
     if array.size == 0:
         raise ValueError(f"{name} is empty: its shape is {array.shape}")
-    if is_picture(x):
-        if array.ndim == 2:
-            return Images(array[np.newaxis, ..., np.newaxis], True, None)
-        if channel_axis is None:
-            raise ValueError(
-                f'{name} is a PIL image in colour: leave channel_axis=None out, or pass {name}.convert("L")'
-            )
-        return Images(array[np.newaxis], True, -1)
-    dims = _axis_names(x, array.ndim)
     if channel_axis is None:
         if array.ndim not in (2, 3):
             raise ValueError(f"{name} has shape {array.shape}: with channel_axis=None use (H, W) or (N, H, W)")
         pixels = array.reshape((1, *array.shape, 1)) if array.ndim == 2 else array[..., np.newaxis]
         return Images(pixels, array.ndim == 2, None, dims)
-    if array.ndim == 2:
+    ndim = array.ndim
+    if ndim == 2:
         return Images(array[np.newaxis, ..., np.newaxis], True, None, dims)
-    if array.ndim not in (3, 4):
+    if ndim not in (3, 4):
         raise ValueError(f"{name} has shape {array.shape}: use (H, W), (H, W, C) or (N, H, W, C), or set channel_axis")
-    if not -array.ndim <= channel_axis < array.ndim:
+    if not -ndim <= channel_axis < ndim:
         raise ValueError(f"channel_axis={channel_axis} is out of range for {name} with shape {array.shape}")
-    _require_named_channels(dims, channel_axis, name)
-    moved = array if channel_axis in (-1, array.ndim - 1) else np.moveaxis(array, channel_axis, -1)
-    single = array.ndim == 3
+    if dims is not None:
+        _require_named_channels(dims, channel_axis, name)
+    moved = array if channel_axis in (-1, ndim - 1) else np.moveaxis(array, channel_axis, -1)
+    single = ndim == 3
     return Images(moved[np.newaxis] if single else moved, single, channel_axis, dims)
+
+
+def _of_picture(array: Array, name: str, channel_axis: int | None) -> Images:
+    """Take the pixels of a PIL image, which knows its channels."""
+    if array.ndim == 2:
+        return Images(array[np.newaxis, ..., np.newaxis], True, None)
+    if channel_axis is None:
+        raise ValueError(f'{name} is a PIL image in colour: leave channel_axis=None out, or pass {name}.convert("L")')
+    return Images(array[np.newaxis], True, -1)
 
 
 def _kernel_array(array: Array, x: object, name: str) -> Array:
@@ -313,10 +322,10 @@ def _axis_names(x: object, ndim: int) -> tuple[str, ...] | None:
     return tuple(map(str, dims)) if isinstance(dims, tuple) and len(dims) == ndim and ndim > 0 else None
 
 
-def _require_named_channels(dims: tuple[str, ...] | None, axis: int, name: str) -> None:
+def _require_named_channels(dims: tuple[str, ...], axis: int, name: str) -> None:
     """Raise a ``ValueError`` if the names of the axes say that the channels lie elsewhere."""
-    named = [i for i, dim in enumerate(dims or ()) if dim.lower() in _CHANNEL_NAMES]
-    if dims is not None and len(named) == 1 and named[0] != axis % len(dims):
+    named = [i for i, dim in enumerate(dims) if dim.lower() in _CHANNEL_NAMES]
+    if len(named) == 1 and named[0] != axis % len(dims):
         raise ValueError(
             f"{name} has axes {dims}: channel_axis={axis} is {dims[axis]!r}, and the channels seem to be "
             f"{dims[named[0]]!r}: pass channel_axis={named[0]}, or {name}.transpose(..., {dims[named[0]]!r})"
@@ -363,7 +372,7 @@ def canonical_pair(x: object, y: object, channel_axis: int | None) -> tuple[Imag
         raise ValueError(f"x and y differ in shape: {shapes}; resize or crop one of them")
     if a.pixels.dtype != b.pixels.dtype:
         raise ValueError(f"x and y differ in dtype: {a.pixels.dtype} and {b.pixels.dtype}; convert one of them")
-    if a.dims != b.dims and a.dims and b.dims and sorted(a.dims) == sorted(b.dims):
+    if a.dims and b.dims and a.dims != b.dims and sorted(a.dims) == sorted(b.dims):
         raise ValueError(f"x has axes {a.dims} and y {b.dims}: pass y.transpose(*x.dims)")
     return a, b
 
@@ -389,7 +398,7 @@ def value_range_bounds(data_range: float | Sequence[float] | None, dtype: np.dty
                 "data_range is needed for floating-point images: pass 1.0 for values in 0..1, 255 for 0..255, "
                 "or (low, high) such as (-1, 1)"
             )
-        return 0.0, float(np.iinfo(dtype).max)
+        return 0.0, float((1 << 8 * dtype.itemsize) - 1)
     try:
         if isinstance(data_range, str | bytes | bool | np.bool_):
             raise TypeError
