@@ -293,15 +293,24 @@ def ms_ssim(
         raise ValueError(f"combine={combine!r} is not known: use 'product' or 'sum'")
     options = _preset_options("wang2004", value_range_length(data_range, a.pixels.dtype))
     scale_weights = _weights(row.weights if weights is None else weights)
-    pyramid = getattr(_core.Pyramid, row.pyramid)
+
+    def scores_by(rule: str) -> Float64Array:
+        pyramid, combination = getattr(_core.Pyramid, row.pyramid), getattr(_core.Combine, rule)
+        return _core.ms_ssim(a.pixels, b.pixels, options, scale_weights, pyramid, combination, row.clamp_negative)
+
     try:
-        scores = _core.ms_ssim(
-            a.pixels, b.pixels, options, scale_weights, pyramid, getattr(_core.Combine, combine), row.clamp_negative
-        )
+        scores = scores_by(combine)
     except ValueError as error:
         _explain_axes(error, a)
         raise
-    if not all(map(math.isfinite, scores.tolist())):
+    finite = np.isfinite(scores)
+    if not finite.all():
+        # A sum is not finite only where a term is none; a product also where a term is negative.
+        if not np.isfinite(scores_by("sum")[~finite]).all():
+            raise ValueError(
+                f"MS-SSIM over- or underflows at data_range={data_range!r} and the values there are: scale the images "
+                "and data_range to a length near 1"
+            )
         warnings.warn(
             "MS-SSIM is NaN: a negative contrast-structure term has no fractional power; "
             "use combine='sum' or preset='pytorch-msssim', which counts such terms as 0",
