@@ -155,6 +155,16 @@ class Untraced:
         raise ZeroDivisionError("whatever a library raises\non two lines")
 
 
+class ComputedMasked:
+    """Dask's manners: a conversion whose answer has a mask."""
+
+    def __init__(self, memory, where):
+        self._memory, self._where = memory, where
+
+    def __array__(self, dtype=None, copy=None):
+        return np.ma.array(self._memory, mask=self._where)
+
+
 class Subclass(np.ndarray):
     """Whose operators mean something else."""
 
@@ -335,6 +345,13 @@ KINDS = {
     "tensor, device": Kind(lambda x: Tensor(x, device=(2, 0)), np.float32, TypeError, r"pass \S+\.cpu\(\)"),
     "tensor, never written": Kind(lambda x: Tensor(x, zero=True), np.float32, TypeError, r"numpy\(force=True\)"),
     "tensor, masked": Kind(Masked, np.float32, TypeError, r"pass \S+\.to_tensor\(value\)"),
+    "converted to masked, none": Kind(lambda x: ComputedMasked(x, np.zeros(x.shape, bool))),
+    "converted to masked, some": Kind(
+        lambda x: ComputedMasked(x, x > 250),
+        np.uint8,
+        TypeError,
+        r"becomes a masked array with \d+ masked values.*numpy.asanyarray\(\S+\)\.filled\(value\)",
+    ),
     "array of a device": Kind(lambda x: GpuArray(x, (2, 0)), np.float32, TypeError, r"pass \S+\.get\(\)"),
     "DLPack of a device": Kind(lambda x: OnlyDlpack(x, (2, 0)), np.float32, TypeError, "copy it to the CPU"),
     "traced": Kind(lambda x: Tracer(), np.float32, TypeError, "outside of what is traced"),

@@ -56,16 +56,8 @@ def as_array(x: object, name: str) -> Array:
     """
     if type(x) is np.ndarray:
         return x
-    if isinstance(x, np.ma.MaskedArray):
-        if x.dtype.names is None and np.ma.is_masked(x):
-            count = np.count_nonzero(np.ma.getmaskarray(x))
-            raise TypeError(
-                f"{name} is a masked array with {count} masked values, which are no numbers: pass {name}.filled(value) "
-                "or crop to the valid part"
-            )
-        return np.asarray(np.ma.getdata(x))
     if isinstance(x, np.ndarray):
-        return np.asarray(x)
+        return _plain(x, f"{name} is a masked array", f"{name}.filled(value)")
     if is_picture(x):
         return picture_pixels(x, name)
     if not isinstance(x, type):
@@ -74,11 +66,23 @@ def as_array(x: object, name: str) -> Array:
         if not isinstance(x, bytes | bytearray | mmap.mmap):
             try:
                 buffer = memoryview(x)  # type: ignore[arg-type]
-            except (BufferError, TypeError, ValueError):  # none, or released
+            except (BufferError, TypeError, ValueError):  # none, or released, which _instead tells
                 pass
             else:
                 return _read(lambda: np.asarray(buffer), x, name)
     raise TypeError(f"{name} is {_kind(x)}: {_instead(x, name)}")
+
+
+def _plain(array: Array, what: str, filled: str) -> Array:
+    """See a subclass as the plain array, which a masked value would make a lie."""
+    if isinstance(array, np.ma.MaskedArray):
+        if array.dtype.names is None and np.ma.is_masked(array):
+            count = np.count_nonzero(np.ma.getmaskarray(array))
+            raise TypeError(
+                f"{what} with {count} masked values, which are no numbers: pass {filled} or crop to the valid part"
+            )
+        array = np.ma.getdata(array)
+    return np.asarray(array)
 
 
 def _of_another_library(x: Any, name: str) -> Array:
@@ -98,7 +102,7 @@ def _of_another_library(x: Any, name: str) -> Array:
         # Its own conversion knows tensors that DLPack hands out as memory that was never written (zero tensors), or
         # without their mask.
         if hasattr(array, "is_neg") and has_array:
-            return np.asarray(array)
+            return np.asanyarray(array)
         if hasattr(array, "__dlpack__"):
             try:
                 return np.from_dlpack(array)
@@ -106,7 +110,7 @@ def _of_another_library(x: Any, name: str) -> Array:
                 if not has_array:
                     raise
                 # It may be a dtype that DLPack lacks.
-        return np.asarray(array)
+        return np.asanyarray(array)  # with its mask
 
     return _read(read, x, name)
 
@@ -120,7 +124,7 @@ def _read(read: Callable[[], Array], x: object, name: str) -> Array:
         why = str(error).partition("\n")[0].rstrip(". ") or type(error).__name__
         remedy = _remedy(x, name)
         raise TypeError(f"{name} is {_kind(x)} and cannot be read as it is ({why})" + remedy) from error
-    return np.asarray(array)
+    return _plain(array, f"{name} is {_kind(x)} that becomes a masked array", f"numpy.asanyarray({name}).filled(value)")
 
 
 def _on_cpu(x: Any) -> bool:
