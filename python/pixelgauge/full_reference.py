@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.images import Array, Images, canonical_pair, value_range_length
+from pixelgauge.images import Array, Images, canonical_pair, number, value_range_length
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS, SSIMPreset, preset_row
 
 Float64Array = npt.NDArray[np.float64]
@@ -343,7 +343,7 @@ def _choice(kind: type[_T], argument: str, value: object) -> _T:
 
 def _number(argument: str, value: object) -> float:
     try:
-        return float(value)  # type: ignore[arg-type]
+        return number(value)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{argument}={value!r} must be a number") from error
 
@@ -352,7 +352,7 @@ def _numbers(argument: str, values: Sequence[float]) -> list[float]:
     numbers = []
     for value in values:
         try:
-            numbers.append(float(value))
+            numbers.append(number(value))
         except (TypeError, ValueError) as error:
             raise TypeError(f"{argument} holds {value!r}: each must be a number") from error
     return numbers
@@ -401,7 +401,7 @@ def _ssim_options(row: SSIMPreset, length: float, exponents: Sequence[float]) ->
 
 
 def _require_inside(a: Images, b: Images, data_range: DataRange, preset: str) -> None:
-    low, high = map(float, data_range)  # type: ignore[arg-type]
+    low, high = map(number, data_range)  # type: ignore[arg-type]
     for name, images in (("x", a), ("y", b)):
         least, most = _core.value_range(images.pixels)
         if least < low or most > high:

@@ -381,6 +381,28 @@ def canonical_pair(x: object, y: object, channel_axis: int | None) -> tuple[Imag
     return a, b
 
 
+def number(value: object) -> float:
+    """Read a number as float; ``TypeError`` also for what ``float`` reads as one: text, truth values, times.
+
+    Parameters
+    ----------
+    value : float_like
+        Number of Python, or of a library, such as an array without axes.
+    """
+    if type(value) is float:
+        return value
+    if isinstance(value, np.ndarray):
+        value = value[()]
+    dtype = getattr(value, "dtype", None)
+    text_or_truth = isinstance(value, str | bytes | bytearray | memoryview | bool)
+    if text_or_truth or getattr(dtype, "kind", "") in tuple("bcmMSU") or "bool" in str(dtype):
+        raise TypeError(f"{value!r} is no number")
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except OverflowError:  # an integer
+        return math.inf if value > 0 else -math.inf  # type: ignore[operator]
+
+
 def value_range_bounds(data_range: float | Sequence[float] | None, dtype: np.dtype[Any]) -> tuple[float, float]:
     """Lowest and highest value of the data range.
 
@@ -404,9 +426,7 @@ def value_range_bounds(data_range: float | Sequence[float] | None, dtype: np.dty
             )
         return 0.0, float((1 << 8 * dtype.itemsize) - 1)
     try:
-        if isinstance(data_range, str | bytes | bool | np.bool_):
-            raise TypeError
-        low, high = (0.0, float(data_range)) if np.ndim(data_range) == 0 else map(float, data_range)  # type: ignore[arg-type]
+        low, high = (0.0, number(data_range)) if np.ndim(data_range) == 0 else map(number, data_range)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise ValueError(f"data_range={data_range!r} must be a number or a pair (low, high)") from error
     if not (math.isfinite(high - low) and low < high):
