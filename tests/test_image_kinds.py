@@ -217,6 +217,12 @@ def buffer_of(x):
     return memoryview(np.ascontiguousarray(x))
 
 
+def released(x):
+    buffer = buffer_of(x)
+    buffer.release()
+    return buffer
+
+
 def mapped_bytes(x):
     buffer = mmap.mmap(-1, x.nbytes)
     buffer.write(x.tobytes())
@@ -302,6 +308,7 @@ KINDS = {
     "0-d": Kind(lambda x: x[0, 0, 0], np.uint8, ValueError, r"has shape \(\)"),
     # other holders of memory
     "memoryview": Kind(buffer_of),
+    "memoryview, released": Kind(released, np.uint8, TypeError, "it has been released.*pass what it was a view of"),
     "array.array": Kind(lambda x: array.array("B", x.tobytes()), np.uint8, ValueError, r"has shape \(4752,\)"),
     "bytes": Kind(lambda x: x.tobytes(), np.uint8, TypeError, r"read_image\(.*numpy.frombuffer\("),
     "bytearray": Kind(lambda x: bytearray(x.tobytes()), np.uint8, TypeError, r"read_image\(.*numpy.frombuffer\("),
@@ -573,6 +580,27 @@ def test_lists_that_are_no_batch():
         pixelgauge.mse([gray, "b.png"], [gray, gray])
     with pytest.raises(TypeError, match=r"is a list of numbers.*numpy.asarray\(x, dtype\)"):
         pixelgauge.mse([1, 2], [1, 2])
+    holds_itself: list = []
+    holds_itself.append(holds_itself)
+    for nested in ([[gray]], [(gray, gray)], [[]], holds_itself):
+        with pytest.raises(TypeError, match=r"x\[0\] is a (list|tuple): a list holds single images"):
+            pixelgauge.mse(nested, [gray])
+
+
+@pytest.mark.boundary
+def test_equal_shapes_that_are_read_otherwise():
+    gray = pixels(shape=(16, 16))
+    read = (
+        "one shape, .*a batch of 2 images of 16 x 16 with 1 channel and y as one image of 2 x 16 with 16 channels: set"
+    )
+    with pytest.raises(ValueError, match=read):
+        pixelgauge.psnr([gray, gray], np.stack([gray, gray]))
+    assert pixelgauge.psnr([gray, gray], np.stack([gray, gray]), channel_axis=None).shape == (2,)
+    colour = pixels(shape=(16, 16, 3))
+    with pytest.raises(
+        ValueError, match=r"x was read as one image of 16 x 16 with 3 channels and y as .* 16 x 3 with 16"
+    ):
+        pixelgauge.psnr(Image.fromarray(colour), colour, channel_axis=0)
 
 
 @pytest.mark.property

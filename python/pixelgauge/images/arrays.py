@@ -183,6 +183,8 @@ def _instead(x: object, name: str) -> str:
             f"decode an image file's bytes with pixelgauge.images.read_image({name}), view raw pixels with "
             f"numpy.frombuffer({name}, numpy.uint8).reshape(height, width, channels)"
         )
+    if isinstance(x, memoryview):
+        return "it has been released, so it holds no values: pass it before, or pass what it was a view of"
     if callable(getattr(x, "read", None)):
         return f"decode a binary file object with pixelgauge.images.read_image({name})"
     if isinstance(x, list | tuple):
@@ -340,10 +342,19 @@ def _joined(items: Sequence[object], name: str, channel_axis: int | None) -> Ima
     """Make a batch of a list of images."""
     if not items:
         raise ValueError(f"{name} is empty: it needs at least one image")
-    if isinstance(items[0], list | tuple | numbers.Number | np.generic):
+    leaf = items[0]
+    for _ in range(3):  # numbers of (N, H, W, C) lie no deeper, and a list may hold itself
+        if isinstance(leaf, list | tuple) and leaf:
+            leaf = leaf[0]
+    if isinstance(leaf, numbers.Number | np.generic):
         raise TypeError(
             f"{name} is a {type(items).__name__} of numbers, which say no dtype: pass numpy.asarray({name}, dtype), "
             "such as numpy.uint8"
+        )
+    if isinstance(items[0], list | tuple):
+        raise TypeError(
+            f"{name}[0] is a {type(items[0]).__name__}: a list holds single images; pass {name}[0] if that is the "
+            "batch, or join the lists"
         )
     images = [canonical_images(item, f"{name}[{i}]", channel_axis) for i, item in enumerate(items)]
     first = images[0]
@@ -372,13 +383,25 @@ def canonical_pair(x: object, y: object, channel_axis: int | None) -> tuple[Imag
     """View two batches of images of the same shape and dtype; errors as :func:`canonical_images`."""
     a, b = canonical_images(x, "x", channel_axis), canonical_images(y, "y", channel_axis)
     if a.pixels.shape != b.pixels.shape or a.single != b.single:
-        shapes = " and ".join(str(images.in_layout(images.pixels).shape) for images in (a, b))
-        raise ValueError(f"x and y differ in shape: {shapes}; resize or crop one of them")
+        shapes = [images.in_layout(images.pixels).shape for images in (a, b)]
+        if shapes[0] == shapes[1]:
+            raise ValueError(
+                f"x and y have one shape, {shapes[0]}, but x was read as {_reading(a)} and y as {_reading(b)}: set "
+                "channel_axis to the axis of the channels, or to None if there is none"
+            )
+        raise ValueError(f"x and y differ in shape: {shapes[0]} and {shapes[1]}; resize or crop one of them")
     if a.pixels.dtype != b.pixels.dtype:
         raise ValueError(f"x and y differ in dtype: {a.pixels.dtype} and {b.pixels.dtype}; convert one of them")
     if a.dims and b.dims and a.dims != b.dims and sorted(a.dims) == sorted(b.dims):
         raise ValueError(f"x has axes {a.dims} and y {b.dims}: pass y.transpose(*x.dims)")
     return a, b
+
+
+def _reading(images: Images) -> str:
+    """Say how the axes of an argument were read."""
+    count, height, width, channels = images.pixels.shape
+    what = "one image" if images.single else f"a batch of {count} images"
+    return f"{what} of {height} x {width} with {channels} channel{'s' * (channels > 1)}"
 
 
 def number(value: object) -> float:
