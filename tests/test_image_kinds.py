@@ -4,6 +4,7 @@ import array
 import functools
 import io
 import mmap
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from PIL import Image
 
 import pixelgauge
 from pixelgauge.feature_sources import Inception, Source
-from pixelgauge.images import as_array
+from pixelgauge.images import as_array, canonical_pair
 
 HEIGHT, WIDTH = 36, 44  # LPIPS needs 31, and two scales of MS-SSIM 22
 
@@ -154,6 +155,16 @@ class Untraced:
         raise ZeroDivisionError("whatever a library raises\non two lines")
 
 
+class ComputedMasked:
+    """Dask's manners: a conversion whose answer has a mask."""
+
+    def __init__(self, memory, where):
+        self._memory, self._where = memory, where
+
+    def __array__(self, dtype=None, copy=None):
+        return np.ma.array(self._memory, mask=self._where)
+
+
 class Subclass(np.ndarray):
     """Whose operators mean something else."""
 
@@ -204,6 +215,12 @@ def masked(x, where=None):
 
 def buffer_of(x):
     return memoryview(np.ascontiguousarray(x))
+
+
+def released(x):
+    buffer = buffer_of(x)
+    buffer.release()
+    return buffer
 
 
 def mapped_bytes(x):
@@ -291,6 +308,7 @@ KINDS = {
     "0-d": Kind(lambda x: x[0, 0, 0], np.uint8, ValueError, r"has shape \(\)"),
     # other holders of memory
     "memoryview": Kind(buffer_of),
+    "memoryview, released": Kind(released, np.uint8, TypeError, "it has been released.*pass what it was a view of"),
     "array.array": Kind(lambda x: array.array("B", x.tobytes()), np.uint8, ValueError, r"has shape \(4752,\)"),
     "bytes": Kind(lambda x: x.tobytes(), np.uint8, TypeError, r"read_image\(.*numpy.frombuffer\("),
     "bytearray": Kind(lambda x: bytearray(x.tobytes()), np.uint8, TypeError, r"read_image\(.*numpy.frombuffer\("),
@@ -334,6 +352,13 @@ KINDS = {
     "tensor, device": Kind(lambda x: Tensor(x, device=(2, 0)), np.float32, TypeError, r"pass \S+\.cpu\(\)"),
     "tensor, never written": Kind(lambda x: Tensor(x, zero=True), np.float32, TypeError, r"numpy\(force=True\)"),
     "tensor, masked": Kind(Masked, np.float32, TypeError, r"pass \S+\.to_tensor\(value\)"),
+    "converted to masked, none": Kind(lambda x: ComputedMasked(x, np.zeros(x.shape, bool))),
+    "converted to masked, some": Kind(
+        lambda x: ComputedMasked(x, x > 250),
+        np.uint8,
+        TypeError,
+        r"becomes a masked array with \d+ masked values.*numpy.asanyarray\(\S+\)\.filled\(value\)",
+    ),
     "array of a device": Kind(lambda x: GpuArray(x, (2, 0)), np.float32, TypeError, r"pass \S+\.get\(\)"),
     "DLPack of a device": Kind(lambda x: OnlyDlpack(x, (2, 0)), np.float32, TypeError, "copy it to the CPU"),
     "traced": Kind(lambda x: Tracer(), np.float32, TypeError, "outside of what is traced"),
@@ -555,6 +580,27 @@ def test_lists_that_are_no_batch():
         pixelgauge.mse([gray, "b.png"], [gray, gray])
     with pytest.raises(TypeError, match=r"is a list of numbers.*numpy.asarray\(x, dtype\)"):
         pixelgauge.mse([1, 2], [1, 2])
+    holds_itself: list = []
+    holds_itself.append(holds_itself)
+    for nested in ([[gray]], [(gray, gray)], [[]], holds_itself):
+        with pytest.raises(TypeError, match=r"x\[0\] is a (list|tuple): a list holds single images"):
+            pixelgauge.mse(nested, [gray])
+
+
+@pytest.mark.boundary
+def test_equal_shapes_that_are_read_otherwise():
+    gray = pixels(shape=(16, 16))
+    read = (
+        "one shape, .*a batch of 2 images of 16 x 16 with 1 channel and y as one image of 2 x 16 with 16 channels: set"
+    )
+    with pytest.raises(ValueError, match=read):
+        pixelgauge.psnr([gray, gray], np.stack([gray, gray]))
+    assert pixelgauge.psnr([gray, gray], np.stack([gray, gray]), channel_axis=None).shape == (2,)
+    colour = pixels(shape=(16, 16, 3))
+    with pytest.raises(
+        ValueError, match=r"x was read as one image of 16 x 16 with 3 channels and y as .* 16 x 3 with 16"
+    ):
+        pixelgauge.psnr(Image.fromarray(colour), colour, channel_axis=0)
 
 
 @pytest.mark.property
@@ -582,6 +628,18 @@ def test_the_same_pixels_in_any_memory_give_the_same_bits(dtype, seed, order, st
     plain, plain_index = pixelgauge.ssim(x, y, data_range=255, full=True)
     assert score == plain
     np.testing.assert_array_equal(index, plain_index)
+
+
+@pytest.mark.property
+def test_plain_arrays_are_asked_for_nothing_else():
+    x = pixels(shape=(16, 16, 3))
+    calls = []
+    sys.setprofile(lambda frame, event, function: calls.append(function) if event in ("call", "c_call") else None)
+    try:
+        canonical_pair(x, x, -1)
+    finally:
+        sys.setprofile(None)
+    assert len(calls) <= 10  # some 0.3 us each, beside 20 of the whole metric of a small image
 
 
 @pytest.fixture(scope="module")

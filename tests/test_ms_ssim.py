@@ -77,6 +77,19 @@ def test_negative_terms(rng: np.random.Generator) -> None:
     assert pixelgauge.ms_ssim(x, 255 - x, combine="sum") < 0
 
 
+@pytest.mark.boundary
+@pytest.mark.parametrize("options", [{}, {"combine": "sum"}, {"preset": "pytorch-msssim"}])
+def test_what_overflows_is_not_called_negative(rng: np.random.Generator, options: dict) -> None:
+    x = rng.integers(0, 256, (2, 192, 192)).astype(np.float64)
+    y = np.stack([255 - x[0], x[1]])  # a negative image beside what overflows
+    x[1] = y[1] = 1e200
+    for first, second in ((x[1], y[1]), (x, y)):
+        with pytest.raises(
+            ValueError, match=r"over- or underflows at data_range=255 .*scale the images and data_range"
+        ):
+            pixelgauge.ms_ssim(first, second, data_range=255, channel_axis=None, **options)
+
+
 @pytest.mark.property
 @pytest.mark.usefixtures("restored_threads")
 def test_equal_symmetric_and_independent_of_threads_and_batch(
@@ -101,6 +114,9 @@ def test_equal_symmetric_and_independent_of_threads_and_batch(
         ({"combine": "mean"}, ValueError, "combine='mean'"),
         ({"weights": []}, ValueError, r"weights=\[\] must be a sequence of numbers"),
         ({"weights": 1.0}, ValueError, "weights=1.0 must be a sequence of numbers"),
+        ({"weights": ["1"]}, TypeError, "weights holds '1': each must be a number"),
+        ({"weights": [True]}, TypeError, "weights holds True: each must be a number"),
+        ({"weights": np.array([0.5, 0.5]) > 0}, TypeError, "weights holds .*True.*: each must be a number"),
         ({"weights": ["half"]}, TypeError, "weights holds 'half': each must be a number"),
         ({"weights": [1.0] * 17}, ValueError, "scales=17"),
         ({"weights": [0.0, 0.0]}, ValueError, "all zero"),

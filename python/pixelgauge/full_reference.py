@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.images import Array, Images, canonical_pair, value_range_length
+from pixelgauge.images import Array, Images, canonical_pair, number, value_range_length
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS, SSIMPreset, preset_row
 
 Float64Array = npt.NDArray[np.float64]
@@ -114,7 +114,7 @@ def psnr(x: object, y: object, *, data_range: DataRange = None, channel_axis: in
     error = _core.mse(a.pixels, b.pixels)
     with np.errstate(divide="ignore", over="ignore"):
         decibels = 10 * np.log10(length * length / error)
-    if (np.isinf(decibels) & (error > 0)).any():
+    if not all(map(math.isfinite, decibels.tolist())) and (np.isinf(decibels) & (error > 0)).any():
         raise ValueError(
             f"PSNR over- or underflows at data_range={data_range!r} and the values there are: scale the images and "
             "data_range to a length near 1"
@@ -293,15 +293,24 @@ def ms_ssim(
         raise ValueError(f"combine={combine!r} is not known: use 'product' or 'sum'")
     options = _preset_options("wang2004", value_range_length(data_range, a.pixels.dtype))
     scale_weights = _weights(row.weights if weights is None else weights)
-    pyramid = getattr(_core.Pyramid, row.pyramid)
+
+    def scores_by(rule: str) -> Float64Array:
+        pyramid, combination = getattr(_core.Pyramid, row.pyramid), getattr(_core.Combine, rule)
+        return _core.ms_ssim(a.pixels, b.pixels, options, scale_weights, pyramid, combination, row.clamp_negative)
+
     try:
-        scores = _core.ms_ssim(
-            a.pixels, b.pixels, options, scale_weights, pyramid, getattr(_core.Combine, combine), row.clamp_negative
-        )
+        scores = scores_by(combine)
     except ValueError as error:
         _explain_axes(error, a)
         raise
-    if not all(map(math.isfinite, scores.tolist())):
+    finite = np.isfinite(scores)
+    if not finite.all():
+        # A sum is not finite only where a term is none; a product also where a term is negative.
+        if not np.isfinite(scores_by("sum")[~finite]).all():
+            raise ValueError(
+                f"MS-SSIM over- or underflows at data_range={data_range!r} and the values there are: scale the images "
+                "and data_range to a length near 1"
+            )
         warnings.warn(
             "MS-SSIM is NaN: a negative contrast-structure term has no fractional power; "
             "use combine='sum' or preset='pytorch-msssim', which counts such terms as 0",
@@ -334,7 +343,7 @@ def _choice(kind: type[_T], argument: str, value: object) -> _T:
 
 def _number(argument: str, value: object) -> float:
     try:
-        return float(value)  # type: ignore[arg-type]
+        return number(value)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{argument}={value!r} must be a number") from error
 
@@ -343,7 +352,7 @@ def _numbers(argument: str, values: Sequence[float]) -> list[float]:
     numbers = []
     for value in values:
         try:
-            numbers.append(float(value))
+            numbers.append(number(value))
         except (TypeError, ValueError) as error:
             raise TypeError(f"{argument} holds {value!r}: each must be a number") from error
     return numbers
@@ -392,7 +401,7 @@ def _ssim_options(row: SSIMPreset, length: float, exponents: Sequence[float]) ->
 
 
 def _require_inside(a: Images, b: Images, data_range: DataRange, preset: str) -> None:
-    low, high = map(float, data_range)  # type: ignore[arg-type]
+    low, high = map(number, data_range)  # type: ignore[arg-type]
     for name, images in (("x", a), ("y", b)):
         least, most = _core.value_range(images.pixels)
         if least < low or most > high:

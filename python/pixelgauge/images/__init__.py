@@ -6,6 +6,7 @@ from pixelgauge.images.arrays import (
     as_array,
     canonical_images,
     canonical_pair,
+    number,
     value_range_bounds,
     value_range_length,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "canonical_pair",
     "image_files",
     "is_picture",
+    "number",
     "path_name",
     "read_image",
     "value_range_bounds",

@@ -10,8 +10,7 @@ import mmap
 import numbers
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,7 @@ from pixelgauge.images.decoding import is_picture, picture_pixels
 Array = npt.NDArray[Any]
 
 _KERNEL_TYPES = (np.uint8, np.uint16, np.float32, np.float64)
+_KERNEL_DTYPES = frozenset(map(np.dtype, _KERNEL_TYPES))  # of the native byte order
 
 # DLPack's device types whose memory the CPU reads: its own, and what CUDA and ROCm pin or manage for both.
 _CPU_DEVICES = (1, 3, 11, 13)
@@ -56,16 +56,8 @@ def as_array(x: object, name: str) -> Array:
     """
     if type(x) is np.ndarray:
         return x
-    if isinstance(x, np.ma.MaskedArray):
-        if x.dtype.names is None and np.ma.is_masked(x):
-            count = np.count_nonzero(np.ma.getmaskarray(x))
-            raise TypeError(
-                f"{name} is a masked array with {count} masked values, which are no numbers: pass {name}.filled(value) "
-                "or crop to the valid part"
-            )
-        return np.asarray(np.ma.getdata(x))
     if isinstance(x, np.ndarray):
-        return np.asarray(x)
+        return _plain(x, f"{name} is a masked array", f"{name}.filled(value)")
     if is_picture(x):
         return picture_pixels(x, name)
     if not isinstance(x, type):
@@ -74,11 +66,23 @@ def as_array(x: object, name: str) -> Array:
         if not isinstance(x, bytes | bytearray | mmap.mmap):
             try:
                 buffer = memoryview(x)  # type: ignore[arg-type]
-            except (BufferError, TypeError, ValueError):  # none, or released
+            except (BufferError, TypeError, ValueError):  # none, or released, which _instead tells
                 pass
             else:
                 return _read(lambda: np.asarray(buffer), x, name)
     raise TypeError(f"{name} is {_kind(x)}: {_instead(x, name)}")
+
+
+def _plain(array: Array, what: str, filled: str) -> Array:
+    """See a subclass as the plain array, which a masked value would make a lie."""
+    if isinstance(array, np.ma.MaskedArray):
+        if array.dtype.names is None and np.ma.is_masked(array):
+            count = np.count_nonzero(np.ma.getmaskarray(array))
+            raise TypeError(
+                f"{what} with {count} masked values, which are no numbers: pass {filled} or crop to the valid part"
+            )
+        array = np.ma.getdata(array)
+    return np.asarray(array)
 
 
 def _of_another_library(x: Any, name: str) -> Array:
@@ -98,7 +102,7 @@ def _of_another_library(x: Any, name: str) -> Array:
         # Its own conversion knows tensors that DLPack hands out as memory that was never written (zero tensors), or
         # without their mask.
         if hasattr(array, "is_neg") and has_array:
-            return np.asarray(array)
+            return np.asanyarray(array)
         if hasattr(array, "__dlpack__"):
             try:
                 return np.from_dlpack(array)
@@ -106,7 +110,7 @@ def _of_another_library(x: Any, name: str) -> Array:
                 if not has_array:
                     raise
                 # It may be a dtype that DLPack lacks.
-        return np.asarray(array)
+        return np.asanyarray(array)  # with its mask
 
     return _read(read, x, name)
 
@@ -120,7 +124,7 @@ def _read(read: Callable[[], Array], x: object, name: str) -> Array:
         why = str(error).partition("\n")[0].rstrip(". ") or type(error).__name__
         remedy = _remedy(x, name)
         raise TypeError(f"{name} is {_kind(x)} and cannot be read as it is ({why})" + remedy) from error
-    return np.asarray(array)
+    return _plain(array, f"{name} is {_kind(x)} that becomes a masked array", f"numpy.asanyarray({name}).filled(value)")
 
 
 def _on_cpu(x: Any) -> bool:
@@ -179,6 +183,8 @@ def _instead(x: object, name: str) -> str:
             f"decode an image file's bytes with pixelgauge.images.read_image({name}), view raw pixels with "
             f"numpy.frombuffer({name}, numpy.uint8).reshape(height, width, channels)"
         )
+    if isinstance(x, memoryview):
+        return "it has been released, so it holds no values: pass it before, or pass what it was a view of"
     if callable(getattr(x, "read", None)):
         return f"decode a binary file object with pixelgauge.images.read_image({name})"
     if isinstance(x, list | tuple):
@@ -191,8 +197,7 @@ def _instead(x: object, name: str) -> str:
     return "pass a NumPy array or one that speaks DLPack or __array__"
 
 
-@dataclass(frozen=True)
-class Images:
+class Images(NamedTuple):
     """Images as the kernels take them, and how the argument held them."""
 
     pixels: Array
@@ -240,39 +245,49 @@ def canonical_images(x: object, name: str, channel_axis: int | None) -> Images:
     ValueError
         For a wrong number of axes, an empty array or an axis out of range; for images of a list that differ.
     """
-    if channel_axis is not None:
+    if channel_axis is not None and type(channel_axis) is not int:
         if isinstance(channel_axis, bool) or not isinstance(channel_axis, int | np.integer):
             raise TypeError(f"channel_axis={channel_axis!r} must be an integer or None")
         channel_axis = int(channel_axis)
-    if isinstance(x, list | tuple):
+    dims = None
+    # Nothing else is asked of a plain array: the metrics of a small image take hardly longer than a few questions.
+    if type(x) is np.ndarray:
+        array = x if x.dtype in _KERNEL_DTYPES and x.flags.aligned else _kernel_array(x, x, name)
+    elif isinstance(x, list | tuple):
         return _joined(x, name, channel_axis)
-    array = _kernel_array(as_array(x, name), x, name)
+    else:
+        array = _kernel_array(as_array(x, name), x, name)
+        if array.size > 0 and is_picture(x):
+            return _of_picture(array, name, channel_axis)
+        dims = _axis_names(x, array.ndim)
     if array.size == 0:
         raise ValueError(f"{name} is empty: its shape is {array.shape}")
-    if is_picture(x):
-        if array.ndim == 2:
-            return Images(array[np.newaxis, ..., np.newaxis], True, None)
-        if channel_axis is None:
-            raise ValueError(
-                f'{name} is a PIL image in colour: leave channel_axis=None out, or pass {name}.convert("L")'
-            )
-        return Images(array[np.newaxis], True, -1)
-    dims = _axis_names(x, array.ndim)
     if channel_axis is None:
         if array.ndim not in (2, 3):
             raise ValueError(f"{name} has shape {array.shape}: with channel_axis=None use (H, W) or (N, H, W)")
         pixels = array.reshape((1, *array.shape, 1)) if array.ndim == 2 else array[..., np.newaxis]
         return Images(pixels, array.ndim == 2, None, dims)
-    if array.ndim == 2:
+    ndim = array.ndim
+    if ndim == 2:
         return Images(array[np.newaxis, ..., np.newaxis], True, None, dims)
-    if array.ndim not in (3, 4):
+    if ndim not in (3, 4):
         raise ValueError(f"{name} has shape {array.shape}: use (H, W), (H, W, C) or (N, H, W, C), or set channel_axis")
-    if not -array.ndim <= channel_axis < array.ndim:
+    if not -ndim <= channel_axis < ndim:
         raise ValueError(f"channel_axis={channel_axis} is out of range for {name} with shape {array.shape}")
-    _require_named_channels(dims, channel_axis, name)
-    moved = array if channel_axis in (-1, array.ndim - 1) else np.moveaxis(array, channel_axis, -1)
-    single = array.ndim == 3
+    if dims is not None:
+        _require_named_channels(dims, channel_axis, name)
+    moved = array if channel_axis in (-1, ndim - 1) else np.moveaxis(array, channel_axis, -1)
+    single = ndim == 3
     return Images(moved[np.newaxis] if single else moved, single, channel_axis, dims)
+
+
+def _of_picture(array: Array, name: str, channel_axis: int | None) -> Images:
+    """Take the pixels of a PIL image, which knows its channels."""
+    if array.ndim == 2:
+        return Images(array[np.newaxis, ..., np.newaxis], True, None)
+    if channel_axis is None:
+        raise ValueError(f'{name} is a PIL image in colour: leave channel_axis=None out, or pass {name}.convert("L")')
+    return Images(array[np.newaxis], True, -1)
 
 
 def _kernel_array(array: Array, x: object, name: str) -> Array:
@@ -313,10 +328,10 @@ def _axis_names(x: object, ndim: int) -> tuple[str, ...] | None:
     return tuple(map(str, dims)) if isinstance(dims, tuple) and len(dims) == ndim and ndim > 0 else None
 
 
-def _require_named_channels(dims: tuple[str, ...] | None, axis: int, name: str) -> None:
+def _require_named_channels(dims: tuple[str, ...], axis: int, name: str) -> None:
     """Raise a ``ValueError`` if the names of the axes say that the channels lie elsewhere."""
-    named = [i for i, dim in enumerate(dims or ()) if dim.lower() in _CHANNEL_NAMES]
-    if dims is not None and len(named) == 1 and named[0] != axis % len(dims):
+    named = [i for i, dim in enumerate(dims) if dim.lower() in _CHANNEL_NAMES]
+    if len(named) == 1 and named[0] != axis % len(dims):
         raise ValueError(
             f"{name} has axes {dims}: channel_axis={axis} is {dims[axis]!r}, and the channels seem to be "
             f"{dims[named[0]]!r}: pass channel_axis={named[0]}, or {name}.transpose(..., {dims[named[0]]!r})"
@@ -327,10 +342,19 @@ def _joined(items: Sequence[object], name: str, channel_axis: int | None) -> Ima
     """Make a batch of a list of images."""
     if not items:
         raise ValueError(f"{name} is empty: it needs at least one image")
-    if isinstance(items[0], list | tuple | numbers.Number | np.generic):
+    leaf = items[0]
+    for _ in range(3):  # numbers of (N, H, W, C) lie no deeper, and a list may hold itself
+        if isinstance(leaf, list | tuple) and leaf:
+            leaf = leaf[0]
+    if isinstance(leaf, numbers.Number | np.generic):
         raise TypeError(
             f"{name} is a {type(items).__name__} of numbers, which say no dtype: pass numpy.asarray({name}, dtype), "
             "such as numpy.uint8"
+        )
+    if isinstance(items[0], list | tuple):
+        raise TypeError(
+            f"{name}[0] is a {type(items[0]).__name__}: a list holds single images; pass {name}[0] if that is the "
+            "batch, or join the lists"
         )
     images = [canonical_images(item, f"{name}[{i}]", channel_axis) for i, item in enumerate(items)]
     first = images[0]
@@ -359,13 +383,47 @@ def canonical_pair(x: object, y: object, channel_axis: int | None) -> tuple[Imag
     """View two batches of images of the same shape and dtype; errors as :func:`canonical_images`."""
     a, b = canonical_images(x, "x", channel_axis), canonical_images(y, "y", channel_axis)
     if a.pixels.shape != b.pixels.shape or a.single != b.single:
-        shapes = " and ".join(str(images.in_layout(images.pixels).shape) for images in (a, b))
-        raise ValueError(f"x and y differ in shape: {shapes}; resize or crop one of them")
+        shapes = [images.in_layout(images.pixels).shape for images in (a, b)]
+        if shapes[0] == shapes[1]:
+            raise ValueError(
+                f"x and y have one shape, {shapes[0]}, but x was read as {_reading(a)} and y as {_reading(b)}: set "
+                "channel_axis to the axis of the channels, or to None if there is none"
+            )
+        raise ValueError(f"x and y differ in shape: {shapes[0]} and {shapes[1]}; resize or crop one of them")
     if a.pixels.dtype != b.pixels.dtype:
         raise ValueError(f"x and y differ in dtype: {a.pixels.dtype} and {b.pixels.dtype}; convert one of them")
-    if a.dims != b.dims and a.dims and b.dims and sorted(a.dims) == sorted(b.dims):
+    if a.dims and b.dims and a.dims != b.dims and sorted(a.dims) == sorted(b.dims):
         raise ValueError(f"x has axes {a.dims} and y {b.dims}: pass y.transpose(*x.dims)")
     return a, b
+
+
+def _reading(images: Images) -> str:
+    """Say how the axes of an argument were read."""
+    count, height, width, channels = images.pixels.shape
+    what = "one image" if images.single else f"a batch of {count} images"
+    return f"{what} of {height} x {width} with {channels} channel{'s' * (channels > 1)}"
+
+
+def number(value: object) -> float:
+    """Read a number as float; ``TypeError`` also for what ``float`` reads as one: text, truth values, times.
+
+    Parameters
+    ----------
+    value : float_like
+        Number of Python, or of a library, such as an array without axes.
+    """
+    if type(value) is float:
+        return value
+    if isinstance(value, np.ndarray):
+        value = value[()]
+    dtype = getattr(value, "dtype", None)
+    text_or_truth = isinstance(value, str | bytes | bytearray | memoryview | bool)
+    if text_or_truth or getattr(dtype, "kind", "") in tuple("bcmMSU") or "bool" in str(dtype):
+        raise TypeError(f"{value!r} is no number")
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except OverflowError:  # an integer
+        return math.inf if value > 0 else -math.inf  # type: ignore[operator]
 
 
 def value_range_bounds(data_range: float | Sequence[float] | None, dtype: np.dtype[Any]) -> tuple[float, float]:
@@ -389,11 +447,9 @@ def value_range_bounds(data_range: float | Sequence[float] | None, dtype: np.dty
                 "data_range is needed for floating-point images: pass 1.0 for values in 0..1, 255 for 0..255, "
                 "or (low, high) such as (-1, 1)"
             )
-        return 0.0, float(np.iinfo(dtype).max)
+        return 0.0, float((1 << 8 * dtype.itemsize) - 1)
     try:
-        if isinstance(data_range, str | bytes | bool | np.bool_):
-            raise TypeError
-        low, high = (0.0, float(data_range)) if np.ndim(data_range) == 0 else map(float, data_range)  # type: ignore[arg-type]
+        low, high = (0.0, number(data_range)) if np.ndim(data_range) == 0 else map(number, data_range)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise ValueError(f"data_range={data_range!r} must be a number or a pair (low, high)") from error
     if not (math.isfinite(high - low) and low < high):
