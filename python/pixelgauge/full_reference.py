@@ -202,7 +202,7 @@ def ssim(
     (54, 54)
     """
     for name, value in (("full", full), ("components", components)):
-        if not isinstance(value, bool | np.bool_):
+        if type(value) is not bool and not isinstance(value, np.bool_):
             raise TypeError(f"{name}={value!r} must be True or False")
     a, b = canonical_pair(x, y, channel_axis)
     row = preset_row(SSIM_PRESETS, preset)
