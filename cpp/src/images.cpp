@@ -23,16 +23,17 @@ std::string shape_of(const pg_images& images) {
 }  // namespace
 
 void require_images(const pg_images* images, const char* name) {
-    require(images != nullptr, std::string(name) + " is NULL");
-    require(images->dtype >= PG_UINT8 && images->dtype <= PG_FLOAT64,
-            std::string(name) + ".dtype=" + std::to_string(images->dtype) + ": use PG_UINT8, PG_UINT16, PG_FLOAT32 or PG_FLOAT64");
+    require(images != nullptr, [&] { return std::string(name) + " is NULL"; });
+    require(images->dtype >= PG_UINT8 && images->dtype <= PG_FLOAT64, [&] {
+        return std::string(name) + ".dtype=" + std::to_string(images->dtype) + ": use PG_UINT8, PG_UINT16, PG_FLOAT32 or PG_FLOAT64";
+    });
     require(images->count >= 0 && images->height > 0 && images->width > 0 && images->channels > 0,
-            std::string(name) + " is empty: count, height, width, channels = " + shape_of(*images));
+            [&] { return std::string(name) + " is empty: count, height, width, channels = " + shape_of(*images); });
     // An empty batch has no pixels, but what one image takes is computed all the same.
     const int64_t count = images->count > 0 ? images->count : 1;
     checked_product(name, {count, images->height, images->width, images->channels, element_bytes(images->dtype)});
     if (images->count == 0) return;
-    require(images->data != nullptr, std::string(name) + ".data is NULL");
+    require(images->data != nullptr, [&] { return std::string(name) + ".data is NULL"; });
     require_reach(name, images->data,
                   {{images->count, images->count_stride},
                    {images->height, images->row_stride},
@@ -44,9 +45,10 @@ void require_pair(const pg_images* x, const pg_images* y) {
     require_images(x, "x");
     require_images(y, "y");
     require(x->dtype == y->dtype, "x and y differ in dtype: convert one of them");
-    require(x->count == y->count && x->height == y->height && x->width == y->width && x->channels == y->channels,
-            "x and y differ in shape: count, height, width, channels = " + shape_of(*x) + " and " + shape_of(*y) +
-                "; crop or resize one of them");
+    require(x->count == y->count && x->height == y->height && x->width == y->width && x->channels == y->channels, [&] {
+        return "x and y differ in shape: count, height, width, channels = " + shape_of(*x) + " and " + shape_of(*y) +
+               "; crop or resize one of them";
+    });
 }
 
 View::View(const pg_images& images, int64_t index, int64_t channel, int64_t channel_count)

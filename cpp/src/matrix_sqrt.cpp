@@ -253,11 +253,12 @@ Factor pivoted_cholesky(const double* a, int64_t n, double* l) {
     }
     // What is left of a semi-definite matrix has no element above its largest diagonal. Rounding in the matrix itself
     // and in the elimination leaves a few n eps; a hundred times that is no rounding any more.
-    require(worst <= 100 * tolerance,
-            "the matrix a is not positive semi-definite: after " + std::to_string(rank) + " pivots an element of " +
-                (largest > 0 ? short_number(worst / largest) + " times the largest variance remains, where rounding explains " +
-                                   short_number(tolerance / largest)
-                             : short_number(std::ldexp(worst, 2 * half)) + " remains, and no variance is positive"));
+    require(worst <= 100 * tolerance, [&] {
+        return "the matrix a is not positive semi-definite: after " + std::to_string(rank) + " pivots an element of " +
+               (largest > 0 ? short_number(worst / largest) + " times the largest variance remains, where rounding explains " +
+                                  short_number(tolerance / largest)
+                            : short_number(std::ldexp(worst, 2 * half)) + " remains, and no variance is positive");
+    });
     for (int64_t i = 0; i < n; ++i) {
         double* const to = l + order[static_cast<size_t>(i)] * n;
         const int64_t filled = std::min(i + 1, rank);
@@ -499,7 +500,7 @@ Interval certify(int64_t rows, int64_t n, const double* m, const double* u) {
 }
 
 void require_order(int64_t n) {
-    require(n >= 1, "n=" + std::to_string(n) + ": the matrix a is empty");
+    require(n >= 1, [&] { return "n=" + std::to_string(n) + ": the matrix a is empty"; });
     checked_product("n", {n, n, sizeof(double)});
 }
 

@@ -296,18 +296,20 @@ extern "C" pg_status pg_count_neighbours(const pg_matrix* real, const pg_matrix*
         require_matrix(fake, "fake");
         require(result != nullptr, "result is NULL");
         require(real->dtype == fake->dtype, "real and fake differ in dtype: convert one of them");
-        require(real->columns == fake->columns,
-                "real has " + std::to_string(real->columns) + " columns and fake " + std::to_string(fake->columns) + ": they must agree");
+        require(real->columns == fake->columns, [&] {
+            return "real has " + std::to_string(real->columns) + " columns and fake " + std::to_string(fake->columns) + ": they must agree";
+        });
         const int64_t item = real->dtype == PG_FLOAT32 ? 4 : 8;
         require(real->column_stride == item && fake->column_stride == item, "the rows of real and fake must be contiguous: copy them");
         require(real->rows < (int64_t{1} << 31) && fake->rows < (int64_t{1} << 31), "real and fake must have fewer than 2^31 rows");
-        require(precision_k >= 0 && density_k >= 0 && (precision_k > 0 || density_k > 0),
-                "precision_k=" + std::to_string(precision_k) + " and density_k=" + std::to_string(density_k) +
-                    ": both must be at least 0 and one of them positive");
+        require(precision_k >= 0 && density_k >= 0 && (precision_k > 0 || density_k > 0), [&] {
+            return "precision_k=" + std::to_string(precision_k) + " and density_k=" + std::to_string(density_k) +
+                   ": both must be at least 0 and one of them positive";
+        });
         require(real->rows > std::max(precision_k, density_k),
-                "real has " + std::to_string(real->rows) + " samples: the k-th neighbour needs more than k");
+                [&] { return "real has " + std::to_string(real->rows) + " samples: the k-th neighbour needs more than k"; });
         require(precision_k == 0 || fake->rows > precision_k,
-                "fake has " + std::to_string(fake->rows) + " samples: the k-th neighbour needs more than k");
+                [&] { return "fake has " + std::to_string(fake->rows) + " samples: the k-th neighbour needs more than k"; });
         for (const int64_t rows : {real->rows, fake->rows})
             checked_product("precision_k, density_k", {rows, std::max(precision_k, density_k) + 8, 24});
         if (real->dtype == PG_FLOAT32)

@@ -38,8 +38,8 @@ void throw_nan_scores() { throw InvalidArgument("y_score holds NaN, which has no
 void require_ranking(const pg_ranking* r) {
     require(r != nullptr, "ranking is NULL");
     require_choice(r->dtype, PG_SCORE_FLOAT64, "dtype", "pg_score_dtype");
-    require(r->count >= 1, "count=" + std::to_string(r->count) + ": at least one score is needed");
-    require(r->count <= kMostScores, "count=" + std::to_string(r->count) + ": at most 2^38 scores are ranked at once");
+    require(r->count >= 1, [&] { return "count=" + std::to_string(r->count) + ": at least one score is needed"; });
+    require(r->count <= kMostScores, [&] { return "count=" + std::to_string(r->count) + ": at most 2^38 scores are ranked at once"; });
     require(r->scores != nullptr, "scores is NULL");
     require_reach("scores", r->scores, {{r->count, r->stride}});
     require(r->labels != nullptr, "labels is NULL");
@@ -272,12 +272,15 @@ extern "C" pg_status pg_label_bits(const void* labels, int64_t bytes, int64_t co
                                    const uint64_t negative[2], uint64_t* bits, int* all_known) {
     return guarded([&] {
         require(labels && bits && all_known && positive && negative, "labels, positive, negative, bits or all_known is NULL");
-        require(bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8, "bytes=" + std::to_string(bytes) + " of a label: use 1, 2, 4 or 8");
+        require(bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8,
+                [&] { return "bytes=" + std::to_string(bytes) + " of a label: use 1, 2, 4 or 8"; });
         checked_product("count", {count, bytes});
         require_reach("labels", labels, {{count, stride}});
         for (const uint64_t value : {positive[0], positive[1], negative[0], negative[1]})
-            require(bytes == 8 || value >> (8 * bytes) == 0, "positive or negative holds " + std::to_string(value) +
-                                                                 ", more than a label of bytes=" + std::to_string(bytes) + " can");
+            require(bytes == 8 || value >> (8 * bytes) == 0, [&] {
+                return "positive or negative holds " + std::to_string(value) + ", more than a label of bytes=" + std::to_string(bytes) +
+                       " can";
+            });
         const bool in_place = stride == bytes && reinterpret_cast<uintptr_t>(labels) % static_cast<uintptr_t>(bytes) == 0;
         const auto kernel = kernels().ranking.label_bits[bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3];
         constexpr int64_t chunk = 1 << 16;
@@ -332,7 +335,7 @@ extern "C" pg_status pg_auroc_by_group(const pg_ranking* ranking, const int64_t*
     return guarded([&] {
         require_ranking(ranking);
         require(groups && results, "groups or results is NULL");
-        require(group_count >= 1, "group_count=" + std::to_string(group_count) + ": at least one group is needed");
+        require(group_count >= 1, [&] { return "group_count=" + std::to_string(group_count) + ": at least one group is needed"; });
         // two counts of 8 bytes a group for each of some thousand threads at most
         checked_product("group_count", {group_count, 2 * sizeof(uint64_t), 1024});
         if (key_bytes(ranking->dtype) == 8)

@@ -30,9 +30,10 @@ extern "C" pg_status pg_label_regions(const uint8_t* masks, int64_t count, int64
                                       int64_t* regions) {
     return guarded([&] {
         require(masks && labels && regions, "masks, labels or regions is NULL");
-        require(count >= 1 && height >= 1 && width >= 1 && height <= (int64_t{1} << 31) / width,
-                "masks of count=" + std::to_string(count) + ", height=" + std::to_string(height) + ", width=" + std::to_string(width) +
-                    " are empty or have more than 2^31 pixels each");
+        require(count >= 1 && height >= 1 && width >= 1 && height <= (int64_t{1} << 31) / width, [&] {
+            return "masks of count=" + std::to_string(count) + ", height=" + std::to_string(height) + ", width=" + std::to_string(width) +
+                   " are empty or have more than 2^31 pixels each";
+        });
         checked_product("labels", {count, height, width, sizeof(int32_t)});
         parallel_for(count, [&](int64_t image) {
             const uint8_t* mask = masks + image * height * width;

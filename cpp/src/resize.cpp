@@ -164,23 +164,26 @@ extern "C" pg_status pg_resize(const pg_images* images, pg_resize_rule rule, int
     using namespace pixelgauge;
     return guarded([&] {
         require_images(images, "images");
-        require(images->channels == 3, "images has " + std::to_string(images->channels) + " channels: resizing takes RGB, 3");
+        require(images->channels == 3,
+                [&] { return "images has " + std::to_string(images->channels) + " channels: resizing takes RGB, 3"; });
         require_choice(rule, PG_RESIZE_BICUBIC, "rule", "pg_resize_rule");
         require(height > 0 && width > 0 && height <= kMostPixels && width <= kMostPixels,
-                "height=" + std::to_string(height) + ", width=" + std::to_string(width) + " must be positive");
+                [&] { return "height=" + std::to_string(height) + ", width=" + std::to_string(width) + " must be positive"; });
         require(images->height <= kMostPixels && images->width <= kMostPixels, "images is too large: a side has more than 2^28 pixels");
         require(std::isfinite(scale) && std::isfinite(offset), "scale and offset must be finite");
         require(std::fabs(scale) <= kLargestFloat && std::fabs(offset) <= kLargestFloat,
-                "scale=" + short_number(scale) + ", offset=" + short_number(offset) + ": the result would leave float32");
+                [&] { return "scale=" + short_number(scale) + ", offset=" + short_number(offset) + ": the result would leave float32"; });
         require(low <= high, "low must not exceed high");
-        require(
-            low <= kLargestFloat && high >= -kLargestFloat && (std::fabs(low) <= kLargestFloat || std::isinf(low)) &&
-                (std::fabs(high) <= kLargestFloat || std::isinf(high)),
-            "low=" + short_number(low) + ", high=" + short_number(high) + ": use float32 values, or -infinity and infinity for no bound");
+        require(low <= kLargestFloat && high >= -kLargestFloat && (std::fabs(low) <= kLargestFloat || std::isinf(low)) &&
+                    (std::fabs(high) <= kLargestFloat || std::isinf(high)),
+                [&] {
+                    return "low=" + short_number(low) + ", high=" + short_number(high) +
+                           ": use float32 values, or -infinity and infinity for no bound";
+                });
         // Weights of either axis sum to 1, those of the cubic to 1.3 in magnitude: four times the pixels is beyond any sum.
         const double largest_pixel = images->dtype == PG_UINT8 ? 255 : 65535;
         require(images->dtype > PG_UINT16 || 4 * largest_pixel * std::fabs(scale) + std::fabs(offset) <= kLargestFloat,
-                "scale=" + short_number(scale) + ", offset=" + short_number(offset) + ": the result would leave float32");
+                [&] { return "scale=" + short_number(scale) + ", offset=" + short_number(offset) + ": the result would leave float32"; });
         checked_product("out", {images->count, 3, height, width, sizeof(float)});
         require(out != nullptr || images->count == 0, "out is NULL");
         const Kernels& table = kernels();

@@ -29,15 +29,17 @@ void require_reach(const std::string& name, const void* data, std::initializer_l
     for (const StridedAxis& axis : axes) {
         if (axis.length <= 1) continue;
         const int64_t most = kMostBytes / (axis.length - 1);
-        require(axis.stride >= -most && axis.stride <= most, name + ": a stride of " + std::to_string(axis.stride) + " bytes over " +
-                                                                 std::to_string(axis.length) +
-                                                                 " elements is beyond any memory: strides are in bytes");
+        require(axis.stride >= -most && axis.stride <= most, [&] {
+            return name + ": a stride of " + std::to_string(axis.stride) + " bytes over " + std::to_string(axis.length) +
+                   " elements is beyond any memory: strides are in bytes";
+        });
         const uint64_t reach = static_cast<uint64_t>(axis.length - 1) * static_cast<uint64_t>(axis.stride < 0 ? -axis.stride : axis.stride);
         (axis.stride < 0 ? down : up) += reach;
     }
     const uint64_t at = reinterpret_cast<uintptr_t>(data);
-    require(down <= at && up <= UINTPTR_MAX - at,
-            name + ": its strides lead out of the address space: data is the first element, whatever the signs of the strides");
+    require(down <= at && up <= UINTPTR_MAX - at, [&] {
+        return name + ": its strides lead out of the address space: data is the first element, whatever the signs of the strides";
+    });
 }
 
 }  // namespace pixelgauge

@@ -41,8 +41,10 @@ void require_room(const pg_matrix& features, const Rows<double, double>& x, cons
         largest[chunk] = most;
     });
     for (int64_t chunk = 0; chunk < chunks; ++chunk)
-        require(largest[chunk] <= kLargestDifference, "features lie up to " + short_number(largest[chunk]) +
-                                                          " from shift, which leaves no room for their squares: scale them down");
+        require(largest[chunk] <= kLargestDifference, [&] {
+            return "features lie up to " + short_number(largest[chunk]) +
+                   " from shift, which leaves no room for their squares: scale them down";
+        });
 }
 
 template <class In>
@@ -92,16 +94,17 @@ void add_rows(const pg_matrix& features, const double* shift, double* sum, doubl
 }  // namespace
 
 void require_matrix(const pg_matrix* m, const char* name) {
-    require(m != nullptr, std::string(name) + " is NULL");
-    require(m->dtype == PG_FLOAT32 || m->dtype == PG_FLOAT64, std::string(name) + " must be float32 or float64");
-    require(m->rows >= 1 && m->columns >= 1,
-            std::string(name) + " is empty: its shape is (" + std::to_string(m->rows) + ", " + std::to_string(m->columns) + ")");
-    require(m->data != nullptr, std::string(name) + " has no data");
+    require(m != nullptr, [&] { return std::string(name) + " is NULL"; });
+    require(m->dtype == PG_FLOAT32 || m->dtype == PG_FLOAT64, [&] { return std::string(name) + " must be float32 or float64"; });
+    require(m->rows >= 1 && m->columns >= 1, [&] {
+        return std::string(name) + " is empty: its shape is (" + std::to_string(m->rows) + ", " + std::to_string(m->columns) + ")";
+    });
+    require(m->data != nullptr, [&] { return std::string(name) + " has no data"; });
     const int64_t item = m->dtype == PG_FLOAT32 ? 4 : 8;
     require(m->row_stride % item == 0 && m->column_stride % item == 0,
-            std::string(name) + " has strides that are not multiples of its element: copy it");
+            [&] { return std::string(name) + " has strides that are not multiples of its element: copy it"; });
     require(reinterpret_cast<uintptr_t>(m->data) % static_cast<uintptr_t>(item) == 0,
-            std::string(name) + " has data that is not aligned to its element: copy it");
+            [&] { return std::string(name) + " has data that is not aligned to its element: copy it"; });
     checked_product(name, {m->rows, m->columns, item});
     require_reach(name, m->data, {{m->rows, m->row_stride}, {m->columns, m->column_stride}});
 }
@@ -147,8 +150,9 @@ extern "C" pg_status pg_product(const pg_matrix* a, const pg_matrix* b, void* c)
         require_matrix(b, "b");
         require(c != nullptr, "c is NULL");
         require(a->dtype == b->dtype, "a and b differ in dtype: convert one of them");
-        require(a->columns == b->columns,
-                "a has " + std::to_string(a->columns) + " columns and b " + std::to_string(b->columns) + ": they must agree");
+        require(a->columns == b->columns, [&] {
+            return "a has " + std::to_string(a->columns) + " columns and b " + std::to_string(b->columns) + ": they must agree";
+        });
         checked_product("c", {a->rows, b->rows, a->dtype == PG_FLOAT32 ? 4 : 8});
         require(is_finite(*a), "a holds NaN or infinity: remove or repair such values first");
         require(is_finite(*b), "b holds NaN or infinity: remove or repair such values first");

@@ -9,10 +9,6 @@ constexpr size_t kMessageBytes = 512;
 thread_local char message_of_thread[kMessageBytes] = "";
 }  // namespace
 
-void require(bool condition, const std::string& message) {
-    if (!condition) throw InvalidArgument(message);
-}
-
 void require_choice(int32_t value, int32_t last, const char* name, const char* type) {
     if (value >= 0 && value <= last) return;
     throw InvalidArgument(std::string(name) + "=" + std::to_string(value) + " is not a " + type + ": use 0 to " + std::to_string(last));

@@ -202,7 +202,7 @@ void parallel_for(int64_t n, Task task, void* context) {
 extern "C" pg_status pg_set_num_threads(int n) {
     return pixelgauge::guarded([&] {
         pixelgauge::require(n >= 1 && n <= pixelgauge::kMaxThreads,
-                            "n=" + std::to_string(n) + " threads: use 1 to " + std::to_string(pixelgauge::kMaxThreads));
+                            [&] { return "n=" + std::to_string(n) + " threads: use 1 to " + std::to_string(pixelgauge::kMaxThreads); });
         pixelgauge::threads.store(n);
     });
 }

@@ -20,8 +20,8 @@ extern "C" pg_status pg_unit_difference(const float* x, const float* y, int64_t 
     return guarded([&] {
         const Kernels& table = kernels();
         require(pairs >= 0 && positions >= 0,
-                "pairs=" + std::to_string(pairs) + ", positions=" + std::to_string(positions) + ": must not be negative");
-        require(channels > 0 && channels < 1 << 16, "channels=" + std::to_string(channels) + ": use 1 to 65535");
+                [&] { return "pairs=" + std::to_string(pairs) + ", positions=" + std::to_string(positions) + ": must not be negative"; });
+        require(channels > 0 && channels < 1 << 16, [&] { return "channels=" + std::to_string(channels) + ": use 1 to 65535"; });
         checked_product("x", {pairs, channels, positions, sizeof(float)});
         const float most = 1 / (std::sqrt(inside) + outside);  // by which features that vanish are multiplied
         if (!(inside >= 0 && outside >= 0 && std::isfinite(inside) && std::isfinite(outside) && std::isfinite(most))) {
@@ -70,7 +70,9 @@ extern "C" pg_status pg_unit_difference(const float* x, const float* y, int64_t 
             look(to, left, pair * positions + at);
         });
         const int64_t bad = first_bad.load();
-        require(bad == kNone, "x, y or weights hold NaN or infinity, or values whose squares overflow: at position " +
-                                  std::to_string(bad % positions) + " of pair " + std::to_string(bad / positions));
+        require(bad == kNone, [&] {
+            return "x, y or weights hold NaN or infinity, or values whose squares overflow: at position " +
+                   std::to_string(bad % positions) + " of pair " + std::to_string(bad / positions);
+        });
     });
 }

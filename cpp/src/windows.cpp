@@ -379,31 +379,35 @@ std::string short_number(double x) {
 void require_ssim_options(const pg_ssim_options* o, int64_t height, int64_t width) {
     require(o != nullptr, "options is NULL");
     require(o->data_range > 0 && std::isfinite(o->data_range),
-            "data_range=" + short_number(o->data_range) + " must be positive and finite");
-    require(o->k1 > 0 && std::isfinite(o->k1), "k1=" + short_number(o->k1) + " must be positive and finite");
-    require(o->k2 > 0 && std::isfinite(o->k2), "k2=" + short_number(o->k2) + " must be positive and finite");
-    require(lengths_within(*o, kFloat64Lengths), "data_range=" + short_number(o->data_range) + " with k1=" + short_number(o->k1) +
-                                                     " and k2=" + short_number(o->k2) +
-                                                     " leaves float64's room: scale the images and their range to a length near 1");
+            [&] { return "data_range=" + short_number(o->data_range) + " must be positive and finite"; });
+    require(o->k1 > 0 && std::isfinite(o->k1), [&] { return "k1=" + short_number(o->k1) + " must be positive and finite"; });
+    require(o->k2 > 0 && std::isfinite(o->k2), [&] { return "k2=" + short_number(o->k2) + " must be positive and finite"; });
+    require(lengths_within(*o, kFloat64Lengths), [&] {
+        return "data_range=" + short_number(o->data_range) + " with k1=" + short_number(o->k1) + " and k2=" + short_number(o->k2) +
+               " leaves float64's room: scale the images and their range to a length near 1";
+    });
     require(o->window == PG_WINDOW_UNIFORM || o->window == PG_WINDOW_GAUSSIAN,
-            "window=" + std::to_string(o->window) + " is not a pg_window");
+            [&] { return "window=" + std::to_string(o->window) + " is not a pg_window"; });
     require(o->window == PG_WINDOW_UNIFORM || (o->sigma > 0 && std::isfinite(o->sigma)),
-            "sigma=" + short_number(o->sigma) + " must be positive and finite");
+            [&] { return "sigma=" + short_number(o->sigma) + " must be positive and finite"; });
     require(o->window_size >= 3 && o->window_size % 2 == 1,
-            "window_size=" + std::to_string(o->window_size) + " must be odd and at least 3");
-    require(o->border >= PG_BORDER_VALID && o->border <= PG_BORDER_CROP, "border=" + std::to_string(o->border) + " is not a pg_border");
+            [&] { return "window_size=" + std::to_string(o->window_size) + " must be odd and at least 3"; });
+    require(o->border >= PG_BORDER_VALID && o->border <= PG_BORDER_CROP,
+            [&] { return "border=" + std::to_string(o->border) + " is not a pg_border"; });
     require(o->downsample >= PG_DOWNSAMPLE_NONE && o->downsample <= PG_DOWNSAMPLE_POOL,
-            "downsample=" + std::to_string(o->downsample) + " is not a pg_downsample");
+            [&] { return "downsample=" + std::to_string(o->downsample) + " is not a pg_downsample"; });
     require_choice(o->covariance, PG_COVARIANCE_SAMPLE, "covariance", "pg_covariance");
     for (const double e : o->exponents) {
-        require(e >= 0 && std::isfinite(e), "exponents holds " + short_number(e) + ": each must be finite and not negative");
-        require(e <= 1000, "exponents holds " + short_number(e) + ": of a power above 1000 nothing is left but 0 and 1");
+        require(e >= 0 && std::isfinite(e),
+                [&] { return "exponents holds " + short_number(e) + ": each must be finite and not negative"; });
+        require(e <= 1000, [&] { return "exponents holds " + short_number(e) + ": of a power above 1000 nothing is left but 0 and 1"; });
     }
     const int64_t needed = o->border == PG_BORDER_REFLECT ? o->window_size / 2 + 1 : o->window_size;
-    require(height >= needed && width >= needed, "images of " + std::to_string(height) + " x " + std::to_string(width) +
-                                                     " are too small for a window of " + std::to_string(o->window_size) + ": at least " +
-                                                     std::to_string(needed) + " x " + std::to_string(needed) +
-                                                     " is needed; use larger images or a smaller window_size");
+    require(height >= needed && width >= needed, [&] {
+        return "images of " + std::to_string(height) + " x " + std::to_string(width) + " are too small for a window of " +
+               std::to_string(o->window_size) + ": at least " + std::to_string(needed) + " x " + std::to_string(needed) +
+               " is needed; use larger images or a smaller window_size";
+    });
 }
 
 void window_map_size(const pg_ssim_options& o, int64_t height, int64_t width, int64_t* map_height, int64_t* map_width) {
@@ -436,10 +440,11 @@ std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y
             }
         }
         const double lo = low[0] < low[1] ? low[0] : low[1], hi = high[0] > high[1] ? high[0] : high[1];
-        require(2.3e-16 / 2 * (hi - lo) * (hi - lo) / c2 <= kFloat64Tolerance,
-                "image " + std::to_string(i) + " of x and y has values from " + short_number(lo) + " to " + short_number(hi) +
-                    ", too far apart for data_range=" + short_number(o.data_range) + " and k2=" + short_number(o.k2) +
-                    ": correct the range, or replace fill values by ones inside it");
+        require(2.3e-16 / 2 * (hi - lo) * (hi - lo) / c2 <= kFloat64Tolerance, [&] {
+            return "image " + std::to_string(i) + " of x and y has values from " + short_number(lo) + " to " + short_number(hi) +
+                   ", too far apart for data_range=" + short_number(o.data_range) + " and k2=" + short_number(o.k2) +
+                   ": correct the range, or replace fill values by ones inside it";
+        });
         // Values about zero need no shift, and then luminance is as exact as they are; one far from zero is subtracted, an integer
         // from integers, so that their sums stay exact.
         const bool near = hi <= largest && -lo <= kFloat32Below * o.k1 * o.data_range, one_side = lo > 0 || hi < 0;

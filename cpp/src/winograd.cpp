@@ -62,13 +62,17 @@ const Form& form_of(const pg_convolution& c, const Kernels& table) {
 
 const Form& require_convolution(const pg_convolution* c, const Kernels& table) {
     require(c != nullptr, "convolution is NULL");
-    require(c->channels > 0 && c->filters > 0 && c->channels < 1 << 16 && c->filters < 1 << 16,
-            "convolution has " + std::to_string(c->channels) + " channels and " + std::to_string(c->filters) + " filters: use 1 to 65535");
+    require(c->channels > 0 && c->filters > 0 && c->channels < 1 << 16 && c->filters < 1 << 16, [&] {
+        return "convolution has " + std::to_string(c->channels) + " channels and " + std::to_string(c->filters) +
+               " filters: use 1 to 65535";
+    });
     const Form& form = form_of(*c, table);
     require(c->padding_height >= 0 && c->padding_width >= 0 && c->padding_height < c->kernel_height && c->padding_width < c->kernel_width,
-            "padding=" + std::to_string(c->padding_height) + ", " + std::to_string(c->padding_width) +
-                " must be at least 0 and less than the kernel");
-    require(c->rectified == 0 || c->rectified == 1, "rectified=" + std::to_string(c->rectified) + ": use 0 or 1");
+            [&] {
+                return "padding=" + std::to_string(c->padding_height) + ", " + std::to_string(c->padding_width) +
+                       " must be at least 0 and less than the kernel";
+            });
+    require(c->rectified == 0 || c->rectified == 1, [&] { return "rectified=" + std::to_string(c->rectified) + ": use 0 or 1"; });
     return form;
 }
 
@@ -254,8 +258,10 @@ extern "C" pg_status pg_convolution_filters(const pg_convolution* convolution, c
                             to[((i * across.points + j) * channels + c) * kGroup + f] = finite ? static_cast<float>(sum) : 0;
                         }
                 }
-            require(finite, "filters hold NaN, infinity or values whose sums leave float32 (filters " + std::to_string(group * kGroup) +
-                                " to " + std::to_string(std::min((group + 1) * kGroup, convolution->filters) - 1) + ")");
+            require(finite, [&] {
+                return "filters hold NaN, infinity or values whose sums leave float32 (filters " + std::to_string(group * kGroup) + " to " +
+                       std::to_string(std::min((group + 1) * kGroup, convolution->filters) - 1) + ")";
+            });
         });
     });
 }
@@ -267,16 +273,16 @@ extern "C" pg_status pg_convolve(const pg_convolution* convolution, const float*
     return guarded([&] {
         const Kernels& table = kernels();
         const Form& form = require_convolution(convolution, table);
-        require(count >= 0, "count=" + std::to_string(count) + " must not be negative");
+        require(count >= 0, [&] { return "count=" + std::to_string(count) + " must not be negative"; });
         require(height > 0 && width > 0 && height <= kMostSide && width <= kMostSide,
-                "height=" + std::to_string(height) + ", width=" + std::to_string(width) + ": use 1 to 2^28");
+                [&] { return "height=" + std::to_string(height) + ", width=" + std::to_string(width) + ": use 1 to 2^28"; });
         const int64_t out_height = height + 2 * convolution->padding_height - form.kernel_height + 1,
                       out_width = width + 2 * convolution->padding_width - form.kernel_width + 1;
         require(out_height > 0 && out_width > 0,
-                "height=" + std::to_string(height) + ", width=" + std::to_string(width) + ": the kernel does not fit");
+                [&] { return "height=" + std::to_string(height) + ", width=" + std::to_string(width) + ": the kernel does not fit"; });
         checked_product("x", {count, convolution->channels, height, width, sizeof(float)});
         checked_product("out", {count, convolution->filters, out_height, out_width, sizeof(float)});
-        require(threads > 0, "threads=" + std::to_string(threads) + " must be at least 1");
+        require(threads > 0, [&] { return "threads=" + std::to_string(threads) + " must be at least 1"; });
         if (count == 0) return;
         require(x != nullptr && transformed != nullptr && bias != nullptr && out != nullptr, "x, transformed, bias or out is NULL");
         Convolution job{*convolution,
