@@ -150,8 +150,8 @@ def kernel_distance(
             return MeanStd(0.0, 0.0)
         raise ValueError(
             "a and b lie so far from zero against their spread, or are so small beside coef0, that the kernel distance "
-            f"has lost every digit: it is {np.abs(values).max():.2g} at most in any subset, and rounding may have moved "
-            f"it {rounding:.2g}. The kernel is one about zero: subtract one vector near their mean from both, or "
+            f"has lost every digit: it is {np.abs(values).max():.2g} at most in any subset, and rounding may move "
+            f"it by {rounding:.2g}. The kernel is one about zero: subtract one vector near their mean from both, or "
             "scale both by their spread"
         )
     return found
