@@ -267,11 +267,11 @@ def test_masked_numbers_are_no_numbers() -> None:
             ("max_fpr", lambda v: pixelgauge.aupro(np.eye(4), np.eye(4), max_fpr=v)),
             ("level", lambda v: pixelgauge.delong_interval(y, s, level=v)),
         ):
-            with pytest.raises(TypeError, match=f"{name}=.* must be a number"):
+            with pytest.raises(TypeError, match=rf"(?s){name}=.* must be a number"):
                 call(bad)
-        with pytest.raises((TypeError, ValueError), match=r"pos_label|masked"):
+        with pytest.raises(TypeError, match=r"(?s)pos_label=.*masked"):
             pixelgauge.roc_curve(y, s, pos_label=bad)
-    assert pixelgauge.confusion_at_threshold(y, s, np.ma.array(0.5, mask=False)).tp == 1
+    assert pixelgauge.confusion_at_threshold(y, s, np.ma.array(0.5, mask=False)).true_positives == 1
 
 
 @pytest.mark.property
