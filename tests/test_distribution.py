@@ -413,7 +413,8 @@ def test_stats_refuse_bad_input_and_keep_their_state():
         (np.ones((0, 3)), ValueError),
         (np.ones((2, 3), int), TypeError),
         (np.ones((2, 3), complex), TypeError),
-        ([[1.0, 2.0, 3.0]], TypeError),
+        ([[1.0, 2.0, None]], TypeError),
+        ([[1.0, 2.0], [3.0]], ValueError),
         (np.ones((2, 3, 1)), ValueError),
     ]:
         with pytest.raises(error):
@@ -427,6 +428,8 @@ def test_stats_refuse_bad_input_and_keep_their_state():
         FeatureStats(3).update(np.ones((1, 3))).cov()
     with pytest.raises(ValueError, match="no features"):
         FeatureStats(3).mean
+    with pytest.raises(ValueError, match=r"dim=1000000000 takes sums of 1\.6e\+10 GB"):
+        FeatureStats(10**9)
     for dim in (0, -1, 2.5, True):
         with pytest.raises(ValueError, match="dim"):
             FeatureStats(dim)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -115,7 +117,7 @@ def test_rounding_to_one_side_stays_within_the_bound(value: float, spread: float
     stats = FeatureStats(2).update(x)
     mean, cov = exact_moments(x)
     of_cov, of_mean = stats.rounding()
-    found = stats.cov()
+    found = stats._covariance()  # the public one refuses what this has lost
     off = math.sqrt(sum((Fraction(float(found[i, j])) - cov[i][j]) ** 2 for i in range(2) for j in range(2)))
     assert off <= of_cov
     assert math.sqrt(sum((Fraction(float(m)) - e) ** 2 for m, e in zip(stats.mean, mean, strict=True))) <= of_mean
@@ -146,6 +148,152 @@ def test_the_shift_is_named_and_never_chosen() -> None:
     assert frechet_distance((good[0].mean, good[0].cov()), (good[1].mean, good[1].cov())) == pytest.approx(
         exact, rel=1e-5
     )
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("offset", [1e6, 1e8])
+def test_no_lost_covariance_is_handed_on(offset: float, tmp_path: Path) -> None:
+    x = np.random.default_rng(6).random((50, 3)) + offset
+    stats = FeatureStats(3).update(x)
+    merged = FeatureStats(3).update(x[:20]).merge(FeatureStats(3).update(x[20:]))
+    for state in (stats, merged, FeatureStats.from_bytes(stats.to_bytes())):
+        for ddof in (0, 1):
+            with pytest.raises(ValueError, match=r"^cov\(\): .*Give FeatureStats a shift= near their mean"):
+                state.cov(ddof)
+        with pytest.raises(ValueError, match=r"^save\(\): .*Give FeatureStats a shift= near their mean"):
+            state.save(tmp_path / "a.npz")
+        assert list(tmp_path.iterdir()) == []
+        # the sums stay writable, and say nothing that another program would believe
+        data = state.to_bytes()
+        assert FeatureStats.from_bytes(data).to_bytes() == data
+        with np.load(io.BytesIO(data)) as file:
+            assert not {"mu", "sigma"} & set(file)
+    near = FeatureStats(3, shift=[offset] * 3).update(x)
+    near.save(tmp_path / "a.npz")
+    for state in (near, FeatureStats.load(tmp_path / "a.npz")):
+        for ddof in (0, 1):
+            np.testing.assert_allclose(state.cov(ddof), np.cov((x - offset).T, ddof=ddof), rtol=1e-12)
+    # moments that are given are exact, for any ddof
+    given = FeatureStats.from_moments(near.mean, near.cov(), count=50)
+    np.testing.assert_allclose(given.cov(0), near.cov(0), rtol=1e-14)
+
+
+@pytest.mark.boundary
+def test_sums_without_moments_are_read_only_where_they_are_lost() -> None:
+    kept = FeatureStats(2).update(np.random.default_rng(7).random((9, 2)))
+    fields = {name: value for name, value in kept._fields().items() if name not in ("mu", "sigma")}
+    data = io.BytesIO()
+    np.savez(data, **fields)
+    with pytest.raises(ValueError, match="holds neither mu nor sigma, and its sums have not lost them"):
+        FeatureStats.from_bytes(data.getvalue())
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("value", [0.0, -0.0, 0.1, 1 / 3, 1e8 / 3])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("shift", [None, 0.3])
+def test_one_sample_over_and_over_has_no_covariance(
+    value: float, dtype: type, shift: float | None, tmp_path: Path
+) -> None:
+    if dtype is np.float16:
+        value = min(value, 6e4)
+    row = np.array([value, 1, value, -2.7], dtype)
+
+    def empty() -> FeatureStats:
+        return FeatureStats(4, shift=None if shift is None else [shift] * 4)
+
+    x = np.tile(row, (5000, 1))
+    states = [empty().update(x), empty().update(x[:1]).update(x[1:]), empty().merge(empty().update(x)),
+              empty().update(x[:7]).merge(empty()).merge(empty().update(x[7:]))]  # fmt: skip
+    states[0].save(tmp_path / "a.npz")
+    states += [FeatureStats.load(tmp_path / "a.npz"), FeatureStats.from_bytes(states[1].to_bytes())]
+    states += [FeatureStats.from_bytes(empty().update(x[:2]).to_bytes()).merge(states[0])]
+    for state in states:
+        assert np.array_equal(state.mean, row.astype(np.float64))
+        for ddof in (0, 1):
+            assert not state.cov(ddof).any()
+        assert state.rounding() == (0, 0)
+        assert frechet_distance(state, x[:9]) == 0
+        other = FeatureStats.from_bytes(state.to_bytes()).update(row[np.newaxis] + dtype(1))
+        assert other.cov().any() if abs(value) < 1e4 else other._covariance().any()
+    late = x[:300].copy()
+    late[150, 1] += dtype(0.5)
+    assert empty().update(late)._constant is None
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 400])
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 1e8 / 3])
+def test_equal_constants_of_other_sizes_are_at_zero(n: int, value: float) -> None:
+    x, y = np.full((n, 3), value), np.full((7, 3), value)
+    for a in (x, FeatureStats(3).update(x)):
+        for b in (y, FeatureStats(3).update(y)):
+            assert frechet_distance(a, b) == 0
+            assert frechet_distance(b, a) == 0
+
+
+@pytest.mark.boundary
+def test_lost_features_are_told_what_helps_them() -> None:
+    # the mean of so many that are so far is off by more than the one step that a single row takes
+    x = np.full((20001, 1), 1e8 + 1 / 3)
+    x[7] = np.nextafter(x[7], np.inf)
+    y = np.full((3, 1), x[0, 0])
+    try:
+        distance, info = frechet_distance(x, y, return_info=True)
+    except ValueError as error:
+        assert "Subtract one vector near their mean from the features of both" in str(error)  # noqa: PT017
+        assert "FeatureStats" not in str(error)  # noqa: PT017
+    else:
+        assert error_of(distance, exact_distance(x, y)) <= info.bound
+
+
+@pytest.mark.boundary
+def test_lists_of_numbers_are_read_and_others_are_named() -> None:
+    rng = np.random.default_rng(8)
+    x, y = rng.random((9, 3)), rng.random((8, 3))
+    mean, cov = y.mean(axis=0), np.cov(y.T)
+    exact = frechet_distance(x, y)
+    assert frechet_distance(x.tolist(), y.tolist()) == exact
+    assert frechet_distance(list(x), [tuple(row) for row in y]) == exact
+    of_moments = frechet_distance(x, (mean, cov))
+    for pair in ((mean.tolist(), cov), (mean, cov.tolist()), (tuple(mean), list(cov))):
+        assert frechet_distance(x, pair) == of_moments
+    assert np.allclose(pixelgauge.sqrtm_psd([[4.0, 0.0], [0, 9]]), np.diag([2.0, 3.0]), rtol=1e-14)
+    assert trace_sqrt_product([[4, 0], [0, 9]], np.eye(2)) == pytest.approx(5, rel=1e-14)
+    assert pixelgauge.kernel_distance(x.tolist(), y, subset_size=8) == pixelgauge.kernel_distance(x, y, subset_size=8)
+    stats = FeatureStats(3, shift=[1, 2, 3]).update(x.tolist()).update(list(y[0]))
+    assert np.array_equal(stats.cov(), FeatureStats(3, shift=np.arange(1.0, 4)).update(x).update(y[0]).cov())
+    with pytest.raises(TypeError, match=r"^a is a list of a mean and a covariance: give them as a tuple"):
+        frechet_distance([mean, cov], y)
+    for bad, error, message in (
+        ([[1.0, 2.0], [3.0]], ValueError, r"a is a list of parts of shapes \(1,\) and \(2,\)"),
+        ([[1.0, "2"]], TypeError, r"a\[0\]\[1\]='2' is no real number"),
+        ([[1.0, None]], TypeError, r"a\[0\]\[1\]=None is no real number"),
+        ([[1.0, True]], TypeError, r"a\[0\]\[1\]=True is no real number"),
+        ([[1.0, 2j]], TypeError, r"a\[0\]\[1\]=2j is no real number"),
+        ([[1.0, np.ma.masked]], TypeError, "masked"),
+        ([np.ma.array([1.0, 2.0], mask=[0, 1])], TypeError, "masked"),
+        ([[1, 2], [3, 4]], TypeError, "dtype int64"), ([], ValueError, r"shape \(0,\)"),
+    ):  # fmt: skip
+        with pytest.raises(error, match=message):
+            frechet_distance(bad, y)
+
+
+@pytest.mark.boundary
+def test_states_are_read_from_any_view_of_bytes() -> None:
+    histogram = pixelgauge.RankingHistogram([0.0, 0.5, 1.0])
+    for state in (FeatureStats(2).update(np.ones((3, 2))), histogram):
+        data = state.to_bytes()
+        spaced = bytearray(2 * len(data))
+        spaced[::2] = data
+        for view in (memoryview(data), memoryview(spaced)[::2], bytearray(data)):
+            assert type(state).from_bytes(view).to_bytes() == data
+        with pytest.raises(ValueError, match="begins with b'aa'"):
+            type(state).from_bytes(memoryview(b"ab" * 50)[::2])
+        gone = memoryview(data)
+        gone.release()
+        with pytest.raises(ValueError, match="data is a memoryview that cannot be read"):
+            type(state).from_bytes(gone)
 
 
 @pytest.mark.boundary

@@ -177,6 +177,30 @@ def test_neighbour_metrics_with_duplicates_and_offsets():
 
 
 @pytest.mark.boundary
+@pytest.mark.parametrize("degree", [1, 3])
+def test_kernel_distances_without_a_digit_are_refused(degree):
+    rng = np.random.default_rng(11)
+    x, y = rng.random((90, 8)), rng.random((80, 8))
+    for scale in (1e-20, 1.0, 1e3):  # where there are digits, equal distributions included
+        kernel_distance(x * scale, y * scale, subset_size=50, degree=degree, coef0=1.0 if scale >= 1 else 0.0)
+    for far in (1e8, -1e9):
+        with pytest.raises(ValueError, match=r"has lost every digit: .*subtract one vector near their mean"):
+            kernel_distance(x + far, y + far, subset_size=50, degree=degree)
+    # far, and further apart than rounding
+    assert kernel_distance(x + 1e8, y + 2e8, subset_size=50, degree=degree).mean > 1e10
+    # one image over and over is at distance 0 from itself, whatever rounding says
+    for value in (0.0, 1 / 3, 1e8 / 3):
+        assert kernel_distance(np.full((60, 8), value), np.full((70, 8), value), subset_size=50, degree=degree) == (
+            0,
+            0,
+        )
+    for name in ("gamma", "coef0"):
+        for bad in (np.ma.masked, "1", None if name == "coef0" else 1j):
+            with pytest.raises(TypeError, match=f"{name}=.* must be a number"):
+                kernel_distance(x, y, subset_size=50, **{name: bad})
+
+
+@pytest.mark.boundary
 def test_bad_samples_are_refused():
     x, y = pair()
     nan = y.copy()

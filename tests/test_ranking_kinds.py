@@ -256,6 +256,24 @@ def test_kinds_that_are_refused(function: str, kind: str) -> None:
             call(make(Y), S)
 
 
+@pytest.mark.boundary
+def test_masked_numbers_are_no_numbers() -> None:
+    y, s = [0, 1, 0, 1], [-1.0, 1.0, 0.5, 0.2]
+    for bad in (np.ma.masked, np.ma.array(0.5, mask=True)):
+        for name, call in (
+            ("threshold", lambda v: pixelgauge.confusion_at_threshold(y, s, v)),
+            ("tpr", lambda v: pixelgauge.fpr_at_tpr(y, s, v)),
+            ("max_fpr", lambda v: pixelgauge.roc_auc_score(y, s, max_fpr=v)),
+            ("max_fpr", lambda v: pixelgauge.aupro(np.eye(4), np.eye(4), max_fpr=v)),
+            ("level", lambda v: pixelgauge.delong_interval(y, s, level=v)),
+        ):
+            with pytest.raises(TypeError, match=rf"(?s){name}=.* must be a number"):
+                call(bad)
+        with pytest.raises(TypeError, match=r"(?s)pos_label=.*masked"):
+            pixelgauge.roc_curve(y, s, pos_label=bad)
+    assert pixelgauge.confusion_at_threshold(y, s, np.ma.array(0.5, mask=False)).true_positives == 1
+
+
 @pytest.mark.property
 @pytest.mark.parametrize("kind", TEXT_LABELS)
 def test_text_labels(kind: str) -> None:

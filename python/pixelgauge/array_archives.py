@@ -31,6 +31,25 @@ def write_arrays(file: BinaryIO, arrays: Mapping[str, object], *, compressed: bo
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue(), kind)
 
 
+def bytes_of(data: object, name: str, otherwise: str = "") -> bytes:
+    """Bytes of an argument that holds them, of a memoryview whatever its strides.
+
+    Raises
+    ------
+    TypeError
+        If it is of another kind; the message says what to give, and `otherwise` what else there is.
+    ValueError
+        If it is a memoryview that cannot be read.
+    """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        rest = f", {otherwise}" if otherwise else ""
+        raise TypeError(f"{name} is a {type(data).__name__}: give the bytes of to_bytes(){rest}")
+    try:
+        return bytes(data)
+    except (BufferError, NotImplementedError, ValueError) as error:  # such as a released one
+        raise ValueError(f"{name} is a memoryview that cannot be read: {error}") from error
+
+
 def read_arrays(file: BinaryIO) -> dict[str, Array]:
     """Arrays of an .npz archive by name.
 

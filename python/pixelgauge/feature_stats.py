@@ -12,15 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.array_archives import write_arrays
-from pixelgauge.images import as_array, path_name
-from pixelgauge.moments import checked_moments, real_array
+from pixelgauge.array_archives import bytes_of, write_arrays
+from pixelgauge.images import path_name
+from pixelgauge.moments import checked_moments, number_array, real_array
 from pixelgauge.statistics_files import MOST_SAMPLES, fields_of, numbers, text, whole
 
 Float64Array = npt.NDArray[np.float64]
 
 FORMAT = "pixelgauge-feature-stats-1"
 _EPS = 2.0**-53
+LOST = 1e-6
+"""Share that rounding may have moved before moments are refused."""
 _CHUNK = 3072
 """Rows that the core adds up in float64 before it goes on in doubled precision."""
 _ROWS = 64
@@ -69,7 +71,8 @@ def as_features(
     Parameters
     ----------
     x : array_like
-        (N, D), or (D,) for one sample when `dim` says D; float16 and bfloat16 are widened to float32.
+        (N, D), or (D,) for one sample when `dim` says D; float16 and bfloat16 are widened to float32. Nested lists of
+        floats are read too.
     name : str
         The argument's name, for messages.
     dim : int, optional
@@ -97,7 +100,7 @@ def as_features(
             f"{name}={os.fspath(x)!r} is a path: read statistics by FeatureStats.load, features by numpy.load, or give "
             "it to fid, which takes files"
         )
-    array = as_array(x, name)
+    array = number_array(x, name)
     if array.dtype.name == "bfloat16":
         array = array.astype(np.float32)
     if array.dtype.kind != "f" or array.dtype.itemsize > 8:
@@ -138,6 +141,27 @@ def _magnitude(array: npt.NDArray[Any]) -> float:
     return largest
 
 
+def lost_moments(name: str, rounding: float, of: float) -> ValueError:
+    """Error that says which covariance rounding has lost, and that a shift keeps it."""
+    return ValueError(
+        f"{name}: the features lie so far from zero against their spread that the sums of FeatureStats have lost it: "
+        f"rounding may have moved {rounding:.2g} of {of:.2g}. Give FeatureStats a shift= near their mean, the same "
+        "for all that are merged, and update it with the features again"
+    )
+
+
+def _all_are(array: npt.NDArray[Any], row: Float64Array) -> bool:
+    """Whether every row is that one; of others the first or the last row mostly says so."""
+    if not (np.array_equal(array[0], row) and np.array_equal(array[-1], row)):
+        return False
+    return all((array[start : start + _ROWS] == row).all() for start in range(0, len(array), _ROWS))
+
+
+def _same_rows(a: Float64Array | None, b: Float64Array | None) -> bool:
+    """Whether both are known, and the same."""
+    return a is not None and b is not None and np.array_equal(a, b)
+
+
 class FeatureStats:
     """Count, mean and covariance of features, without keeping the features.
 
@@ -149,7 +173,8 @@ class FeatureStats:
         Subtracted from every feature before it is squared, and kept with the state. The default, zero, suits features
         whose mean is not large against their spread (Inception's). For others any vector near the mean keeps the
         covariance from losing (mean / spread)^2 roundings; it is never chosen from the data, so that states merge.
-        :func:`frechet_distance` refuses moments that have lost too much. States merge only if their shifts are equal.
+        :meth:`cov`, :meth:`save` and :func:`frechet_distance` refuse moments that have lost too much. States merge only
+        if their shifts are equal.
     preset : str, optional
         How the features were made, such as ``"pytorch-fid"``. Recorded in files; statistics of two presets neither
         merge nor compare.
@@ -186,13 +211,22 @@ class FeatureStats:
         self.dim = int(dim)
         self.preset = preset
         self.weights = weights
-        self._shift = np.zeros(self.dim) if shift is None else real_array(shift, "shift").copy()
-        if self._shift.shape != (self.dim,) or not np.isfinite(self._shift).all():
-            raise ValueError(f"shift has shape {self._shift.shape}: it must be {self.dim} finite numbers")
+        given = None if shift is None else real_array(shift, "shift").copy()
+        if given is not None and (given.shape != (self.dim,) or not np.isfinite(given).all()):
+            raise ValueError(f"shift has shape {given.shape}: it must be {self.dim} finite numbers")
         self._count = 0
-        self._sum = np.zeros((2, self.dim))
-        self._scatter = np.zeros((2, self.dim, self.dim))
+        try:
+            self._scatter = np.zeros((2, self.dim, self.dim))
+        except (MemoryError, ValueError) as error:  # the latter where no array may be that large
+            raise ValueError(
+                f"dim={dim} takes sums of {16 * self.dim**2 / 1e9:.3g} GB, more than there is room for: give fewer "
+                "features a sample"
+            ) from error
         self._moments: tuple[Float64Array, Float64Array] | None = None
+        self._shift = np.zeros(self.dim) if given is None else given
+        self._sum = np.zeros((2, self.dim))
+        # the one row that all samples so far are; sums round, and would not tell no variance from a lost one
+        self._constant: Float64Array | None = None
 
     @classmethod
     def from_moments(
@@ -226,6 +260,7 @@ class FeatureStats:
             stats._sum[0] = mu * count
             stats._scatter[0] = sigma * (count - 1) + count * np.outer(mu, mu)
             stats._moments = (mu, sigma)
+            stats._constant = None if sigma.any() else mu + 0.0
         return stats
 
     def __eq__(self, other: object) -> bool:
@@ -271,6 +306,10 @@ class FeatureStats:
         self._require_count()
         array = as_features(features, "features", self.dim, finite=False)
         _core.scatter_add(array, self._shift, self._sum, self._scatter)
+        if self._count == 0:
+            self._constant = array[0].astype(np.float64) + 0.0  # a -0 would tell which row came first
+        if self._constant is not None and not _all_are(array, self._constant):
+            self._constant = None
         self._count += array.shape[0]
         self._moments = None
         return self
@@ -301,6 +340,10 @@ class FeatureStats:
             total = mine[0] + mine[1]
             mine[1] -= total - mine[0]
             mine[0] = total
+        if self._count == 0:
+            self._constant = other._constant
+        elif other._count and not _same_rows(self._constant, other._constant):
+            self._constant = None
         self._count += other._count
         self._moments = None
         return self
@@ -328,6 +371,8 @@ class FeatureStats:
             return self._moments[0]
         if self._count < 1:
             raise ValueError("no features yet: call update() first")
+        if self._constant is not None:
+            return self._constant.copy()
         mean: Float64Array = self._shift + (self._sum[0] + self._sum[1]) / self._count
         return mean
 
@@ -342,8 +387,21 @@ class FeatureStats:
         Raises
         ------
         ValueError
-            If there are not more than `ddof` samples, or a file without a count is asked for another ddof than 1.
+            If there are not more than `ddof` samples, or a file without a count is asked for another ddof than 1; if
+            the features lie so far from zero against their spread that rounding may have moved more than 1e-6 of the
+            trace, which a `shift` near their mean prevents. Samples that are all the same have covariance 0 exactly.
         """
+        cov = self._covariance(ddof)
+        if self._is_lost(cov):
+            raise lost_moments("cov()", self.rounding()[0], math.fsum(np.diag(cov)))
+        return cov
+
+    def _is_lost(self, cov: Float64Array) -> bool:
+        """Whether rounding may have moved too much of a covariance; its ddof makes no odds."""
+        return self.rounding()[0] > LOST * math.fsum(np.diag(cov))
+
+    def _covariance(self, ddof: int = 1) -> Float64Array:
+        """Covariance as the sums have it, lost or not."""
         if self._is_frozen and self._moments is not None:
             if ddof != 1:
                 raise ValueError("these statistics are from a file without a count: only ddof=1 is known")
@@ -352,8 +410,11 @@ class FeatureStats:
             raise ValueError(
                 f"a covariance with ddof={ddof} needs more than {samples(ddof)}, and the count is {self._count}"
             )
-        if self._moments is not None and ddof == 1:
-            return self._moments[1]
+        if self._moments is not None:  # as they were given: the sums, of large means, round
+            given = self._moments[1]
+            return given if ddof == 1 else np.multiply(given, (self._count - 1) / (self._count - ddof))
+        if self._constant is not None:
+            return np.zeros((self.dim, self.dim))
         total = self._sum[0] + self._sum[1]
         lower = np.tril(self._scatter[0]) - np.tril(np.outer(total, total / self._count)) + np.tril(self._scatter[1])
         cov: Float64Array = (lower + np.tril(lower, -1).T) / (self._count - ddof)
@@ -364,13 +425,14 @@ class FeatureStats:
         """How far the covariance (Frobenius norm) and the mean (norm) may be from those of the samples.
 
         A sum of n terms, n up to 3072, moves by at most n units of the sum of their magnitudes, whatever the terms are:
-        those of constant features round all to one side. Moments that were given are exact.
+        those of constant features round all to one side. Moments that were given are exact, and those of samples that
+        are all the same.
 
         Returns
         -------
         covariance, mean : float
         """
-        if self._moments is not None or self._count < 2:
+        if self._moments is not None or self._constant is not None or self._count < 2:
             return 0.0, 0.0
         squares = math.fsum(np.diag(self._scatter[0])) / (self._count - 1)
         mean, about = self.mean, self.mean - self._shift
@@ -380,7 +442,11 @@ class FeatureStats:
         return self._room() * squares + 2 * of_mean * distance, _EPS * size + of_mean
 
     def to_bytes(self) -> bytes:
-        """State as bytes that :meth:`from_bytes` reads: the same on every machine, for merging elsewhere."""
+        """State as bytes that :meth:`from_bytes` reads: the same on every machine, for merging elsewhere.
+
+        A state whose covariance is lost (see :meth:`cov`) is written too, without the mean and the covariance that
+        other programs would read.
+        """
         buffer = io.BytesIO()
         self._write(buffer)
         return buffer.getvalue()
@@ -388,9 +454,7 @@ class FeatureStats:
     @classmethod
     def from_bytes(cls, data: bytes) -> FeatureStats:
         """Read what :meth:`to_bytes` wrote; ``ValueError`` if it is damaged, ``TypeError`` if it is no bytes."""
-        if not isinstance(data, bytes | bytearray | memoryview):
-            raise TypeError(f"data is a {type(data).__name__}: give the bytes of to_bytes(), or use load() for a file")
-        fields = fields_of(io.BytesIO(data), "data")
+        fields = fields_of(io.BytesIO(bytes_of(data, "data", "or use load() for a file")), "data")
         if "format" not in fields:
             raise ValueError(f"data holds {', '.join(sorted(fields)) or 'nothing'}: it is not what to_bytes() writes")
         return cls._from_fields(fields, "data")
@@ -407,10 +471,17 @@ class FeatureStats:
 
         Raises
         ------
+        ValueError
+            If the covariance is lost, as :meth:`cov` says: nothing is written then, since other programs would read
+            it. :meth:`to_bytes` still writes the sums.
         OSError
             If no file can be written there.
         """
         path = path_name(path, "path")
+        if self._is_frozen or self._count >= 2:
+            cov = self._covariance()
+            if self._is_lost(cov):
+                raise lost_moments("save()", self.rounding()[0], math.fsum(np.diag(cov)))
         require_writable(path)
         temporary = _beside(path)
         try:
@@ -430,7 +501,9 @@ class FeatureStats:
             if getattr(self, what) is not None:
                 fields[what] = np.array(getattr(self, what))
         if self._is_frozen or self._count >= 2:
-            fields |= {"mu": self.mean, "sigma": self.cov()}
+            cov = self._covariance()
+            if not self._is_lost(cov):
+                fields |= {"mu": self.mean, "sigma": cov}
         if not self._is_frozen:
             triangle = np.tril_indices(self.dim)
             fields |= {
@@ -492,7 +565,9 @@ class FeatureStats:
             dim = whole(fields, "dim", 1)
             count = whole(fields, "count", 0) if "count" in fields else None
             shapes: dict[str, tuple[int, ...]] = {}
-            if count is None or count >= 2:
+            # sums whose covariance is lost are written without it
+            lost = count is not None and count >= 2 and not fields.keys() & {"mu", "sigma"}
+            if count is None or (count >= 2 and not lost):
                 shapes |= {"mu": (dim,), "sigma": (dim, dim)}
             if count is not None:
                 shapes |= {"shift": (dim,), "sum": (2, dim), "scatter": (2, dim * (dim + 1) // 2)}
@@ -509,7 +584,11 @@ class FeatureStats:
             for half, packed in zip(stats._scatter, arrays["scatter"], strict=True):
                 half[triangle] = packed
             stats._require_sound()
-            if count >= 2:
+            if count == 1:
+                stats._constant = stats.mean + 0.0
+            if lost and not stats._is_lost(stats._covariance()):
+                raise ValueError("it holds neither mu nor sigma, and its sums have not lost them")
+            if count >= 2 and not lost:
                 stats._take_moments(*checked_moments(arrays["mu"], arrays["sigma"], "it"))
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name} is not a valid statistics file: {error}") from error
@@ -532,13 +611,22 @@ class FeatureStats:
 
     def _take_moments(self, mean: Float64Array, cov: Float64Array) -> None:
         """Keep the moments of a file where they are not to the bit those of its sums, as given ones may not be."""
-        mine, of_mine = self.mean, self.cov()
+        mine, of_mine = self.mean, self._covariance()
+        if not cov.any():  # samples that are all the same, which sums alone cannot tell
+            self._require_near(mean, cov)
+            self._constant = mean + 0.0
+            return
         if mine.tobytes() == mean.tobytes() and of_mine.tobytes() == cov.tobytes():  # -0 is not 0 here
             return
+        self._require_near(mean, cov)
+        self._moments = (mean, cov)
+
+    def _require_near(self, mean: Float64Array, cov: Float64Array) -> None:
+        """Raise unless moments are those of the sums but for rounding."""
+        mine, of_mine = self.mean, self._covariance()
         spread = np.sqrt(np.diag(self._scatter[0] + self._scatter[1]) / (self._count - 1))
         room = 4 * self._room()
         if (np.abs(mine - mean) > room * (np.abs(mean) + spread)).any() or (
             np.abs(of_mine - cov) > room * np.outer(spread, spread)
         ).any():
             raise ValueError("its mean and covariance are not those of its sums")
-        self._moments = (mean, cov)

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.feature_stats import FeatureStats, as_features, samples
-from pixelgauge.images import as_array
-from pixelgauge.moments import checked_moments
+from pixelgauge.feature_stats import LOST, FeatureStats, as_features, lost_moments, samples
+from pixelgauge.moments import checked_moments, number_array
 
 Float64Array = npt.NDArray[np.float64]
 Method = Literal["auto", "newton-schulz", "eigh", "svd"]
@@ -23,8 +22,6 @@ _EIGH_FROM, _SVD_TO = 300, 64
 
 METHODS = ("auto", "newton-schulz", "eigh", "svd")
 _EPS = 2.0**-53
-_LOST_MOMENTS = 1e-6
-"""Share of the distance and the traces that rounding may have moved before moments are refused."""
 _LOST = 128 * _EPS
 """Eigenvalues of a Gram matrix below this share of the largest are rounding, or too much of it."""
 
@@ -220,8 +217,9 @@ def frechet_distance(
             return 0.0
         mean_term = 0.0
     for side, name in ((first, "a"), (second, "b")):
-        if not same and side.rounding[0] > _LOST_MOMENTS * most:
-            raise _lost(name, side.rounding[0], most)
+        # of the distance and the traces
+        if not same and side.rounding[0] > LOST * most:
+            raise (lost_moments if side.features is None else _lost_features)(name, side.rounding[0], most)
     norm = _nuclear_norm(first, second, method, lambda value: 0.5e-10 * (most - 2 * value))
     trace_term = 0.0 if same else max(0.0, math.fsum((first.trace, second.trace, -2 * norm.value)))
     if not return_info:
@@ -243,11 +241,10 @@ def frechet_distance(
     return mean_term + trace_term, info
 
 
-def _lost(name: str, rounding: float, of: float) -> ValueError:
+def _lost_features(name: str, rounding: float, of: float) -> ValueError:
     return ValueError(
-        f"{name}: the features lie so far from zero against their spread that the sums of FeatureStats have lost it: "
-        f"rounding may have moved {rounding:.2g} of {of:.2g}. Give FeatureStats a shift= near their mean, the same "
-        "for all that are merged, and update it with the features again"
+        f"{name}: the features lie so far from zero against their spread that sums have lost it: rounding may have "
+        f"moved {rounding:.2g} of {of:.2g}. Subtract one vector near their mean from the features of both"
     )
 
 
@@ -291,7 +288,7 @@ def _require_method(method: str) -> None:
 
 
 def _covariance(a: object, name: str) -> Float64Array:
-    array = as_array(a, name)
+    array = number_array(a, name)
     if array.ndim != 2 or array.shape[0] != array.shape[1] or array.size == 0:
         raise ValueError(f"{name} has shape {array.shape}: a covariance is a square matrix")
     if array.dtype.kind not in "fiu":
@@ -344,6 +341,8 @@ def _side(x: object, name: str) -> _Side:
         if len(x) != 2:
             raise ValueError(f"{name} is a tuple of {len(x)}: moments are (mean, covariance)")
         return _from_moments(*checked_moments(x[0], x[1], name), name)
+    if isinstance(x, list) and len(x) == 2 and _depth(x[0]) != _depth(x[1]):
+        raise TypeError(f"{name} is a list of a mean and a covariance: give them as a tuple, (mean, covariance)")
     features = as_features(x, name)
     n, dim = features.shape
     if n < 2:
@@ -361,9 +360,16 @@ def _side(x: object, name: str) -> _Side:
     return replace(_from_stats(stats, name), features=features)
 
 
+def _depth(x: object) -> int:
+    """How many axes lists or an array have, by their first members."""
+    if isinstance(x, list | tuple):
+        return 1 + (_depth(x[0]) if x else 0)
+    return int(getattr(x, "ndim", 0))
+
+
 def _from_stats(stats: FeatureStats, name: str) -> _Side:
     rounding = stats.rounding()
-    mean, cov = stats.mean, stats.cov()
+    mean, cov = stats.mean, stats._covariance()  # what is lost of it counts against both sides
     trace = math.fsum(np.diag(cov))
     if 0 <= trace <= rounding[0]:  # constant features, or lost ones: what is left is rounding, and no covariance
         nothing = _from_moments(mean, np.zeros_like(cov), name)

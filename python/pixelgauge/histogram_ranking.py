@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pixelgauge.array_archives import read_arrays, write_arrays
+from pixelgauge.array_archives import bytes_of, read_arrays, write_arrays
 from pixelgauge.images import Array
 from pixelgauge.ranking_arrays import beyond_float64, column
 from pixelgauge.ranking_inputs import check_lengths, label_array, require_ranks, score_array, target_type
@@ -249,10 +249,9 @@ class RankingHistogram:
         ValueError
             If `data` is not such a state.
         """
-        if not isinstance(data, bytes | bytearray | memoryview):
-            raise TypeError(f"data is a {type(data).__name__}: give the bytes of to_bytes()")
+        buffer = io.BytesIO(bytes_of(data, "data"))
         try:
-            state = read_arrays(io.BytesIO(data))
+            state = read_arrays(buffer)
             if set(state) != {"edges", "counts"}:
                 raise ValueError(f"it holds {sorted(state)}, not counts and edges")
             edges, counts = state["edges"], state["counts"]

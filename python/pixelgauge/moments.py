@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import numbers
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge.images import as_array
+from pixelgauge.images import Array, as_array
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -15,9 +16,39 @@ _ROWS = 64
 """Rows of a matrix that are looked at together."""
 
 
+def number_array(x: object, name: str) -> Array:
+    """Array of numbers from anything that holds them: an array of any library, or lists and tuples, nested or not.
+
+    Raises
+    ------
+    TypeError
+        If `x`, or a member of a list, is neither a real number nor an array.
+    ValueError
+        If lists are ragged.
+    """
+    if not isinstance(x, list | tuple):
+        return as_array(x, name)
+    members = [_member(v, f"{name}[{i}]") for i, v in enumerate(x)]
+    shapes = sorted({v.shape if isinstance(v, np.ndarray) else () for v in members})
+    if len(shapes) > 1:
+        raise ValueError(
+            f"{name} is a {type(x).__name__} of parts of shapes {shapes[0]} and {shapes[-1]}: use one shape"
+        )
+    return np.asarray(members) if members else np.empty(0)
+
+
+def _member(v: object, name: str) -> object:
+    """Return a number or an array that a list may hold; numpy.asarray would drop masks and read True as 1."""
+    if isinstance(v, numbers.Real | np.number) and not isinstance(v, bool):
+        return v
+    if isinstance(v, bool | np.bool_ | numbers.Number | str | bytes) or v is None:
+        raise TypeError(f"{name}={v!r} is no real number")
+    return number_array(v, name)
+
+
 def real_array(x: object, name: str) -> Float64Array:
     """Array of real numbers as float64: a complex one would lose its imaginary part, a date its unit."""
-    array = as_array(x, name)
+    array = number_array(x, name)
     if array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
         raise TypeError(f"{name} has dtype {array.dtype}: use float64, real numbers")
     return np.ascontiguousarray(array, dtype=np.float64)

@@ -393,6 +393,8 @@ def _binary_inputs(
     y_true: object, y_score: object, pos_label: object, sample_weight: object
 ) -> tuple[Bits, Scores, Float64Array | None]:
     """Bits, scores and weights of the curves, which take binary labels or a `pos_label`."""
+    if np.ma.is_masked(pos_label):
+        raise TypeError(f"pos_label={pos_label!r} is a masked value, which is no label: use one of those in y_true")
     y = label_array(y_true)
     kind, binary = target_type(y)
     vector = scores_of(score_array(y_score))

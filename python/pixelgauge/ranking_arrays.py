@@ -186,6 +186,8 @@ def _is_float64(value: Any) -> bool:
 
 def exact_fraction(value: Any) -> Fraction | float:
     """Exact value of a real number; infinities and NaN stay floats."""
+    if np.ma.is_masked(value):
+        raise TypeError(f"{value!r} is a masked value, which is no number")
     if isinstance(value, np.integer | np.bool_):
         return Fraction(int(value))
     if isinstance(value, int | Fraction):

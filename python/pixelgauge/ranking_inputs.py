@@ -94,9 +94,10 @@ def check_lengths(**arrays: object) -> None:
 
 
 def check_number(name: str, value: object) -> None:
-    """Raise unless the value is a real number; text that reads like one is not."""
+    """Raise unless the value is a real number; text that reads like one is not, nor is what a mask covers."""
     try:
-        if not isinstance(value, str | bytes | bytearray):
+        # a masked value would be read as the 0 that lies below it
+        if not isinstance(value, str | bytes | bytearray) and not np.ma.is_masked(value):
             float(value)  # type: ignore[arg-type]
             return
     except OverflowError:  # an integer beyond any float is a number
