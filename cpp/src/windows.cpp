@@ -10,6 +10,7 @@
 #include "kernels/table.h"
 #include "status.h"
 #include "threads.h"
+#include "window_taps.h"
 
 namespace pixelgauge {
 
@@ -26,9 +27,6 @@ constexpr int64_t kOverread = 64;  // elements that staging may read past a row
 // How many times k2 L the values of float32 windows may be: a mean of M rounds by eps M / 2, and that against sqrt(C2) is what
 // is left of rounding (kernels/ssim.inl). 8- and 16-bit images of the full range have 33.
 constexpr double kFloat32Values = 40;
-// What the tap two from the centre of a window, and it with the next, weigh at least in float32: kernels/ssim.inl takes moments
-// about such a pair, and loses digits as they are light.
-constexpr double kLightestTap = 1.0 / 16, kLightestPair = 0.2;
 // How far below zero float32 values may be, in k1 L, beside others above it: a mean near zero of larger values has lost its digits,
 // and luminance compares it with k1 L.
 constexpr double kFloat32Below = 5;
@@ -55,42 +53,6 @@ const SsimKernels<T>& ssim_kernels() {
         return kernels().ssim_f32;
     else
         return kernels().ssim_f64;
-}
-
-// A window's taps along one axis; their sum is 1.
-std::vector<double> exact_taps(const pg_ssim_options& options) {
-    const int n = options.window_size, radius = n / 2;
-    std::vector<double> taps(static_cast<size_t>(n));
-    double sum = 0;
-    for (int i = 0; i < n; ++i) {
-        const double t = static_cast<double>(i - radius) / options.sigma;
-        taps[static_cast<size_t>(i)] = options.window == PG_WINDOW_UNIFORM ? 1 : std::exp(-t * t / 2);
-        sum += taps[static_cast<size_t>(i)];
-    }
-    for (double& tap : taps) tap /= sum;
-    return taps;
-}
-
-bool middle_is_heavy(const pg_ssim_options& options) {
-    if (options.window_size < 5) return false;
-    const std::vector<double> taps = exact_taps(options);
-    const size_t centre = taps.size() / 2;
-    return taps[centre - 2] >= kLightestTap && taps[centre - 2] + taps[centre - 1] >= kLightestPair;
-}
-
-// rows_per_block zeros, the taps, rows_per_block zeros. Rounding to T is compensated in the middle tap: the sum is 1.
-template <class T>
-std::vector<T> window_taps(const pg_ssim_options& options, int rows_per_block) {
-    const std::vector<double> exact = exact_taps(options);
-    const size_t n = exact.size(), before = static_cast<size_t>(rows_per_block);
-    std::vector<T> taps(n + 2 * before);
-    double rest = 1;
-    for (size_t i = 0; i < n; ++i) {
-        taps[before + i] = static_cast<T>(exact[i]);
-        if (i != n / 2) rest -= static_cast<double>(taps[before + i]);
-    }
-    taps[before + n / 2] = static_cast<T>(rest);
-    return taps;
 }
 
 // Grows and is kept: one per thread and element type.
