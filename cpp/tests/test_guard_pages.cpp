@@ -337,6 +337,7 @@ void ranking() {
     for (int dtype = PG_SCORE_UINT8; dtype <= PG_SCORE_FLOAT64; ++dtype)
         for (const int64_t n : counts)
             for (const int64_t times : {1, 2, -1, 0}) {
+                if (!every_size && (n + dtype + times) % 4 != 0) continue;
                 const int64_t item = items[dtype], stride = times * item, reach = (n - 1) * stride;
                 char* const scores = memory(0).take(static_cast<size_t>(std::abs(reach) + item), at_end) - std::min<int64_t>(reach, 0);
                 uint64_t* const labels = place<uint64_t>(1, (n + 63) / 64);
