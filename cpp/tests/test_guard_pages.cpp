@@ -430,10 +430,8 @@ void networks() {
 
 int main(int count, char** arguments) {
     every_size = (count > 1 && std::string(arguments[1]) == "all") || std::getenv("PIXELGAUGE_ALL_SIZES");
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     std::signal(SIGSEGV, crashed);
     std::signal(SIGBUS, crashed);
-#endif
     CHECK(pg_set_num_threads(1) == PG_OK);
     for (const char* isa : {"baseline", "avx2", "avx512"}) {
         if (!pg_has_isa(isa)) continue;
