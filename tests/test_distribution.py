@@ -440,7 +440,7 @@ def test_stats_refuse_bad_input_and_keep_their_state():
             FeatureStats(3, **{what: 5})
     with pytest.raises(TypeError, match="other=3 must be a FeatureStats"):
         stats.merge(3)
-    with pytest.raises(ValueError, match="begins with b'ab' and is no archive"):
+    with pytest.raises(ValueError, match="is no zip archive: it begins with b'ab"):
         FeatureStats.from_bytes(b"abc")
 
 

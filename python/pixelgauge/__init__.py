@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         delong_test,
     )
     from pixelgauge.backbones import InceptionFeatures
+    from pixelgauge.checkpoints import CheckpointError
     from pixelgauge.distribution import (
         DensityCoverage,
         FeatureStats,
@@ -37,8 +38,11 @@ if TYPE_CHECKING:
         sqrtm_psd,
         trace_sqrt_product,
     )
+    from pixelgauge.files.reading import FileError
     from pixelgauge.histogram_ranking import Bounds, RankingHistogram
+    from pixelgauge.images import ImageFileError
     from pixelgauge.many_rankings import auroc_by_column, auroc_by_group, top_k_accuracy_score
+    from pixelgauge.model_store import ModelError
     from pixelgauge.operating_points import Confusion, best_threshold, confusion_at_threshold, fpr_at_tpr
     from pixelgauge.out_of_core import roc_auc_score_out_of_core
     from pixelgauge.perceptual import LPIPS
@@ -57,15 +61,19 @@ __all__ = [
     "LPIPS",
     "AurocInterval",
     "Bounds",
+    "CheckpointError",
     "Confusion",
     "DelongTest",
     "DensityCoverage",
     "FeatureStats",
+    "FileError",
     "FrechetInfinity",
     "FrechetInfo",
     "FrechetInterval",
+    "ImageFileError",
     "InceptionFeatures",
     "MeanStd",
+    "ModelError",
     "NeighbourMetrics",
     "PrecisionRecall",
     "RankingHistogram",
@@ -119,6 +127,7 @@ _LAZY = {
     "delong_interval": "pixelgauge.auroc_intervals",
     "delong_test": "pixelgauge.auroc_intervals",
     "InceptionFeatures": "pixelgauge.backbones",
+    "CheckpointError": "pixelgauge.checkpoints",
     "DensityCoverage": "pixelgauge.distribution",
     "FeatureStats": "pixelgauge.distribution",
     "FrechetInfinity": "pixelgauge.distribution",
@@ -138,11 +147,14 @@ _LAZY = {
     "precision_recall": "pixelgauge.distribution",
     "sqrtm_psd": "pixelgauge.distribution",
     "trace_sqrt_product": "pixelgauge.distribution",
+    "FileError": "pixelgauge.files.reading",
     "Bounds": "pixelgauge.histogram_ranking",
     "RankingHistogram": "pixelgauge.histogram_ranking",
+    "ImageFileError": "pixelgauge.images",
     "auroc_by_column": "pixelgauge.many_rankings",
     "auroc_by_group": "pixelgauge.many_rankings",
     "top_k_accuracy_score": "pixelgauge.many_rankings",
+    "ModelError": "pixelgauge.model_store",
     "Confusion": "pixelgauge.operating_points",
     "best_threshold": "pixelgauge.operating_points",
     "confusion_at_threshold": "pixelgauge.operating_points",
@@ -172,4 +184,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*(name for name in globals() if name.startswith("__")), *__all__})

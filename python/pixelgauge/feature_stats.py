@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.array_archives import bytes_of, write_arrays
+from pixelgauge.files.archive import bytes_of, write_arrays
 from pixelgauge.images import path_name
 from pixelgauge.moments import checked_moments, number_array, real_array
 from pixelgauge.statistics_files import MOST_SAMPLES, fields_of, numbers, text, whole

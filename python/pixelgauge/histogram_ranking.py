@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pixelgauge.array_archives import bytes_of, read_arrays, write_arrays
+from pixelgauge.files.archive import bytes_of, read_arrays, write_arrays
+from pixelgauge.files.reading import FileError
 from pixelgauge.images import Array
 from pixelgauge.ranking_arrays import beyond_float64, column
 from pixelgauge.ranking_inputs import check_lengths, label_array, require_ranks, score_array, target_type
@@ -251,7 +252,7 @@ class RankingHistogram:
         """
         buffer = io.BytesIO(bytes_of(data, "data"))
         try:
-            state = read_arrays(buffer)
+            state = read_arrays(buffer, "data")
             if set(state) != {"edges", "counts"}:
                 raise ValueError(f"it holds {sorted(state)}, not counts and edges")
             edges, counts = state["edges"], state["counts"]
@@ -265,8 +266,10 @@ class RankingHistogram:
             if (counts < 0).any():
                 raise ValueError(f"its counts do not fit its edges: one is {counts.min()}")
             histogram._add(counts)
+        except FileError as error:
+            raise FileError("data", f"is not a RankingHistogram: it {error.reason}", error.remedy) from error
         except ValueError as error:
-            raise ValueError(f"data is not a RankingHistogram: {error}") from error
+            raise FileError("data", f"is not a RankingHistogram: {error}") from error
         return histogram
 
     def _pairs(self) -> int:

@@ -8,7 +8,8 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge.array_archives import read_arrays
+from pixelgauge.files.archive import read_arrays
+from pixelgauge.files.reading import FileError
 from pixelgauge.images import Array
 
 Float64Array = npt.NDArray[np.float64]
@@ -22,9 +23,9 @@ _LARGEST = 1e160
 def fields_of(file: BinaryIO, name: str) -> dict[str, Array]:
     """Arrays of a statistics file by name."""
     try:
-        return read_arrays(file)
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{name} is not a readable .npz statistics file ({error}): it may be truncated") from error
+        return read_arrays(file, name)
+    except FileError as error:
+        raise FileError(name, f"is not a readable .npz statistics file: it {error.reason}", error.remedy) from error
 
 
 def text(fields: dict[str, Array], what: str) -> str | None:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+from pixelgauge.files.reading import FileError
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -47,24 +49,11 @@ _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_PLANAR, _ORIENTATION = 258, 262, 284, 274
 _GRAY_WEIGHTS = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 
 
-class ImageFileError(ValueError):
+class ImageFileError(FileError):
     """An image file cannot be read: missing, truncated, corrupt, or of a kind whose pixels would be ambiguous.
 
-    Attributes
-    ----------
-    path : str
-        The file; ``"the image data"`` of what was in memory.
-    reason : str
-        What is wrong with it and, where there is something to do, what.
+    A :class:`pixelgauge.FileError`; ``path`` is ``"the image data"`` of what was in memory.
     """
-
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path = path
-        self.reason = reason
-
-    def __reduce__(self) -> tuple[type[ImageFileError], tuple[str, str]]:
-        return type(self), (self.path, self.reason)
 
 
 IN_MEMORY = "the image data"

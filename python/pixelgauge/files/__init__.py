@@ -1,0 +1,1 @@
+"""Files of strangers and of our own: read within bounds (`reading`, `npy`, `archive`), written whole or not at all."""
