@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 import pytest
+
 from tests.golden.calls import Call, calls
 
 VALUES = json.loads(Path(__file__).parent.joinpath("golden", "values.json").read_text())
