@@ -13,7 +13,7 @@
 #endif
 
 #include "check.h"
-#include "threads.h"
+#include "runtime/threads.h"
 
 namespace {
 

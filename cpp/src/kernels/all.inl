@@ -3,14 +3,14 @@
 
 // Written on Vec<T>:
 #include "gemm.inl"
-#include "mse.inl"
+#include "lpips_layer.inl"
 #include "near.inl"
+#include "pixel_error.inl"
 #include "range.inl"
 #include "ranking.inl"
 #include "resize.inl"
 #include "ssim.inl"
 #include "sums.inl"
-#include "unit_difference.inl"
 #include "winograd.inl"
 
 template <class T>

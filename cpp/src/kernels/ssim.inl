@@ -7,7 +7,7 @@
 //     var v = sum_j w_j (var_j v + (mean_j v - r)^2) - (sum_j w_j (mean_j v - r))^2.
 // Flat windows have variance 0 exactly. Elsewhere the two terms are at most a few times their difference, which decides the digits
 // that are lost: 1 / (4 w (1 - w)) times if one of the two pixels, of weight w, is unlike all others, 1 / (w + w') if both are. With 11
-// taps of sigma 1.5 that is 3.1 at most, with 7 equal taps 3.5; windows.cpp sends windows of a lighter middle to float64.
+// taps of sigma 1.5 that is 3.1 at most, with 7 equal taps 3.5; image/ssim_windows.cpp sends windows of a lighter middle to float64.
 
 // Rows are split over the lanes: of a strip of L * S columns, lane l holds columns l S to l S + S - 1. The taps of a
 // row are then whole registers, one after another, as the taps of a column are. The N - 1 registers after the last are the

@@ -2,10 +2,10 @@
 #include <cmath>
 #include <string>
 
-#include "images.h"
-#include "reduce.h"
-#include "status.h"
-#include "windows.h"
+#include "image/downsample.h"
+#include "image/rows.h"
+#include "image/ssim_windows.h"
+#include "runtime/status.h"
 
 namespace pixelgauge {
 

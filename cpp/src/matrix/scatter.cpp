@@ -4,12 +4,12 @@
 #include <cmath>
 #include <string>
 
-#include "gemm.h"
 #include "kernels/table.h"
-#include "matrices.h"
-#include "sizes.h"
-#include "status.h"
-#include "threads.h"
+#include "matrix/gemm.h"
+#include "matrix/matrices.h"
+#include "runtime/sizes.h"
+#include "runtime/status.h"
+#include "runtime/threads.h"
 
 namespace pixelgauge {
 

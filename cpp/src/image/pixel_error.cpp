@@ -1,10 +1,10 @@
 // Mean squared error of pairs of images, summed row by row in a fixed order.
 #include <vector>
 
-#include "images.h"
+#include "image/rows.h"
 #include "kernels/table.h"
-#include "status.h"
-#include "threads.h"
+#include "runtime/status.h"
+#include "runtime/threads.h"
 
 extern "C" pg_status pg_mse(const pg_images* x, const pg_images* y, double* mse) {
     using namespace pixelgauge;

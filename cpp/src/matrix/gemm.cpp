@@ -1,4 +1,4 @@
-#include "gemm.h"
+#include "matrix/gemm.h"
 
 #include <algorithm>
 #include <mutex>
@@ -11,8 +11,8 @@
 #endif
 
 #include "pixelgauge/pixelgauge.h"
-#include "status.h"
-#include "threads.h"
+#include "runtime/status.h"
+#include "runtime/threads.h"
 
 namespace pixelgauge {
 

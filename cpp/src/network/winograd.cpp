@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "kernels/table.h"
-#include "sizes.h"
-#include "status.h"
-#include "threads.h"
+#include "runtime/sizes.h"
+#include "runtime/status.h"
+#include "runtime/threads.h"
 
 namespace pixelgauge {
 

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "kernels/table.h"
-#include "sizes.h"
-#include "status.h"
-#include "threads.h"
+#include "runtime/sizes.h"
+#include "runtime/status.h"
+#include "runtime/threads.h"
 
 extern "C" pg_status pg_unit_difference(const float* x, const float* y, int64_t pairs, int64_t channels, int64_t positions,
                                         const float* weights, float inside, float outside, float* map, pg_parallel parallel,

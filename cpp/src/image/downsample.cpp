@@ -1,10 +1,10 @@
-#include "reduce.h"
+#include "image/downsample.h"
 
 #include <cstring>
 #include <type_traits>
 
-#include "images.h"
-#include "threads.h"
+#include "image/rows.h"
+#include "runtime/threads.h"
 
 namespace pixelgauge {
 

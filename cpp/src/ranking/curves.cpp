@@ -5,8 +5,8 @@
 #include <condition_variable>
 #include <mutex>
 
-#include "ranking.h"
-#include "status.h"
+#include "ranking/ranking.h"
+#include "runtime/status.h"
 
 namespace pixelgauge {
 

@@ -1,12 +1,12 @@
-#include "images.h"
+#include "image/rows.h"
 
 #include <cmath>
 #include <cstring>
 
 #include "kernels/table.h"
-#include "sizes.h"
-#include "status.h"
-#include "threads.h"
+#include "runtime/sizes.h"
+#include "runtime/status.h"
+#include "runtime/threads.h"
 
 namespace pixelgauge {
 

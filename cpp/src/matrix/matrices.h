@@ -1,7 +1,7 @@
 // What the matrix functions of the C ABI share: checks of a pg_matrix and its view as rows.
 #pragma once
 
-#include "gemm.h"
+#include "matrix/gemm.h"
 #include "pixelgauge/pixelgauge.h"
 
 namespace pixelgauge {

@@ -1,4 +1,4 @@
-#include "windows.h"
+#include "image/ssim_windows.h"
 
 #include <cmath>
 #include <cstdio>
@@ -6,11 +6,11 @@
 #include <string>
 #include <type_traits>
 
-#include "images.h"
+#include "image/rows.h"
+#include "image/ssim_taps.h"
 #include "kernels/table.h"
-#include "status.h"
-#include "threads.h"
-#include "window_taps.h"
+#include "runtime/status.h"
+#include "runtime/threads.h"
 
 namespace pixelgauge {
 

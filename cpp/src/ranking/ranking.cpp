@@ -1,5 +1,5 @@
 // The area under the ROC curve as a fraction of integers, and what all of ranking checks first.
-#include "ranking.h"
+#include "ranking/ranking.h"
 
 #include <cstdlib>
 
@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #endif
 
-#include "sizes.h"
-#include "status.h"
+#include "runtime/sizes.h"
+#include "runtime/status.h"
 
 namespace pixelgauge {
 

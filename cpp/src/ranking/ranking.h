@@ -11,8 +11,8 @@
 
 #include "kernels/table.h"
 #include "pixelgauge/pixelgauge.h"
-#include "threads.h"
-#include "wide.h"
+#include "runtime/threads.h"
+#include "runtime/wide.h"
 
 namespace pixelgauge {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "kernels/table.h"
-#include "status.h"
+#include "runtime/status.h"
 
 namespace pixelgauge {
 

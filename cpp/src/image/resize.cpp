@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "images.h"
+#include "image/rows.h"
 #include "kernels/table.h"
-#include "sizes.h"
-#include "status.h"
-#include "threads.h"
+#include "runtime/sizes.h"
+#include "runtime/status.h"
+#include "runtime/threads.h"
 
 namespace pixelgauge {
 

@@ -1,6 +1,6 @@
-#include "sizes.h"
+#include "runtime/sizes.h"
 
-#include "status.h"
+#include "runtime/status.h"
 
 namespace pixelgauge {
 

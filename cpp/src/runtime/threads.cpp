@@ -1,4 +1,4 @@
-#include "threads.h"
+#include "runtime/threads.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -18,7 +18,7 @@
 #define PIXELGAUGE_HAS_FORK 1
 #endif
 
-#include "status.h"
+#include "runtime/status.h"
 
 namespace pixelgauge {
 

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "pixelgauge/pixelgauge.h"
-#include "sizes.h"
-#include "status.h"
-#include "threads.h"
+#include "runtime/sizes.h"
+#include "runtime/status.h"
+#include "runtime/threads.h"
 
 namespace pixelgauge {
 

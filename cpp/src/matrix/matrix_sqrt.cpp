@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "gemm.h"
 #include "kernels/table.h"
-#include "matrices.h"
-#include "sizes.h"
-#include "status.h"
-#include "threads.h"
+#include "matrix/gemm.h"
+#include "matrix/matrices.h"
+#include "runtime/sizes.h"
+#include "runtime/status.h"
+#include "runtime/threads.h"
 
 namespace pixelgauge {
 
