@@ -130,6 +130,34 @@ const void* RowReader::row(int64_t r) {
     return to;
 }
 
+void value_range(const pg_images& images, const char* name, int64_t first, const char* remedy, double* low, double* high) {
+    const auto range = kernels().value_range[images.dtype];
+    constexpr int64_t kBand = 128;
+    const int64_t bands = (images.height + kBand - 1) / kBand, tiles = images.count * bands;
+    std::vector<double> lows(static_cast<size_t>(tiles)), highs(static_cast<size_t>(tiles));
+    parallel_for(tiles, [&](int64_t t) {
+        const View view(images, t / bands, 0, images.channels);
+        RowReader reader(view, 0, view.width, 0, Border::None);
+        const int64_t top = t % bands * kBand, bottom = top + kBand < view.height ? top + kBand : view.height;
+        for (int64_t r = top; r < bottom; ++r) {
+            double lo, hi;
+            range(reader.row(r), view.width * view.channels, &lo, &hi);
+            require(lo == lo, [&] {
+                return std::string(name) + "NaN or infinity in image " + std::to_string(first + t / bands) + ", row " + std::to_string(r) +
+                       remedy;
+            });
+            double& l = lows[static_cast<size_t>(t)];
+            double& h = highs[static_cast<size_t>(t)];
+            l = r == top || lo < l ? lo : l;
+            h = r == top || hi > h ? hi : h;
+        }
+    });
+    *low = lows[0];
+    *high = highs[0];
+    for (const double l : lows) *low = l < *low ? l : *low;
+    for (const double h : highs) *high = h > *high ? h : *high;
+}
+
 }  // namespace pixelgauge
 
 extern "C" pg_status pg_value_range(const pg_images* images, double* low, double* high) {
@@ -138,28 +166,6 @@ extern "C" pg_status pg_value_range(const pg_images* images, double* low, double
         require_images(images, "images");
         require(images->count > 0, "images is empty: count = 0");
         require(low && high, "low or high is NULL");
-        const auto range = kernels().value_range[images->dtype];
-        constexpr int64_t kBand = 128;
-        const int64_t bands = (images->height + kBand - 1) / kBand, tiles = images->count * bands;
-        std::vector<double> lows(static_cast<size_t>(tiles)), highs(static_cast<size_t>(tiles));
-        parallel_for(tiles, [&](int64_t t) {
-            const View view(*images, t / bands, 0, images->channels);
-            RowReader reader(view, 0, view.width, 0, Border::None);
-            const int64_t top = t % bands * kBand, bottom = top + kBand < view.height ? top + kBand : view.height;
-            for (int64_t r = top; r < bottom; ++r) {
-                double lo, hi;
-                range(reader.row(r), view.width * view.channels, &lo, &hi);
-                if (!(lo == lo))
-                    throw InvalidArgument("NaN or infinity in image " + std::to_string(t / bands) + ", row " + std::to_string(r));
-                double& l = lows[static_cast<size_t>(t)];
-                double& h = highs[static_cast<size_t>(t)];
-                l = r == top || lo < l ? lo : l;
-                h = r == top || hi > h ? hi : h;
-            }
-        });
-        *low = lows[0];
-        *high = highs[0];
-        for (const double l : lows) *low = l < *low ? l : *low;
-        for (const double h : highs) *high = h > *high ? h : *high;
+        value_range(*images, "", 0, "", low, high);
     });
 }

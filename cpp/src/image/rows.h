@@ -46,4 +46,8 @@ class RowReader {
     std::vector<char> buffer_;
 };
 
+// Smallest and largest value of a batch. NaN or infinity is refused as of `name`, by the index of its image, the first being `first`,
+// with what to do.
+void value_range(const pg_images& images, const char* name, int64_t first, const char* remedy, double* low, double* high);
+
 }  // namespace pixelgauge

@@ -1,6 +1,8 @@
 #include "runtime/status.h"
 
+#include <cstdio>
 #include <cstring>
+#include <string>
 
 namespace pixelgauge {
 
@@ -12,6 +14,12 @@ thread_local char message_of_thread[kMessageBytes] = "";
 void require_choice(int32_t value, int32_t last, const char* name, const char* type) {
     if (value >= 0 && value <= last) return;
     throw InvalidArgument(std::string(name) + "=" + std::to_string(value) + " is not a " + type + ": use 0 to " + std::to_string(last));
+}
+
+std::string short_number(double x) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%g", x);
+    return text;
 }
 
 pg_status set_error(pg_status status, const char* message) noexcept {

@@ -1,0 +1,118 @@
+#include "image/ssim_options.h"
+
+#include <cmath>
+#include <string>
+
+#include "image/rows.h"
+#include "image/ssim_taps.h"
+#include "runtime/status.h"
+#include "runtime/threads.h"
+
+namespace pixelgauge {
+
+namespace {
+
+// How many times k2 L the values of float32 windows may be: a mean of M rounds by eps M / 2, and that against sqrt(C2) is what
+// is left of rounding (kernels/ssim.inl). 8- and 16-bit images of the full range have 33.
+constexpr double kFloat32Values = 40;
+// How far below zero float32 values may be, in k1 L, beside others above it: a mean near zero of larger values has lost its digits,
+// and luminance compares it with k1 L.
+constexpr double kFloat32Below = 5;
+// Float32 values are at most this, so that the index's products of four of them stay below 2^128.
+constexpr double kFloat32Largest = 1e8;
+// Largest error of float64 variances against C2 that is accepted: beyond it a window could be mistaken for another.
+constexpr double kFloat64Tolerance = 1e-3;
+
+// The index multiplies four lengths of the range: within these the products stay normal numbers, with room for spread.
+constexpr double kFloat32Lengths[] = {1e-6, 1e8}, kFloat64Lengths[] = {1e-60, 1e60};
+
+// Whether the constants that k1 and k2 make of a range are like those of a range between two lengths at the usual k.
+bool lengths_within(const pg_ssim_options& o, const double* limits) {
+    for (const double k : {1.0, o.k1 / 0.01, o.k2 / 0.03})
+        if (!(k * o.data_range >= limits[0] && k * o.data_range <= limits[1])) return false;
+    return true;
+}
+
+int64_t padded(const pg_ssim_options& options) { return options.window_size / 2; }
+
+}  // namespace
+
+void require_ssim_options(const pg_ssim_options* o, int64_t height, int64_t width) {
+    require(o != nullptr, "options is NULL");
+    require(o->data_range > 0 && std::isfinite(o->data_range),
+            [&] { return "data_range=" + short_number(o->data_range) + " must be positive and finite"; });
+    require(o->k1 > 0 && std::isfinite(o->k1), [&] { return "k1=" + short_number(o->k1) + " must be positive and finite"; });
+    require(o->k2 > 0 && std::isfinite(o->k2), [&] { return "k2=" + short_number(o->k2) + " must be positive and finite"; });
+    require(lengths_within(*o, kFloat64Lengths), [&] {
+        return "data_range=" + short_number(o->data_range) + " with k1=" + short_number(o->k1) + " and k2=" + short_number(o->k2) +
+               " leaves float64's room: scale the images and their range to a length near 1";
+    });
+    require(o->window == PG_WINDOW_UNIFORM || o->window == PG_WINDOW_GAUSSIAN,
+            [&] { return "window=" + std::to_string(o->window) + " is not a pg_window"; });
+    require(o->window == PG_WINDOW_UNIFORM || (o->sigma > 0 && std::isfinite(o->sigma)),
+            [&] { return "sigma=" + short_number(o->sigma) + " must be positive and finite"; });
+    require(o->window_size >= 3 && o->window_size % 2 == 1,
+            [&] { return "window_size=" + std::to_string(o->window_size) + " must be odd and at least 3"; });
+    require(o->border >= PG_BORDER_VALID && o->border <= PG_BORDER_CROP,
+            [&] { return "border=" + std::to_string(o->border) + " is not a pg_border"; });
+    require(o->downsample >= PG_DOWNSAMPLE_NONE && o->downsample <= PG_DOWNSAMPLE_POOL,
+            [&] { return "downsample=" + std::to_string(o->downsample) + " is not a pg_downsample"; });
+    require_choice(o->covariance, PG_COVARIANCE_SAMPLE, "covariance", "pg_covariance");
+    for (const double e : o->exponents) {
+        require(e >= 0 && std::isfinite(e),
+                [&] { return "exponents holds " + short_number(e) + ": each must be finite and not negative"; });
+        require(e <= 1000, [&] { return "exponents holds " + short_number(e) + ": of a power above 1000 nothing is left but 0 and 1"; });
+    }
+    const int64_t needed = o->border == PG_BORDER_REFLECT ? o->window_size / 2 + 1 : o->window_size;
+    require(height >= needed && width >= needed, [&] {
+        return "images of " + std::to_string(height) + " x " + std::to_string(width) + " are too small for a window of " +
+               std::to_string(o->window_size) + ": at least " + std::to_string(needed) + " x " + std::to_string(needed) +
+               " is needed; use larger images or a smaller window_size";
+    });
+}
+
+Region score_region(const pg_ssim_options& o, int64_t height, int64_t width) {
+    if (o.border == PG_BORDER_REFLECT) return {height, width, -padded(o), Border::Mirror};
+    return {height - o.window_size + 1, width - o.window_size + 1, 0, Border::None};
+}
+
+Region map_region(const pg_ssim_options& o, int64_t height, int64_t width) {
+    if (o.border == PG_BORDER_CROP) return {height, width, -padded(o), Border::Repeat};
+    return score_region(o, height, width);
+}
+
+std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y, const pg_ssim_options& o) {
+    const double c2 = o.k2 * o.data_range * o.k2 * o.data_range, largest = kFloat32Values * o.k2 * o.data_range;
+    const bool in_float32 = x.dtype != PG_FLOAT64 && lengths_within(o, kFloat32Lengths) && middle_is_heavy(o);
+    std::vector<PairPrecision> precision(static_cast<size_t>(x.count));
+    if (in_float32 && ((x.dtype == PG_UINT8 && largest >= 255) || (x.dtype == PG_UINT16 && largest >= 65535))) {
+        for (PairPrecision& p : precision) p = {0, false};
+        return precision;
+    }
+    parallel_for(x.count, [&](int64_t i) {
+        double low[2], high[2];
+        const pg_images* pair[] = {&x, &y};
+        for (int k = 0; k < 2; ++k) {
+            pg_images one = *pair[k];
+            one.data = static_cast<const char*>(one.data) + i * one.count_stride;
+            one.count = 1;
+            value_range(one, k == 0 ? "x: " : "y: ", i, ": remove or mask such values first", &low[k], &high[k]);
+        }
+        const double lo = low[0] < low[1] ? low[0] : low[1], hi = high[0] > high[1] ? high[0] : high[1];
+        require(2.3e-16 / 2 * (hi - lo) * (hi - lo) / c2 <= kFloat64Tolerance, [&] {
+            return "image " + std::to_string(i) + " of x and y has values from " + short_number(lo) + " to " + short_number(hi) +
+                   ", too far apart for data_range=" + short_number(o.data_range) + " and k2=" + short_number(o.k2) +
+                   ": correct the range, or replace fill values by ones inside it";
+        });
+        // Values about zero need no shift, and then luminance is as exact as they are; one far from zero is subtracted, an integer
+        // from integers, so that their sums stay exact.
+        const bool near = hi <= largest && -lo <= kFloat32Below * o.k1 * o.data_range, one_side = lo > 0 || hi < 0;
+        const double middle = x.dtype <= PG_UINT16 ? std::floor((lo + hi) / 2) : (lo + hi) / 2;
+        const bool fits = near || (one_side && hi - middle <= largest);
+        precision[static_cast<size_t>(i)] = {near || !one_side ? 0 : middle,
+                                             !(in_float32 && fits && hi <= kFloat32Largest && -lo <= kFloat32Largest)};
+    });
+    return precision;
+}
+
+}  // namespace pixelgauge

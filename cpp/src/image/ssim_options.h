@@ -1,0 +1,30 @@
+// What the options of SSIM must be, how float32 is known to hold a pair's variances, and the windows that a border gives.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "image/rows.h"
+#include "pixelgauge/pixelgauge.h"
+
+namespace pixelgauge {
+
+void require_ssim_options(const pg_ssim_options* options, int64_t height, int64_t width);
+
+// Output pixels of a pair, where window (0, 0) begins at (origin, origin) of the image.
+struct Region {
+    int64_t height, width, origin;
+    Border border;
+};
+Region score_region(const pg_ssim_options& options, int64_t height, int64_t width);
+Region map_region(const pg_ssim_options& options, int64_t height, int64_t width);
+
+// How each pair of a batch is brought near zero, and whether float32 then holds its variances well enough.
+struct PairPrecision {
+    double shift;
+    bool float64;
+};
+std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y, const pg_ssim_options& options);
+
+}  // namespace pixelgauge
