@@ -7,7 +7,10 @@
 #include "near.inl"
 #include "pixel_error.inl"
 #include "range.inl"
-#include "ranking.inl"
+#include "ranking_keys.inl"
+#include "ranking_ranks.inl"
+#include "ranking_scatter.inl"
+#include "ranking_table.inl"
 #include "resize.inl"
 #include "ssim.inl"
 #include "sums.inl"
@@ -52,6 +55,6 @@ constexpr Kernels table(const char* name) {
             squared_distance<float, double>,
             ranking_kernels(),
             winograd_kernels(),
-            unit_difference,
+            lpips_layer,
             kUnitVecs * Vec<float>::lanes};
 }

@@ -1,4 +1,4 @@
-// A layer of LPIPS at unit_positions neighbouring positions, which are the lanes; features are planes, a channel each. The first
+// A layer of LPIPS at lpips_positions neighbouring positions, which are the lanes; features are planes, a channel each. The first
 // pass sums the squares of each position's channels, the second the weighted squared differences.
 
 constexpr int kUnitVecs = 4;
@@ -19,7 +19,7 @@ PG_INLINE void sum_channels(int64_t channels, Vec<float> (&sums)[N], const Add& 
     }
 }
 
-inline void unit_difference(const UnitDifference* job) {
+inline void lpips_layer(const LpipsLayer* job) {
     constexpr int L = Vec<float>::lanes, K = kUnitVecs;
     const float *const x = job->x, *const y = job->y;
     const int64_t plane = job->plane;

@@ -41,7 +41,7 @@ struct BlockWriter {
 
 // The smaller class of a bucket, sorted, in cells of 2^shift keys from low on. Keys beyond are taken to the first or last.
 template <class K>
-struct Gaps {
+struct RankTable {
     K low, width;
     int shift;
     const uint32_t* cells;  // twice the keys below the cell; the top bit is set where it holds more than one
@@ -60,10 +60,10 @@ struct PlacementKernels {
     void (*bounds)(const K* keys, int64_t n, K* low, K* high);
     // the sum over n < 2^20 keys of 2 #{sorted < key} + #{sorted = key}, fewer than 2^25 being sorted; keys that the cells
     // cannot tell are appended to unresolved, which has room for 16 more than n
-    uint64_t (*rank_sum)(const K* keys, int64_t n, const Gaps<K>* gaps, K* unresolved, int64_t* unresolved_count);
+    uint64_t (*rank_sum)(const K* keys, int64_t n, const RankTable<K>* table, K* unresolved, int64_t* unresolved_count);
     // adds one to the count of each rank; keys that the cells cannot tell are appended to unresolved as above, and what is
     // counted at dump is of no use
-    void (*count_ranks)(const K* keys, int64_t n, const Gaps<K>* gaps, uint32_t dump, uint32_t* counts, K* unresolved,
+    void (*count_ranks)(const K* keys, int64_t n, const RankTable<K>* table, uint32_t dump, uint32_t* counts, K* unresolved,
                         int64_t* unresolved_count);
 };
 
@@ -81,7 +81,7 @@ struct RankingKernels {
     void (*histogram16)(const uint16_t* keys, const uint64_t* labels, int64_t n, uint32_t* counts);
     // the same for one-byte scores, biased by bias, into four tables of 512 that are to be added
     void (*histogram8)(const uint8_t* scores, uint8_t bias, const uint64_t* labels, int64_t n, uint32_t* counts);
-    // counts of cells to what lies below them (in their place), and to cells as Gaps has them
+    // counts of cells to what lies below them (in their place), and to cells as RankTable has them
     CellTotals (*start_cells)(uint32_t* counts, int64_t n, uint32_t* cells);
     // appends places and values of the counts that are not zero, rising, and clears them; both have room for 16 more than n
     int64_t (*occupied)(uint32_t* counts, int64_t n, uint32_t* places, uint32_t* values);

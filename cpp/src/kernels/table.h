@@ -114,7 +114,7 @@ struct PanelRows {
     bool shift_by_k;  // one value a k instead of one a row
 };
 
-// Matrix products by register tiles; see gemm.cpp for the panels.
+// Matrix products by register tiles; see matrix/gemm.cpp for the panels.
 template <class T>
 struct GemmKernels {
     template <class In>
@@ -140,7 +140,7 @@ struct NearRow {
     const T* limits;
 };
 
-// Winograd convolution, in pixels of channels; see winograd.cpp.
+// Winograd convolution, in pixels of channels; see network/winograd.cpp.
 static constexpr int kWinogradGroup = 16;  // channels or filters that lie together
 static constexpr int kWinogradForms = 6;
 
@@ -180,8 +180,8 @@ struct WinogradKernels {
     void (*pixels_to_planes)(const float* y, int64_t stride, int64_t pixels, float* out, int64_t plane, int planes);
 };
 
-// A block of unit_positions positions of a pair's features; see unit_difference.cpp.
-struct UnitDifference {
+// A block of lpips_positions positions of a pair's features; see network/lpips_layer.cpp.
+struct LpipsLayer {
     const float *x, *y;  // planes, one a channel
     int64_t plane, channels;
     const float* weights;
@@ -210,8 +210,8 @@ struct Kernels {
     double (*squared_distance_mixed)(const float* x, const double* y, int64_t n);
     RankingKernels ranking;
     WinogradKernels winograd;
-    void (*unit_difference)(const UnitDifference*);
-    int unit_positions;
+    void (*lpips_layer)(const LpipsLayer*);
+    int lpips_positions;
 };
 
 extern const Kernels kBaseline;

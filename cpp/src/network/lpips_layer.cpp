@@ -35,7 +35,7 @@ extern "C" pg_status pg_unit_difference(const float* x, const float* y, int64_t 
         }
         if (pairs == 0 || positions == 0) return;
         require(x != nullptr && y != nullptr && weights != nullptr && map != nullptr, "x, y, weights or map is NULL");
-        const int64_t size = table.unit_positions, blocks = (positions + size - 1) / size;
+        const int64_t size = table.lpips_positions, blocks = (positions + size - 1) / size;
         constexpr int64_t kNone = std::numeric_limits<int64_t>::max();
         std::atomic<int64_t> first_bad{kNone};  // of the map
         const auto look = [&](const float* map_block, int64_t count, int64_t place) {
@@ -49,10 +49,10 @@ extern "C" pg_status pg_unit_difference(const float* x, const float* y, int64_t 
         };
         parallel_on(parallel, parallel_context, pairs * blocks, [&](int64_t index) {
             const int64_t pair = index / blocks, at = index % blocks * size, first = pair * channels * positions + at;
-            UnitDifference job{x + first, y + first, positions, channels, weights, inside, outside, map + pair * positions + at};
+            LpipsLayer job{x + first, y + first, positions, channels, weights, inside, outside, map + pair * positions + at};
             const int64_t left = positions - at;
             if (left >= size) {
-                table.unit_difference(&job);
+                table.lpips_layer(&job);
                 return look(job.map, size, pair * positions + at);
             }
             // The planes end within the block: it is computed on a copy with zeros after them.
@@ -65,7 +65,7 @@ extern "C" pg_status pg_unit_difference(const float* x, const float* y, int64_t 
             }
             float* const to = job.map;
             job.x = a, job.y = b, job.plane = size, job.map = last;
-            table.unit_difference(&job);
+            table.lpips_layer(&job);
             std::copy_n(last, left, to);
             look(to, left, pair * positions + at);
         });
