@@ -88,8 +88,8 @@ class Archive:
         total = 0
         for member in members:
             name = member.filename
-            if "\0" in name or (place := _place(name)) is None:
-                raise self._wrong(f"has a member {shown(name)!r}, a name that leads out of the archive")
+            if "\0" in name or not (place := _place(name)):
+                raise self._wrong(f"has a member {shown(name)!r}, a name of no file within the archive")
             if place in seen:
                 raise self._wrong(f"has member {shown(name)!r} twice, or under two names")
             seen.add(place)
