@@ -83,7 +83,7 @@ def read_header(file: BinaryIO, path: str, kind: type[FileError] = FileError) ->
     try:
         dtype = np.dtype(descr)
     except Exception as error:  # NumPy parses it, and meets nonsense with several kinds
-        raise kind(path, f"has a .npy header of dtype {shown(descr)!r}: {cause(error)}") from error
+        raise kind(path, f"has a .npy header of dtype '{shown(descr)}': {cause(error)}") from error
     if dtype.hasobject or dtype.itemsize == 0:
         raise kind(path, f"has a .npy header of dtype {dtype}", "save numbers")
     if len(sizes) > _MOST_DIMENSIONS or any(n >= 2**63 for n in sizes):

@@ -1,0 +1,51 @@
+"""Images of each format: pixels of 8 or 16 bits as large as the file says, equal to themselves by every metric."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import pixelgauge
+
+from .. import formats, readers
+from ..mutations import blind
+from ..target import Target, is_chosen
+from .arrays import same
+
+
+def _right(pixels: Any, data: bytes) -> None:
+    assert pixels.dtype in (np.uint8, np.uint16), pixels.dtype
+    assert pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3), pixels.shape
+    assert pixels.flags.c_contiguous
+    with Image.open(io.BytesIO(data)) as image:
+        width, height = image.size
+    assert pixels.shape[:2] in ((height, width), (width, height)), (pixels.shape, width, height)
+    if pixels.size > 1 << 16 or not is_chosen(data, 4):
+        return
+    gray = readers.read_image(data, gray=True)
+    assert gray.shape == pixels.shape[:2] and gray.dtype == pixels.dtype
+    assert pixels.ndim == 3 or same(gray, pixels)
+    for alpha in ("drop", "white"):  # an opaque channel, or none, as it was accepted
+        assert same(readers.read_image(data, alpha=alpha), pixels)
+    assert pixelgauge.mse(pixels, pixels) == 0
+    if min(pixels.shape[:2]) >= 11:
+        assert pixelgauge.ssim(pixels, pixels) == 1
+
+
+def _read(data: bytes) -> Any:
+    return readers.read_image(data)
+
+
+TARGETS = [
+    Target(name, _read, _right, mutate, readers.IMAGE, same)
+    for name, mutate in (
+        ("png", formats.png),
+        ("jpeg", blind),
+        ("webp", formats.riff),
+        ("bmp", blind),
+        ("tiff", formats.tiff),
+    )
+]
