@@ -77,12 +77,20 @@ def _command(name: str, args: argparse.Namespace, path: Path, deaths: int, runs:
         "runs": runs,
         "seconds": seconds,
     }
-    return [sys.executable, "-m", f"{__package__}.worker", name, *(f"--{key}={value}" for key, value in options.items())]
+    return [
+        sys.executable,
+        "-m",
+        f"{__package__}.worker",
+        name,
+        *(f"--{key}={value}" for key, value in options.items()),
+    ]
 
 
 def _watched(command: list[str], shared: mmap.mmap) -> int:
     """Exit code of a worker, or -SIGKILL if it was ended because it stood still."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL if "atheris" in str(command) else None)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL if "atheris" in str(command) else None
+    )
     seen, at = -1, time.monotonic() + 30  # it imports first
     try:
         while True:
@@ -127,7 +135,10 @@ def main() -> int:
     before = set(args.findings.glob("*.bin"))
     with tempfile.TemporaryDirectory(prefix="pixelgauge-fuzz-") as folder, ThreadPoolExecutor(args.jobs) as pool:
         results = list(pool.map(lambda name: run_target(name, args, share, Path(folder)), chosen))
-    found = {path: path.with_suffix(".txt").read_text().splitlines()[0] for path in sorted(set(args.findings.glob("*.bin")) - before)}
+    found = {
+        path: path.with_suffix(".txt").read_text().splitlines()[0]
+        for path in sorted(set(args.findings.glob("*.bin")) - before)
+    }
     print(f"{'target':16} {'executions':>11} {'a second':>9} {'accepted':>9} {'findings':>9}")
     for name, figures in zip(chosen, results, strict=True):
         count = sum(line.startswith(f"{name}:") for line in found.values())

@@ -86,7 +86,17 @@ def _pickles() -> Iterator[tuple[str, str, bytes]]:
 
     def storage(kind: str, key: str, count: int, view: bool = False) -> bytes:
         last = b"(" + text(key) + b"K\0K" + bytes([count]) + b"t" if view else b""
-        return b"(" + text("storage") + f"ctorch\n{kind}\n".encode() + text(key) + text("cpu") + b"K" + bytes([count]) + last + b"tQ"
+        return (
+            b"("
+            + text("storage")
+            + f"ctorch\n{kind}\n".encode()
+            + text(key)
+            + text("cpu")
+            + b"K"
+            + bytes([count])
+            + last
+            + b"tQ"
+        )
 
     def tensor(source: bytes, shape: bytes, strides: bytes) -> bytes:
         return (
@@ -102,7 +112,19 @@ def _pickles() -> Iterator[tuple[str, str, bytes]]:
         )  # fmt: skip
 
     floats, halves = np.arange(4, dtype="<f4").tobytes(), b"\x80\x3f\0\x40"
-    yield "pth-zip", "state", _zip({"m/data.pkl": state(), "m/byteorder": b"little", "m/data/0": floats, "m/data/1": halves, "m/version": b"3\n"})
+    yield (
+        "pth-zip",
+        "state",
+        _zip(
+            {
+                "m/data.pkl": state(),
+                "m/byteorder": b"little",
+                "m/data/0": floats,
+                "m/data/1": halves,
+                "m/version": b"3\n",
+            }
+        ),
+    )
     yield "pth-zip", "empty", _zip({"m/data.pkl": b"\x80\2}.", "m/version": b"3\n"})
     legacy = b"\x80\2\x8a\x0al\xfc\x9cF\xf9\x20j\xa8P\x19.\x80\2M\xe9\3.\x80\2}q\0" + text("little_endian") + b"\x88s."
     keys = b"\x80\2](" + text("0") + text("1") + b"e."
@@ -111,8 +133,19 @@ def _pickles() -> Iterator[tuple[str, str, bytes]]:
     yield "pth-legacy", "plain", legacy + state() + keys + data
     yield "pth-npz", "state", _npz(weight=np.ones((2, 3), np.float32), bias=np.zeros(3, ">f8"))
     yield "pth-npz", "deflated", _npz(True, weight=np.ones((20, 3), np.float16), steps=np.array(5))
-    yield "safetensors", "state", safetensors.numpy.save({"weight": np.ones((2, 3), np.float32), "bias": np.zeros(3, np.int64)}, {"format": "pt"})
-    header = json.dumps({"a": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}, "b": {"dtype": "BOOL", "shape": [], "data_offsets": [4, 5]}})
+    yield (
+        "safetensors",
+        "state",
+        safetensors.numpy.save(
+            {"weight": np.ones((2, 3), np.float32), "bias": np.zeros(3, np.int64)}, {"format": "pt"}
+        ),
+    )
+    header = json.dumps(
+        {
+            "a": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]},
+            "b": {"dtype": "BOOL", "shape": [], "data_offsets": [4, 5]},
+        }
+    )
     yield "safetensors", "bfloat16", struct.pack("<Q", len(header)) + header.encode() + halves + b"\1"
 
 
@@ -121,7 +154,9 @@ def _states() -> Iterator[tuple[str, str, bytes]]:
     states = {
         "empty": pixelgauge.FeatureStats(2),
         "one": pixelgauge.FeatureStats(2).update(features[:1, :2]),
-        "some": pixelgauge.FeatureStats(3, shift=[0.1, 0.0, 1.0], preset="pytorch-fid", weights="0" * 64).update(features),
+        "some": pixelgauge.FeatureStats(3, shift=[0.1, 0.0, 1.0], preset="pytorch-fid", weights="0" * 64).update(
+            features
+        ),
         "constant": pixelgauge.FeatureStats(2).update(np.ones((5, 2))),
         "moments": pixelgauge.FeatureStats.from_moments([0.0, 1.0], np.eye(2)),
     }
@@ -130,7 +165,11 @@ def _states() -> Iterator[tuple[str, str, bytes]]:
         yield "statistics-file", name, state.to_bytes()
     mean, cov = features.mean(0), np.cov(features, rowvar=False)
     yield "statistics-file", "pytorch-fid", _npz(mu=mean, sigma=cov)
-    yield "statistics-file", "adm", _npz(mu=mean.astype(np.float32), sigma=cov.astype(np.float32), mu_s=mean, sigma_s=cov)
+    yield (
+        "statistics-file",
+        "adm",
+        _npz(mu=mean.astype(np.float32), sigma=cov.astype(np.float32), mu_s=mean, sigma_s=cov),
+    )
     histogram = pixelgauge.RankingHistogram(bins=6)
     yield "histogram", "empty", histogram.to_bytes()
     histogram.update([0, 0, 1, 1, 1], [0.1, 0.4, 0.35, 0.8, 2.0])
@@ -148,7 +187,8 @@ def _images() -> Iterator[tuple[str, str, bytes]]:
     exif[274] = 6
     yield "png", "gray", _saved(gray, "PNG")
     yield "png", "colour-turned", _saved(colour, "PNG", exif=exif)
-    yield "png", "palette", _saved(small.quantize(5), "PNG", transparency=0)
+    yield "png", "palette", _saved(small.quantize(5), "PNG")
+    yield "png", "refused-key", _saved(small.quantize(5), "PNG", transparency=0)
     yield "png", "bitmap", _saved(gray.convert("1"), "PNG")
     yield "png", "deep", _saved(deep, "PNG")
     yield "png", "alpha", _saved(opaque, "PNG")
@@ -180,7 +220,8 @@ def _deep_png() -> bytes:
     rows = b"".join(b"\0" + row.tobytes() for row in pixels)
     chunks = (b"IHDR", struct.pack(">2I5B", 3, 4, 16, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", binascii.crc32(kind + content)) for kind, content in chunks
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", binascii.crc32(kind + content))
+        for kind, content in chunks
     )
 
 
@@ -195,13 +236,23 @@ def _tables() -> Iterator[tuple[str, str, bytes]]:
     yield "jsonl", "numbers", "".join(json.dumps(row) + "\n" for row in rows).encode()
     yield "jsonl", "text", b'\xef\xbb\xbf{"label": "a", "score": 1e-3}\n\n{"label": "b", "score": -5}'
     yield "table-npz", "stored", _npz(label=np.array([0, 1, 1]), score=np.array([0.1, 0.5, 0.4]))
-    yield "table-npz", "deflated", _npz(True, label=np.array(["a", "b"]), score=np.array([1, 2], np.uint8), other=np.zeros((2, 2)))
+    yield (
+        "table-npz",
+        "deflated",
+        _npz(True, label=np.array(["a", "b"]), score=np.array([1, 2], np.uint8), other=np.zeros((2, 2))),
+    )
     numbers = pyarrow.table({"label": [0, 1, 1], "score": [0.1, 0.5, 0.4]})
-    mixed = pyarrow.table({"label": ["a", "b", "a", "b"] * 5, "score": pyarrow.array(range(20), pyarrow.int64()), "name": ["x"] * 20})
+    mixed = pyarrow.table(
+        {"label": ["a", "b", "a", "b"] * 5, "score": pyarrow.array(range(20), pyarrow.int64()), "name": ["x"] * 20}
+    )
     for name, table, options in (
         ("numbers", numbers, {"compression": "none", "use_dictionary": False}),
         ("text", mixed, {"compression": "snappy"}),
-        ("groups", mixed, {"compression": "zstd", "row_group_size": 10, "data_page_version": "2.0", "use_dictionary": False}),
+        (
+            "groups",
+            mixed,
+            {"compression": "zstd", "row_group_size": 10, "data_page_version": "2.0", "use_dictionary": False},
+        ),
     ):
         file = io.BytesIO()
         pyarrow.parquet.write_table(table.replace_schema_metadata(None), file, store_schema=False, **options)
@@ -226,7 +277,10 @@ def _rows() -> Iterator[tuple[str, str, bytes]]:
         for row in rows[:count]:
             writer.writerow(["" if cell is None else cell for cell in row])
         yield "rows-csv", name, (text.getvalue()[:-1] + end if end else text.getvalue()[:-9]).encode()
-        lines = [json.dumps(dict(zip(columns, ("inf" if cell == float("inf") else cell for cell in row), strict=True))) for row in rows[:count]]
+        lines = [
+            json.dumps(dict(zip(columns, ("inf" if cell == float("inf") else cell for cell in row), strict=True)))
+            for row in rows[:count]
+        ]
         joined = "".join(line + "\n" for line in lines)
         yield "rows-jsonl", name, (joined if end else joined[:-9]).encode()
 

@@ -27,9 +27,9 @@ def zip_members(data: bytes) -> list[tuple[str, int, bytes]]:
     count, _, at = struct.unpack_from("<HII", data, end + 10)
     members = []
     for _ in range(min(count, 64)):
-        method, = struct.unpack_from("<H", data, at + 10)
+        (method,) = struct.unpack_from("<H", data, at + 10)
         packed, _, names, extra, comment = struct.unpack_from("<IIHHH", data, at + 20)
-        local, = struct.unpack_from("<I", data, at + 42)
+        (local,) = struct.unpack_from("<I", data, at + 42)
         name = data[at + 46 : at + 46 + names].decode("utf-8", "replace")
         local_names, local_extra = struct.unpack_from("<HH", data, local + 26)
         start = local + 30 + local_names + local_extra
@@ -74,7 +74,22 @@ def _tamper(fields: list[int], rng: Random) -> None:
     fields[at] = (fields[at] + change) & 0xFFFF if rng.random() < 0.8 else rng.choice((0, 1, 8, 0xFFFF))
 
 
-_ALIASES = ("/{}", "./{}", "x/../{}", "../{}", "{}/", "a\\{}", "\\{}", "{}\0x", "{}/./", "//{}", "{} ", "A{}", "é{}", "{}.npy")
+_ALIASES = (
+    "/{}",
+    "./{}",
+    "x/../{}",
+    "../{}",
+    "{}/",
+    "a\\{}",
+    "\\{}",
+    "{}\0x",
+    "{}/./",
+    "//{}",
+    "{} ",
+    "A{}",
+    "é{}",
+    "{}.npy",
+)
 
 
 def zip_mutations(inner: Inner) -> Callable[[bytes, Random, Sequence[bytes]], bytes]:
@@ -225,7 +240,33 @@ def tiff(data: bytes, rng: Random, others: Sequence[bytes] = ()) -> bytes:
         elif which == 2:
             struct.pack_into(f"{order}I", held, entry + 4, rng.choice((0, 1, 2, 3, 4, 5, 1 << 16, 1 << 31, 1 << 28)))
         else:
-            value = rng.choice((0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 32, 64, 255, 1 << 15, 1 << 16, 1 << 31, 32773, 8, 5, 7, 34712, 50000))
+            value = rng.choice(
+                (
+                    0,
+                    1,
+                    2,
+                    3,
+                    4,
+                    5,
+                    6,
+                    7,
+                    8,
+                    12,
+                    16,
+                    32,
+                    64,
+                    255,
+                    1 << 15,
+                    1 << 16,
+                    1 << 31,
+                    32773,
+                    8,
+                    5,
+                    7,
+                    34712,
+                    50000,
+                )
+            )
             if which < 5 and value < 1 << 16:
                 struct.pack_into(f"{order}HH", held, entry + 8, value, 0)
             else:

@@ -62,7 +62,22 @@ def with_tokens(*tokens: bytes) -> Callable[[bytes, Random, Sequence[bytes]], by
 
 
 JSON_TEXTS = ("", "a", "\0", "\x1b[2J", "\r\n", "\ud800", "é", "../x", "a" * 300, "F32", "I64", "nan")
-JSON_NUMBERS: tuple[Any, ...] = (0, 1, -1, 2, 3.5, -0.0, 1e308, 2**31, 2**53 + 1, 2**63, 2**64, 10**30, float("nan"), float("inf"))
+JSON_NUMBERS: tuple[Any, ...] = (
+    0,
+    1,
+    -1,
+    2,
+    3.5,
+    -0.0,
+    1e308,
+    2**31,
+    2**53 + 1,
+    2**63,
+    2**64,
+    10**30,
+    float("nan"),
+    float("inf"),
+)
 
 
 def json_value(value: Any, rng: Random, depth: int = 0) -> Any:

@@ -20,7 +20,8 @@ from pixelgauge import FileError
 
 from . import mutations
 
-CORPUS = Path(__file__).parent / "corpus"
+CORPUS, FOUND = Path(__file__).parent / "corpus", Path(__file__).parent / "found"
+"""Inputs by target: those that corpus.py makes, and the smallest of each kind that once broke a rule."""
 MOST_SECONDS = 2.0
 """Of one execution over at most some thousand bytes, on a machine that other work shares."""
 MOST_BYTES, MOST_BYTES_FREE = 20, 200 << 20
@@ -67,9 +68,8 @@ class Target:
     same: Callable[[Any, Any], bool] = lambda a, b: a == b
 
     def seeds(self) -> list[bytes]:
-        """Inputs of the corpus, in a fixed order."""
-        files = sorted((CORPUS / self.name).iterdir())
-        return [file.read_bytes() for file in files]
+        """Inputs to begin with, in a fixed order."""
+        return [file.read_bytes() for file in (*_files(CORPUS / self.name), *_files(FOUND / self.name))]
 
     def check(self, data: bytes) -> bool:
         """Read the bytes and raise what is wrong about it; True if they were accepted, False if refused."""
@@ -90,6 +90,10 @@ class Target:
         if is_chosen(data, 8) and not self.same(value, self.read(data)):
             raise Finding("read twice with different results")
         return True
+
+
+def _files(place: Path) -> list[Path]:
+    return sorted(place.iterdir()) if place.is_dir() else []
 
 
 def is_chosen(data: bytes, of: int) -> bool:

@@ -6,6 +6,7 @@ What it counts and the input that it has in hand lie in a shared file, so that a
 from __future__ import annotations
 
 import argparse
+import contextlib
 import faulthandler
 import hashlib
 import importlib
@@ -218,12 +219,10 @@ def main() -> None:
     faulthandler.enable(died)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff's own lines, and the warnings of others
     warnings.simplefilter("ignore")
-    with open(args.state, "r+b") as file, mmap.mmap(file.fileno(), STATE_BYTES) as shared, rules.limited() as require:
+    with open(args.state, "r+b") as file, mmap.mmap(file.fileno(), STATE_BYTES) as shared:
         for data in target.seeds():  # what is imported at first use is not the input's
-            try:
+            with contextlib.suppress(Exception):
                 target.check(data)
-            except Exception:
-                pass
         with rules.limited() as require:
             run = Run(target, shared, args.findings, require)
             (guided if args.engine == "atheris" else mutations)(run, args.seed, args.runs, args.seconds)

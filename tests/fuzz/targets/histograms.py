@@ -15,7 +15,7 @@ def _right(histogram: Any, data: bytes) -> None:
     assert read(state) == histogram
     assert read(state).to_bytes() == state
     negatives, positives = histogram.negatives, histogram.positives
-    assert 0 <= negatives <= 2**53 and 0 <= positives <= 2**53
+    assert 0 <= min(negatives, positives) <= max(negatives, positives) <= 2**53
     edges = histogram.edges
     assert (edges[1:] > edges[:-1]).all()
     if negatives and positives:
@@ -30,5 +30,7 @@ def _right(histogram: Any, data: bytes) -> None:
 
 
 TARGETS = [
-    Target("histogram", lambda data: readers.RankingHistogram.from_bytes(data), _right, npz_mutations, readers.HISTOGRAM)
+    Target(
+        "histogram", lambda data: readers.RankingHistogram.from_bytes(data), _right, npz_mutations, readers.HISTOGRAM
+    )
 ]

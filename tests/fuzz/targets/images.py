@@ -26,7 +26,7 @@ def _right(pixels: Any, data: bytes) -> None:
     if pixels.size > 1 << 16 or not is_chosen(data, 4):
         return
     gray = readers.read_image(data, gray=True)
-    assert gray.shape == pixels.shape[:2] and gray.dtype == pixels.dtype
+    assert (gray.shape, gray.dtype) == (pixels.shape[:2], pixels.dtype)
     assert pixels.ndim == 3 or same(gray, pixels)
     for alpha in ("drop", "white"):  # an opaque channel, or none, as it was accepted
         assert same(readers.read_image(data, alpha=alpha), pixels)

@@ -36,8 +36,7 @@ def _right(stats: Any, data: bytes) -> None:
     assert (np.diag(cov) >= 0).all(), "a negative variance"
     try:
         distance = frechet_distance(stats, stats)
-    except ValueError as error:  # too large for float64, or no covariance
-        assert len(str(error)) <= 2000
+    except ValueError:  # too large for float64, or no covariance
         return
     assert distance == 0, distance
 

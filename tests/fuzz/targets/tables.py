@@ -85,7 +85,9 @@ _CELLS = (b",", b"\t", b'"', b"\n", b"\r", b"\r\n", b"\0", b"label", b"score", b
           b"9007199254740993", b"18446744073709551616", b"1e-320", b"0x10", b" 1", b"1 ", b"\xef\xbb\xbf", b"\xff", b'""', b"True", b"1.0",
           b"\xc2\xa0", b"\xe2\x80\xa8", b"\x0c", b"\x1c", "١".encode(), b"1" * 400, b"=1+1")  # fmt: skip
 _csv_blind = with_tokens(*_CELLS)
-_json_blind = with_tokens(*_CELLS, b"{", b"}", b":", b"[", b"]", b"NaN", b"Infinity", b"true", b"\\u0000", b"[" * 3000, b"1" * 5000)
+_json_blind = with_tokens(
+    *_CELLS, b"{", b"}", b":", b"[", b"]", b"NaN", b"Infinity", b"true", b"\\u0000", b"[" * 3000, b"1" * 5000
+)
 
 
 def _right_parquet(table: Any, data: bytes) -> None:
