@@ -175,7 +175,7 @@ def _states() -> Iterator[tuple[str, str, bytes]]:
     histogram.update([0, 0, 1, 1, 1], [0.1, 0.4, 0.35, 0.8, 2.0])
     yield "histogram", "some", histogram.to_bytes()
     yield "histogram", "stored", _npz(edges=np.array([0.0]), counts=np.array([[1, 2**40], [3, 4]]))
-    yield "histogram", "one-bin", _npz(edges=np.zeros(0), counts=np.array([[2**53], [2**53]]))
+    yield "histogram", "full", _npz(edges=np.zeros(1), counts=np.array([[2**53, 0], [0, 2**53]]))
 
 
 def _images() -> Iterator[tuple[str, str, bytes]]:
@@ -268,21 +268,20 @@ def _rows() -> Iterator[tuple[str, str, bytes]]:
         ["a/2.png", "b/2.png", "ok", "", 1.0, float("inf"), made],
         ["a/\u00e9.png", "b/\r.png", "ok", "", -0.25, 0.0, made],
     ]
-    import csv
-
     for name, count, end in (("whole", 4, "\n"), ("cut", 3, ""), ("header", 0, "\n")):
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
-        for row in rows[:count]:
-            writer.writerow(["" if cell is None else cell for cell in row])
-        yield "rows-csv", name, (text.getvalue()[:-1] + end if end else text.getvalue()[:-9]).encode()
+        text = "".join(",".join(map(_cell, row)) + "\n" for row in [columns, *rows[:count]])
+        yield "rows-csv", name, (text if end else text[:-9]).encode()
         lines = [
             json.dumps(dict(zip(columns, ("inf" if cell == float("inf") else cell for cell in row), strict=True)))
             for row in rows[:count]
         ]
         joined = "".join(line + "\n" for line in lines)
         yield "rows-jsonl", name, (joined if end else joined[:-9]).encode()
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text
 
 
 def _models() -> Iterator[tuple[str, str, bytes]]:
