@@ -124,13 +124,16 @@ def parse_npy(file: BinaryIO, size: int, path: str, kind: type[FileError] = File
     data = file.read(header.bytes)
     if len(data) < header.bytes:
         raise kind(path, f"ends after {len(data)} of {header.bytes} bytes", "it is truncated: copy it again")
-    array = np.frombuffer(data, header.dtype)
-    if header.dtype.kind == "U" and header.size:  # whose values would be no texts: Python has no such characters
-        order = "=" if header.dtype.isnative else header.dtype.byteorder
-        characters = np.frombuffer(data, np.dtype(np.uint32).newbyteorder(order))
-        if characters.max() > sys.maxunicode:
-            raise kind(path, f"holds the character {characters.max():#x}, which there is not", "write it again")
-    return array.reshape(header.shape, order="F" if header.fortran_order else "C")
+    return _shaped(np.frombuffer(data, header.dtype), header, path, kind)
+
+
+def _shaped(values: Array, header: Header, path: str, kind: type[FileError]) -> Array:
+    """Values of a header in its shape; text only of characters that there are, since Python has no others."""
+    if values.dtype.kind == "U" and values.size:
+        characters = values.view(np.dtype(np.uint32).newbyteorder(values.dtype.byteorder))
+        if (largest := int(characters.max())) > sys.maxunicode:
+            raise kind(path, f"holds the character {largest:#x}, which there is not", "write it again")
+    return values.reshape(header.shape, order="F" if header.fortran_order else "C")
 
 
 def read_npy(path: str | os.PathLike[str], kind: type[FileError] = FileError) -> Array:
