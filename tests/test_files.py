@@ -407,6 +407,8 @@ class TestNpy:
             ("{'descr': '<i4', 'fortran_order': False, 'shape': (2, 3), } 5", "damaged .npy header"),
             ("{'descr': '<i4', 'fortran_order': False, 'shape': (2, 3), }\xa0", "damaged .npy header"),
             ("{'descr': '<i4', 'fortran_order': False, 'shape': (2, 3), }\0", "damaged .npy header"),
+            ("{'descr': '<i4', 'fortran_order': False, 'shape': (2, 3), }\n  ", "damaged .npy header"),
+            (" {'descr': '<i4', 'fortran_order': False, 'shape': (2, 3), }", "damaged .npy header"),
             ("", "damaged .npy header"),
             ("{'descr': '|O', 'fortran_order': False, 'shape': (2, 3), }", "Python objects, which are never read"),
             ("{'descr': 'O8', 'fortran_order': False, 'shape': (2, 3), }", "Python objects, which are never read"),

@@ -95,7 +95,7 @@ def read_header(file: BinaryIO, path: str, kind: type[FileError] = FileError) ->
 
 def _fields(text: str) -> tuple[str, str, str] | None:
     """Type, order and shape of a header, each there once, or None: nothing else may stand in it."""
-    text = text.rstrip(_SPACES)
+    text = text.removesuffix("\n").rstrip(" ")  # as every writer fills it up
     found: dict[str, str] = {}
     position = 1
     if not (text.startswith("{") and text.endswith("}")):
