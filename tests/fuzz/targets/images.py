@@ -19,6 +19,10 @@ from ..target import Target, is_chosen
 from .arrays import same
 
 
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""First column and row, and the steps, of each pass of an interlaced PNG."""
+
+
 def _right(pixels: Any, data: bytes) -> None:
     assert pixels.dtype in (np.uint8, np.uint16), pixels.dtype
     assert pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3), pixels.shape
@@ -48,17 +52,8 @@ def _right_png(pixels: Any, data: bytes) -> None:
     _right(pixels, data)
     width, height, bits, colour, _, _, interlaced = struct.unpack(">2I5B", data[16:29])
     depth = bits * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
-    passes = (
-        (0, 0, 8, 8),
-        (4, 0, 8, 8),
-        (0, 4, 4, 8),
-        (2, 0, 4, 4),
-        (0, 2, 2, 4),
-        (1, 0, 2, 2),
-        (0, 1, 1, 2),
-    )  # of Adam7
     needed = 0
-    for x, y, across, down in passes if interlaced else ((0, 0, 1, 1),):
+    for x, y, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
         columns, rows = -(-(width - x) // across), -(-(height - y) // down)
         needed += rows * (1 + (columns * depth + 7) // 8) if columns > 0 and rows > 0 else 0
     packed, at = b"", 8
@@ -72,7 +67,12 @@ def _right_png(pixels: Any, data: bytes) -> None:
 
 
 def _read(data: bytes) -> Any:
-    return readers.read_image(data)
+    """Read with Pillow's limit at a fiftieth of its default: a few bytes may hold that many pixels, and take their memory."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, 1 << 21
+    try:
+        return readers.read_image(data)
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 TARGETS = [
