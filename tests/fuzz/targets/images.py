@@ -18,7 +18,6 @@ from ..mutations import blind
 from ..target import Target, is_chosen
 from .arrays import same
 
-
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """First column and row, and the steps, of each pass of an interlaced PNG."""
 
