@@ -49,19 +49,20 @@ def _size(data: bytes) -> tuple[int, int] | None:
 
 def _right_png(pixels: Any, data: bytes) -> None:
     _right(pixels, data)
-    width, height, bits, colour, _, _, interlaced = struct.unpack(">2I5B", data[16:29])
+    chunks: dict[bytes, list[bytes]] = {}
+    at = 8
+    while at + 12 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        chunks.setdefault(data[at + 4 : at + 8], []).append(data[at + 8 : at + 8 + length])
+        at += 12 + length
+    assert len(chunks[b"IHDR"]) == 1, "which header is it?"
+    width, height, bits, colour, _, _, interlaced = struct.unpack(">2I5B", chunks[b"IHDR"][0][:13])
     depth = bits * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
     needed = 0
     for x, y, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
         columns, rows = -(-(width - x) // across), -(-(height - y) // down)
         needed += rows * (1 + (columns * depth + 7) // 8) if columns > 0 and rows > 0 else 0
-    packed, at = b"", 8
-    while at + 12 <= len(data):
-        length = int.from_bytes(data[at : at + 4], "big")
-        if data[at + 4 : at + 8] == b"IDAT":
-            packed += data[at + 8 : at + 8 + length]
-        at += 12 + length
-    held = len(zlib.decompressobj().decompress(packed, needed)) if needed else 0
+    held = len(zlib.decompressobj().decompress(b"".join(chunks[b"IDAT"]), needed)) if needed else 0
     assert held == needed, f"{held} of {needed} bytes are there, and the rest is made up"
 
 
