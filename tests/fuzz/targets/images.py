@@ -51,7 +51,7 @@ def _right_png(pixels: Any, data: bytes) -> None:
     _right(pixels, data)
     chunks: dict[bytes, list[bytes]] = {}
     at = 8
-    while at + 12 <= len(data):
+    while at + 12 <= len(data) and b"IEND" not in chunks:
         length = int.from_bytes(data[at : at + 4], "big")
         chunks.setdefault(data[at + 4 : at + 8], []).append(data[at + 8 : at + 8 + length])
         at += 12 + length
