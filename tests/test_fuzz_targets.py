@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import warnings
@@ -11,6 +12,7 @@ from random import Random
 
 import pytest
 
+from tests.fuzz import __main__ as driver
 from tests.fuzz import formats, mutations
 from tests.fuzz import target as rules
 from tests.fuzz.target import CORPUS, FOUND, MOST_INPUT, Target, forget, limited, timed
@@ -168,3 +170,32 @@ class TestDriver:
         done = self.run("nothing")
         assert done.returncode == 2
         assert "there is no target 'nothing': use " in done.stderr
+
+    @pytest.mark.parametrize(
+        ("does", "words"),
+        [
+            ("os.abort()", "ends the process with -6"),
+            ("os._exit(7)", "ends the process with 7"),
+            ("time.sleep(60)", "hangs"),
+        ],
+    )
+    def test_deaths_and_hangs_are_findings(self, tmp_path, monkeypatch, does, words):
+        code = "import os, sys, time; from tests.fuzz import worker; s = open(sys.argv[1], 'r+b'); open(sys.argv[1] + '.died', 'w').close();"
+        code += f"s.write(worker._STATE.pack(5, 3, 4) + b'data'); s.flush(); {does}"
+        monkeypatch.setattr(driver, "_command", lambda name, args, path, *rest: [sys.executable, "-c", code, path])
+        monkeypatch.setattr(driver, "_PATIENCE", 0.5)
+        monkeypatch.setattr(driver, "_IMPORTING", 5)
+        monkeypatch.setattr(driver, "_MOST_DEATHS", 0)
+        monkeypatch.chdir(ROOT)
+        figures = driver.run_target("json", argparse.Namespace(runs=100, findings=tmp_path / "found"), 60, tmp_path)
+        assert (figures.executions, figures.accepted, figures.broken) == (5, 3, "")
+        (found,) = (tmp_path / "found").glob("*.bin")
+        assert found.read_bytes() == b"data"
+        assert found.with_suffix(".txt").read_text().startswith(f"json: {words}")
+
+    def test_a_worker_that_does_not_start_is_told(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(
+            driver, "_command", lambda *args: [sys.executable, "-c", "raise SystemExit('no such module')"]
+        )
+        figures = driver.run_target("json", argparse.Namespace(runs=100, findings=tmp_path / "found"), 60, tmp_path)
+        assert figures.broken == "its process ended with 1 before an execution: no such module"

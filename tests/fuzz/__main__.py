@@ -10,7 +10,6 @@ import argparse
 import importlib.util
 import mmap
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,8 @@ from .target import CORPUS, MOST_SECONDS
 
 _PATIENCE = 8 * MOST_SECONDS
 """Without one execution more, until a worker is ended: its own clock has failed, as in a loop of C."""
+_IMPORTING = 30
+"""Seconds before patience begins."""
 _MOST_DEATHS = 20
 
 
@@ -41,6 +42,7 @@ def run_target(name: str, args: argparse.Namespace, seconds: float, folder: Path
     """Run one target for its share of the time, in as many processes as deaths make necessary."""
     figures = Figures()
     path = folder / f"{name}.state"
+    log = path.with_suffix(".log")
     path.write_bytes(bytes(worker.STATE_BYTES))
     begin, deaths = time.monotonic(), 0
     with path.open("r+b") as file, mmap.mmap(file.fileno(), worker.STATE_BYTES) as shared:
@@ -49,20 +51,19 @@ def run_target(name: str, args: argparse.Namespace, seconds: float, folder: Path
             done = worker.state(shared)[0]
             if left <= 0 or done >= args.runs:
                 break
-            code = _watched(_command(name, args, path, deaths, args.runs - done, left), shared)
-            executions, _, data = worker.state(shared)
-            died = Path(f"{path}.died")
+            code = _watched(_command(name, args, path, deaths, args.runs - done, left), shared, log)
+            _, _, data = worker.state(shared)
             if code != 0:
-                if executions == done and not data:
-                    figures.broken = f"its process ended with {code} before an execution"
+                if not data:
+                    last = log.read_text(errors="replace").splitlines()[-1:]
+                    figures.broken = f"its process ended with {code} before an execution: {' '.join(last)}"
                     break
-                words = "hangs" if code == -signal.SIGKILL else f"ends the process with {code}"
-                text = died.read_text() if died.exists() else ""
+                words = "hangs" if code is None else f"ends the process with {code}"
+                text = Path(f"{path}.died").read_text(errors="replace")
                 where = next((line.strip() for line in text.splitlines() if "File" in line), "")
                 worker.save(args.findings, name, f"{words} {where}", data, text)
+                worker.forget(shared)
             deaths += 1
-            if code == 0 and worker.state(shared)[0] == executions and left < 2:
-                break
         figures.executions, figures.accepted, _ = worker.state(shared)
     figures.seconds = time.monotonic() - begin
     return figures
@@ -86,12 +87,11 @@ def _command(name: str, args: argparse.Namespace, path: Path, deaths: int, runs:
     ]
 
 
-def _watched(command: list[str], shared: mmap.mmap) -> int:
-    """Exit code of a worker, or -SIGKILL if it was ended because it stood still."""
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL if "atheris" in str(command) else None
-    )
-    seen, at = -1, time.monotonic() + 30  # it imports first
+def _watched(command: list[str], shared: mmap.mmap, log: Path) -> int | None:
+    """Exit code of a worker, None if it was ended because it stood still."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+    seen, at = -1, time.monotonic() + _IMPORTING
     try:
         while True:
             try:
@@ -104,7 +104,7 @@ def _watched(command: list[str], shared: mmap.mmap) -> int:
             elif time.monotonic() - at > _PATIENCE:
                 process.kill()
                 process.wait()
-                return -signal.SIGKILL
+                return None
     finally:
         if process.poll() is None:
             process.kill()

@@ -44,6 +44,12 @@ def state(shared: Any) -> tuple[int, int, bytes]:
     return executions, accepted, bytes(shared[_STATE.size : _STATE.size + size])
 
 
+def forget(shared: Any) -> None:
+    """Have no input in hand."""
+    executions, accepted, _ = _STATE.unpack_from(shared)
+    _STATE.pack_into(shared, 0, executions, accepted, 0)
+
+
 def place_of(error: BaseException) -> str:
     """Kind of an error and where it, and what caused it, came up: findings of one place are one finding."""
     parts: list[str] = []
