@@ -23,7 +23,7 @@ from .target import CORPUS, MOST_SECONDS
 
 _PATIENCE = 8 * MOST_SECONDS
 """Without one execution more, until a worker is ended: its own clock has failed, as in a loop of C."""
-_IMPORTING = 30
+_IMPORTING = 120
 """Seconds before patience begins."""
 _MOST_DEATHS = 20
 
