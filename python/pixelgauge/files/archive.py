@@ -88,19 +88,20 @@ class Archive:
         total = 0
         for member in members:
             name = member.filename
-            if "\0" in name or (place := _place(name)) is None:
-                raise self._wrong(f"has a member {shown(name)!r}, a name that leads out of the archive")
+            # zipfile ends a name at a null character, and keeps all of it beside
+            if "\0" in member.orig_filename or not (place := _place(name)):
+                raise self._wrong(f"has a member '{shown(name)}', a name of no file within the archive")
             if place in seen:
-                raise self._wrong(f"has member {shown(name)!r} twice, or under two names")
+                raise self._wrong(f"has member '{shown(name)}' twice, or under two names")
             seen.add(place)
             if member.flag_bits & 1:
-                raise self._wrong(f"has an encrypted member {shown(name)!r}", "decrypt it first")
+                raise self._wrong(f"has an encrypted member '{shown(name)}'", "decrypt it first")
             if member.compress_type not in _METHODS:
                 raise self._wrong(
-                    f"has member {shown(name)!r} compressed by method {member.compress_type}", "store or deflate it"
+                    f"has member '{shown(name)}' compressed by method {member.compress_type}", "store or deflate it"
                 )
             if member.compress_type == zipfile.ZIP_STORED and member.file_size != member.compress_size:
-                raise self._wrong(f"has member {shown(name)!r} of two sizes")
+                raise self._wrong(f"has member '{shown(name)}' of two sizes")
             total = max(total, member.file_size) if once else total + member.file_size
             if total > most:
                 raise self._wrong(
@@ -111,7 +112,7 @@ class Archive:
         end = 0
         for member in sorted(members, key=lambda member: member.header_offset):
             if member.header_offset < end:
-                raise self._wrong(f"has member {shown(member.filename)!r} within another")
+                raise self._wrong(f"has member '{shown(member.filename)}' within another")
             end = member.header_offset + _LOCAL_HEADER + member.compress_size
         if end > self._size:
             raise self._wrong("says its members are larger than it is")
@@ -136,8 +137,8 @@ class Archive:
             If it is not there or damaged.
         """
         if name not in self._zip.NameToInfo:
-            raise self._wrong(f"has no member {shown(name)!r}")
-        with refusing(self.path, f"has a damaged member {shown(name)!r}", "copy it again", self._kind):
+            raise self._wrong(f"has no member '{shown(name)}'")
+        with refusing(self.path, f"has a damaged member '{shown(name)}'", "copy it again", self._kind):
             claimed = self.size(name)
             with self._zip.open(name) as member:
                 # One byte more: zipfile compares the checksum when it meets the end, and claims may be too small.
@@ -200,12 +201,12 @@ def read_array(archive: Archive, name: str, kind: type[FileError] = FileError) -
         If it is none, is damaged, or holds anything but plain values.
     """
     if not name.endswith(".npy"):
-        raise kind(archive.path, f"has member {shown(name)!r}, which is no array")
+        raise kind(archive.path, f"has member '{shown(name)}', which is no array")
     data = archive.read(name)
     try:
         return parse_npy(io.BytesIO(data), len(data), name, kind)
     except FileError as error:
-        reason = f"has a member {shown(name.removesuffix('.npy'))!r} that {error.reason}"
+        reason = f"has a member '{shown(name.removesuffix('.npy'))}' that {error.reason}"
         raise kind(archive.path, reason, error.remedy) from error
 
 

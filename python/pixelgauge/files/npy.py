@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import sys
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -19,12 +20,14 @@ _MAGIC = b"\x93NUMPY"
 _MOST_HEADER = 1 << 16
 """Bytes; that of a plain array has 118."""
 _MOST_DIMENSIONS = 32
+_SPACES = " \t\n\r\f"
+"""What Python's own parser, which NumPy uses, passes over in a literal."""
 _FIELD = re.compile(
-    r"""\s*(?P<quote>['"])(?P<key>descr|fortran_order|shape)(?P=quote)\s*:\s*
+    r"""S*(?P<quote>['"])(?P<key>descr|fortran_order|shape)(?P=quote)S*:S*
     (?:(?P<mark>['"])(?P<descr>[<>|=]?[A-Za-z?][0-9]{0,9}(?:\[[0-9]{0,9}[A-Za-z]{1,10}\])?)(?P=mark)
     |(?P<order>True|False)
-    |\(\s*(?P<shape>(?:[0-9]{1,19}L?\s*,\s*)*(?:[0-9]{1,19}L?)?)\s*\))
-    \s*(?P<end>,|(?=\}))""",
+    |\(S*(?P<shape>(?:N(?:S*,S*N)+(?:S*,)?|NS*,)?)S*\))
+    S*(?P<end>,|(?=\}))""".replace("S*", f"[{_SPACES}]*").replace("N", "(?:0|[1-9][0-9]{0,18})L?"),
     re.VERBOSE,
 )
 _KINDS = {"descr": "descr", "fortran_order": "order", "shape": "shape"}
@@ -61,8 +64,8 @@ def read_header(file: BinaryIO, path: str, kind: type[FileError] = FileError) ->
     start = file.read(8)
     if start[:6] != _MAGIC or len(start) < 8:
         raise kind(path, f"is no .npy array: it begins with {start!r}", "write it with numpy.save")
-    if start[6] not in (1, 2, 3):
-        raise kind(path, f"is a .npy array of format {start[6]}.{start[7]}, and 1 to 3 are known")
+    if start[6] not in (1, 2, 3) or start[7] != 0:
+        raise kind(path, f"is a .npy array of format {start[6]}.{start[7]}, and 1.0, 2.0 and 3.0 are known")
     width = 2 if start[6] == 1 else 4
     length = int.from_bytes(file.read(width), "little")
     if length > _MOST_HEADER:
@@ -80,7 +83,7 @@ def read_header(file: BinaryIO, path: str, kind: type[FileError] = FileError) ->
     try:
         dtype = np.dtype(descr)
     except Exception as error:  # NumPy parses it, and meets nonsense with several kinds
-        raise kind(path, f"has a .npy header of dtype {shown(descr)!r}: {cause(error)}") from error
+        raise kind(path, f"has a .npy header of dtype '{shown(descr)}': {cause(error)}") from error
     if dtype.hasobject or dtype.itemsize == 0:
         raise kind(path, f"has a .npy header of dtype {dtype}", "save numbers")
     if len(sizes) > _MOST_DIMENSIONS or any(n >= 2**63 for n in sizes):
@@ -92,7 +95,7 @@ def read_header(file: BinaryIO, path: str, kind: type[FileError] = FileError) ->
 
 def _fields(text: str) -> tuple[str, str, str] | None:
     """Type, order and shape of a header, each there once, or None: nothing else may stand in it."""
-    text = text.strip()
+    text = text.removesuffix("\n").rstrip(" ")  # as every writer fills it up
     found: dict[str, str] = {}
     position = 1
     if not (text.startswith("{") and text.endswith("}")):
@@ -103,7 +106,7 @@ def _fields(text: str) -> tuple[str, str, str] | None:
             return None
         found[match["key"]] = value
         position = match.end()
-    if len(found) < 3 or text[position:].strip() != "}":
+    if len(found) < 3 or text[position:].strip(_SPACES) != "}":
         return None
     return found["descr"], found["fortran_order"], found["shape"]
 
@@ -121,7 +124,16 @@ def parse_npy(file: BinaryIO, size: int, path: str, kind: type[FileError] = File
     data = file.read(header.bytes)
     if len(data) < header.bytes:
         raise kind(path, f"ends after {len(data)} of {header.bytes} bytes", "it is truncated: copy it again")
-    return np.frombuffer(data, header.dtype).reshape(header.shape, order="F" if header.fortran_order else "C")
+    return _shaped(np.frombuffer(data, header.dtype), header, path, kind)
+
+
+def _shaped(values: Array, header: Header, path: str, kind: type[FileError]) -> Array:
+    """Values of a header in its shape; text only of characters that there are, since Python has no others."""
+    if values.dtype.kind == "U" and values.size:
+        characters = values.view(np.dtype(np.uint32).newbyteorder(values.dtype.byteorder))
+        if (largest := int(characters.max())) > sys.maxunicode:
+            raise kind(path, f"holds the character {largest:#x}, which there is not", "write it again")
+    return values.reshape(header.shape, order="F" if header.fortran_order else "C")
 
 
 def read_npy(path: str | os.PathLike[str], kind: type[FileError] = FileError) -> Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import stat
 from collections.abc import Iterator
@@ -195,16 +196,23 @@ def parse_json(data: bytes | str, path: str, what: str = "is not JSON", kind: ty
     if len(data) > MOST_JSON:
         raise kind(path, f"{what}: it has {len(data)} bytes, and at most {MOST_JSON} are read")
     with refusing(path, what, kind=kind):
-        return json.loads(data, object_pairs_hook=_object, parse_constant=_constant)
+        return json.loads(data, object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"key {shown(next(name for name in names if names.count(name) > 1))!r} is there twice")
+        raise ValueError(f"key '{shown(next(name for name in names if names.count(name) > 1))}' is there twice")
     return found
 
 
 def _constant(text: str) -> Any:
     raise ValueError(f"{text} is no JSON value")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{shown(text)} is beyond float64")
+    return value

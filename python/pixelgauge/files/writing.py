@@ -64,10 +64,8 @@ def require_writable(
             raise IsADirectoryError(errno.EISDIR, "is a folder, and a file is to be written", name)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "is no regular file: name a file", name)
-        for read in inputs:
-            with contextlib.suppress(OSError):
-                if os.path.samestat(found, os.stat(read)):
-                    raise FileExistsError(errno.EEXIST, "is read by this very command: name another file", name)
+        if any(_is(found, read) for read in inputs):
+            raise FileExistsError(errno.EEXIST, "is read by this very command: name another file", name)
         if not overwrite:
             raise FileExistsError(errno.EEXIST, "exists", name)
     try:
@@ -76,6 +74,14 @@ def require_writable(
         raise OSError(error.errno, error.strerror, name) from error
     os.close(handle)
     os.remove(temporary)
+
+
+def _is(found: os.stat_result, path: str | os.PathLike[str]) -> bool:
+    """Whether a path leads to that very file."""
+    try:
+        return os.path.samestat(found, os.stat(path))
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager
@@ -105,7 +111,7 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iterat
             place_new(temporary, target)
         temporary = None
     except OSError as error:
-        if error.filename not in (None, temporary, target):
+        if not _is_of(error, target):
             raise
         raise _same_kind(error, name) from error
     finally:
@@ -125,6 +131,14 @@ def place_new(temporary: str, target: str) -> None:
         os.replace(temporary, target)
     else:
         os.remove(temporary)
+
+
+def _is_of(error: OSError, target: str) -> bool:
+    """Whether an error is of what is being written, or of a temporary thing beside it, and not of another file."""
+    if not isinstance(error.filename, str):
+        return True
+    name, target = os.path.abspath(error.filename), os.path.abspath(target)
+    return name == target or name.startswith(os.path.join(os.path.dirname(target), PREFIX))
 
 
 def _same_kind(error: OSError, name: str) -> OSError:
@@ -180,12 +194,21 @@ def new_folder(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
                 os.replace(staging, path)
             staging = None
     except OSError as error:  # in the name that the caller knows
-        if isinstance(error.filename, str) and staging is not None and not error.filename.startswith(str(staging)):
+        if staging is not None and not _is_of(error, str(path)):
             raise
         raise _same_kind(error, str(path)) from error
     finally:
         if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
+            _discard(staging)
+
+
+def _discard(path: Path) -> None:
+    """Delete a folder, or the file or link that stood where one was to be, as far as that can be."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _exchanged(first: Path, second: Path) -> bool:
@@ -242,10 +265,7 @@ def sweep(folder: Path) -> None:
             with contextlib.suppress(OSError):
                 if time.time() - entry.stat(follow_symlinks=False).st_mtime < _OLD_SECONDS:
                     continue
-                if entry.is_dir(follow_symlinks=False):
-                    shutil.rmtree(entry.path, ignore_errors=True)
-                else:
-                    os.remove(entry.path)
+                _discard(Path(entry.path))
 
 
 def _sync(file: Path) -> None:

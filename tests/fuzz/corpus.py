@@ -1,0 +1,316 @@
+"""Makes the corpus: small sound files of every kind that targets read, and some that stand at a border.
+
+``python -m tests.fuzz.corpus`` writes ``tests/fuzz/corpus/TARGET/*``; the files are committed, since encoders change.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import struct
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import safetensors.numpy
+from PIL import Image
+
+import pixelgauge
+from pixelgauge.files.archive import write_arrays
+
+from .target import CORPUS
+from .targets.models import GRAPH
+from .targets.rows import SETTINGS
+
+
+def _npy(array: Any, version: tuple[int, int] | None = None) -> bytes:
+    file = io.BytesIO()
+    np.lib.format.write_array(file, np.asanyarray(array), version)
+    return file.getvalue()
+
+
+def _npz(compressed: bool = False, **arrays: Any) -> bytes:
+    file = io.BytesIO()
+    write_arrays(file, arrays, compressed=compressed)
+    return file.getvalue()
+
+
+def _zip(members: dict[str, bytes], method: int = zipfile.ZIP_STORED, comment: bytes = b"") -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.comment = comment
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name), data, method)
+    return file.getvalue()
+
+
+def _picture(shape: tuple[int, ...], dtype: Any = np.uint8) -> Any:
+    rng = np.random.default_rng(7)
+    most = np.iinfo(dtype).max
+    ramp = np.linspace(0, most, shape[1])[np.newaxis, :] * np.linspace(0.3, 1, shape[0])[:, np.newaxis]
+    if len(shape) == 3:
+        ramp = ramp[..., np.newaxis] * np.linspace(1, 0.5, shape[2])
+    return np.clip(ramp + rng.normal(0, most / 50, shape), 0, most).astype(dtype)
+
+
+def _saved(image: Image.Image, form: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
+def _arrays() -> Iterator[tuple[str, str, bytes]]:
+    yield "npy", "float64", _npy(np.arange(6.0).reshape(2, 3))
+    yield "npy", "fortran-big-endian", _npy(np.asfortranarray(np.arange(6, dtype=">i4").reshape(2, 3)))
+    yield "npy", "scalar-v2", _npy(np.float32(1.5), (2, 0))
+    yield "npy", "text-v3", _npy(np.array("abc"), (3, 0))
+    yield "npy", "empty", _npy(np.zeros((0, 3), bool))
+    yield "npy", "dates", _npy(np.array(["2020-01-01", "NaT"], "M8[D]"))
+    yield "npz", "stored", _npz(a=np.arange(4.0), b=np.array("text"))
+    yield "npz", "deflated", _npz(True, a=np.zeros(40, np.int16), b=np.ones((2, 2), np.complex64))
+    yield "npz", "none", _npz()
+    png = _saved(Image.fromarray(_picture((4, 5))), "PNG")
+    for name in ("zip", "zip-source"):
+        yield name, "images", _zip({"a.png": png, "folder/": b"", "folder/b.png": png, "notes.txt": b"text"})
+        yield name, "deflated", _zip({"a.PNG": png, "é.jpg": b"", "b.bmp": png * 2}, zipfile.ZIP_DEFLATED, b"a comment")
+
+
+def _pickles() -> Iterator[tuple[str, str, bytes]]:
+    def text(value: str) -> bytes:
+        return b"X" + struct.pack("<I", len(value)) + value.encode()
+
+    def storage(kind: str, key: str, count: int, view: bool = False) -> bytes:
+        last = b"(" + text(key) + b"K\0K" + bytes([count]) + b"t" if view else b""
+        return (
+            b"("
+            + text("storage")
+            + f"ctorch\n{kind}\n".encode()
+            + text(key)
+            + text("cpu")
+            + b"K"
+            + bytes([count])
+            + last
+            + b"tQ"
+        )
+
+    def tensor(source: bytes, shape: bytes, strides: bytes) -> bytes:
+        return (
+            b"ctorch._utils\n_rebuild_tensor_v2\n(" + source + b"K\0(" + b"".join(b"K" + bytes([n]) for n in shape) + b"t("
+            + b"".join(b"K" + bytes([n]) for n in strides) + b"t\x89ccollections\nOrderedDict\n)RtR"
+        )  # fmt: skip
+
+    def state(view: bool = False) -> bytes:
+        first, second = storage("FloatStorage", "0", 4, view), storage("BFloat16Storage", "1", 2, view)
+        return (
+            b"\x80\2ccollections\nOrderedDict\nq\0)Rq\1(" + text("weight") + tensor(first, b"\2\2", b"\2\1") + text("bias")
+            + tensor(second, b"\2", b"\1") + b"u}" + text("_metadata") + b"h\0)Rsb."
+        )  # fmt: skip
+
+    floats, halves = np.arange(4, dtype="<f4").tobytes(), b"\x80\x3f\0\x40"
+    yield (
+        "pth-zip",
+        "state",
+        _zip(
+            {
+                "m/data.pkl": state(),
+                "m/byteorder": b"little",
+                "m/data/0": floats,
+                "m/data/1": halves,
+                "m/version": b"3\n",
+            }
+        ),
+    )
+    yield "pth-zip", "empty", _zip({"m/data.pkl": b"\x80\2}.", "m/version": b"3\n"})
+    legacy = b"\x80\2\x8a\x0al\xfc\x9cF\xf9\x20j\xa8P\x19.\x80\2M\xe9\3.\x80\2}q\0" + text("little_endian") + b"\x88s."
+    keys = b"\x80\2](" + text("0") + text("1") + b"e."
+    data = struct.pack("<q", 4) + floats + struct.pack("<q", 2) + halves
+    yield "pth-legacy", "state", legacy + state(True) + keys + data
+    yield "pth-legacy", "plain", legacy + state() + keys + data
+    yield "pth-npz", "state", _npz(weight=np.ones((2, 3), np.float32), bias=np.zeros(3, ">f8"))
+    yield "pth-npz", "deflated", _npz(True, weight=np.ones((20, 3), np.float16), steps=np.array(5))
+    yield (
+        "safetensors",
+        "state",
+        safetensors.numpy.save(
+            {"weight": np.ones((2, 3), np.float32), "bias": np.zeros(3, np.int64)}, {"format": "pt"}
+        ),
+    )
+    header = json.dumps(
+        {
+            "a": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]},
+            "b": {"dtype": "BOOL", "shape": [], "data_offsets": [4, 5]},
+        }
+    )
+    yield "safetensors", "bfloat16", struct.pack("<Q", len(header)) + header.encode() + halves + b"\1"
+
+
+def _states() -> Iterator[tuple[str, str, bytes]]:
+    features = np.random.default_rng(3).normal(size=(9, 3))
+    states = {
+        "empty": pixelgauge.FeatureStats(2),
+        "one": pixelgauge.FeatureStats(2).update(features[:1, :2]),
+        "some": pixelgauge.FeatureStats(3, shift=[0.1, 0.0, 1.0], preset="pytorch-fid", weights="0" * 64).update(
+            features
+        ),
+        "constant": pixelgauge.FeatureStats(2).update(np.ones((5, 2))),
+        "moments": pixelgauge.FeatureStats.from_moments([0.0, 1.0], np.eye(2)),
+    }
+    for name, state in states.items():
+        yield "statistics", name, state.to_bytes()
+        yield "statistics-file", name, state.to_bytes()
+    mean, cov = features.mean(0), np.cov(features, rowvar=False)
+    yield "statistics-file", "pytorch-fid", _npz(mu=mean, sigma=cov)
+    yield (
+        "statistics-file",
+        "adm",
+        _npz(mu=mean.astype(np.float32), sigma=cov.astype(np.float32), mu_s=mean, sigma_s=cov),
+    )
+    histogram = pixelgauge.RankingHistogram(bins=6)
+    yield "histogram", "empty", histogram.to_bytes()
+    histogram.update([0, 0, 1, 1, 1], [0.1, 0.4, 0.35, 0.8, 2.0])
+    yield "histogram", "some", histogram.to_bytes()
+    yield "histogram", "stored", _npz(edges=np.array([0.0]), counts=np.array([[1, 2**40], [3, 4]]))
+    yield "histogram", "full", _npz(edges=np.zeros(1), counts=np.array([[2**53, 0], [0, 2**53]]))
+
+
+def _images() -> Iterator[tuple[str, str, bytes]]:
+    gray, colour = Image.fromarray(_picture((12, 13))), Image.fromarray(_picture((12, 11, 3)))
+    small = Image.fromarray(_picture((5, 7, 3)))
+    opaque = Image.fromarray(np.dstack([_picture((5, 4, 3)), np.full((5, 4), 255, np.uint8)]))
+    deep = Image.fromarray(_picture((6, 5), np.uint16))
+    exif = Image.Exif()
+    exif[274] = 6
+    yield "png", "gray", _saved(gray, "PNG")
+    yield "png", "colour-turned", _saved(colour, "PNG", exif=exif)
+    yield "png", "palette", _saved(small.quantize(5), "PNG")
+    yield "png", "refused-key", _saved(small.quantize(5), "PNG", transparency=0)
+    yield "png", "bitmap", _saved(gray.convert("1"), "PNG")
+    yield "png", "deep", _saved(deep, "PNG")
+    yield "png", "alpha", _saved(opaque, "PNG")
+    yield "png", "deep-colour", _deep_png()
+    yield "jpeg", "gray", _saved(gray, "JPEG", quality=60)
+    yield "jpeg", "colour-turned", _saved(colour, "JPEG", quality=50, exif=exif, optimize=True)
+    yield "jpeg", "progressive", _saved(colour, "JPEG", quality=30, progressive=True, subsampling=0)
+    yield "webp", "lossless", _saved(colour, "WEBP", lossless=True)
+    yield "webp", "lossy", _saved(colour, "WEBP", quality=30)
+    yield "webp", "alpha-turned", _saved(opaque, "WEBP", lossless=True, exact=True, exif=exif)
+    yield "bmp", "colour", _saved(small, "BMP")
+    yield "bmp", "palette", _saved(small.quantize(3), "BMP")
+    yield "bmp", "bitmap", _saved(small.convert("1"), "BMP")
+    yield "bmp", "alpha", _saved(opaque, "BMP")
+    yield "tiff", "gray", _saved(gray, "TIFF")
+    yield "tiff", "colour-lzw", _saved(colour, "TIFF", compression="tiff_lzw")
+    yield "tiff", "deflated-turned", _saved(small, "TIFF", compression="tiff_adobe_deflate", exif=exif)
+    yield "tiff", "deep", _saved(deep, "TIFF")
+    yield "tiff", "alpha-packbits", _saved(opaque, "TIFF", compression="packbits")
+    yield "tiff", "bitmap-fax", _saved(gray.convert("1"), "TIFF", compression="group4")
+    yield "tiff", "jpeg", _saved(small, "TIFF", compression="jpeg")
+
+
+def _deep_png() -> bytes:
+    import binascii
+    import zlib
+
+    pixels = _picture((4, 3, 3), np.uint16).astype(">u2")
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    chunks = (b"IHDR", struct.pack(">2I5B", 3, 4, 16, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", binascii.crc32(kind + content))
+        for kind, content in chunks
+    )
+
+
+def _tables() -> Iterator[tuple[str, str, bytes]]:
+    for name, mark in (("csv", ","), ("tsv", "\t")):
+        plain = "label,score,name\n0,0.1,a\n1,0.8,b\n0,0.35,c\n1,0.3,d\n"
+        quoted = '\ufeffname,"score",label\r\n"a,\n""b""",1e-3,no\r\n\r\nb,9007199254740993,yes\r\nc,-inf,yes\r\n'
+        yield name, "plain", plain.replace(",", mark).encode()
+        yield name, "quoted", quoted.replace(",", mark).encode()
+        yield name, "integers", f"label{mark}score\n0{mark}9007199254740992\n1{mark}9007199254740993\n".encode()
+    rows = [{"label": 0, "score": 0.1}, {"label": 1, "score": 0.8, "name": "é"}, {"score": 2**53 + 1, "label": 1}]
+    yield "jsonl", "numbers", "".join(json.dumps(row) + "\n" for row in rows).encode()
+    yield "jsonl", "text", b'\xef\xbb\xbf{"label": "a", "score": 1e-3}\n\n{"label": "b", "score": -5}'
+    yield "table-npz", "stored", _npz(label=np.array([0, 1, 1]), score=np.array([0.1, 0.5, 0.4]))
+    yield (
+        "table-npz",
+        "deflated",
+        _npz(True, label=np.array(["a", "b"]), score=np.array([1, 2], np.uint8), other=np.zeros((2, 2))),
+    )
+    numbers = pyarrow.table({"label": [0, 1, 1], "score": [0.1, 0.5, 0.4]})
+    mixed = pyarrow.table(
+        {"label": ["a", "b", "a", "b"] * 5, "score": pyarrow.array(range(20), pyarrow.int64()), "name": ["x"] * 20}
+    )
+    for name, table, options in (
+        ("numbers", numbers, {"compression": "none", "use_dictionary": False}),
+        ("text", mixed, {"compression": "snappy"}),
+        (
+            "groups",
+            mixed,
+            {"compression": "zstd", "row_group_size": 10, "data_page_version": "2.0", "use_dictionary": False},
+        ),
+    ):
+        file = io.BytesIO()
+        pyarrow.parquet.write_table(table.replace_schema_metadata(None), file, store_schema=False, **options)
+        yield "parquet", name, file.getvalue()
+
+
+def _rows() -> Iterator[tuple[str, str, bytes]]:
+    made = str(SETTINGS)
+    columns = ["ref", "test", "status", "message", "ssim", "psnr", "settings"]
+    rows = [
+        ["a/0.png", "b/0.png", "ok", "", 0.5, 31.25, made],
+        ["a/1.png", "b/1.png", "unreadable", "b/1.png: is truncated", None, None, made],
+        ["a/2.png", "b/2.png", "ok", "", 1.0, float("inf"), made],
+        ["a/\u00e9.png", "b/\r.png", "ok", "", -0.25, 0.0, made],
+    ]
+    for name, count, end in (("whole", 4, "\n"), ("cut", 3, ""), ("header", 0, "\n")):
+        text = "".join(",".join(map(_cell, row)) + "\n" for row in [columns, *rows[:count]])
+        yield "rows-csv", name, (text if end else text[:-9]).encode()
+        lines = [
+            json.dumps(dict(zip(columns, ("inf" if cell == float("inf") else cell for cell in row), strict=True)))
+            for row in rows[:count]
+        ]
+        joined = "".join(line + "\n" for line in lines)
+        yield "rows-jsonl", name, (joined if end else joined[:-9]).encode()
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text
+
+
+def _models() -> Iterator[tuple[str, str, bytes]]:
+    origin = {
+        "graph_sha256": GRAPH.decode(),
+        "weights_sha256": "0" * 64,
+        "official": True,
+        "sources": [{"file": "a.pth", "sha256": "1" * 64}],
+        "version": "0.1.0",
+    }
+    yield "origin", "official", json.dumps(origin, indent=1).encode()
+    yield "origin", "own", json.dumps({**origin, "official": False, "sources": []}).encode()
+    yield "json", "object", b'{"a": [1, 2.5, -3e2, "\\u00e9\\n"], "b": {"c": null, "d": true}}'
+    yield "json", "text", '"é"'.encode()
+    yield "json", "numbers", b"[0, -0.0, 1e300, 123456789012345678901234567890]"
+
+
+def main() -> None:
+    """Write the corpus anew."""
+    shutil.rmtree(CORPUS, ignore_errors=True)
+    total = 0
+    for part in (_arrays, _pickles, _states, _images, _tables, _rows, _models):
+        for target, name, data in part():
+            path = Path(CORPUS, target, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            total += len(data)
+    print(f"{total} bytes")
+
+
+if __name__ == "__main__":
+    main()

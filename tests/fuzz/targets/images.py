@@ -1,0 +1,87 @@
+"""Images of each format: pixels of 8 or 16 bits as large as the file says, equal to themselves by every metric."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import pixelgauge
+
+from .. import formats, readers
+from ..mutations import blind
+from ..target import Target, is_chosen
+from .arrays import same
+
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""First column and row, and the steps, of each pass of an interlaced PNG."""
+
+
+def _right(pixels: Any, data: bytes) -> None:
+    assert pixels.dtype in (np.uint8, np.uint16), pixels.dtype
+    assert pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3), pixels.shape
+    assert pixels.flags.c_contiguous
+    size = _size(data)
+    assert size in (None, pixels.shape[:2], pixels.shape[1::-1]), (pixels.shape, size)
+    if pixels.size > 1 << 16 or not is_chosen(data, 4):
+        return
+    gray = readers.read_image(data, gray=True)
+    assert (gray.shape, gray.dtype) == (pixels.shape[:2], pixels.dtype)
+    assert pixels.ndim == 3 or same(gray, pixels)
+    for alpha in ("drop", "white"):  # an opaque channel, or none, as it was accepted
+        assert same(readers.read_image(data, alpha=alpha), pixels)
+    assert pixelgauge.mse(pixels, pixels) == 0
+    if min(pixels.shape[:2]) >= 11:
+        assert pixelgauge.ssim(pixels, pixels) == 1
+
+
+def _size(data: bytes) -> tuple[int, int] | None:
+    """Width and height as Pillow sees them; None if metadata that we pass over stops it."""
+    with contextlib.suppress(Exception), Image.open(io.BytesIO(data)) as image:
+        return image.size
+    return None
+
+
+def _right_png(pixels: Any, data: bytes) -> None:
+    _right(pixels, data)
+    chunks: dict[bytes, list[bytes]] = {}
+    at = 8
+    while at + 12 <= len(data) and b"IEND" not in chunks:
+        length = int.from_bytes(data[at : at + 4], "big")
+        chunks.setdefault(data[at + 4 : at + 8], []).append(data[at + 8 : at + 8 + length])
+        at += 12 + length
+    assert len(chunks[b"IHDR"]) == 1, "which header is it?"
+    width, height, bits, colour, _, _, interlaced = struct.unpack(">2I5B", chunks[b"IHDR"][0][:13])
+    depth = bits * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    needed = 0
+    for x, y, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -(-(width - x) // across), -(-(height - y) // down)
+        needed += rows * (1 + (columns * depth + 7) // 8) if columns > 0 and rows > 0 else 0
+    held = len(zlib.decompressobj().decompress(b"".join(chunks[b"IDAT"]), needed)) if needed else 0
+    assert held == needed, f"{held} of {needed} bytes are there, and the rest is made up"
+
+
+def _read(data: bytes) -> Any:
+    """Read with Pillow's limit at a fiftieth of its default: a few bytes may hold that many pixels, and take their memory."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, 1 << 21
+    try:
+        return readers.read_image(data)
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+TARGETS = [
+    Target(name, _read, _right_png if name == "png" else _right, mutate, readers.IMAGE, same)
+    for name, mutate in (
+        ("png", formats.png),
+        ("jpeg", blind),
+        ("webp", formats.riff),
+        ("bmp", blind),
+        ("tiff", formats.tiff),
+    )
+]
