@@ -243,7 +243,7 @@ def test_histogram_bounds_hold_on_small_samples(seed: int) -> None:
 
 @pytest.fixture
 def many_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module_out_of_core, "_LEAST_BUDGET", 1 << 16)
+    monkeypatch.setattr(module_out_of_core, "LEAST_BUDGET", 1 << 16)
 
 
 @pytest.mark.property
