@@ -45,7 +45,7 @@ class _Once(argparse._StoreAction):
             if self.dest in seen:
                 raise argparse.ArgumentError(self, "is given twice: give it once")
             seen.add(self.dest)
-        super().__call__(parser, namespace, values, option)
+        super().__call__(parser, namespace, values, option_string)
 
 
 _GIVEN = "options given"  # no option has blanks in its name

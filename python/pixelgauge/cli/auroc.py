@@ -52,7 +52,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--missing",
         choices=("error", "drop", "keep"),
         default="error",
-        help="a row whose label or score is missing (NA, null, an empty cell ...) is an error, or left out; keep makes a "
+        help="a row whose label or score is missing (NA, null, an empty cell ...) is an error or left out; keep makes a "
         "label such as None a class (default: error)",
     )
     threshold = parser.add_mutually_exclusive_group()
