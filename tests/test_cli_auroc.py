@@ -111,9 +111,9 @@ def test_memory_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.boundary
 @pytest.mark.parametrize(("name", "content", "arguments", "message"), [
     ("t.csv", "label,score\n0,0.1\n", ["--score", "p"], "no column 'p'"),
-    ("t.csv", "label,score\n0,x\n", [], r"t\.csv, row 1, column 'score': 'x' is not a score"),
-    ("t.csv", "label,score\n0,1\n1,2,3\n", [], r"t\.csv, row 2: 3 cells, but the header has 2"),
-    ("t.csv", "label,score\n0,1\n1\n", [], r"t\.csv, row 2: 1 cells"),
+    ("t.csv", "label,score\n0,x\n", [], r"t\.csv: row 1, column 'score': 'x' is not a score"),
+    ("t.csv", "label,score\n0,1\n1,2,3\n", [], r"t\.csv: row 2: 3 cells, but the header has 2"),
+    ("t.csv", "label,score\n0,1\n1\n", [], r"t\.csv: row 2: 1 cells"),
     ("t.csv", "label,score,score\n0,1,2\n", [], "2 columns 'score'"),
     ("t.csv", "label,score\n0,1\n\n1,1_000\n", [], "row 2, column 'score': '1_000' is not a score"),
     ("t.csv", "label,score\n0,1\n1,\n", [], "row 2, column 'score': '' is not a score"),
@@ -124,13 +124,13 @@ def test_memory_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     ("t.csv", "label,score\n0,1\n1.5,2\n", [], "column 'label': continuous"),
     ("t.csv", "label,score\n0,1\n1,2\n", ["--pos-label", "x"], "--pos-label x is not a number"),
     ("t.csv", "", [], "no header"),
-    ("t.jsonl", '{"label": 0, "score": 1}\n\n{"label": 1}', [], r"t\.jsonl, line 3 has no column 'score'"),
-    ("t.jsonl", '{"label": 0, "score": 1}\n{"label":', [], r"t\.jsonl, line 2: not JSON"),
-    ("t.jsonl", '{"label": 0, "score": 1}\n[1, 2]', [], r"t\.jsonl, line 2: not a JSON object"),
+    ("t.jsonl", '{"label": 0, "score": 1}\n\n{"label": 1}', [], r"t\.jsonl: line 3 has no column 'score'"),
+    ("t.jsonl", '{"label": 0, "score": 1}\n{"label":', [], r"t\.jsonl: line 2: not JSON"),
+    ("t.jsonl", '{"label": 0, "score": 1}\n[1, 2]', [], r"t\.jsonl: line 2: not a JSON object"),
     ("t.jsonl", '{"label": 0, "score": NaN}', [], "line 1, column 'score': nan is not a score"),
     ("t.jsonl", '{"label": null, "score": 1}', [], "line 1, column 'label': None is not a label"),
     ("t.jsonl", '{"label": 0, "score": 1, "score": 2}', [], "2 columns 'score'"),
-    ("t.npz", "nothing", [], r"t\.npz cannot be read"),
+    ("t.npz", "nothing", [], r"t\.npz: is no zip archive"),
     ("t.csv", "label,score\n0,1\n1,2\n", ["--seed", "-1"], "--seed -1: give an integer of at least 0"),
     ("t.csv", "label,score\n0,1\n1,2\n", ["--level", "1"], "--level 1"),
     ("t.csv", "label,score\n0,1\n1,2\n", ["--overwrite"], "--overwrite needs"),
@@ -139,7 +139,7 @@ def test_memory_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     ("t.csv", "label,score\na,0.1\nb,0.2\na,1\nb,2\n", [], "labels 'a', 'b': name the positive one by --pos-label"),
     ("t.csv", "label,score\na,0.1\nb,0.2\na,1\nb,2\n", ["--pos-label", "c"], "not among"),
     ("t.txt", "0 1\n", [], "unknown extension"),
-    ("t.npy", "nothing", [], r"t\.npy cannot be read"),
+    ("t.npy", "nothing", [], r"t\.npy: is no .npy array"),
     ("t.csv", "label,score\n0,1\n1,2\n0,3\n1,4\n", ["--plot", "x.pdf"], "png or .svg"),
 ])  # fmt: skip
 def test_refusals(
@@ -155,12 +155,12 @@ def test_refusals(
 
 @pytest.mark.boundary
 @pytest.mark.parametrize(("name", "array", "cut", "message"), [
-    ("t.npy", np.ones((3, 2)), 8, "cannot be read"),
-    ("t.npy", np.array([[0, 1], [1, None]], object), 0, "cannot be read"),
+    ("t.npy", np.ones((3, 2)), 8, "which is 48 bytes, and holds 40"),
+    ("t.npy", np.array([[0, 1], [1, None]], object), 0, "holds Python objects"),
     ("t.npy", np.ones(3), 0, "shape"),
     ("t.npy", np.array([[0, 1], [1, np.nan], [1, 2]]), 0, "row 2, column 'score': NaN"),
-    ("t.npz", {"label": np.array([0, 1]), "score": np.array([1, None])}, 0, "cannot be read"),
-    ("t.npz", {"label": np.array([0, 1]), "score": np.array([1, 2])}, 30, "cannot be read"),
+    ("t.npz", {"label": np.array([0, 1]), "score": np.array([1, None])}, 0, "'score' that holds Python objects"),
+    ("t.npz", {"label": np.array([0, 1]), "score": np.array([1, 2])}, 30, "it is truncated"),
     ("t.npz", {"label": np.eye(2), "score": np.array([1, 2])}, 0, "column 'label', should be a 1d array"),
     ("t.npz", {"label": np.array([0, 1, 1]), "score": np.array([1, 2])}, 0, "3 values of 'label' and 2 of 'score'"),
 ])  # fmt: skip
@@ -184,7 +184,6 @@ def test_bad_arrays(
 @pytest.mark.parametrize(("name", "data"), [
     ("t.csv", "label,score\n0,1\n".encode("utf-16")), ("t.csv", b"label,score\n0,\xff\xfe\n"),
     ("t.jsonl", '{"label": 0, "score": 1}'.encode("utf-16")),
-    ("t.csv", b"label,score\n0," + b"1" * 200_000),
 ])  # fmt: skip
 def test_tables_that_are_not_utf8_text(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, data: bytes
@@ -192,7 +191,7 @@ def test_tables_that_are_not_utf8_text(
     path = tmp_path / name
     path.write_bytes(data)
     assert main(["auroc", str(path)]) == 2
-    assert f"{name} is not a text file in UTF-8" in capsys.readouterr().err
+    assert f"{name}: is not a text file in UTF-8" in capsys.readouterr().err
 
 
 @pytest.mark.boundary
@@ -201,7 +200,7 @@ def test_bad_parquet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     path = write(tmp_path / "t.parquet")
     path.write_bytes(path.read_bytes()[:-50])
     assert main(["auroc", str(path)]) == 2
-    assert "t.parquet cannot be read as Parquet" in capsys.readouterr().err
+    assert "t.parquet: cannot be read as Parquet" in capsys.readouterr().err
 
 
 def test_labels_written_in_two_ways_are_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -312,8 +311,8 @@ def test_parquet_columns_are_not_rounded(tmp_path: Path, capsys: pytest.CaptureF
         assert main(["auroc", str(path), "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["auroc"] == 1
     for refused, message in (
-        (pa.array([datetime.datetime(2020, 1, 1)] * 4), r"column 'score', has dtype datetime64"),
-        (pa.array(["1", "2"] * 2), "column 'score', holds '1' at place 0: use numbers"),
+        (pa.array([datetime.datetime(2020, 1, 1)] * 4), "column 'score', has dtype timestamp[us]: give its integers"),
+        (pa.array(["1", "2"] * 2), "column 'score', holds text: use numbers"),
     ):
         pyarrow.parquet.write_table(pa.table({"label": [0, 1] * 2, "score": refused}), path)
         assert main(["auroc", str(path)]) == 2
@@ -329,7 +328,7 @@ def test_numbers_beyond_any_float(
     path = tmp_path / f"t.{extension}"
     path.write_text(text_of(extension, [score, 1], [0, 1]))
     assert main(["auroc", str(path)]) == 2
-    assert f"t.{extension}, " in capsys.readouterr().err
+    assert f"t.{extension}: " in capsys.readouterr().err
 
 
 @pytest.mark.boundary
@@ -337,10 +336,10 @@ def test_labels_of_two_kinds(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     path = tmp_path / "t.jsonl"
     path.write_text('{"label": 0, "score": 1}\n{"label": "1", "score": 2}')
     assert main(["auroc", str(path)]) == 2
-    assert "t.jsonl, column 'label', holds text, and 0 at place 0" in capsys.readouterr().err
+    assert "t.jsonl: line 1, column 'label', holds text, and 0: use one kind of labels" in capsys.readouterr().err
 
 
 @pytest.mark.boundary
 def test_absent_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["auroc", str(tmp_path / "none.csv")]) == 2
-    assert "not a file" in capsys.readouterr().err
+    assert "No such file or directory" in capsys.readouterr().err

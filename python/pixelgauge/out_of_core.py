@@ -137,7 +137,8 @@ def _window(file: BinaryIO, path: Path, header: Header, count: int) -> Array:
 def _parquet_chunks(path: Path, label: str, score: str, rows: int) -> Chunks:
     parquet = import_parquet()
     with open_regular(path) as opened, refusing(str(path), "cannot be read as Parquet"):
-        require_columns(str(path), "", list(parquet.ParquetFile(opened).schema_arrow.names), label, score)
+        names = list(parquet.ParquetFile(opened).schema_arrow.names)
+        require_columns(str(path), "", names, label, score, "choose two of them")
 
     def chunks() -> Iterator[tuple[Array, Array]]:
         with open_regular(path) as opened, refusing(str(path), "cannot be read as Parquet"):

@@ -52,8 +52,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--missing",
         choices=("error", "drop", "keep"),
         default="error",
-        help="a row whose label or score is missing (NA, null, an empty cell ...) is an error or left out; keep makes a "
-        "label such as None a class (default: error)",
+        help="rows without a label or score (NA, null, an empty cell ...) are an error or left out; keep makes a label "
+        "such as None a class (default: error)",
     )
     threshold = parser.add_mutually_exclusive_group()
     threshold.add_argument("--threshold", type=_threshold, help="show the figures at this threshold")
@@ -145,14 +145,14 @@ def _check_options(args: argparse.Namespace) -> None:
     if len(outputs) == 2 and _one_file(args.csv, args.plot):
         raise UsageError(f"--csv and --plot are both {shown(args.csv)}: name two files")
     for name, path in outputs.items():
-        if name == "plot" and path.suffix.lower() not in (".png", ".svg"):
-            raise UsageError(f"--plot {shown(path)}: use .png or .svg")
         try:
             require_writable(path, overwrite=args.overwrite, inputs=[args.file])
         except FileExistsError as error:
             rest = "" if args.overwrite else ": choose another name or give --overwrite"
             raise UsageError(f"--{name}: {shown(path)} {error.strerror}{rest}") from error
     if args.plot:
+        if args.plot.suffix.lower() not in (".png", ".svg"):
+            raise UsageError(f"--plot {shown(args.plot)}: use .png or .svg")
         from pixelgauge.ranking_display import new_axes
 
         new_axes()

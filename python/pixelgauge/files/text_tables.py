@@ -350,11 +350,13 @@ def _exact_float(text: str) -> object:
     return text if found is None else found
 
 
-def require_columns(path: str, place: str, names: list[str], label: str, score: str) -> None:
+def require_columns(
+    path: str, place: str, names: list[str], label: str, score: str, remedy: str = "see --label, --score"
+) -> None:
     """Raise unless both columns are there, once each."""
     for name in (label, score):
         if name not in names:
             has = ", ".join(map(repr, names[:100]))
-            raise FileError(path, f"{place}has no column {shown(name)!r}: it has {has}", "see --label, --score")
+            raise FileError(path, f"{place}has no column {shown(name)!r}: it has {has}", remedy)
         if (count := names.count(name)) > 1:
             raise FileError(path, f"{place}has {count} columns {shown(name)!r}", "rename or remove all but one")
