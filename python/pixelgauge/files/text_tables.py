@@ -27,13 +27,14 @@ _BLOCK = 1 << 18
 _MOST_COLUMNS = 1 << 16
 _LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")  # a carriage return at the end may be half of CRLF
 _EMPTY_LINES = re.compile(rb"\n{2,}")
-_CLOSED = re.compile(rb'"[^"]*(?:""[^"]*)*"(?!") *([^ ])', re.DOTALL)
+# Possessive, for what backtracking keeps takes seventy bytes a quote.
+_CLOSED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+" *+(.)', re.DOTALL)
 
 
 def _cell_pattern(delimiter: bytes) -> re.Pattern[bytes]:
     """Match a quoted cell and blanks after it, or a plain one, in which quotes are as good as any character."""
     return re.compile(
-        rb'(?:("[^"]*(?:""[^"]*)*") *|([^"%b\r\n][^%b\r\n]*)|)(%b|\r\n|\r|\n)|(".*)' % ((delimiter,) * 3), re.DOTALL
+        rb'(?:("[^"]*+(?:""[^"]*+)*+") *+|([^"%b\r\n][^%b\r\n]*+)|)(%b|\r\n|\r|\n)|(".*+)' % ((delimiter,) * 3), re.DOTALL
     )
 
 
