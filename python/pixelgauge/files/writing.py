@@ -64,10 +64,8 @@ def require_writable(
             raise IsADirectoryError(errno.EISDIR, "is a folder, and a file is to be written", name)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "is no regular file: name a file", name)
-        for read in inputs:
-            with contextlib.suppress(OSError):
-                if os.path.samestat(found, os.stat(read)):
-                    raise FileExistsError(errno.EEXIST, "is read by this very command: name another file", name)
+        if any(_is_file(read, found) for read in inputs):
+            raise FileExistsError(errno.EEXIST, "is read by this very command: name another file", name)
         if not overwrite:
             raise FileExistsError(errno.EEXIST, "exists", name)
     try:
@@ -76,6 +74,13 @@ def require_writable(
         raise OSError(error.errno, error.strerror, name) from error
     os.close(handle)
     os.remove(temporary)
+
+
+def _is_file(path: str | os.PathLike[str], found: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), found)
+    except OSError:  # an input that is not there
+        return False
 
 
 @contextlib.contextmanager
