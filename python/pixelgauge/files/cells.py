@@ -260,6 +260,7 @@ class Labels:
         if not texts:
             return (numeric(self._classes)[codes] if self._classes else codes), None, None
         numbers = [number(text) for text in texts]
+        numbers = [None if value != value else value for value in numbers]  # a class that is called NaN
         known = [value for value in numbers if value is not None]
         if not known:
             return codes, texts, None

@@ -75,7 +75,8 @@ def read_table(path: str | os.PathLike[str], label: str, score: str, missing: Mi
             names = [member.removesuffix(".npy") for member in archive.names]
             require_columns(name, "", names, label, score)
             labels, scores = (read_array(archive, f"{column}.npy") for column in (label, score))
-        return _of_arrays(name, labels, scores, label, score, missing)
+        with refusing(name, "cannot be read as a table"):
+            return _of_arrays(name, labels, scores, label, score, missing)
     if suffix not in (".csv", ".tsv", ".jsonl", ".ndjson"):
         raise FileError(name, "has an unknown extension", f"use {SUFFIXES}")
     with open_regular(name) as file, refusing(name, "cannot be read as a table"):
@@ -203,11 +204,11 @@ def _read_parquet(path: str, label: str, score: str, missing: Missing) -> Table:
         kinds = [_kind(path, name, opened.schema_arrow.field(name).type) for name in (label, score)]
         if kinds[1] == "text":
             raise FileError(path, f"column {score!r}, holds text: use numbers")
-        _require_bounded(path, opened, label, score, kinds, size_of(file))
-        if kinds[0] == "text":  # a long text that a million rows share is held once
-            opened = parquet.ParquetFile(file, read_dictionary=[label])
-        held = opened.read(columns=[label, score])
-        columns = [held.column(name) for name in (label, score)]
+        _require_bounded(path, opened.metadata.num_rows, kinds, size_of(file))
+        held = opened.read(columns=[score] if kinds[0] == "text" else [label, score])
+        columns = [_texts(file, label) if kinds[0] == "text" else held.column(label), held.column(score)]
+        if len(columns[0]) != len(columns[1]):
+            raise FileError(path, f"has {len(columns[0])} values of {label!r} and {len(columns[1])} of {score!r}")
         rows = np.arange(1, len(held) + 1)
         if columns[0].null_count or columns[1].null_count:
             valid = [column.is_valid().to_numpy() for column in columns]
@@ -260,18 +261,23 @@ _WIDTHS = {"text": 12, "decimal": 128, "number": 8}
 """Bytes of a row while a column is held."""
 
 
-def _require_bounded(path: str, opened: Any, label: str, score: str, kinds: list[str], size: int) -> None:
-    """Raise where a small file tells of many rows, or of columns that grow beyond the bound."""
-    metadata = opened.metadata
-    rows = metadata.num_rows
+def _texts(file: BinaryIO, label: str) -> Any:
+    """Column of text as a few distinct ones and a number a row: a long one that a million rows share is held once."""
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    opened = parquet.ParquetFile(file, read_dictionary=[label])
+    chunks = []
+    for batch in opened.iter_batches(1 << 14, columns=[label]):
+        texts = batch.column(0)
+        chunks.append(texts if hasattr(texts, "dictionary") else texts.dictionary_encode())
+    return pyarrow.chunked_array(chunks, None if chunks else pyarrow.string())
+
+
+def _require_bounded(path: str, rows: int, kinds: list[str], size: int) -> None:
+    """Raise where a small file tells of many rows. Columns' metadata are not asked: pyarrow aborts on damaged ones."""
     claimed = rows * sum(_WIDTHS[kind] for kind in kinds)
-    places = [at for at, column in enumerate(opened.schema) if column.path in (label, score)]
-    for group in range(metadata.num_row_groups):
-        claimed += sum(metadata.row_group(group).column(at).total_uncompressed_size for at in places)
     if claimed > EXPANSION * size + EXPANSION_FREE:
-        raise FileError(
-            path,
-            f"of {size} bytes tells of {rows} rows, which take {claimed} bytes; at most {EXPANSION} times its bytes "
-            f"and {EXPANSION_FREE >> 20} MiB are read",
-            "give --memory-budget, for AUROC alone",
-        )
+        what = f"of {size} bytes tells of {rows} rows, which take {claimed} bytes"
+        most = f"at most {EXPANSION} times its bytes and {EXPANSION_FREE >> 20} MiB are read"
+        raise FileError(path, f"{what}; {most}", "give --memory-budget, for AUROC alone")

@@ -33,9 +33,12 @@ _CLOSED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+" *+(.)', re.DOTALL)
 
 def _cell_pattern(delimiter: bytes) -> re.Pattern[bytes]:
     """Match a quoted cell and blanks after it, or a plain one, in which quotes are as good as any character."""
+    # fmt: off
     return re.compile(
-        rb'(?:("[^"]*+(?:""[^"]*+)*+") *+|([^"%b\r\n][^%b\r\n]*+)|)(%b|\r\n|\r|\n)|(".*+)' % ((delimiter,) * 3), re.DOTALL
+        rb'(?:("[^"]*+(?:""[^"]*+)*+") *+|([^"%b\r\n][^%b\r\n]*+)|)(%b|\r\n|\r|\n)|(".*+)'
+        % ((delimiter,) * 3), re.DOTALL,
     )
+    # fmt: on
 
 
 class _Lines:
@@ -249,6 +252,8 @@ class Delimited:
 
     def _quoted(self, cells: list[_Cell], ends: list[int]) -> Iterator[Block]:
         """Whole rows, given as their cells and where each row ends."""
+        if not cells:
+            return
         if ends != list(range(self._columns - 1, len(cells), self._columns)):
             rows = [cells[a + 1 : b + 1] for a, b in zip([-1, *ends[:-1]], ends, strict=True)]
             rows = [row for row in rows if len(row) > 1 or row[0][0] or row[0][1]]
@@ -256,7 +261,7 @@ class Delimited:
                 if len(row) != self._columns:
                     self._refuse_length(number_of, len(row))
             cells = [cell for row in rows for cell in row]
-        count = len(cells) // self._columns if cells else 0
+        count = len(cells) // self._columns
         if count:
             labels, scores = (list(map(_content, cells[at :: self._columns])) for at in self._places)
             first = self._rows + 1
