@@ -131,7 +131,7 @@ def _check_options(args: argparse.Namespace) -> None:
     """Raise for what can be known before the work: options, modules that are missing, files that cannot be written."""
     if not 0 <= args.seed < _MOST_SEED:
         raise UsageError(f"--seed {shown(args.seed)}: give an integer of at least 0, and below 2^128")
-    if not 0 < args.level < (1 + args.level) / 2 < 1:  # as float64, for the quantile at (1 + level) / 2
+    if not 0 < args.level < 1 or (1 + args.level) / 2 == 1:  # a quantile of 1 is infinite
         raise UsageError(f"--level {args.level}: give a number between 0 and 1")
     if args.memory_budget is not None and not LEAST_BUDGET <= args.memory_budget < 2**63:
         raise UsageError(f"--memory-budget {shown(args.memory_budget)}: give at least {LEAST_BUDGET} bytes")
