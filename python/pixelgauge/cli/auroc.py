@@ -265,10 +265,12 @@ def _write_curve(file: BinaryIO, columns: tuple[str, str], points: tuple[Array, 
     # the last point of a precision-recall curve has no threshold
     padded = [*thresholds.tolist(), *[""] * (len(first) - len(thresholds))]
     text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
-    writer = csv.writer(text)
-    writer.writerow((*columns, "threshold"))
-    writer.writerows(zip(first.tolist(), second.tolist(), padded, strict=True))
-    text.detach()
+    try:
+        writer = csv.writer(text)
+        writer.writerow((*columns, "threshold"))
+        writer.writerows(zip(first.tolist(), second.tolist(), padded, strict=True))
+    finally:
+        text.detach()  # the file is closed by whoever opened it
 
 
 def _plot(

@@ -269,7 +269,7 @@ def _texts(file: BinaryIO, label: str) -> Any:
     opened = parquet.ParquetFile(file, read_dictionary=[label])
     chunks = []
     for batch in opened.iter_batches(1 << 14, columns=[label]):
-        texts = batch.column(0)
+        texts = batch.column(label)
         chunks.append(texts if hasattr(texts, "dictionary") else texts.dictionary_encode())
     return pyarrow.chunked_array(chunks, None if chunks else pyarrow.string())
 
