@@ -200,7 +200,7 @@ def test_any_bytes_are_read_right_or_refused(tmp_path: Path, block: int, data: b
     ("jsonl", '{"label": 1, "score": {}}', "line 1, column 'score': {} is not a score"),
     ("jsonl", b'{"label": 0, "score": 1}\n\n{"\xff": 0}', "line 3 holds the byte 0xff"),
     ("jsonl", '{"label": 0, "score": "NA"}', "line 1, column 'score': 'NA' is not a score"),
-    ("npy", np.zeros((0, 2)), "holds no rows"),
+    ("npy", np.zeros((0, 2)), "holds no value"), ("npz", {"label": [], "score": []}, "holds no rows"),
     ("npy", np.zeros((2, 2)), None),
     ("npy", np.asfortranarray([[0, 0.1], [1, 0.2], [0, 0.3]]), None),
     ("npz", {"label": [0, 1]}, "has no column 'score': it has 'label'"),

@@ -13,7 +13,7 @@ import numpy as np
 
 from pixelgauge.files.archive import open_archive, read_array
 from pixelgauge.files.cells import Labels, Missing, Scores
-from pixelgauge.files.npy import Array, read_npy
+from pixelgauge.files.npy import Array, map_npy
 from pixelgauge.files.reading import EXPANSION, EXPANSION_FREE, FileError, open_regular, refusing, size_of
 from pixelgauge.files.text_tables import Delimited, JsonLines, require_columns
 
@@ -69,7 +69,7 @@ def read_table(path: str | os.PathLike[str], label: str, score: str, missing: Mi
     if suffix in PARQUET:
         return _read_parquet(name, label, score, missing)
     if suffix == ".npy":
-        return _of_pair(name, read_npy(name), label, score, missing)
+        return _of_pair(name, map_npy(name)[1], label, score, missing)
     if suffix == ".npz":
         with open_archive(name) as archive:
             names = [member.removesuffix(".npy") for member in archive.names]

@@ -185,6 +185,7 @@ class Delimited:
 
     def _require_text(self, data: bytes) -> None:
         """Raise unless it is text in UTF-8 without a NUL."""
+        found: UnicodeDecodeError | None = None
         if b"\0" in data:
             at, what = data.index(b"\0"), "a NUL byte"
         elif data.isascii():
@@ -194,10 +195,11 @@ class Delimited:
                 data.decode()
                 return
             except UnicodeDecodeError as error:
+                found = error
                 at, what = error.start, f"the byte 0x{data[error.start]:02x} ({error.reason})"
         row = self._row_after(self._cell.findall(data[:at]))
         place = f"row {row}" if row else "its header"
-        raise FileError(self._path, f"is not a text file in UTF-8: {place} holds {what}", "save it as UTF-8")
+        raise FileError(self._path, f"is not a text file in UTF-8: {place} holds {what}", "save it as UTF-8") from found
 
     def _closing(self, offset: int) -> int:
         """Where the quoted cell ends that begins so far from here; raise if it has no end, or text after it."""
