@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 
 import pixelgauge
-from pixelgauge.cli import main
+from pixelgauge.cli import build_parser, main
 
 pytestmark = pytest.mark.cli
 
@@ -111,9 +113,9 @@ def test_memory_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.boundary
 @pytest.mark.parametrize(("name", "content", "arguments", "message"), [
     ("t.csv", "label,score\n0,0.1\n", ["--score", "p"], "no column 'p'"),
-    ("t.csv", "label,score\n0,x\n", [], r"t\.csv, row 1, column 'score': 'x' is not a score"),
-    ("t.csv", "label,score\n0,1\n1,2,3\n", [], r"t\.csv, row 2: 3 cells, but the header has 2"),
-    ("t.csv", "label,score\n0,1\n1\n", [], r"t\.csv, row 2: 1 cells"),
+    ("t.csv", "label,score\n0,x\n", [], r"t\.csv: row 1, column 'score': 'x' is not a score"),
+    ("t.csv", "label,score\n0,1\n1,2,3\n", [], r"t\.csv: row 2: 3 cells, but the header has 2"),
+    ("t.csv", "label,score\n0,1\n1\n", [], r"t\.csv: row 2: 1 cells"),
     ("t.csv", "label,score,score\n0,1,2\n", [], "2 columns 'score'"),
     ("t.csv", "label,score\n0,1\n\n1,1_000\n", [], "row 2, column 'score': '1_000' is not a score"),
     ("t.csv", "label,score\n0,1\n1,\n", [], "row 2, column 'score': '' is not a score"),
@@ -124,13 +126,13 @@ def test_memory_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     ("t.csv", "label,score\n0,1\n1.5,2\n", [], "column 'label': continuous"),
     ("t.csv", "label,score\n0,1\n1,2\n", ["--pos-label", "x"], "--pos-label x is not a number"),
     ("t.csv", "", [], "no header"),
-    ("t.jsonl", '{"label": 0, "score": 1}\n\n{"label": 1}', [], r"t\.jsonl, line 3 has no column 'score'"),
-    ("t.jsonl", '{"label": 0, "score": 1}\n{"label":', [], r"t\.jsonl, line 2: not JSON"),
-    ("t.jsonl", '{"label": 0, "score": 1}\n[1, 2]', [], r"t\.jsonl, line 2: not a JSON object"),
+    ("t.jsonl", '{"label": 0, "score": 1}\n\n{"label": 1}', [], r"t\.jsonl: line 3 has no column 'score'"),
+    ("t.jsonl", '{"label": 0, "score": 1}\n{"label":', [], r"t\.jsonl: line 2: not JSON"),
+    ("t.jsonl", '{"label": 0, "score": 1}\n[1, 2]', [], r"t\.jsonl: line 2: not a JSON object"),
     ("t.jsonl", '{"label": 0, "score": NaN}', [], "line 1, column 'score': nan is not a score"),
     ("t.jsonl", '{"label": null, "score": 1}', [], "line 1, column 'label': None is not a label"),
     ("t.jsonl", '{"label": 0, "score": 1, "score": 2}', [], "2 columns 'score'"),
-    ("t.npz", "nothing", [], r"t\.npz cannot be read"),
+    ("t.npz", "nothing", [], r"t\.npz: is no zip archive"),
     ("t.csv", "label,score\n0,1\n1,2\n", ["--seed", "-1"], "--seed -1: give an integer of at least 0"),
     ("t.csv", "label,score\n0,1\n1,2\n", ["--level", "1"], "--level 1"),
     ("t.csv", "label,score\n0,1\n1,2\n", ["--overwrite"], "--overwrite needs"),
@@ -139,7 +141,7 @@ def test_memory_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     ("t.csv", "label,score\na,0.1\nb,0.2\na,1\nb,2\n", [], "labels 'a', 'b': name the positive one by --pos-label"),
     ("t.csv", "label,score\na,0.1\nb,0.2\na,1\nb,2\n", ["--pos-label", "c"], "not among"),
     ("t.txt", "0 1\n", [], "unknown extension"),
-    ("t.npy", "nothing", [], r"t\.npy cannot be read"),
+    ("t.npy", "nothing", [], r"t\.npy: is no .npy array"),
     ("t.csv", "label,score\n0,1\n1,2\n0,3\n1,4\n", ["--plot", "x.pdf"], "png or .svg"),
 ])  # fmt: skip
 def test_refusals(
@@ -155,12 +157,12 @@ def test_refusals(
 
 @pytest.mark.boundary
 @pytest.mark.parametrize(("name", "array", "cut", "message"), [
-    ("t.npy", np.ones((3, 2)), 8, "cannot be read"),
-    ("t.npy", np.array([[0, 1], [1, None]], object), 0, "cannot be read"),
+    ("t.npy", np.ones((3, 2)), 8, "which is 48 bytes, and holds 40"),
+    ("t.npy", np.array([[0, 1], [1, None]], object), 0, "holds Python objects"),
     ("t.npy", np.ones(3), 0, "shape"),
     ("t.npy", np.array([[0, 1], [1, np.nan], [1, 2]]), 0, "row 2, column 'score': NaN"),
-    ("t.npz", {"label": np.array([0, 1]), "score": np.array([1, None])}, 0, "cannot be read"),
-    ("t.npz", {"label": np.array([0, 1]), "score": np.array([1, 2])}, 30, "cannot be read"),
+    ("t.npz", {"label": np.array([0, 1]), "score": np.array([1, None])}, 0, "'score' that holds Python objects"),
+    ("t.npz", {"label": np.array([0, 1]), "score": np.array([1, 2])}, 30, "it is truncated"),
     ("t.npz", {"label": np.eye(2), "score": np.array([1, 2])}, 0, "column 'label', should be a 1d array"),
     ("t.npz", {"label": np.array([0, 1, 1]), "score": np.array([1, 2])}, 0, "3 values of 'label' and 2 of 'score'"),
 ])  # fmt: skip
@@ -184,7 +186,6 @@ def test_bad_arrays(
 @pytest.mark.parametrize(("name", "data"), [
     ("t.csv", "label,score\n0,1\n".encode("utf-16")), ("t.csv", b"label,score\n0,\xff\xfe\n"),
     ("t.jsonl", '{"label": 0, "score": 1}'.encode("utf-16")),
-    ("t.csv", b"label,score\n0," + b"1" * 200_000),
 ])  # fmt: skip
 def test_tables_that_are_not_utf8_text(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, data: bytes
@@ -192,7 +193,7 @@ def test_tables_that_are_not_utf8_text(
     path = tmp_path / name
     path.write_bytes(data)
     assert main(["auroc", str(path)]) == 2
-    assert f"{name} is not a text file in UTF-8" in capsys.readouterr().err
+    assert f"{name}: is not a text file in UTF-8" in capsys.readouterr().err
 
 
 @pytest.mark.boundary
@@ -201,7 +202,7 @@ def test_bad_parquet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     path = write(tmp_path / "t.parquet")
     path.write_bytes(path.read_bytes()[:-50])
     assert main(["auroc", str(path)]) == 2
-    assert "t.parquet cannot be read as Parquet" in capsys.readouterr().err
+    assert "t.parquet: cannot be read as Parquet" in capsys.readouterr().err
 
 
 def test_labels_written_in_two_ways_are_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -312,8 +313,8 @@ def test_parquet_columns_are_not_rounded(tmp_path: Path, capsys: pytest.CaptureF
         assert main(["auroc", str(path), "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["auroc"] == 1
     for refused, message in (
-        (pa.array([datetime.datetime(2020, 1, 1)] * 4), r"column 'score', has dtype datetime64"),
-        (pa.array(["1", "2"] * 2), "column 'score', holds '1' at place 0: use numbers"),
+        (pa.array([datetime.datetime(2020, 1, 1)] * 4), "column 'score', has dtype timestamp[us]: give its integers"),
+        (pa.array(["1", "2"] * 2), "column 'score', holds text: use numbers"),
     ):
         pyarrow.parquet.write_table(pa.table({"label": [0, 1] * 2, "score": refused}), path)
         assert main(["auroc", str(path)]) == 2
@@ -329,7 +330,7 @@ def test_numbers_beyond_any_float(
     path = tmp_path / f"t.{extension}"
     path.write_text(text_of(extension, [score, 1], [0, 1]))
     assert main(["auroc", str(path)]) == 2
-    assert f"t.{extension}, " in capsys.readouterr().err
+    assert f"t.{extension}: " in capsys.readouterr().err
 
 
 @pytest.mark.boundary
@@ -337,10 +338,199 @@ def test_labels_of_two_kinds(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     path = tmp_path / "t.jsonl"
     path.write_text('{"label": 0, "score": 1}\n{"label": "1", "score": 2}')
     assert main(["auroc", str(path)]) == 2
-    assert "t.jsonl, column 'label', holds text, and 0 at place 0" in capsys.readouterr().err
+    assert "t.jsonl: line 1, column 'label', holds text, and 0: use one kind of labels" in capsys.readouterr().err
 
 
 @pytest.mark.boundary
 def test_absent_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["auroc", str(tmp_path / "none.csv")]) == 2
-    assert "not a file" in capsys.readouterr().err
+    assert "No such file or directory" in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("marker", ["NA", "NULL", "null", "None", ""])
+def test_missing_labels_are_no_negatives(tmp_path: Path, capsys: pytest.CaptureFixture[str], marker: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"label,score\n1,0.9\n0,0.1\n{marker},0.5\n1,0.8\n0,0.85\n")
+    assert main(["auroc", str(path), "--pos-label", "1"]) == 2
+    assert f"row 3, column 'label': {marker!r} is not a label" in capsys.readouterr().err
+    assert main(["auroc", str(path), "--pos-label", "1", "--missing", "drop", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["auroc"], result["samples"], result["negatives"], result["dropped"]) == (0.75, 4, 2, 1)
+    assert main(["auroc", str(path), "--missing", "drop"]) == 0
+    assert "dropped                    1\n" in capsys.readouterr().out
+
+
+def test_text_labels_are_stripped_as_numbers_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("label,score\nyes ,0.9\n no,0.1\nyes,0.8\n\tno,0.85\n")
+    for positive in ("yes", " yes"):
+        assert main(["auroc", str(path), "--pos-label", positive, "--json"]) == 0
+        result = json.loads(capsys.readouterr().out)
+        assert (result["auroc"], result["positives"]) == (0.75, 2)
+    path.write_text("label,score\nNone,0.9\ncrack,0.1\ncrack,0.8\nNone,0.05\n")
+    assert main(["auroc", str(path), "--pos-label", "crack"]) == 2
+    assert "--missing keep" in capsys.readouterr().err
+    assert main(["auroc", str(path), "--pos-label", "crack", "--missing", "keep", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["auroc"] == 0.5
+
+
+def test_labels_that_are_true_or_false(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.npz"
+    np.savez(path, label=Y.astype(bool), score=S)
+    expected = pixelgauge.roc_auc_score(Y, S)
+    for positive, auroc in (("true", expected), ("1", expected), ("False", 1 - expected)):
+        assert main(["auroc", str(path), "--pos-label", positive, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["auroc"] == pytest.approx(auroc, abs=1e-15)
+    assert main(["auroc", str(path), "--pos-label", "yes"]) == 2
+    assert "--pos-label yes is not a number" in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--label", "score"], "--label and --score are both 'score'"),
+    (["--level", "nan"], "--level nan: give a number between 0 and 1"),
+    (["--level", "0.99999999999999999"], "--level 1.0: give a number between 0 and 1"),
+    (["--seed", str(2**128)], "--seed 340282366920938463463374607431768211456: give an integer of at least 0, and below"),
+    (["--memory-budget", "1000"], "--memory-budget 1000: give at least 33554432 bytes"),
+    (["--memory-budget", str(10**30)], "--memory-budget 1000000000000000000000000000000: give at least"),
+    (["--memory-budget", "40000000"], "--memory-budget reads Parquet files"),
+    (["--memory-budget", "40000000", "--seed", "0", "--missing", "error"], "AUROC alone: leave out --seed, --missing"),
+    (["--pos-label", "7"], "--pos-label 7 is not among the labels 0, 1 of"),
+    (["--curve", "roc"], "--curve needs --csv OUT or --plot OUT"),
+])  # fmt: skip
+def test_messages_name_options(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(["auroc", str(write(tmp_path / "t.csv")), *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--threshold", "nan"], "--threshold: 'nan' is not a number"), (["--level", "x"], "--level: 'x' is not a number"),
+    (["--seed", "1.5"], "--seed: '1.5' is not an integer"), (["--seed", "1" * 5000], "--seed: '111"),
+])  # fmt: skip
+def test_arguments_that_are_no_numbers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["auroc", str(tmp_path / "t.csv"), *arguments])
+    err = capsys.readouterr().err
+    assert message in err
+    assert len(err) < 2000
+
+
+def test_out_of_core_names_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow, the arrow extra, is not installed")
+    import pyarrow.parquet
+
+    path = tmp_path / "t.parquet"
+    for table, message in (
+        ({"label": [0, 2], "score": [1, 2]}, "t.parquet, column 'label', must hold 0 and 1 only"),
+        ({"label": [0, 1], "score": [1, np.nan]}, "t.parquet, column 'score', holds NaN"),
+        ({"label": [0, 1, 1], "score": [1, 2, None]}, "t.parquet: row 3, column 'score' holds missing values"),
+        ({"label": [1, 1], "score": [1, 2]}, "t.parquet, column 'label',: 2 positives"),
+        ({"label": [1, 1], "p": [1, 2]}, "t.parquet: has no column 'score'"),
+        ({"label": pa.array([], pa.int8()), "score": pa.array([], pa.int8())}, "are empty"),
+    ):
+        pyarrow.parquet.write_table(pa.table(table), path)
+        assert main(["auroc", str(path), "--memory-budget", str(1 << 26)]) == 2
+        assert message in capsys.readouterr().err
+    path.write_bytes(path.read_bytes()[:-40])
+    assert main(["auroc", str(path), "--memory-budget", str(1 << 26)]) == 2
+    assert "t.parquet: cannot be read as Parquet" in capsys.readouterr().err
+
+
+def test_nothing_is_begun_that_cannot_be_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is missing, or cannot be written, is found before the table is read."""
+    table, curve, plot = write(tmp_path / "t.csv"), tmp_path / "c.csv", tmp_path / "c.png"
+
+    def never(*_: object) -> None:
+        raise AssertionError("read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pixelgauge.cli.auroc.read_table", never)
+        for outputs, message in (
+            (["--csv", table, "--overwrite"], "t.csv is read by this very command"),
+            (["--csv", plot, "--plot", tmp_path / "x" / ".." / "c.png"], "--csv and --plot are both"),
+            (["--csv", tmp_path / "none" / "c.csv"], "No such file or directory"),
+            (["--csv", curve, "--plot", tmp_path / "none" / "c.png"], "No such file or directory"),
+            (["--csv", tmp_path], "is a folder"),
+            (["--csv", curve, "--plot", tmp_path / "c.pdf"], "use .png or .svg"),
+        ):
+            (tmp_path / "x").mkdir(exist_ok=True)
+            assert main(["auroc", str(table), *map(str, outputs)]) == 2
+            assert message in capsys.readouterr().err
+        patch.setitem(sys.modules, "matplotlib.figure", None)
+        assert main(["auroc", str(table), "--csv", str(curve), "--plot", str(plot)]) == 2
+        assert "plots need matplotlib" in capsys.readouterr().err
+        patch.setitem(sys.modules, "pyarrow.parquet", None)
+        assert main(["auroc", str(tmp_path / "t.parquet")]) == 2
+        assert "Parquet files need pyarrow" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["t.csv", "x"]
+
+
+def test_both_outputs_or_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figure = pytest.importorskip("matplotlib.figure", reason="matplotlib, the plot extra, is not installed")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    table, curve, plot = write(tmp_path / "t.csv"), tmp_path / "c.csv", tmp_path / "c.png"
+    curve.write_text("before")
+    arguments = ["auroc", str(table), "--csv", str(curve), "--plot", str(plot), "--overwrite"]
+    with monkeypatch.context() as patch:
+        patch.setattr(figure.Figure, "savefig", full)
+        assert main(arguments) == 2
+    assert f"No space left on device: '{plot}'" in capsys.readouterr().err
+    assert curve.read_text() == "before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.csv", "t.csv"]
+    assert main(arguments) == 0
+    assert curve.read_text().startswith("fpr,tpr,threshold")
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def parsers_of(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    found = [parser]
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                found += parsers_of(inner)
+    return found
+
+
+VALUED = [
+    (parser.prog, option)
+    for parser in parsers_of(build_parser())
+    for action in parser._actions
+    if isinstance(action, argparse._StoreAction)
+    for option in action.option_strings
+]
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(("program", "option"), VALUED)
+def test_an_option_is_given_once(capsys: pytest.CaptureFixture[str], program: str, option: str) -> None:
+    parser = next(parser for parser in parsers_of(build_parser()) if parser.prog == program)
+    action = parser._option_string_actions[option]
+    value = str(next(iter(action.choices)) if action.choices else 1)
+    twice = [option, value, f"{option}={value}" if option.startswith("--") else f"{option}{value}"]
+    files = ["x"] * sum(
+        not inner.option_strings for inner in parser._actions if isinstance(inner, argparse._StoreAction)
+    )
+    with pytest.raises(SystemExit) as caught:
+        main([*program.split()[1:], *files, *twice])
+    assert caught.value.code == 2
+    assert "is given twice: give it once" in capsys.readouterr().err
+
+
+def test_options_of_two_calls_are_not_confused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        assert main(["auroc", str(write(tmp_path / "t.csv")), "--level", "0.9", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["level"] == 0.9
+    assert {option for _, option in VALUED} >= {"--score", "--output", "-o", "--metrics", "--preset", "--weights"}

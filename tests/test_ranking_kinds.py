@@ -394,7 +394,11 @@ def test_kinds_of_files(dtype: str, tmp_path: Path) -> None:
     np.save(tmp_path / "s.npy", s.astype(dtype))
     expected = pixelgauge.roc_auc_score(Y, s)
     assert pixelgauge.roc_auc_score_out_of_core(tmp_path / "y.npy", tmp_path / "s.npy") == expected
-    for bad in ("M8[s]", "complex128", "U3", "i4,i4"):
+    np.save(tmp_path / "bad.npy", np.zeros(12, "i4,i4"))
+    for files in (("y.npy", "bad.npy"), ("bad.npy", "s.npy")):
+        with pytest.raises(pixelgauge.FileError, match="holds records"):
+            pixelgauge.roc_auc_score_out_of_core(*(tmp_path / name for name in files))
+    for bad in ("M8[s]", "complex128", "U3"):
         np.save(tmp_path / "bad.npy", np.zeros(12, bad))
         with pytest.raises(TypeError, match="dtype"):
             pixelgauge.roc_auc_score_out_of_core(tmp_path / "y.npy", tmp_path / "bad.npy")

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from pixelgauge import _core
+from pixelgauge.files.npy import Header, map_npy
+from pixelgauge.files.reading import FileError, open_regular, refusing
+from pixelgauge.files.tables import PARQUET, import_parquet
+from pixelgauge.files.text_tables import require_columns
 from pixelgauge.images import Array
 from pixelgauge.ranking_inputs import pack
 
 Chunks = Callable[[], Iterator[tuple[Array, Array]]]
 
-_LEAST_BUDGET = 32 << 20
+LEAST_BUDGET = 32 << 20
 _BINS = 1 << 16
 _CHUNK_BYTES_PER_ROW = 96
 """Scores, labels, keys, cells and masks of a chunk while it is counted."""
@@ -57,10 +61,12 @@ def roc_auc_score_out_of_core(
     ImportError
         If a Parquet file is given and pyarrow is not installed.
     OSError
-        If a file cannot be read.
+        If a file cannot be opened.
+    FileError
+        If a file is damaged, truncated, empty or of another kind, or a Parquet column holds missing values.
     TypeError, ValueError
-        For dtypes without an order, lengths that differ, labels other than 0 and 1, one class only, NaN, a truncated
-        file, or a budget that is too small.
+        For dtypes without an order, lengths that differ, labels other than 0 and 1, one class only, NaN, or a budget
+        that is too small.
 
     Examples
     --------
@@ -71,95 +77,94 @@ def roc_auc_score_out_of_core(
     >>> pixelgauge.roc_auc_score_out_of_core(folder / "y.npy", folder / "s.npy")
     0.75
     """
-    if memory_budget < _LEAST_BUDGET:
-        raise ValueError(f"memory_budget={memory_budget} is too small: give at least {_LEAST_BUDGET} bytes")
+    if memory_budget < LEAST_BUDGET:
+        raise ValueError(f"memory_budget={memory_budget} is too small: give at least {LEAST_BUDGET} bytes")
     labels, scores = Path(y_true), Path(y_score)
-    parquet = labels.suffix in (".parquet", ".pq")
+    parquet = labels.suffix in PARQUET
     if parquet:
         memory_budget -= _PARQUET_BYTES
     rows = memory_budget // 4 // _CHUNK_BYTES_PER_ROW
     if labels.suffix == ".npy" and scores.suffix == ".npy":
         chunks = _npy_chunks(labels, scores, rows)
+        names = str(labels), str(scores)
     elif labels == scores and parquet:
         chunks = _parquet_chunks(labels, label_column, score_column, rows)
+        names = f"{labels}, column {label_column!r},", f"{labels}, column {score_column!r},"
     else:
         raise ValueError(f"y_true={y_true} and y_score={y_score}: give two .npy files, or one .parquet file twice")
     held = memory_budget // 2 // _HELD_BYTES_PER_ROW
-    positives, negatives, low, high = _survey(chunks)
+    positives, negatives, low, high = _survey(chunks, *names)
     if positives == 0 or negatives == 0:
-        raise ValueError(f"{positives} positives and {negatives} negatives: AUROC needs both")
+        raise ValueError(f"{names[0]}: {positives} positives and {negatives} negatives: AUROC needs both")
     twice_u, _ = _twice_u(chunks, low, high, held, 0)
     return twice_u / (2 * positives * negatives)
 
 
 def _npy_chunks(labels: Path, scores: Path, rows: int) -> Chunks:
-    opened = []
+    opened: list[tuple[Path, Header]] = []
     for path in (labels, scores):
-        with path.open("rb") as file:
-            try:
-                version = np.lib.format.read_magic(file)
-                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                shape, _, dtype = read(file)
-            except ValueError as error:
-                raise ValueError(f"{path} is not a .npy file: {error}") from error
-            offset = file.tell()
-        if len(shape) != 1:
-            raise ValueError(f"{path} should be a 1d array, got an array of shape {shape} instead")
-        if dtype.hasobject:
-            raise TypeError(f"{path} has dtype {dtype}: save numbers")
-        if path.stat().st_size < offset + shape[0] * dtype.itemsize:
-            raise ValueError(f"{path} is truncated: it should hold {shape[0]} values of {dtype}")
-        opened.append((path, shape[0], dtype, offset))
-    if opened[0][1] != opened[1][1]:
+        header, _ = map_npy(path)
+        if len(header.shape) != 1:
+            raise FileError(str(path), f"should be a 1d array, got an array of shape {header.shape} instead")
+        opened.append((path, header))
+    (count,), (other,) = (header.shape for _, header in opened)
+    if count != other:
         raise ValueError(
-            "Found input variables with inconsistent numbers of samples: "
-            f"{labels} {opened[0][1]}, {scores} {opened[1][1]}"
+            f"Found input variables with inconsistent numbers of samples: {labels} {count}, {scores} {other}"
         )
 
     def chunks() -> Iterator[tuple[Array, Array]]:
-        for start in range(0, opened[0][1], rows):
-            # a window at a time: pages of a whole mapped file would stay, and count against the budget
-            y, x = (
-                np.memmap(path, dtype, "r", offset + start * dtype.itemsize, (min(rows, n - start),))
-                for path, n, dtype, offset in opened
-            )
-            yield np.asarray(y), np.asarray(x)
+        # Read, not mapped: pages of a mapped file would stay and count against the budget, and a file that another
+        # process cuts short would end this one.
+        with open_regular(labels) as of_labels, open_regular(scores) as of_scores:
+            files = [(of_labels, *opened[0]), (of_scores, *opened[1])]
+            for file, _, header in files:
+                file.seek(header.offset)
+            for start in range(0, count, rows):
+                y, x = (_window(file, path, header, min(rows, count - start)) for file, path, header in files)
+                yield y, x
 
     return chunks
+
+
+def _window(file: BinaryIO, path: Path, header: Header, count: int) -> Array:
+    values: Array = np.empty(count, header.dtype)
+    if file.readinto(values.view(np.uint8)) < values.nbytes:  # type: ignore[attr-defined]
+        raise FileError(str(path), "ends before its last value", "it was changed while it was read")
+    return values
 
 
 def _parquet_chunks(path: Path, label: str, score: str, rows: int) -> Chunks:
-    try:
-        import pyarrow.parquet as parquet
-    except ImportError as error:
-        raise ImportError("Parquet files need pyarrow: pip install 'pixelgauge[arrow]'") from error
-    with parquet.ParquetFile(path) as file:
-        missing = {label, score} - set(file.schema_arrow.names)
-        if missing:
-            raise ValueError(f"{path} has no column {sorted(missing)}: it has {file.schema_arrow.names}")
+    parquet = import_parquet()
+    with open_regular(path) as opened, refusing(str(path), "cannot be read as Parquet"):
+        names = list(parquet.ParquetFile(opened).schema_arrow.names)
+        require_columns(str(path), "", names, label, score, "choose two of them")
 
     def chunks() -> Iterator[tuple[Array, Array]]:
-        # a page at a time: without these, whole row groups would be read ahead
-        with parquet.ParquetFile(path, buffer_size=1 << 18, pre_buffer=False) as file:
+        with open_regular(path) as opened, refusing(str(path), "cannot be read as Parquet"):
+            # a page at a time: without these, whole row groups would be read ahead
+            file = parquet.ParquetFile(opened, buffer_size=1 << 18, pre_buffer=False)
+            start = 0
             for batch in file.iter_batches(min(rows, 1 << 16), columns=[label, score], use_threads=False):
                 for name in (label, score):
                     if batch.column(name).null_count:
-                        raise ValueError(f"column {name!r} of {path} holds missing values: remove those rows first")
-                yield (
-                    batch.column(label).to_numpy(zero_copy_only=False),
-                    batch.column(score).to_numpy(zero_copy_only=False),
-                )
+                        row = start + int(np.argmin(batch.column(name).is_valid().to_numpy(zero_copy_only=False))) + 1
+                        what = f"row {row}, column {name!r} holds missing values"
+                        raise FileError(str(path), what, "remove those rows first")
+                y, x = (batch.column(name).to_numpy(zero_copy_only=False) for name in (label, score))
+                start += len(y)
+                yield y, x
 
     return chunks
 
 
-def _keys(scores: Array) -> Array:
+def _keys(scores: Array, name: str = "y_score") -> Array:
     """Order-preserving uint64 of any score: the bits of the float64 that equals it, or the biased integer."""
     top = np.uint64(1 << 63)
     if scores.dtype.kind == "f" and scores.dtype.itemsize <= 8:
         values = scores.astype(np.float64)
         if np.isnan(values).any():
-            raise ValueError("y_score holds NaN, which has no rank: remove or impute those samples first")
+            raise ValueError(f"{name} holds NaN, which has no rank: remove or impute those samples first")
         values += 0.0  # -0 becomes 0
         bits = values.view(np.uint64)
         return np.where(bits & top, ~bits, bits | top)
@@ -167,25 +172,25 @@ def _keys(scores: Array) -> Array:
         return scores.astype(np.uint64)
     if scores.dtype.kind == "i":
         return scores.astype(np.int64).view(np.uint64) ^ top
-    raise TypeError(f"y_score has dtype {scores.dtype}: use float16, float32, float64 or integers")
+    raise TypeError(f"{name} has dtype {scores.dtype}: use float16, float32, float64 or integers")
 
 
-def _truth(labels: Array) -> Array:
+def _truth(labels: Array, name: str) -> Array:
     if labels.dtype.kind not in "biuf" or not ((labels == 0) | (labels == 1)).all():
-        raise ValueError("y_true must hold 0 and 1 only")
+        raise ValueError(f"{name} must hold 0 and 1 only")
     return np.asarray(labels == 1)
 
 
-def _survey(chunks: Chunks) -> tuple[int, int, int, int]:
+def _survey(chunks: Chunks, label: str, score: str) -> tuple[int, int, int, int]:
     positives = count = high = 0
     low = (1 << 64) - 1
     for labels, scores in chunks():
-        keys = _keys(scores)
-        positives += int(np.count_nonzero(_truth(labels)))
+        keys = _keys(scores, score)
+        positives += int(np.count_nonzero(_truth(labels, label)))
         count += len(keys)
         low, high = min(low, int(keys.min())), max(high, int(keys.max()))
     if count == 0:
-        raise ValueError("y_true and y_score are empty: at least one sample is needed")
+        raise ValueError(f"{label} and {score} are empty: at least one sample is needed")
     return positives, count - positives, low, high
 
 

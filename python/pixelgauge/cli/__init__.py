@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from pixelgauge._version import __version__
 
@@ -29,9 +30,44 @@ class InputError(UsageError):
     code = EXIT_SOME_FAILED
 
 
+class _Once(argparse._StoreAction):
+    """An option that takes a value takes it once: the last of several would win without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if self.option_strings:
+            seen = namespace.__dict__.setdefault(_GIVEN, set())
+            if self.dest in seen:
+                raise argparse.ArgumentError(self, "is given twice: give it once")
+            seen.add(self.dest)
+        super().__call__(parser, namespace, values, option_string)
+
+
+_GIVEN = "options given"  # no option has blanks in its name
+
+
+def given(args: argparse.Namespace, dest: str) -> bool:
+    """Whether an option that takes a value was given, be it the default."""
+    return dest in vars(args).get(_GIVEN, ())
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser, as are those of its commands, whose options are given once."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in (None, "store"):
+            self.register("action", name, _Once)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Parser of the whole command line."""
-    parser = argparse.ArgumentParser(prog="pixelgauge", description=sys.modules["pixelgauge"].__doc__)
+    parser = _Parser(prog="pixelgauge", description=sys.modules["pixelgauge"].__doc__)
     parser.add_argument("--version", action="version", version=f"pixelgauge {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:

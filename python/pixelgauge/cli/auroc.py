@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
+import io
 import json
 import math
-import re
-import sys
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
 from pixelgauge._version import __version__
 from pixelgauge.auroc_intervals import AurocInterval, bootstrap_interval, delong_interval
-from pixelgauge.cli import EXIT_DONE, UsageError
+from pixelgauge.cli import EXIT_DONE, UsageError, given
+from pixelgauge.files.cells import EXACT, number
+from pixelgauge.files.reading import FileError, shown
+from pixelgauge.files.tables import PARQUET, Table, import_parquet, read_table
+from pixelgauge.files.writing import replacing, require_writable, target_of
 from pixelgauge.images import Array
 from pixelgauge.operating_points import Confusion, best_threshold, confusion_at_threshold
-from pixelgauge.out_of_core import roc_auc_score_out_of_core
+from pixelgauge.out_of_core import LEAST_BUDGET, roc_auc_score_out_of_core
 from pixelgauge.ranking import average_precision_score, det_curve, precision_recall_curve, roc_auc_score, roc_curve
-from pixelgauge.ranking_arrays import EXACT_INTEGERS, column, equals
+from pixelgauge.ranking_arrays import equals
 from pixelgauge.ranking_inputs import label_array, score_array, target_type
 
 _CURVES = {
@@ -31,6 +34,7 @@ _CURVES = {
     "pr": (precision_recall_curve, ("precision", "recall")),
     "det": (det_curve, ("fpr", "fnr")),
 }
+_MOST_SEED = 2**128
 _CRITERIA = ("youden", "f1", "mcc", "accuracy", "balanced_accuracy", "closest")
 
 
@@ -42,8 +46,15 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--score", default="score", metavar="COLUMN", help="column of the scores (default: score)")
     parser.add_argument("--pos-label", help="the positive class (default: 1, of labels 0 and 1 or -1 and 1)")
     parser.add_argument("--interval", choices=("delong", "bootstrap"), default="delong")
-    parser.add_argument("--level", type=float, default=0.95, help="of the interval (default: 0.95)")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
+    parser.add_argument("--level", type=_real, default=0.95, help="of the interval (default: 0.95)")
+    parser.add_argument("--seed", type=_integer, default=0, help="of the bootstrap (default: 0)")
+    parser.add_argument(
+        "--missing",
+        choices=("error", "drop", "keep"),
+        default="error",
+        help="rows without a label or score (NA, null, an empty cell ...) are an error or left out; keep makes a label "
+        "such as None a class (default: error)",
+    )
     threshold = parser.add_mutually_exclusive_group()
     threshold.add_argument("--threshold", type=_threshold, help="show the figures at this threshold")
     threshold.add_argument("--best", choices=_CRITERIA, help="choose the threshold by a criterion (default: youden)")
@@ -52,7 +63,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--plot", type=Path, metavar="OUT", help="draw the curve: .png or .svg (needs the plot extra)")
     parser.add_argument("--overwrite", action="store_true", help="replace the files of --csv and --plot if they exist")
     parser.add_argument(
-        "--memory-budget", type=int, metavar="BYTES", help="AUROC alone, of a Parquet file larger than memory"
+        "--memory-budget", type=_integer, metavar="BYTES", help="AUROC alone, of a Parquet file larger than memory"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
@@ -63,18 +74,18 @@ def run(args: argparse.Namespace) -> int:
     _check_options(args)
     if args.memory_budget is not None:
         return _run_out_of_core(args)
-    labels, scores = _read(args.file, args.label, args.score)
-    pos_label = _as_label(args.pos_label, labels)
-    _check_labels(f"{args.file}, column {args.label!r}", labels, pos_label)
-    truth = equals(labels, 1 if pos_label is None else pos_label)
-    auroc, interval, no_interval = _auroc(args, labels, scores, truth, pos_label)
+    table = read_table(args.file, args.label, args.score, args.missing)
+    scores = _metric_input(args, "score", table.scores, score_array)
+    truth = _truth(args, table)
+    auroc, interval, no_interval = _auroc(args, scores, truth)
     threshold = args.threshold
     if threshold is None:
-        threshold = best_threshold(labels, scores, criterion=args.best or "youden", pos_label=pos_label)
-    confusion = confusion_at_threshold(labels, scores, threshold, pos_label=pos_label)
+        threshold = best_threshold(truth, scores, criterion=args.best or "youden")
+    confusion = confusion_at_threshold(truth, scores, threshold)
     result: dict[str, Any] = {
         "file": str(args.file),
-        "samples": len(labels),
+        "samples": len(truth),
+        **({"dropped": table.dropped} if args.missing == "drop" else {}),
         "positives": int(truth.sum()),
         "negatives": int((~truth).sum()),
         "auroc": auroc,
@@ -90,19 +101,25 @@ def run(args: argparse.Namespace) -> int:
     }
     if args.csv or args.plot:
         curve, columns = _CURVES[args.curve]
-        points = curve(labels, scores, pos_label=pos_label)
-        if args.csv:
-            _write_curve(args.csv, columns, points)
-        if args.plot:
-            _plot(args.plot, args.curve, points, auroc, interval, args.level, confusion, threshold)
+        points = curve(truth, scores)
+        with contextlib.ExitStack() as both:  # neither appears before both are whole
+            if args.csv:
+                _write_curve(both.enter_context(replacing(args.csv, overwrite=args.overwrite)), columns, points)
+            if args.plot:
+                figure = _plot(args.curve, points, auroc, interval, args.level, confusion, threshold)
+                file = both.enter_context(replacing(args.plot, overwrite=args.overwrite))
+                figure.savefig(file, format=args.plot.suffix.lower()[1:], dpi=150)
     _print(result, args.json)
     return EXIT_DONE
 
 
 def _run_out_of_core(args: argparse.Namespace) -> int:
-    ignored = [f"--{name}" for name in ("csv", "plot", "threshold", "best") if getattr(args, name) is not None]
-    if ignored or args.pos_label is not None:
-        raise UsageError(f"--memory-budget gives AUROC alone: leave out {', '.join(ignored) or '--pos-label'}")
+    alone = ("pos_label", "interval", "level", "seed", "missing", "threshold", "best", "curve", "csv", "plot")
+    ignored = [f"--{name.replace('_', '-')}" for name in alone if given(args, name)]
+    if ignored:
+        raise UsageError(f"--memory-budget gives AUROC alone: leave out {', '.join(ignored)}")
+    if args.file.suffix not in PARQUET:
+        raise UsageError(f"{shown(args.file)}: --memory-budget reads Parquet files: leave it out")
     auroc = roc_auc_score_out_of_core(
         args.file, args.file, memory_budget=args.memory_budget, label_column=args.label, score_column=args.score
     )
@@ -111,238 +128,128 @@ def _run_out_of_core(args: argparse.Namespace) -> int:
 
 
 def _check_options(args: argparse.Namespace) -> None:
-    if args.seed < 0:
-        raise UsageError(f"--seed {args.seed}: give an integer of at least 0")
-    if not 0 < args.level < 1:
+    """Raise for what can be known before the work: options, modules that are missing, files that cannot be written."""
+    if not 0 <= args.seed < _MOST_SEED:
+        raise UsageError(f"--seed {shown(args.seed)}: give an integer of at least 0, and below 2^128")
+    if not 0 < args.level < 1 or (1 + args.level) / 2 == 1:  # a quantile of 1 is infinite
         raise UsageError(f"--level {args.level}: give a number between 0 and 1")
-    outputs = [path for path in (args.csv, args.plot) if path is not None]
+    if args.memory_budget is not None and not LEAST_BUDGET <= args.memory_budget < 2**63:
+        raise UsageError(f"--memory-budget {shown(args.memory_budget)}: give at least {LEAST_BUDGET} bytes")
+    if args.label.strip() == args.score.strip():
+        raise UsageError(f"--label and --score are both {shown(args.label)!r}: name two columns")
+    outputs = {name: path for name in ("csv", "plot") if (path := getattr(args, name)) is not None}
     if args.overwrite and not outputs:
         raise UsageError("--overwrite needs --csv OUT or --plot OUT")
-    for path in outputs:
-        if path.exists() and not args.overwrite:
-            raise UsageError(f"{path} exists: choose another name or give --overwrite")
+    if given(args, "curve") and not outputs:
+        raise UsageError("--curve needs --csv OUT or --plot OUT")
+    if len(outputs) == 2 and _one_file(args.csv, args.plot):
+        raise UsageError(f"--csv and --plot are both {shown(args.csv)}: name two files")
+    for name, path in outputs.items():
+        try:
+            require_writable(path, overwrite=args.overwrite, inputs=[args.file])
+        except FileExistsError as error:
+            rest = "" if args.overwrite else ": choose another name or give --overwrite"
+            raise UsageError(f"--{name}: {shown(path)} {error.strerror}{rest}") from error
+    if args.plot:
+        if args.plot.suffix.lower() not in (".png", ".svg"):
+            raise UsageError(f"--plot {shown(args.plot)}: use .png or .svg")
+        from pixelgauge.ranking_display import new_axes
+
+        new_axes()
+    if args.file.suffix.lower() in PARQUET:
+        import_parquet()
 
 
-def _check_labels(place: str, labels: Array, pos_label: object) -> None:
-    """Raise unless the labels are classes, and it is known which one is positive."""
+def _one_file(first: Path, second: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return os.path.samefile(first, second)
+    return target_of(first) == target_of(second)
+
+
+def _metric_input(args: argparse.Namespace, option: str, values: Array, read: Callable[[object, str], Array]) -> Array:
+    """Labels or scores as the metrics read them, once: integers of any size stay what they are."""
     try:
-        _, binary = target_type(label_array(labels))
+        return read(values, f"column {getattr(args, option)!r},")
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{place}: {error}") from error
-    classes = (np.unique(labels) if binary is None else binary.classes).tolist()
-    if pos_label is None and not any(set(classes) <= usual for usual in ({0, 1}, {-1, 1})):
-        raise UsageError(f"{place} holds the labels {str(classes[:5])[1:-1]}: name the positive one by --pos-label")
+        raise FileError(str(args.file), str(error), f"see --{option}") from error
 
 
-def _auroc(
-    args: argparse.Namespace, labels: Array, scores: Array, truth: Array, pos_label: object
-) -> tuple[float, AurocInterval | None, str | None]:
+def _truth(args: argparse.Namespace, table: Table) -> Array:
+    """Where a row is positive; raise unless the labels are classes, and it is known which one that is."""
+    place = f"{shown(args.file)}: column {args.label!r}"
+    if table.classes is not None:
+        labels, classes = table.labels, table.classes
+        if args.pos_label is None:
+            raise UsageError(
+                f"{place} holds the labels {_listed(sorted(classes))}: name the positive one by --pos-label"
+            )
+        text = args.pos_label.strip()
+        found: Array = labels == classes.index(text) if text in classes else np.zeros(len(labels), bool)
+        classes = sorted(classes)
+    else:
+        labels = _metric_input(args, "label", table.labels, label_array)
+        try:
+            _, binary = target_type(labels)
+        except (TypeError, ValueError) as error:
+            raise FileError(str(args.file), f"column {args.label!r}: {error}") from error
+        classes = (np.unique(labels) if binary is None else binary.classes).tolist()
+        if args.pos_label is None and not any(set(classes) <= usual for usual in ({0, 1}, {-1, 1})):
+            raise UsageError(f"{place} holds the labels {_listed(classes)}: name the positive one by --pos-label")
+        found = equals(labels, 1 if args.pos_label is None else _as_number(args.pos_label, labels, classes))
+    if args.pos_label is not None and not found.any():
+        raise UsageError(f"--pos-label {shown(args.pos_label)} is not among the labels {_listed(classes)} of {place}")
+    return found
+
+
+def _listed(classes: list[Any]) -> str:
+    return shown(", ".join(map(repr, classes[:5])) + (", ..." if len(classes) > 5 else ""))
+
+
+def _as_number(text: str, labels: Array, classes: list[Any]) -> float:
+    """Label that an option names: a number, of booleans true or false too."""
+    value = number(text)
+    if value is None and labels.dtype.kind == "b":
+        value = {"true": 1, "false": 0}.get(text.strip().lower())
+    if value is None:
+        raise UsageError(f"--pos-label {shown(text)} is not a number, and the labels are: {_listed(classes)}")
+    return value
+
+
+def _auroc(args: argparse.Namespace, scores: Array, truth: Array) -> tuple[float, AurocInterval | None, str | None]:
     """AUROC, and its interval or why there is none."""
     positives = int(truth.sum())
     negatives = len(truth) - positives
     if positives == 0 or negatives == 0:
-        raise UsageError(
-            f"{args.file}, column {args.label!r} holds one class only: {positives} positives and {negatives} negatives"
-        )
+        place = f"{shown(args.file)}, column {args.label!r}"
+        raise UsageError(f"{place} holds one class only: {positives} positives and {negatives} negatives")
     if positives == 1 or negatives == 1:
         why = f"{positives} positives and {negatives} negatives: an interval needs at least two of each"
         return cast(float, roc_auc_score(truth, scores)), None, why
     if args.interval == "delong":
-        interval = delong_interval(labels, scores, level=args.level, pos_label=pos_label)
+        interval = delong_interval(truth, scores, level=args.level)
     else:
-        interval = bootstrap_interval(labels, scores, level=args.level, seed=args.seed, pos_label=pos_label)
+        interval = bootstrap_interval(truth, scores, level=args.level, seed=args.seed)
     return interval.auroc, interval, None
 
 
-def _read(path: Path, label: str, score: str) -> tuple[Array, Array]:
-    """Label and score columns of a table; what cannot be read is named by file, row and column."""
-    if not path.is_file():
-        raise UsageError(f"{path} is not a file")
-    suffix = path.suffix.lower()
-    try:
-        if suffix in (".csv", ".tsv"):
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                rows = _csv_rows(path, csv.reader(file, delimiter="\t" if suffix == ".tsv" else ","), label, score)
-                labels, scores = _columns(path, rows, label, score)
-        elif suffix in (".jsonl", ".ndjson"):
-            with path.open(encoding="utf-8-sig") as file:
-                labels, scores = _columns(path, _json_rows(path, file, label, score), label, score)
-        elif suffix in (".parquet", ".pq"):
-            labels, scores = _read_parquet(path, label, score)
-        elif suffix in (".npz", ".npy"):
-            labels, scores = _read_numpy(path, label, score)
-        else:
-            raise UsageError(f"{path} has an unknown extension: use .csv, .tsv, .jsonl, .parquet, .npz or .npy")
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path} is not a text file in UTF-8 ({error}): save it as UTF-8") from error
-    labels, scores = column(labels, f"{path}, column {label!r},"), column(scores, f"{path}, column {score!r},")
-    labels, scores = _known(path, label, labels, label_array), _known(path, score, scores, score_array)
-    if len(labels) != len(scores):
-        raise ValueError(f"{path} has {len(labels)} values of {label!r} and {len(scores)} of {score!r}: give one each")
-    for name, values in ((label, labels), (score, scores)):
-        if values.dtype.kind == "f" and np.isnan(values).any():
-            row = int(np.argmax(np.isnan(values))) + 1
-            raise ValueError(f"{path}, row {row}, column {name!r}: NaN: remove the row or fill it in")
-    return labels, scores
-
-
-def _known(path: Path, name: str, values: Array, read: Callable[[object, str], Array]) -> Array:
-    """Labels or scores as the metrics read them, once: integers of any size stay what they are."""
-    place = f"{path}, column {name!r},"
-    return read(values, place) if values.size else values
-
-
 def _threshold(text: str) -> float:
-    value = _number(text)
+    value = number(text)
+    if value is None or math.isnan(value):
+        raise argparse.ArgumentTypeError(f"{shown(text)!r} is not a number")
+    return value if abs(value) > EXACT else float(value)
+
+
+def _real(text: str) -> float:
+    value = number(text)
     if value is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
-    return value if abs(value) > EXACT_INTEGERS else float(value)
+        raise argparse.ArgumentTypeError(f"{shown(text)!r} is not a number")
+    return value
 
 
-def _read_parquet(path: Path, label: str, score: str) -> tuple[Array, Array]:
-    try:
-        import pyarrow
-        import pyarrow.parquet as parquet
-    except ImportError as error:
-        raise ImportError("Parquet files need pyarrow: pip install 'pixelgauge[arrow]'") from error
-    try:
-        _require_columns(path, parquet.read_schema(path).names, label, score)
-        table = parquet.read_table(path, columns=[label, score])
-    except (pyarrow.ArrowException, OSError) as error:
-        raise ValueError(f"{path} cannot be read as Parquet: {error}") from error
-    if table[label].null_count or table[score].null_count:
-        raise ValueError(f"{path} holds missing values: remove those rows first")
-    return table[label].to_numpy(), table[score].to_numpy()
-
-
-def _read_numpy(path: Path, label: str, score: str) -> tuple[Array, Array]:
-    try:
-        with path.open("rb") as file:  # np.load would leave a damaged archive open
-            held = np.load(path, mmap_mode="r") if path.suffix.lower() == ".npy" else np.load(file)
-            if not isinstance(held, np.ndarray):
-                _require_columns(path, list(held), label, score)
-                return held[label], held[score]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(
-            f"{path} cannot be read ({error}): it must be a whole file of numbers by numpy.save or numpy.savez"
-        ) from error
-    if held.ndim != 2 or held.shape[1] != 2:
-        raise ValueError(f"{path} has shape {held.shape}: a .npy file must be (N, 2), label and score")
-    return held[:, 0], held[:, 1]
-
-
-def _csv_rows(path: Path, lines: Iterator[list[str]], label: str, score: str) -> Iterator[tuple[str, Any, Any]]:
-    """Place, label and score of each row; empty lines do not count."""
-    header = next(lines, [])
-    if not header:
-        raise ValueError(f"{path} has no header: its first line must name the columns")
-    _require_columns(path, header, label, score)
-    columns = header.index(label), header.index(score)
-    for number, cells in enumerate((cells for cells in lines if cells), 1):
-        if len(cells) != len(header):
-            raise ValueError(f"{path}, row {number}: {len(cells)} cells, but the header has {len(header)} columns")
-        yield f"{path}, row {number}", cells[columns[0]], cells[columns[1]]
-
-
-def _json_rows(path: Path, lines: Iterable[str], label: str, score: str) -> Iterator[tuple[str, Any, Any]]:
-    """Place, label and score of each line's object; empty lines do not count, but in the number of the line."""
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        place = f"{path}, line {number}"
-        try:
-            row = json.loads(line, object_pairs_hook=list, parse_float=_number)
-        except ValueError as error:
-            raise ValueError(f"{place}: not JSON: {error}") from error
-        if not (isinstance(row, list) and all(isinstance(pair, tuple) for pair in row)):
-            raise ValueError(f"{place}: not a JSON object")
-        _require_columns(place, [name for name, _ in row], label, score)
-        values = dict(row)
-        yield place, values[label], values[score]
-
-
-def _columns(path: Path, rows: Iterable[tuple[str, Any, Any]], label: str, score: str) -> tuple[Array, Array]:
-    labels: list[Any] = []
-    scores: list[Any] = []
-    for place, of_label, of_score in rows:
-        if of_label is None or str(of_label).strip().lower() in ("", "nan"):
-            raise ValueError(f"{place}, column {label!r}: {of_label!r} is not a label: remove the row or fill it in")
-        if not isinstance(of_label, str | int | float):
-            raise ValueError(f"{place}, column {label!r}: {of_label!r} is not a label: use numbers or text")
-        value = _number(of_score)
-        if value is None or math.isnan(value):
-            raise ValueError(
-                f"{place}, column {score!r}: {of_score!r} is not a score: give a number, or remove the row"
-            )
-        labels.append(of_label)
-        scores.append(value)
-    if not labels:
-        raise ValueError(f"{path} holds no rows")
-    if all(isinstance(of_label, str) for of_label in labels):
-        numbers = [_number(of_label) for of_label in labels]
-        if None not in numbers:  # 1.0 and 1 are one label
-            labels = numbers
-    return _objects(labels), _objects(scores)
-
-
-def _objects(values: list[Any]) -> Array:
-    """Values as they are, for the metrics' own reading of numbers and text."""
-    array = np.empty(len(values), object)
-    array[:] = values
-    return array
-
-
-_WHOLE = re.compile(r"[+-]?[0-9]+(\.0*)?")
-
-
-def _number(value: object) -> float | None:
-    """Value of a cell, if it is a number that float64 or an integer holds; Python's 1_000 is not one."""
-    if isinstance(value, int):
-        return value if abs(value) <= sys.float_info.max else None
-    if not isinstance(value, str | float):
-        return None
-    try:
-        number = None if isinstance(value, str) and "_" in value else float(value)
-    except ValueError:
-        return None
-    if number is None or not isinstance(value, str):
-        return number
-    whole = _WHOLE.fullmatch(value.strip())
-    if whole is None:
-        return number
-    if math.isinf(number):
-        return None
-    exact = int(value.strip().partition(".")[0])
-    # 1.0 stays a float, unless float64 would round it
-    return exact if exact != number or whole[1] is None else number
-
-
-def _require_columns(place: Path | str, names: list[str], *wanted: str) -> None:
-    for name in wanted:
-        if name not in names:
-            raise UsageError(
-                f"{place} has no column {name!r}: it has {', '.join(map(repr, names))}; see --label, --score"
-            )
-        if names.count(name) > 1:
-            raise UsageError(f"{place} has {names.count(name)} columns {name!r}: rename or remove all but one")
-
-
-def _as_label(text: str | None, labels: Array) -> object:
-    if text is None:
-        return None
-    if labels.dtype.kind in "USO":
-        value: object = text
-    elif labels.dtype.kind == "b":
-        value = text.lower() in ("1", "true")
-    else:
-        number = _number(text)
-        if number is None:
-            raise UsageError(
-                f"--pos-label {text} is not a number, and the labels are: {np.unique(labels)[:5].tolist()}"
-            )
-        value = number
-    if not equals(labels, value).any():
-        raise UsageError(f"--pos-label {text} is not among the labels {np.unique(labels)[:5].tolist()}")
+def _integer(text: str) -> int:
+    value = number(text)
+    if not isinstance(value, int):
+        raise argparse.ArgumentTypeError(f"{shown(text)!r} is not an integer")
     return value
 
 
@@ -353,18 +260,20 @@ def _figures(confusion: Confusion) -> dict[str, float | None]:
     return {name: None if math.isnan(value) else value for name, value in values.items()}
 
 
-def _write_curve(path: Path, columns: tuple[str, str], points: tuple[Array, Array, Array]) -> None:
+def _write_curve(file: BinaryIO, columns: tuple[str, str], points: tuple[Array, Array, Array]) -> None:
     first, second, thresholds = points
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+    # the last point of a precision-recall curve has no threshold
+    padded = [*thresholds.tolist(), *[""] * (len(first) - len(thresholds))]
+    text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
+    try:
+        writer = csv.writer(text)
         writer.writerow((*columns, "threshold"))
-        # the last point of a precision-recall curve has no threshold
-        padded = [*thresholds.tolist(), *[""] * (len(first) - len(thresholds))]
         writer.writerows(zip(first.tolist(), second.tolist(), padded, strict=True))
+    finally:
+        text.detach()  # the file is closed by whoever opened it
 
 
 def _plot(
-    path: Path,
     kind: str,
     points: tuple[Array, Array, Array],
     auroc: float,
@@ -372,11 +281,10 @@ def _plot(
     level: float,
     confusion: Confusion,
     threshold: float,
-) -> None:
+) -> Any:
+    """Figure of a curve, with the point of a threshold."""
     from pixelgauge.ranking_display import new_axes
 
-    if path.suffix.lower() not in (".png", ".svg"):
-        raise UsageError(f"--plot {path}: use .png or .svg")
     axes = new_axes()
     text = f"AUROC {auroc:.4f}"
     if interval is not None:
@@ -397,7 +305,7 @@ def _plot(
     axes.plot(x, y, label=text)
     axes.plot(*at, "o", label=f"threshold {float(threshold):.6g}")
     axes.legend()
-    axes.figure.savefig(path, dpi=150)
+    return axes.figure
 
 
 def _print(result: dict[str, Any], as_json: bool) -> None:

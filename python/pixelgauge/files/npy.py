@@ -30,6 +30,7 @@ _FIELD = re.compile(
     S*(?P<end>,|(?=\}))""".replace("S*", f"[{_SPACES}]*").replace("N", "(?:0|[1-9][0-9]{0,18})L?"),
     re.VERBOSE,
 )
+_RECORDS = re.compile(rb"""['"]descr['"]\s*:\s*\[""")
 _KINDS = {"descr": "descr", "fortran_order": "order", "shape": "shape"}
 
 
@@ -75,6 +76,8 @@ def read_header(file: BinaryIO, path: str, kind: type[FileError] = FileError) ->
         raise kind(path, "ends within its .npy header", "it is truncated: copy it again")
     fields = _fields(data.decode("latin-1"))
     if fields is None:
+        if _RECORDS.search(data):
+            raise kind(path, "holds records of several values", "save an array of numbers")
         raise kind(path, f"has a damaged .npy header: {shown(data.decode('latin-1'))}", "write it with numpy.save")
     descr, order, shape = fields
     sizes = tuple(int(n.strip().removesuffix("L")) for n in shape.split(",") if n.strip())
