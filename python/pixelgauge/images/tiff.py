@@ -432,6 +432,8 @@ def libtiff_errors_raised() -> Iterator[None]:
     with _LISTENER.listening() as said:
         try:
             yield
+        except RefusedError:
+            raise
         except Exception as error:
             raise ValueError(f"is damaged: libtiff says {shown(said[0])!r}" if said else str(error)) from error
     if said:
