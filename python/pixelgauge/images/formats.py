@@ -233,13 +233,22 @@ _JPEG_KEPT = frozenset({0xE0, 0xEE})
 """APP0 and APP14 say what colours the components are; the other segments of applications say nothing of pixels."""
 
 
+_UNITS_LEFT, _LEAST_WATCHED = 3, 64
+"""Rows of blocks at the end that may wait for the end marker, where a row is of so many pixels: those of the last few
+blocks, whose bits are looked at together, and of one row more, which chroma is interpolated from."""
+
+
 class _Scans:
     """What is known of a JPEG's frame, to tell whether its scans can be whole."""
 
     def __init__(self) -> None:
-        self.interval = self.frame = 0
+        self.interval = self.frame = self.count = 0
         self.width = self.height = 0
         self.sampling: dict[int, tuple[int, int]] = {}
+
+    def unit_height(self) -> int:
+        """Rows that are decoded at a time."""
+        return 8 * (1 if len(self.sampling) == 1 else max(down for _, down in self.sampling.values()))
 
     def take_frame(self, marker: int, body: memoryview) -> None:
         bits, self.height, self.width, count = struct.unpack_from(">BHHB", body)
@@ -251,6 +260,7 @@ class _Scans:
 
     def check(self, header: memoryview, scan: bytes) -> None:
         """Refuse a scan that holds fewer restarts, or fewer bits, than its blocks must have."""
+        self.count += 1
         of = [self.sampling.get(header[1 + 2 * i]) for i in range(header[0])]
         if not of or None in of or self.height == 0 or self.frame not in (0xC0, 0xC1, 0xC2):
             return
@@ -318,7 +328,50 @@ def _open_jpeg(data: bytes) -> Opened:
     if kept or position < len(data):
         data = b"".join([*parts, view[kept:position]])
     turned = exif_orientation(exif) or 1
-    return _opened(JpegImageFile, data, orientation=turned if turned != 1 else xmp_orientation(xmp))
+    opened = _opened(JpegImageFile, data, orientation=turned if turned != 1 else xmp_orientation(xmp))
+    if scans.frame in (0xC0, 0xC1) and scans.count == 1:
+        _watch_progress(opened.image, data, scans.unit_height())
+    return opened
+
+
+class _HeldBack(io.BytesIO):
+    """A JPEG whose end marker is read alone and last, with a question before."""
+
+    def __init__(self, data: bytes, ask: Callable[[], None]) -> None:
+        super().__init__(data)
+        self._end, self._ask = len(data) - 2, ask
+
+    def read(self, size: int | None = -1) -> bytes:
+        here = self.tell()
+        if here >= self._end:
+            self._ask()
+            return super().read(size)
+        return super().read(self._end - here if size is None or size < 0 else min(size, self._end - here))
+
+
+def _watch_progress(image: Image.Image, data: bytes, unit_height: int) -> None:
+    """Refuse a scan that ends long before its pixels do, in which libjpeg fills in gray.
+
+    A decoder that was given all of a sound scan but the end marker has written all rows, apart from those of the last
+    blocks. So a row before these is drawn with what no picture has there, and looked at once the decoder wants more.
+    """
+    from PIL import Image
+
+    width, height = image.size
+    row = height - _UNITS_LEFT * unit_height - 1
+    if row < 0 or width < _LEAST_WATCHED:
+        return
+    mark = Image.effect_noise((width, 1), 64).convert(image.mode)
+    mark.load()
+    image.load_prepare()  # type: ignore[attr-defined]
+    place, drawn = (0, row, width, row + 1), mark.tobytes()
+    image.im.paste(mark.im, place)
+
+    def ask() -> None:
+        if mark._new(image.im.crop(place)).tobytes() == drawn:
+            raise ValueError("the file is damaged: its scan ends before its pixels do")
+
+    image.fp = _HeldBack(data, ask)  # type: ignore[attr-defined]
 
 
 # ---- WebP, BMP, TIFF -------------------------------------------------------------------------------------------------
