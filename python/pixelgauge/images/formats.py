@@ -325,6 +325,8 @@ def _open_jpeg(data: bytes) -> Opened:
         if (0xE0 <= marker <= 0xEF and marker not in _JPEG_KEPT) or marker == 0xFE:
             parts.append(view[kept : found.start()])
             kept = end
+    if not scans.count or not scans.frame:
+        raise ValueError("the file is damaged: it holds no picture")
     if kept or position < len(data):
         data = b"".join([*parts, view[kept:position]])
     turned = exif_orientation(exif) or 1
@@ -434,6 +436,8 @@ def _open_bmp(data: bytes) -> Opened:
 def _require_whole_runs(data: bytes, image: Image.Image, compression: int) -> None:
     """Refuse run-length encoded rows that end before the picture does: what is left open would become colour 0."""
     width, height = image.size
+    # Some writers end a row with the bytes that would fill it up without compression: they are no pixels.
+    filled = -(-width // (4 * compression)) * 4 * compression
     position, x, y = int.from_bytes(data[10:14], "little"), 0, 0
     while True:
         pair = data[position : position + 2]
@@ -443,6 +447,7 @@ def _require_whole_runs(data: bytes, image: Image.Image, compression: int) -> No
         count, value = pair
         if count:
             x += count
+            x = width if width < x <= filled else x
         elif value == 0:
             if x < width:
                 break

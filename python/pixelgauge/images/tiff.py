@@ -11,6 +11,7 @@ import ctypes
 import re
 import struct
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -132,7 +133,7 @@ def canonical_tiff(data: bytes, require: Callable[[int, int], None]) -> Tiff:
     planes = samples if page.number(_PLANAR, 1) == 2 else 1
     if planes > 1 and (bits != 8 or photometric != 2):
         raise RefusedError("has planes stored apart", "save it with interleaved channels")
-    _require_pieces(page, len(data), planes, samples // planes * bits)
+    _require_pieces(page, memoryview(data), planes, samples // planes * bits)
     orientation = page.number(_ORIENTATION, 0) or (xmp_orientation(tags[_XMP].raw) if _XMP in tags else 1)
     kept = {tag: _narrow(page, tag) for tag in sorted(_DECIDE_PIXELS & set(tags))}
     if associated:  # as if not: what is stored is wanted, and not what a decoder divides it to
@@ -284,13 +285,13 @@ def _require_extra(page: _Directory, photometric: int, samples: int) -> bool:
     if more > 1 or (more and extra[0] not in (1, 2, 999)):  # 999: Corel's alpha
         raise RefusedError(f"has {more} extra samples a pixel, of kinds {', '.join(map(str, extra[:9]))}", _TO_RGB)
     if more and photometric != 2 and (page.number(_BITS, 1) != 8 or (photometric == 3 and extra[0] == 1)):
-        kind = "palette" if photometric == 3 else "16-bit gray"
+        kind = "palette" if photometric == 3 else f"{page.number(_BITS, 1)}-bit gray"
         raise RefusedError(f"has {kind} samples with alpha", "save it as RGB with alpha, or as PNG")
     return bool(more) and extra[0] == 1
 
 
-def _require_pieces(page: _Directory, end: int, planes: int, pixel_bits: int) -> None:
-    """Refuse strips or tiles that are too few, or not there."""
+def _require_pieces(page: _Directory, view: memoryview, planes: int, pixel_bits: int) -> None:
+    """Refuse strips or tiles that are too few, not there, or, where they have checksums, damaged."""
     width, height = page.number(_WIDTH, 0), page.number(_HEIGHT, 0)
     tiled = _STRIP_OFFSETS not in page.tags
     if tiled:
@@ -307,15 +308,27 @@ def _require_pieces(page: _Directory, end: int, planes: int, pixel_bits: int) ->
     wanted = rows * -(-width // across) * planes
     if len(offsets) < wanted or len(counts) not in (0, len(offsets)):
         raise ValueError(f"has {len(offsets)} strips or tiles where {wanted} are wanted")
-    if page.number(_COMPRESSION, 1) == 1:
-        row = -(-across * pixel_bits // 8)
-        last = height - (rows - 1) * down
-        sizes = [row * (last if not tiled and i % rows == rows - 1 else down) for i in range(wanted)]
-    else:
-        sizes = list(counts[:wanted]) if counts else [1] * wanted
-    for offset, size in zip(offsets, sizes, strict=False):
-        if offset + size > end:
-            raise ValueError("is truncated: its pixels lie beyond its end")
+    row = -(-across * pixel_bits // 8)
+    last = down if tiled else height - (rows - 1) * down
+    whole = [row * (last if i % rows == rows - 1 else down) for i in range(wanted)]
+    compression = page.number(_COMPRESSION, 1)
+    sizes = whole if compression == 1 else counts or [1] * wanted
+    if any(offset + size > len(view) for offset, size in zip(offsets, sizes, strict=False)):
+        raise ValueError("is truncated: its pixels lie beyond its end")
+    if compression in (8, 32946) and counts and page.number(_PHOTOMETRIC, 0) != 6:
+        for offset, count, size in zip(offsets, counts, whole, strict=False):
+            _require_checksum(view[offset : offset + count], size)
+
+
+def _require_checksum(piece: memoryview, size: int) -> None:
+    """Inflate a strip or tile to the end, where its checksum is, at which libtiff does not look."""
+    inflate = zlib.decompressobj()
+    try:
+        found = len(inflate.decompress(piece, size + 64))
+    except zlib.error as error:
+        raise ValueError(f"is damaged: a strip or tile of it cannot be inflated ({error})") from error
+    if found < size:
+        raise ValueError("is damaged: a strip or tile of it ends early")
 
 
 def _narrow(page: _Directory, tag: int) -> tuple[int, int, bytes]:
