@@ -41,6 +41,8 @@ class Opened(NamedTuple):
     """As EXIF's, 1 to 8."""
     associated: bool = False
     """Whether its colours were multiplied by alpha."""
+    inverted: bool = False
+    """Whether 0 is white in 16 bits, which the decoder was not told."""
     bits: int = 8
     """Of a sample of a PNG, which a transparent colour is in."""
 
@@ -478,7 +480,7 @@ def _open_tiff(data: bytes) -> Opened:
         image.im = Image.new(image.mode, tiff.size).im  # or newer Pillow asks for the size again, and warns of it
         return image
 
-    return Opened(reopen(), reopen, orientation=tiff.orientation, associated=tiff.associated)
+    return Opened(reopen(), reopen, orientation=tiff.orientation, associated=tiff.associated, inverted=tiff.inverted)
 
 
 _OPENINGS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Opened]], ...] = (

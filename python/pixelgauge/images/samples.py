@@ -93,12 +93,13 @@ def _split(opened: Opened) -> Split:
     image.load()
     mode, key = image.mode, image.info.get("transparency")
     if mode.startswith("I;16") or (mode == "I" and image.format == "PNG"):  # "I": Pillow < 11
-        # Pillow inverts white-is-zero at 8 bits only.
-        white_is_zero = image.format == "TIFF" and image.tag_v2.get(_TIFF_PHOTOMETRIC) == 0  # type: ignore[attr-defined]
+        inverted = opened.inverted
+        if opened.reopen is None and image.format == "TIFF":  # Pillow inverts white-is-zero at 8 bits only
+            inverted = image.tag_v2.get(_TIFF_PHOTOMETRIC) == 0  # type: ignore[attr-defined]
 
         def sixteen_bit_gray(top: int, bottom: int) -> tuple[Array, Array | None]:
             rows = np.asarray(_rows(image, top, bottom)).astype(np.uint16)
-            rows = 65535 - rows if white_is_zero else rows
+            rows = 65535 - rows if inverted else rows
             return rows, _keyed_opacity(rows, key)
 
         return sixteen_bit_gray

@@ -23,13 +23,13 @@ _SUBFILE, _OLD_SUBFILE, _SUB_DIRECTORIES, _DNG_VERSION = 254, 255, 330, 50706
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_COUNTS, _PLANAR = 273, 277, 278, 279, 284
 _COLOUR_MAP, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS = 320, 322, 323, 324, 325
-_EXTRA, _FORMAT = 338, 339
+_FILL_ORDER, _EXTRA, _FORMAT = 266, 338, 339
 
 _DECIDE_PIXELS = frozenset(
     {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_COUNTS, _PLANAR}
     | {_COLOUR_MAP, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS, _EXTRA, _FORMAT}
     # Order of bits, options of fax, predictor, JPEG's tables (of today and of old), and how YCbCr becomes RGB.
-    | {266, 292, 293, 317, 347, *range(512, 522), 529, 530, 531, 532}
+    | {_FILL_ORDER, 292, 293, 317, 347, *range(512, 522), 529, 530, 531, 532}
 )
 _WANTED = _DECIDE_PIXELS | {_ORIENTATION, _XMP, _SUBFILE, _OLD_SUBFILE, _SUB_DIRECTORIES, _DNG_VERSION}
 
@@ -101,6 +101,8 @@ class Tiff(NamedTuple):
     """As EXIF's, 1 to 8."""
     associated: bool
     """Whether its colours were multiplied by alpha."""
+    inverted: bool
+    """Whether 0 is white in its data, which says otherwise: decoders know that of 8 bits, and not all of 16."""
     size: tuple[int, int]
 
 
@@ -138,9 +140,12 @@ def canonical_tiff(data: bytes, require: Callable[[int, int], None]) -> Tiff:
     kept = {tag: _narrow(page, tag) for tag in sorted(_DECIDE_PIXELS & set(tags))}
     if associated:  # as if not: what is stored is wanted, and not what a decoder divides it to
         kept[_EXTRA] = (3, 1, struct.pack(page.order + "H", 2))
+    inverted = photometric == 0 and bits == 16
+    if inverted:
+        kept[_PHOTOMETRIC] = (3, 1, struct.pack(page.order + "H", 1))
     if photometric == 3:
         kept[_COLOUR_MAP] = _colour_map(page, bits)
-    return Tiff(_joined(data, page.order, kept), orientation, associated, (width, height))
+    return Tiff(_joined(data, page.order, kept), orientation, associated, inverted, (width, height))
 
 
 def xmp_orientation(xmp: bytes | memoryview) -> int:
@@ -260,6 +265,8 @@ def _require_kind(page: _Directory, photometric: int, samples: int) -> int:
     if bit not in _DEPTHS[photometric]:
         of = {2: "RGB", 3: "palette", 6: "YCbCr"}.get(photometric, "gray")
         raise RefusedError(f"has {bit}-bit {of} samples", "convert to 8 or 16 bits")
+    if page.number(_FILL_ORDER, 1) != 1 and (bit == 16 or _EXTRA in page.tags):
+        raise RefusedError("has the bits of its bytes in reverse order", _TO_RGB)
     compression = page.number(_COMPRESSION, 1)
     if _COMPRESSIONS.get(compression, "?"):
         name = _COMPRESSIONS.get(compression, "a method that is not known")
