@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import math
@@ -26,6 +27,7 @@ from pixelgauge.files.reading import FileError, open_regular
 from pixelgauge.full_reference import DataRange
 from pixelgauge.graphs import Tiles, cut, with_unit_differences, with_winograd
 from pixelgauge.images import Array, Images, canonical_images, is_picture, path_name, value_range_bounds
+from pixelgauge.images.tiff import libtiff_errors_raised
 from pixelgauge.model_store import Installed, from_files, installed
 from pixelgauge.presets import INCEPTION_PRESETS, InceptionPreset, preset_row
 
@@ -494,7 +496,9 @@ def read_rgb(image: str | os.PathLike[str] | Image.Image, name: str = "image") -
     try:
         with open_regular(path) as file, Image.open(file) as opened:
             if not _is_deep(opened.mode):
-                return np.asarray(opened.convert("RGB"))
+                libtiff = getattr(opened, "use_load_libtiff", False)
+                with libtiff_errors_raised() if libtiff else contextlib.nullcontext():
+                    return np.asarray(opened.convert("RGB"))
     except FileError:
         raise
     except UnidentifiedImageError as error:
