@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import math
@@ -22,9 +23,11 @@ import numpy.typing as npt
 
 from pixelgauge import _core
 from pixelgauge._version import __version__
+from pixelgauge.files.reading import FileError, open_regular
 from pixelgauge.full_reference import DataRange
 from pixelgauge.graphs import Tiles, cut, with_unit_differences, with_winograd
 from pixelgauge.images import Array, Images, canonical_images, is_picture, path_name, value_range_bounds
+from pixelgauge.images.tiff import libtiff_errors_raised
 from pixelgauge.model_store import Installed, from_files, installed
 from pixelgauge.presets import INCEPTION_PRESETS, InceptionPreset, preset_row
 
@@ -472,7 +475,8 @@ def read_rgb(image: str | os.PathLike[str] | Image.Image, name: str = "image") -
     OSError
         If a file cannot be opened, is truncated or is not an image; the message names it.
     ValueError
-        If it has more than 8 bits a channel, which a conversion would clip; or if a PIL image cannot be loaded.
+        If it is no regular file; has more than 8 bits a channel, which a conversion would clip; or is a PIL image that
+        cannot be loaded.
     """
     if is_picture(image):
         if not _is_deep(image.mode):
@@ -490,9 +494,13 @@ def read_rgb(image: str | os.PathLike[str] | Image.Image, name: str = "image") -
 
     path = path_name(image, name)
     try:
-        with Image.open(path) as opened:
+        with open_regular(path) as file, Image.open(file) as opened:
             if not _is_deep(opened.mode):
-                return np.asarray(opened.convert("RGB"))
+                libtiff = getattr(opened, "use_load_libtiff", False)
+                with libtiff_errors_raised() if libtiff else contextlib.nullcontext():
+                    return np.asarray(opened.convert("RGB"))
+    except FileError:
+        raise
     except UnidentifiedImageError as error:
         raise OSError(f"{path} is not an image that Pillow can read") from error
     except OSError as error:

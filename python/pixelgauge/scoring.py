@@ -231,7 +231,8 @@ def score_pair(ref: str, test: str, settings: Settings) -> Row:
         y = read_image(test, gray=settings.gray, alpha=settings.alpha)
     except ImageFileError as error:
         side = "REF" if error.path == ref else "TEST"
-        return Row(ref, test, "unreadable", f"{side}: {error.reason}")
+        remedy = f": {error.remedy}" if error.remedy else ""
+        return Row(ref, test, "unreadable", f"{side}: {error.reason}{remedy}")
     if different := _difference(x, y):
         return Row(ref, test, "mismatch", different)
     if wrong := _unfit(x, settings) or _unfit(y, settings):

@@ -5,19 +5,21 @@ What they decode to is what the file says, or an error says why not; only a ``st
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import reprlib
 import sys
-import zlib
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge.files.reading import FileError
+from pixelgauge.files.reading import FileError, cause, open_regular
+from pixelgauge.images.formats import Opened, decoding, open_image
+from pixelgauge.images.samples import pixels_of
+from pixelgauge.images.tiff import RefusedError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -31,22 +33,7 @@ FILE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".
 ALPHA_CHOICES = ("error", "drop", "black", "white", "#rrggbb")
 """What may be done with an alpha channel that is not opaque everywhere; the last stands for any such colour."""
 
-_FILE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
-
-# Pillow keeps the high bytes of 16-bit colour. Reading the same bytes as if of the other order keeps the low ones.
-_OTHER_BYTE = {
-    "RGB;16B": "RGB;16L",
-    "RGB;16L": "RGB;16B",
-    "RGB;16N": f"RGB;16{'B' if sys.byteorder == 'little' else 'L'}",
-    "RGBA;16B": "RGBA;16L",
-    "RGBA;16L": "RGBA;16B",
-    "RGBA;16N": f"RGBA;16{'B' if sys.byteorder == 'little' else 'L'}",
-}
-
-_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_PLANAR, _ORIENTATION = 258, 262, 284, 274
-
-# As MATLAB's rgb2gray.
-_GRAY_WEIGHTS = (0.298936021293775, 0.587043074451121, 0.114020904255103)
+_ORIENTATION = 274
 
 
 class ImageFileError(FileError):
@@ -71,15 +58,21 @@ def path_name(path: object, name: str) -> str:
     return os.fsdecode(path)
 
 
-def image_files(folder: str | os.PathLike[str]) -> tuple[list[str], Counter[str]]:
+def image_files(
+    folder: str | os.PathLike[str], unreadable: Callable[[str, OSError], None] | None = None
+) -> tuple[list[str], Counter[str]]:
     """Image files of a folder and its subfolders.
 
-    Hidden files and folders are skipped, links are followed, each folder once.
+    Hidden files and folders are skipped, links are followed, each folder once. What is no regular file, such as a pipe
+    with the name of an image, is in the list, for its reader to refuse; nothing is opened here.
 
     Parameters
     ----------
     folder : path
         Where to look.
+    unreadable : callable, optional
+        Is told the path of each subfolder that cannot be listed, relative to `folder`, and why; the rest is listed. By
+        default that is an error.
 
     Returns
     -------
@@ -91,7 +84,7 @@ def image_files(folder: str | os.PathLike[str]) -> tuple[list[str], Counter[str]
     Raises
     ------
     OSError
-        If a folder cannot be listed.
+        If `folder` cannot be listed, or, without `unreadable`, a folder below it.
 
     Examples
     --------
@@ -104,19 +97,30 @@ def image_files(folder: str | os.PathLike[str]) -> tuple[list[str], Counter[str]
     """
     paths, ignored = [], Counter[str]()
     seen = set()
+    top = path_name(folder, "folder")
+
+    def relative(path: str) -> str:
+        return os.path.relpath(path, top).replace(os.sep, "/")
 
     def fail(error: OSError) -> None:
-        raise error
+        below = relative(os.fsdecode(error.filename))
+        if unreadable is None or below == ".":
+            raise error
+        unreadable(below, error)
 
-    top = path_name(folder, "folder")
     for here, folders, names in os.walk(top, onerror=fail, followlinks=True):
-        identity = os.stat(here)
+        try:
+            identity = os.stat(here)
+        except OSError as error:  # it went away, or may not be searched
+            fail(error)
+            folders.clear()
+            continue
         if (identity.st_dev, identity.st_ino) in seen:  # a link back into the tree
             folders.clear()
             continue
         seen.add((identity.st_dev, identity.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        prefix = os.path.relpath(here, top).replace(os.sep, "/") + "/"
+        prefix = relative(here) + "/"
         for name in names:
             if name.startswith("."):
                 continue
@@ -137,6 +141,7 @@ def read_image(
     """Read a PNG, JPEG, WebP, BMP or TIFF file, or the bytes of one, with its EXIF orientation applied.
 
     Palettes become colours, bitmaps 0 and 255. Colour profiles and gamma are not applied: the numbers are the file's.
+    Of images that hold others beside the main one (thumbnails, overviews, a JPEG's embedded pictures) that one is read.
 
     Parameters
     ----------
@@ -147,7 +152,8 @@ def read_image(
         Turn colour into gray as MATLAB's rgb2gray: 0.2989 R + 0.5870 G + 0.1140 B, rounded.
     alpha : {"error", "drop", "black", "white", "#rrggbb"}, default "error"
         What to do with an alpha channel that is not opaque everywhere: refuse the file, drop the channel, or composite
-        over a colour, rounded. An opaque one is dropped: it changes nothing.
+        over a colour, rounded once. An opaque one is dropped: it changes nothing. Where a TIFF's colours are stored
+        multiplied by alpha (associated), "drop" and "black" give what is stored.
 
     Returns
     -------
@@ -156,13 +162,22 @@ def read_image(
     Raises
     ------
     ImageFileError
-        If the file or data is missing, truncated, corrupt or beyond Pillow's limit for decompression bombs; has several
-        frames or pages (of a JPEG with embedded pictures the main one is read); is CMYK, L*a*b*, of signed, floating or
-        other than 1, 2, 4, 8 or 16 bits; or has an alpha channel and `alpha` is "error".
+        If the file or data is missing, no regular file, truncated, damaged as far as that shows, or has more than
+        179 million pixels (twice ``PIL.Image.MAX_IMAGE_PIXELS``, as that stands); has several frames or pages; is CMYK,
+        L*a*b*, of signed, floating or other than 1, 2, 4, 8 or 16 bits; holds samples of which it is not said what they
+        are; or has an alpha channel and `alpha` is "error". Its ``reason`` and ``remedy`` say which.
     ValueError
         If `alpha` is none of the choices.
     TypeError
         If `path` is none of these.
+
+    Notes
+    -----
+    At most 32 bytes are held for each pixel, and three times the file's, beside 64 MiB.
+
+    What is damaged shows where a format has checksums (PNG), where a file ends early, and where its structure breaks.
+    A flipped bit within the compressed pixels of a JPEG, WebP or TIFF mostly does not: those formats cannot tell it
+    from another picture.
 
     Examples
     --------
@@ -177,8 +192,10 @@ def read_image(
     name, data = _named_data(path)
     try:
         return _from_bytes(data, gray, alpha, background)
+    except RefusedError as error:
+        raise ImageFileError(name, error.reason, error.remedy) from error
     except Exception as error:  # Pillow's plugins raise whatever a corrupt file leads them to
-        raise ImageFileError(name, _reason(data, error)) from error
+        raise ImageFileError(name, f"cannot be decoded: {cause(error)}") from error
 
 
 def _named_data(path: Any) -> tuple[str, bytes]:
@@ -186,10 +203,10 @@ def _named_data(path: Any) -> tuple[str, bytes]:
     if isinstance(path, str | os.PathLike):
         name = path_name(path, "path")
         try:
-            with open(name, "rb") as file:
+            with open_regular(name, ImageFileError) as file:
                 return name, file.read()
-        except (OSError, ValueError) as error:  # ValueError: a name with a null byte
-            raise ImageFileError(name, getattr(error, "strerror", None) or str(error)) from error
+        except OSError as error:
+            raise ImageFileError(name, cause(error)) from error
     if isinstance(path, bytes | bytearray | memoryview):
         return IN_MEMORY, bytes(path)
     if not callable(getattr(path, "read", None)):
@@ -249,14 +266,15 @@ def picture_pixels(image: Image.Image, name: str) -> Array:
     try:
         frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         if frames > 1:
-            raise _RefusedError(f"has {frames} frames or pages: seek to the one to score and pass {name}.copy()")
-        pixels, opacity = _pixels(image, None)
+            raise RefusedError(f"has {frames} frames or pages", f"seek to the one to score and pass {name}.copy()")
+        with decoding(image):
+            pixels, transparent = pixels_of(Opened(image), "see")
         # Read after decoding: Pillow turns TIFF itself, and then forgets the tag.
         orientation = image.getexif().get(_ORIENTATION, 1)
-    except _RefusedError as error:
+    except RefusedError as error:
         remedy = _MODE_REMEDIES.get(image.mode)
         if remedy is None:
-            raise ValueError(f"{name} is a PIL image that {error}") from error
+            raise ValueError(f"{name} is a PIL image that {error.reason}: {error.remedy}") from error
         raise TypeError(f"{name} is a PIL image of mode {image.mode}: pass {remedy.format(name=name)}") from error
     except MemoryError:
         raise
@@ -265,7 +283,7 @@ def picture_pixels(image: Image.Image, name: str) -> Array:
             f"{name} is a PIL image whose pixels cannot be loaded ({error}): its file may be truncated, damaged or "
             "closed"
         ) from error
-    if opacity is not None and opacity.size and opacity.min() != np.iinfo(opacity.dtype).max:
+    if transparent:
         turned = name if orientation == 1 else f"ImageOps.exif_transpose({name})"
         drop = f"numpy.asarray({turned})" if pixels.dtype == np.uint16 else f'numpy.asarray({turned}.convert("RGB"))'
         raise ValueError(
@@ -273,10 +291,6 @@ def picture_pixels(image: Image.Image, name: str) -> Array:
             f'numpy.asarray(Image.alpha_composite(background, {turned}.convert("RGBA")).convert("RGB"))'
         )
     return np.ascontiguousarray(_oriented(pixels, orientation))
-
-
-class _RefusedError(Exception):
-    """The file is sound, but its pixels would be ambiguous."""
 
 
 def alpha_background(alpha: str) -> tuple[int, int, int] | None:
@@ -289,186 +303,13 @@ def alpha_background(alpha: str) -> tuple[int, int, int] | None:
     raise ValueError(f"alpha={alpha!r} is not known: use one of {', '.join(map(repr, ALPHA_CHOICES))}")
 
 
-def _reason(data: bytes, error: Exception) -> str:
-    from PIL import UnidentifiedImageError
-
-    if not data:
-        return "the file is empty"
-    if isinstance(error, UnidentifiedImageError):
-        return "not a readable PNG, JPEG, WebP, BMP or TIFF image"
-    text = str(error) or type(error).__name__
-    return text if isinstance(error, _RefusedError) else f"cannot be decoded: {text}"
-
-
 def _from_bytes(data: bytes, gray: bool, alpha: str, background: tuple[int, int, int] | None) -> Array:
-    from PIL import Image
-
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        _check_png(data)
-    with Image.open(io.BytesIO(data), formats=_FILE_FORMATS) as image:
-        if image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
-            raise _RefusedError(f"holds {frames} frames or pages: save the one to compare as a file of its own")
-        pixels, opacity = _pixels(image, data)
-        # Read after decoding: Pillow turns TIFF itself, and then forgets the tag.
-        orientation = image.getexif().get(_ORIENTATION, 1)
-    if opacity is not None and opacity.min() != np.iinfo(opacity.dtype).max:
-        if alpha == "error":
-            raise _RefusedError(
-                "has transparent pixels: choose alpha drop, black, white or #rrggbb, or save it without alpha channel"
-            )
-        if background is not None:
-            pixels = _composite(pixels, opacity, background)
-    if gray and pixels.ndim == 3:
-        pixels = _to_gray(pixels)
-    return np.ascontiguousarray(_oriented(pixels, orientation))
-
-
-def _check_png(data: bytes) -> None:
-    """Check every chunk: Pillow skips the checksums of image data, so a flipped bit would become a wrong number."""
-    position = 8
-    while position + 12 <= len(data):
-        length, kind = int.from_bytes(data[position : position + 4]), data[position + 4 : position + 8]
-        end = position + 8 + length
-        if end + 4 > len(data):
-            break
-        if zlib.crc32(memoryview(data)[position + 4 : end]) != int.from_bytes(data[end : end + 4]):
-            raise ValueError(f"chunk {kind.decode('latin-1')!r} has a wrong checksum")
-        if kind == b"IEND":
-            return
-        position = end + 4
-    raise ValueError("the file is truncated")
-
-
-def _pixels(image: Image.Image, data: bytes | None) -> tuple[Array, Array | None]:
-    """(H, W) or (H, W, 3) pixels and, if there is an alpha channel or transparent colour, the (H, W) opacity.
-
-    `data` is the file that `image` was opened from, None if there is only the image.
-    """
-    if image.format == "TIFF":
-        _check_tiff(image)
-    rawmodes = {_rawmode(tile) for tile in getattr(image, "tile", ())}
-    if any(";16" in rawmode for rawmode in rawmodes) and image.mode in ("RGB", "RGBA", "LA"):
-        if data is None:
-            raise _RefusedError(
-                "was opened from a file of 16-bit colour, which Pillow reads as 8 bits: pass "
-                "pixelgauge.images.read_image of the file"
-            )
-        return _sixteen_bit_colour(image, rawmodes, data)
-    # Not left to NumPy, which takes an AttributeError, as of a closed file, for an object without pixels.
-    image.load()
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):  # "I": Pillow < 11
-        gray = np.asarray(image).astype(np.uint16)
-        if image.format == "TIFF" and image.tag_v2.get(_TIFF_PHOTOMETRIC) == 0:  # type: ignore[attr-defined]
-            gray = 65535 - gray  # Pillow inverts white-is-zero at 8 bits only
-        return gray, _keyed_opacity(gray, image.info.get("transparency"))
-    if image.mode in ("P", "PA"):
-        opaque = image.mode == "P" and "transparency" not in image.info
-        if opaque and not (image.palette is not None and image.palette.mode.endswith("A")):
-            return np.asarray(image.convert("RGB")), None
-        return _split_alpha(np.asarray(image.convert("RGBA")))
-    if image.mode in ("LA", "RGBA"):
-        return _split_alpha(np.asarray(image))
-    if image.mode == "RGBX":  # X is padding
-        return np.asarray(image)[..., :3], None
-    if image.mode in ("1", "L", "RGB"):
-        pixels = np.asarray(image.convert("L") if image.mode == "1" else image)
-        key = image.info.get("transparency")
-        if not isinstance(key, int) or image.mode == "RGB":
-            return pixels, _keyed_opacity(pixels, key)
-        # The key is in samples of the file's bit depth, which an image alone does not tell.
-        if image.mode == "1":  # as 0 and 1, or by newer Pillow 0 and 255
-            return pixels, _keyed_opacity(pixels, 255 if key else 0)
-        depths: tuple[int, ...] = (8,)
-        if data is None:
-            depths = (2, 4, 8)
-        elif image.format == "PNG":
-            depths = (data[24],)
-        return pixels, _keyed_opacity(pixels, *(key * 255 // (2**bits - 1) for bits in depths))
-    raise _RefusedError(f"has colour mode {image.mode}: convert it to 8- or 16-bit gray or RGB")
-
-
-def _check_tiff(image: Image.Image) -> None:
-    tags = image.tag_v2  # type: ignore[attr-defined]
-    bits = set(tags.get(_TIFF_BITS, (1,)))
-    if len(bits) != 1 or not bits <= {1, 2, 4, 8, 16} or image.mode in ("I", "F"):
-        raise _RefusedError(
-            f"has {', '.join(map(str, sorted(bits)))}-bit {image.mode} samples: convert to 8 or 16 bits"
-        )
-    if tags.get(_TIFF_PLANAR, 1) == 2 and (bits == {16} or image.mode not in ("L", "RGB", "RGBA")):
-        # Pillow reads these planes as if they were 8-bit, or interleaved.
-        raise _RefusedError("has planes stored apart: save it with interleaved channels")
-
-
-def _rawmode(tile: tuple[Any, ...]) -> str:
-    args = tile[3]
-    return str(args[0] if isinstance(args, tuple) else args)
-
-
-def _sixteen_bit_colour(image: Image.Image, rawmodes: set[str], data: bytes) -> tuple[Array, Array | None]:
-    from PIL import Image
-
-    (rawmode,) = rawmodes if len(rawmodes) == 1 else ("several layouts",)
-    if rawmode == "LA;16B" and image.mode == "RGBA":
-        _reinterpret(image, "RGBA")  # the four bytes of a gray and an alpha sample
-        image.load()
-        both = np.asarray(image).view(">u2").astype(np.uint16)
-        return both[..., 0], both[..., 1]
-    if rawmode not in _OTHER_BYTE:
-        raise _RefusedError(
-            f"has 16-bit colour stored as {rawmode}, which Pillow reads as 8 bits: save it as plain RGB"
-        )
-    image.load()
-    high = np.asarray(image).astype(np.uint16)
-    with Image.open(io.BytesIO(data), formats=_FILE_FORMATS) as again:
-        _reinterpret(again, _OTHER_BYTE[rawmode])
-        again.load()
-        pixels = high << 8 | np.asarray(again)
-    if image.mode == "RGBA":
-        return _split_alpha(pixels)
-    return pixels, _keyed_opacity(pixels, image.info.get("transparency"))
-
-
-def _reinterpret(image: Any, rawmode: str) -> None:
-    image.tile = [
-        tuple.__new__(type(tile), (*tile[:3], (rawmode, *tile[3][1:]) if isinstance(tile[3], tuple) else rawmode))
-        for tile in image.tile
-    ]
-
-
-def _split_alpha(pixels: Array) -> tuple[Array, Array]:
-    return (pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]), pixels[..., -1]
-
-
-def _keyed_opacity(pixels: Array, *keys: object) -> Array | None:
-    """0 where a pixel is one of the keys, full elsewhere; None for the key None."""
-    if keys == (None,):
-        return None
-    transparent = np.zeros(pixels.shape[:2], bool)
-    for key in keys:
-        equal = pixels == np.array(key, dtype=np.int64)
-        transparent |= equal.all(axis=2) if pixels.ndim == 3 else equal
-    return np.where(transparent, 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
-
-
-def _composite(pixels: Array, opacity: Array, background: tuple[int, int, int]) -> Array:
-    full = int(np.iinfo(pixels.dtype).max)
-    colour = np.array(background, dtype=np.uint64) * (full // 255)
-    if pixels.ndim == 2:
-        if len(set(background)) > 1:
-            raise _RefusedError("is gray: it cannot be composited over a colour; choose black, white or a gray #rrggbb")
-        colour = colour[0]
-    else:
-        opacity = opacity[..., np.newaxis]
-    over = pixels.astype(np.uint64) * opacity + colour * (full - opacity.astype(np.uint64))
-    return ((2 * over + full) // (2 * full)).astype(pixels.dtype)
-
-
-def _to_gray(pixels: Array) -> Array:
-    gray = pixels[..., 0] * _GRAY_WEIGHTS[0]
-    gray += pixels[..., 1] * _GRAY_WEIGHTS[1]
-    gray += pixels[..., 2] * _GRAY_WEIGHTS[2]
-    gray += 0.5
-    return gray.astype(pixels.dtype)
+    if not data:
+        raise RefusedError("the file is empty")
+    opened = open_image(data)
+    with opened.image, decoding(opened.image):
+        pixels, _ = pixels_of(opened, alpha, background, gray)
+    return np.ascontiguousarray(_oriented(pixels, opened.orientation))
 
 
 def _oriented(pixels: Array, orientation: int) -> Array:

@@ -1,0 +1,284 @@
+"""Patience with odd files: reads and scores every file of a folder, each within limits, and lists what came of it.
+
+``python -m tests.odd_files FOLDER`` reads each file with `read_image`, compares it with itself, and opens and decodes it
+as `distance` does. A file is either read, and equal to itself, or refused by one documented error. Everything else is a
+finding: a hang, a crash, another exception, a message beyond 2000 characters, a line on stderr, memory beyond the bound,
+or a file that differs from itself. The exit code is 1 if there is one.
+"""
+
+import argparse
+import collections
+import contextlib
+import io
+import json
+import math
+import os
+import re
+import resource
+import selectors
+import subprocess
+import sys
+import tempfile
+import time
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+MOST_MESSAGE = 2000
+MEGABYTE = 1 << 20
+
+
+# ---- in a process of its own -----------------------------------------------------------------------------------------
+
+
+def read(path):
+    """What `read_image` makes of a file: read, or refused; transparent ones by each way of asking."""
+    from pixelgauge.images import ImageFileError, read_image
+
+    try:
+        pixels = read_image(path)
+    except ImageFileError as error:
+        told = checked_message(error)
+        if error.reason != "has transparent pixels":
+            return {"refused": error.reason, **told}
+        shapes = {read_image(path, alpha=alpha).shape for alpha in ("drop", "black", "white")}
+        return {"transparent": True, "pixels": math.prod(next(iter(shapes))[:2]), **told}
+    return {"read": True, "pixels": pixels.shape[0] * pixels.shape[1]}
+
+
+def checked_message(error):
+    text = str(error)
+    if len(text) > MOST_MESSAGE or not text.isprintable():
+        return {"finding": f"a message of {len(text)} characters, printable: {text.isprintable()}"}
+    if "MemoryError" in text:
+        return {"finding": "out of memory"}
+    return {}
+
+
+def compare(path, transparent):
+    """Score a file against itself by the command."""
+    from pixelgauge.cli import main
+
+    out = io.StringIO()
+    command = ["compare", path, path, "--metrics", "mse,ssim", "--json", "--workers", "1"]
+    with contextlib.redirect_stdout(out):
+        code = main([*command, *(["--alpha", "black"] if transparent else [])])
+    (row,) = json.loads(out.getvalue())["rows"]
+    wrong = [
+        f"{name} against itself is {row[name]}"
+        for name, perfect in (("mse", 0.0), ("ssim", 1.0))
+        if row.get(name) not in (None, perfect)
+    ]
+    if len(row["message"]) > MOST_MESSAGE:
+        wrong.append("a row's message is too long")
+    if code != (0 if row["status"] == "ok" else 1):
+        wrong.append(f"exit code {code} with status {row['status']}")
+    return {"status": row["status"], "message": row["message"], "wrong": wrong}
+
+
+def distance_source(path):
+    """Open and decode a file as `distance` does on its way to the network."""
+    from pixelgauge.backbones import read_rgb
+    from pixelgauge.feature_sources import Source
+
+    try:
+        assert len(Source([path], "real")) == 1
+        return {"read": True, "shape": read_rgb(path).shape}
+    except (OSError, ValueError) as error:
+        return {"refused": str(error), **checked_message(error)}
+
+
+def one(path):
+    """All of a file, as JSON has it."""
+    result = {"path": path, "findings": []}
+    try:
+        size = os.stat(path).st_size
+    except OSError:
+        size = 0
+    for name, step in (
+        ("image", lambda: read(path)),
+        ("compare", lambda: compare(path, result.get("image", {}).get("transparent", False))),
+        ("distance", lambda: distance_source(path)),
+    ):
+        told, start = os.fstat(2).st_size, time.perf_counter()
+        reset_peak()
+        before = peak()
+        try:
+            result[name] = step()
+        except Exception as error:
+            result["findings"].append(f"{name}: {type(error).__name__}: {str(error)[:300]}")
+            result[name] = {}
+        sys.stderr.flush()
+        result[name]["seconds"] = time.perf_counter() - start
+        if os.fstat(2).st_size > told:
+            with open("/proc/self/fd/2", "rb") as file:
+                file.seek(told)
+                result["findings"].append(f"{name}: on stderr: {file.read(300).decode(errors='replace')}")
+        if finding := result[name].pop("finding", None):
+            result["findings"].append(f"{name}: {finding}")
+        result["findings"] += [f"{name}: {wrong}" for wrong in result[name].pop("wrong", [])]
+        # As docs/files.md has it: for each pixel, for each byte of the file, and beside them.
+        most = 32 * result["image"].get("pixels", 0) * (2 if name == "compare" else 1) + 6 * size + 64 * MEGABYTE
+        if name != "distance" and peak() - before > most:
+            result["findings"].append(f"{name}: {(peak() - before) // MEGABYTE} MiB for {size} bytes")
+    image, scored = result["image"], result["compare"].get("status") in ("ok", "unscorable")
+    if not result["findings"] and bool(image.get("read") or image.get("transparent")) != scored:
+        result["findings"].append(f"compare: {result['compare']}, and read_image: {image}")
+    return result
+
+
+def reset_peak():
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+
+
+def peak():
+    with contextlib.suppress(OSError), open("/proc/self/status") as file:
+        return 1024 * int(re.search(r"VmHWM:\s*(\d+)", file.read())[1])
+    return 0
+
+
+def work(megabytes):
+    """Take paths from stdin, a line of JSON each, and give a line for each."""
+    resource.setrlimit(resource.RLIMIT_AS, (megabytes * MEGABYTE, megabytes * MEGABYTE))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    one(os.path.join(REPOSITORY, "README.md"))  # imports
+    for line in sys.stdin:
+        print(json.dumps(one(json.loads(line))), file=answers, flush=True)
+
+
+# ---- over all files --------------------------------------------------------------------------------------------------
+
+
+class Worker:
+    """A process that takes files one at a time, and is replaced when it dies or takes too long."""
+
+    def __init__(self, megabytes):
+        self.said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.odd_files", "--worker", str(megabytes)],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.said,
+            env={**os.environ, "PIXELGAUGE_NUM_THREADS": "1"},
+        )
+        self.path, self.since = None, 0.0
+
+    def give(self, path):
+        self.path, self.since = path, time.monotonic()
+        self.process.stdin.write(json.dumps(path).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def take(self):
+        line = self.process.stdout.readline()
+        if line:
+            return json.loads(line)
+        return {"path": self.path, "findings": [f"crash: exit status {self.process.wait()}"]}
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        for file in (self.process.stdin, self.process.stdout, self.said):
+            with contextlib.suppress(OSError):
+                file.close()
+
+
+def results(paths, *, workers, seconds, megabytes):
+    """A result for each file, in the order in which they come."""
+    waiting = collections.deque(paths)
+    pool = []
+    with selectors.DefaultSelector() as ready:
+
+        def start():
+            worker = Worker(megabytes)
+            pool.append(worker)
+            ready.register(worker.process.stdout, selectors.EVENT_READ, worker)
+            worker.give(waiting.popleft())
+
+        def drop(worker):
+            ready.unregister(worker.process.stdout)
+            pool.remove(worker)
+            worker.end()
+
+        try:
+            while waiting or pool:
+                while waiting and len(pool) < workers:
+                    start()
+                for key, _ in ready.select(timeout=0.5):
+                    worker = key.data
+                    result = worker.take()
+                    yield result
+                    if worker.process.poll() is not None or not waiting:
+                        drop(worker)
+                    else:
+                        worker.give(waiting.popleft())
+                for worker in [w for w in pool if time.monotonic() - w.since > seconds]:
+                    yield {"path": worker.path, "findings": [f"hang: more than {seconds} s"]}
+                    drop(worker)
+        finally:
+            for worker in list(pool):
+                drop(worker)
+
+
+def files_below(folder):
+    for here, folders, names in os.walk(folder):
+        folders.sort()
+        yield from (os.path.join(here, name) for name in sorted(names))
+
+
+def grouped(reason):
+    """A reason without its numbers and names, to count it by."""
+    reason = re.sub(r"'[^']*'|\"[^\"]*\"", "'...'", reason)
+    return re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?", "N", reason)[:140]
+
+
+def report(found, out):
+    refused, scored = collections.Counter(), collections.Counter()
+    for result in found:
+        image = result.get("image", {})
+        if "refused" in image:
+            refused[grouped(image["refused"])] += 1
+        elif image:
+            kind = "transparent, scored over black" if image.get("transparent") else "opaque"
+            scored[f"{kind}: {result.get('compare', {}).get('status')}"] += 1
+    print(f"{len(found)} files", file=out)
+    for title, counts in (("scored", scored), ("refused", refused)):
+        print(f"\n{title}: {counts.total()}", file=out)
+        for reason, count in counts.most_common():
+            print(f"{count:6}  {reason}", file=out)
+    findings = [(result["path"], finding) for result in found for finding in result["findings"]]
+    print(f"\nfindings: {len(findings)}", file=out)
+    for path, finding in findings:
+        print(f"  {path}: {finding}", file=out)
+    slow = sorted(found, key=lambda r: -r.get("image", {}).get("seconds", 0))[:3]
+    print("\nslowest to read", file=out)
+    for result in slow:
+        print(f"  {result.get('image', {}).get('seconds', 0):.2f} s  {result['path']}", file=out)
+    return len(findings)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="python -m tests.odd_files", description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", nargs="?")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=60, help="for one file")
+    parser.add_argument("--megabytes", type=int, default=6000, help="of address space of one process")
+    parser.add_argument("--jsonl", help="write what came of each file to this file")
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    args = parser.parse_args(argv)
+    if args.worker:
+        work(args.worker)
+        return 0
+    if args.folder is None:
+        parser.error("name a folder")
+    limits = {"workers": args.workers, "seconds": args.seconds, "megabytes": args.megabytes}
+    found = sorted(results(files_below(os.path.abspath(args.folder)), **limits), key=lambda result: result["path"])
+    if args.jsonl:
+        with open(args.jsonl, "w") as file:
+            file.writelines(json.dumps(result) + "\n" for result in found)
+    return 1 if report(found, sys.stdout) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
