@@ -14,6 +14,7 @@ import pixelgauge
 from pixelgauge import model_store
 from pixelgauge.backbones import INCEPTION_OUTPUTS, OPENVINO, BoundRuns, InceptionFeatures, Session, plan
 from pixelgauge.checkpoints import CheckpointError
+from pixelgauge.images import ImageFileError
 from pixelgauge.presets import INCEPTION_PRESETS
 
 pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
@@ -296,12 +297,12 @@ def test_bad_images(features, tmp_path):
         (good[:0], {}, ValueError, "empty"),
         ([], {}, ValueError, "empty"),
         (good.astype(np.int32), {}, TypeError, "int32"),
-        ([tmp_path / "text.png"], {}, OSError, "text.png is not an image"),
+        ([tmp_path / "text.png"], {}, ImageFileError, "text.png: is not an image"),
         ([tmp_path / "absent.png"], {}, FileNotFoundError, "absent.png"),
         ("a.png", {"data_range": 1.0}, ValueError, "is for arrays"),
         ("a.png", {"channel_axis": 1}, ValueError, "is for arrays"),
-        ([tmp_path / "bomb.bmp"], {}, OSError, "bomb.bmp is refused by Pillow"),
-        ([tmp_path / "chunk.png"], {}, OSError, "chunk.png is damaged"),
+        ([tmp_path / "bomb.bmp"], {}, ImageFileError, "bomb.bmp: is refused by Pillow"),
+        ([tmp_path / "chunk.png"], {}, ImageFileError, "chunk.png: is damaged"),
     ):
         with pytest.raises(error, match=match):
             features(images, **arguments)

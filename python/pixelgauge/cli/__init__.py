@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import io
-import os
 import sys
 from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from pixelgauge._version import __version__
+from pixelgauge.cli.streams import drop, guarded
+from pixelgauge.files.reading import printable
 
 COMMANDS = ("compare", "distance", "stats", "auroc", "demo", "models", "info")
 """Modules of this package, in the order the help lists them."""
@@ -29,9 +30,24 @@ class InputError(UsageError):
     code = EXIT_SOME_FAILED
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are printable, and whose unknown options are its own error, with its own usage."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and refuse what is not known: a subcommand's parser would hand it to the one above."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and message, and exit."""
+        super().error(printable(message))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Parser of the whole command line."""
-    parser = argparse.ArgumentParser(prog="pixelgauge", description=sys.modules["pixelgauge"].__doc__)
+    parser = Parser(prog="pixelgauge", description=sys.modules["pixelgauge"].__doc__)
     parser.add_argument("--version", action="version", version=f"pixelgauge {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
@@ -41,17 +57,19 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 some inputs failed, 2 wrong use."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # file names may hold what the terminal's encoding does not
-        sys.stdout.reconfigure(errors="backslashreplace")
-    parser = build_parser()
-    args = parser.parse_args(argv)
+    with guarded():
+        try:
+            return _run(build_parser().parse_args(argv))
+        finally:
+            _drop_unwritable_output()
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
         code = int(args.run(args))
         if sys.stdout is not None:
-            sys.stdout.flush()  # a full disk or a reader that left shows here, not after the last chance to say so
+            sys.stdout.flush()  # a full disk shows here, not after the last chance to say so
         return code
-    except BrokenPipeError:  # the reader of our output went away
-        return EXIT_DONE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -61,8 +79,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(args, f"stopped: {error}" if is_nameless(error) else str(error), EXIT_WRONG_USE)
     except (ValueError, TypeError, ImportError, RuntimeError) as error:  # bad input, a missing model or onnxruntime
         return _failed(args, str(error), EXIT_WRONG_USE)
-    finally:
-        _drop_unwritable_output()
 
 
 def is_nameless(error: OSError) -> bool:
@@ -72,17 +88,15 @@ def is_nameless(error: OSError) -> bool:
 
 def _failed(args: argparse.Namespace, message: str, code: int) -> int:
     command = " ".join([args.command, *([args.action] if "action" in args else [])])
-    print(f"pixelgauge {command}: error: {message}", file=sys.stderr)
+    print(f"pixelgauge {command}: error: {printable(message)}", file=sys.stderr)
     return code
 
 
 def _drop_unwritable_output() -> None:
-    """Let what stdout does not take go: Python would try it once more at exit, and print a traceback."""
+    """Let what stdout does not take, on a full disk, go: Python would print a traceback at exit."""
     if sys.stdout is None:
         return
     try:
         sys.stdout.flush()
     except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        drop(sys.stdout)

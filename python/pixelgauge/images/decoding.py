@@ -12,12 +12,13 @@ import reprlib
 import sys
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge.files.reading import FileError
+from pixelgauge.files.reading import FileError, read_regular
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -71,7 +72,9 @@ def path_name(path: object, name: str) -> str:
     return os.fsdecode(path)
 
 
-def image_files(folder: str | os.PathLike[str]) -> tuple[list[str], Counter[str]]:
+def image_files(
+    folder: str | os.PathLike[str], unreadable: Callable[[str, OSError], None] | None = None
+) -> tuple[list[str], Counter[str]]:
     """Image files of a folder and its subfolders.
 
     Hidden files and folders are skipped, links are followed, each folder once.
@@ -80,6 +83,8 @@ def image_files(folder: str | os.PathLike[str]) -> tuple[list[str], Counter[str]
     ----------
     folder : path
         Where to look.
+    unreadable : callable, optional
+        Told of each subfolder that cannot be listed, by its path relative to `folder` and the error. Default: raise it.
 
     Returns
     -------
@@ -91,7 +96,7 @@ def image_files(folder: str | os.PathLike[str]) -> tuple[list[str], Counter[str]
     Raises
     ------
     OSError
-        If a folder cannot be listed.
+        If `folder` cannot be listed, or a subfolder where nobody is told.
 
     Examples
     --------
@@ -105,18 +110,30 @@ def image_files(folder: str | os.PathLike[str]) -> tuple[list[str], Counter[str]
     paths, ignored = [], Counter[str]()
     seen = set()
 
-    def fail(error: OSError) -> None:
-        raise error
-
     top = path_name(folder, "folder")
+
+    def fail(error: OSError) -> None:
+        here = relative(error.filename)
+        if unreadable is None or here == ".":
+            raise error
+        unreadable(here, error)
+
+    def relative(here: str) -> str:
+        return os.path.relpath(here, top).replace(os.sep, "/")
+
     for here, folders, names in os.walk(top, onerror=fail, followlinks=True):
-        identity = os.stat(here)
+        try:
+            identity = os.stat(here)
+        except OSError as error:
+            fail(error)
+            folders.clear()
+            continue
         if (identity.st_dev, identity.st_ino) in seen:  # a link back into the tree
             folders.clear()
             continue
         seen.add((identity.st_dev, identity.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        prefix = os.path.relpath(here, top).replace(os.sep, "/") + "/"
+        prefix = relative(here) + "/"
         for name in names:
             if name.startswith("."):
                 continue
@@ -186,10 +203,9 @@ def _named_data(path: Any) -> tuple[str, bytes]:
     if isinstance(path, str | os.PathLike):
         name = path_name(path, "path")
         try:
-            with open(name, "rb") as file:
-                return name, file.read()
-        except (OSError, ValueError) as error:  # ValueError: a name with a null byte
-            raise ImageFileError(name, getattr(error, "strerror", None) or str(error)) from error
+            return name, read_regular(name, kind=ImageFileError)
+        except OSError as error:
+            raise ImageFileError(name, error.strerror or str(error)) from error
     if isinstance(path, bytes | bytearray | memoryview):
         return IN_MEMORY, bytes(path)
     if not callable(getattr(path, "read", None)):
