@@ -18,7 +18,7 @@ from pixelgauge import FeatureStats, feature_sources, fid, frechet_distance
 from pixelgauge.backbones import read_rgb
 from pixelgauge.cli import main
 from pixelgauge.cli.terminal import Progress
-from pixelgauge.feature_sources import Inception, Source, list_images, require_comparable
+from pixelgauge.feature_sources import Inception, Source, list_images
 
 SHARED = pathlib.Path(os.environ.get("PIXELGAUGE_SHARED", pathlib.Path(__file__).parents[2] / "shared"))
 

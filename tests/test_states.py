@@ -197,7 +197,7 @@ def test_every_flipped_bit_is_seen_or_does_nothing(state: Any, read: Any) -> Non
 def test_every_truncation_is_seen(state: Any, read: Any) -> None:
     data = state.to_bytes()
     for size in range(len(data)):
-        with pytest.raises(ValueError, match="^data: is not"):
+        with pytest.raises(ValueError, match=r"^data: is not"):
             read(data[:size])
     for kind in ("text", 3, None):
         with pytest.raises(TypeError, match="give the bytes"):

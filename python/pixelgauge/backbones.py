@@ -527,7 +527,7 @@ def read_rgb(image: Any, name: str = "image") -> npt.NDArray[np.uint8]:
 
 @contextmanager
 def _openable(image: Any) -> Iterator[str | io.BytesIO]:
-    """What Pillow is to open: a path as it is, as the programs do, or the bytes of an encoded image.
+    """Hand out what Pillow is to open: a path as it is, as the programs do, or the bytes of an encoded image.
 
     Of bytes it turns every TIFF as its tag says, of a path some: there those bytes get one.
     """

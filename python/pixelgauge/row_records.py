@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
-from pixelgauge.files.reading import FileError, parse_json, shown
+from pixelgauge.files.reading import FileError, parse_json, printable, shown
 
 _FORMULA = "=+-@\t\r"
 """What a spreadsheet begins to calculate, or to skip, at."""
@@ -64,8 +65,10 @@ def json_value(value: Any) -> Any:
 def _encoded(line: str) -> bytes:
     try:
         return line.encode("utf-8", "surrogateescape")  # file names are bytes, whatever they are
-    except UnicodeEncodeError:  # other lone surrogates, as Windows allows
-        return line.encode("utf-8", "surrogatepass")
+    except UnicodeEncodeError:  # other lone surrogates, which a foreign message may hold
+        return re.sub("[\ud800-\udc7f\udd00-\udfff]", lambda c: printable(c[0]), line).encode(
+            "utf-8", "surrogateescape"
+        )
 
 
 class Records:
@@ -202,7 +205,7 @@ def score_of(cell: object, *, is_text: bool) -> float | None:
         number = float(cell) if is_text and _NUMBER.fullmatch(cell) else math.nan
     else:
         is_number = isinstance(cell, int | float) and not isinstance(cell, bool)
-        number = float(cell) if is_number and abs(cell) < 2**1023 else math.nan  # type: ignore[arg-type]
+        number = float(cell) if is_number and abs(cell) <= sys.float_info.max else math.nan  # type: ignore[arg-type]
     if not math.isfinite(number):
         raise ValueError(f"{shown(cell, 40)!r}, which is no score")
     return number

@@ -65,9 +65,12 @@ def require_writable(
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "is no regular file: name a file", name)
         for read in inputs:
-            with contextlib.suppress(OSError):
-                if os.path.samestat(found, os.stat(read)):
-                    raise FileExistsError(errno.EEXIST, "is read by this very command: name another file", name)
+            try:
+                is_input = os.path.samestat(found, os.stat(read))
+            except OSError:
+                continue
+            if is_input:
+                raise FileExistsError(errno.EEXIST, "is read by this very command: name another file", name)
         if not overwrite:
             raise FileExistsError(errno.EEXIST, "exists", name)
     try:
