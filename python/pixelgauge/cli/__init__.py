@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from pixelgauge._version import __version__
 from pixelgauge.cli.streams import drop, guarded
 from pixelgauge.files.reading import printable
+from pixelgauge.model_store import ModelMissingError
 
 COMMANDS = ("compare", "distance", "stats", "auroc", "demo", "models", "info")
 """Modules of this package, in the order the help lists them."""
@@ -67,16 +68,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     try:
         code = int(args.run(args))
-        if sys.stdout is not None:
-            sys.stdout.flush()  # a full disk shows here, not after the last chance to say so
+        sys.stdout.flush()  # a full disk shows here, not after the last chance to say so
         return code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     except UsageError as error:
-        return _failed(args, str(error), error.code)
+        return _failed(args, str(error), error.code, lines=isinstance(error.__cause__, ModelMissingError))
     except OSError as error:
         return _failed(args, f"stopped: {error}" if is_nameless(error) else str(error), EXIT_WRONG_USE)
+    except ModelMissingError as error:  # of several lines, with the commands to give
+        return _failed(args, str(error), EXIT_WRONG_USE, lines=True)
     except (ValueError, TypeError, ImportError, RuntimeError) as error:  # bad input, a missing model or onnxruntime
         return _failed(args, str(error), EXIT_WRONG_USE)
 
@@ -86,16 +88,16 @@ def is_nameless(error: OSError) -> bool:
     return error.errno is not None and error.filename is None
 
 
-def _failed(args: argparse.Namespace, message: str, code: int) -> int:
+def _failed(args: argparse.Namespace, message: str, code: int, *, lines: bool = False) -> int:
+    """Print an error, of one line unless its line ends are its own, and return the exit code."""
     command = " ".join([args.command, *([args.action] if "action" in args else [])])
-    print(f"pixelgauge {command}: error: {printable(message)}", file=sys.stderr)
+    shown = "\n".join(map(printable, message.split("\n"))) if lines else printable(message)
+    print(f"pixelgauge {command}: error: {shown}", file=sys.stderr)
     return code
 
 
 def _drop_unwritable_output() -> None:
     """Let what stdout does not take, on a full disk, go: Python would print a traceback at exit."""
-    if sys.stdout is None:
-        return
     try:
         sys.stdout.flush()
     except OSError:

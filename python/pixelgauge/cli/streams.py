@@ -58,12 +58,15 @@ def drop(stream: TextIO) -> None:
 
 @contextlib.contextmanager
 def guarded() -> Iterator[None]:
-    """Put such streams in the place of stdout and stderr; one that is closed stays so."""
+    """Put such streams in the place of stdout and stderr; what is written to a closed one goes nowhere."""
     before = sys.stdout, sys.stderr
     if isinstance(sys.stdout, io.TextIOWrapper):  # file names may hold what the terminal's encoding does not
         sys.stdout.reconfigure(errors="backslashreplace")
-    sys.stdout, sys.stderr = (None if stream is None else cast(TextIO, _Stream(stream)) for stream in before)
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = before
+    with contextlib.ExitStack() as stack:
+        # Also so that no file which is opened later takes the number of a closed stream, and what is written to that.
+        streams = [stack.enter_context(open(os.devnull, "w")) if stream is None else stream for stream in before]
+        sys.stdout, sys.stderr = (cast(TextIO, _Stream(stream)) for stream in streams)
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = before
