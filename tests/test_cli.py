@@ -19,7 +19,8 @@ from PIL import Image
 
 import pixelgauge
 from pixelgauge.cli import main
-from pixelgauge.cli.terminal import pad, printable, shortened, width
+from pixelgauge.cli.terminal import pad, shortened, width
+from pixelgauge.files.reading import printable
 
 pytestmark = pytest.mark.cli
 
@@ -163,7 +164,9 @@ def test_output_files_hold_every_row_and_resume(folders, capsys, name):
 
     assert [row["ref"] for row in rows()] == [f"ref/{i}.png" for i in range(4)]
     save(folders / "test" / "3.png", picture(1))
-    (folders / "test" / "0.png").write_bytes(b"not read again")
+    kept = (folders / "test" / "0.png").stat()  # of this size and time it counts as the file that was scored
+    (folders / "test" / "0.png").write_bytes(b"not read again".ljust(kept.st_size))
+    os.utime(folders / "test" / "0.png", ns=(0, kept.st_mtime_ns))
     code, out, _ = run(capsys, "ref", "test", "--output", name, "--resume")
     assert code == 0
     assert "4 pairs: 4 scored" in out
@@ -178,7 +181,7 @@ def test_a_file_of_other_folders_is_not_resumed(folders, capsys):
     before = (folders / "rows.csv").read_bytes()
     code, _, err = run(capsys, "ref", "ref", "--output", "rows.csv", "--resume")
     assert code == 2
-    assert "rows.csv has scores of ref/0.png and test/0.png, which are no pair of this run" in err
+    assert "rows.csv: has scores of ref/0.png and test/0.png, which are no pair of this run" in err
     assert (folders / "rows.csv").read_bytes() == before
 
 
@@ -208,7 +211,7 @@ def test_quiet_prints_the_summary_only(folders, capsys):
         (["ref", "test", "--output", "no/where/rows.csv"], "No such file or directory: 'no/where/rows.csv'"),
         (["ref", "test", "--resume"], "--resume and --overwrite need --output FILE"),
         (["ref", "test", "--output", "full.csv"], "full.csv exists: add --resume to go on with it, or --overwrite"),
-        (["ref", "test", "--output", "full.csv", "--resume"], "full.csv is not a file of pixelgauge compare"),
+        (["ref", "test", "--output", "full.csv", "--resume"], "full.csv: is not a file of pixelgauge compare"),
     ],
 )
 def test_wrong_use_is_exit_code_2_and_says_what_is_wrong(folders, capsys, argv, message):
@@ -250,15 +253,29 @@ def test_python_m_and_version():
     assert done.stdout == f"pixelgauge {pixelgauge.__version__}\n"
 
 
-def test_a_reader_that_leaves_is_no_error(folders):
+@pytest.mark.parametrize("failing", [False, True])
+def test_a_reader_that_leaves_hides_nothing(folders, failing):
+    """The exit code is that of all pairs, however early the reader of the table left, and stderr has no word."""
     for i in range(3, 300):
-        (folders / "ref" / f"{i}.png").write_bytes(b"")
+        os.link(folders / "ref" / "0.png", folders / "ref" / f"{i}.png")
+        os.link(folders / "test" / "0.png", folders / "test" / f"{i}.png")
+    if failing:
+        (folders / "ref" / "zz.png").write_bytes(b"")
     command = subprocess.Popen([*COMMAND, "compare", "ref", "test"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert command.stdout.readline().startswith(b"pair")
     command.stdout.close()
     assert command.stderr.read() == b""
     command.stderr.close()
-    assert command.wait(60) == 0
+    assert command.wait(60) == failing
+
+
+def test_a_pipeline_fails_where_rows_failed(folders):
+    (folders / "test" / "1.png").unlink()
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {sys.executable} -m pixelgauge compare ref test 2>&1 | head -1"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.split(), done.stderr) == (1, ["pair", "psnr", "dB", "ssim"], "")
 
 
 PRINTING = [

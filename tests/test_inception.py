@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import pixelgauge
 from pixelgauge import model_store
 from pixelgauge.backbones import INCEPTION_OUTPUTS, OPENVINO, BoundRuns, InceptionFeatures, Session, plan
 from pixelgauge.checkpoints import CheckpointError
+from pixelgauge.images import ImageFileError
 from pixelgauge.presets import INCEPTION_PRESETS
 
 pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
@@ -277,6 +279,35 @@ def test_fingerprint(features):
 # ---- refused ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.property
+def test_a_folder_is_its_images(features, tmp_path):
+    (tmp_path / "sub").mkdir()
+    for i, name in enumerate(("b.png", "a.PNG", "sub/c.bmp")):
+        Image.fromarray(images_of((40, 50, 3), i)).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no image")
+    listed = [tmp_path / name for name in ("a.PNG", "b.png", "sub/c.bmp")]
+    for folder in (tmp_path, f"{tmp_path}/"):
+        np.testing.assert_array_equal(features(folder), features(listed))
+    (tmp_path / "empty").mkdir()
+    for images, error, match in (
+        (tmp_path / "empty", ValueError, "empty holds no images"),
+        ([tmp_path, tmp_path], IsADirectoryError, "is a folder, and a file is wanted"),
+    ):
+        with pytest.raises(error, match=match):
+            features(images)
+    with pytest.raises(ValueError, match="is for arrays"):
+        features(tmp_path, data_range=1.0)
+
+
+@pytest.mark.boundary
+def test_what_is_no_regular_file_is_refused_at_once(features, tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    os.symlink("/dev/zero", tmp_path / "zero.png")
+    for name, what in (("pipe.png", "is a pipe"), ("zero.png", "is a device")):
+        with pytest.raises(ImageFileError, match=what):
+            features([tmp_path / name])
+
+
 @pytest.mark.boundary
 def test_bad_images(features, tmp_path):
     good = images_of((2, 40, 50, 3))
@@ -296,12 +327,12 @@ def test_bad_images(features, tmp_path):
         (good[:0], {}, ValueError, "empty"),
         ([], {}, ValueError, "empty"),
         (good.astype(np.int32), {}, TypeError, "int32"),
-        ([tmp_path / "text.png"], {}, OSError, "text.png is not an image"),
+        ([tmp_path / "text.png"], {}, ImageFileError, "text.png: is not an image"),
         ([tmp_path / "absent.png"], {}, FileNotFoundError, "absent.png"),
         ("a.png", {"data_range": 1.0}, ValueError, "is for arrays"),
         ("a.png", {"channel_axis": 1}, ValueError, "is for arrays"),
-        ([tmp_path / "bomb.bmp"], {}, OSError, "bomb.bmp is refused by Pillow"),
-        ([tmp_path / "chunk.png"], {}, OSError, "chunk.png is damaged"),
+        ([tmp_path / "bomb.bmp"], {}, ImageFileError, "bomb.bmp: is refused by Pillow"),
+        ([tmp_path / "chunk.png"], {}, ImageFileError, "chunk.png: is damaged"),
     ):
         with pytest.raises(error, match=match):
             features(images, **arguments)

@@ -609,3 +609,10 @@ def test_missing_model_says_both_commands():
     message = str(caught.value)
     assert "pixelgauge models pull lpips-alex" in message
     assert "pixelgauge models add lpips-alex alexnet-owt-7be5be79.pth lpips_v0.1_alex.pth" in message
+
+
+@pytest.mark.boundary
+def test_a_folder_is_no_image(alex, tmp_path):
+    for x in (tmp_path, [tmp_path]):
+        with pytest.raises(ImageFileError, match=r"is a folder: list its files by pixelgauge\.images\.image_files"):
+            alex(x, x)

@@ -387,7 +387,7 @@ def test_row_files_give_back_the_rows_to_the_last_bit(tmp_path, name):
         again.close()
     with closing(RowFile(path, Settings(), resume=PAIRS)) as file:
         assert file.rows == ROWS[:2]
-    assert not path.with_name(name + ".resuming").exists()
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.property
@@ -400,9 +400,9 @@ def test_row_files_are_plain_csv_and_json(tmp_path):
     with open(tmp_path / "rows.csv", encoding="utf-8", errors="surrogateescape", newline="") as file:
         table = list(csv.DictReader(file))
     lines = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
-    assert [list(line) for line in (table[0], lines[0])] == [
-        ["ref", "test", "status", "message", "psnr", "ssim", "settings"]
-    ] * 2
+    first = ["ref", "test", "status", "message", "psnr", "ssim", "settings"]
+    then = ["ref_name", "test_name", "ref_bytes", "test_bytes", "ref_mtime_ns", "test_mtime_ns"]
+    assert [list(line) for line in (table[0], lines[0])] == [first + then] * 2
     assert (table[1]["psnr"], lines[1]["psnr"]) == ("inf", "inf")
     assert (table[2]["psnr"], lines[2]["psnr"]) == ("", None)
     assert (float(table[0]["ssim"]), lines[0]["ssim"]) == (1 / 3, 1 / 3)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         delong_interval,
         delong_test,
     )
-    from pixelgauge.backbones import InceptionFeatures
+    from pixelgauge.backbones import InceptionFeatures, ProviderError
     from pixelgauge.checkpoints import CheckpointError
     from pixelgauge.distribution import (
         DensityCoverage,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from pixelgauge.histogram_ranking import Bounds, RankingHistogram
     from pixelgauge.images import ImageFileError
     from pixelgauge.many_rankings import auroc_by_column, auroc_by_group, top_k_accuracy_score
-    from pixelgauge.model_store import ModelError
+    from pixelgauge.model_store import ModelError, ModelMissingError
     from pixelgauge.operating_points import Confusion, best_threshold, confusion_at_threshold, fpr_at_tpr
     from pixelgauge.out_of_core import roc_auc_score_out_of_core
     from pixelgauge.perceptual import LPIPS
@@ -74,8 +74,10 @@ __all__ = [
     "InceptionFeatures",
     "MeanStd",
     "ModelError",
+    "ModelMissingError",
     "NeighbourMetrics",
     "PrecisionRecall",
+    "ProviderError",
     "RankingHistogram",
     "RocCurveDisplay",
     "SSIMComponents",
@@ -127,6 +129,7 @@ _LAZY = {
     "delong_interval": "pixelgauge.auroc_intervals",
     "delong_test": "pixelgauge.auroc_intervals",
     "InceptionFeatures": "pixelgauge.backbones",
+    "ProviderError": "pixelgauge.backbones",
     "CheckpointError": "pixelgauge.checkpoints",
     "DensityCoverage": "pixelgauge.distribution",
     "FeatureStats": "pixelgauge.distribution",
@@ -155,6 +158,7 @@ _LAZY = {
     "auroc_by_group": "pixelgauge.many_rankings",
     "top_k_accuracy_score": "pixelgauge.many_rankings",
     "ModelError": "pixelgauge.model_store",
+    "ModelMissingError": "pixelgauge.model_store",
     "Confusion": "pixelgauge.operating_points",
     "best_threshold": "pixelgauge.operating_points",
     "confusion_at_threshold": "pixelgauge.operating_points",

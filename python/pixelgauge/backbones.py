@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
 import json
 import math
 import os
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -23,16 +26,25 @@ import numpy.typing as npt
 
 from pixelgauge import _core
 from pixelgauge._version import __version__
-from pixelgauge.files.reading import FileError, open_regular
+from pixelgauge.files.reading import FileError, cause, open_regular
 from pixelgauge.full_reference import DataRange
 from pixelgauge.graphs import Tiles, cut, with_unit_differences, with_winograd
-from pixelgauge.images import Array, Images, canonical_images, is_picture, path_name, value_range_bounds
+from pixelgauge.images import (
+    Array,
+    ImageFileError,
+    Images,
+    canonical_images,
+    is_picture,
+    path_name,
+    value_range_bounds,
+)
+from pixelgauge.images.folders import list_images
 from pixelgauge.images.tiff import libtiff_errors_raised
 from pixelgauge.model_store import Installed, from_files, installed
 from pixelgauge.presets import INCEPTION_PRESETS, InceptionPreset, preset_row
 
 if TYPE_CHECKING:
-    from PIL import Image
+    pass
 
 Float32Array = npt.NDArray[np.float32]
 Precision = Literal["float32", "tf32", "bf16"]
@@ -457,7 +469,7 @@ def batched(arrays: Iterator[Float32Array], count: int) -> Iterator[Float32Array
 # ---- images for the networks --------------------------------------------------------------------------------------
 
 
-def read_rgb(image: str | os.PathLike[str] | Image.Image, name: str = "image") -> npt.NDArray[np.uint8]:
+def read_rgb(image: Any, name: str = "image") -> npt.NDArray[np.uint8]:
     """Decode to (H, W, 3) uint8 as programs that compute FID do, which is Pillow's ``convert("RGB")``.
 
     Alpha is dropped, gray repeated, palettes are applied, CMYK is converted, orientation tags are ignored, and the
@@ -465,18 +477,21 @@ def read_rgb(image: str | os.PathLike[str] | Image.Image, name: str = "image") -
 
     Parameters
     ----------
-    image : path or PIL.Image.Image
-        A file, or what Pillow made of one: the same numbers, of an animation those of the frame it stands at.
+    image : path, PIL.Image.Image, or object with ``read``
+        A file, what Pillow made of one, or what reads the bytes of one: the same numbers, of an animation those of the
+        frame it stands at.
     name : str
-        What to call a PIL image in messages.
+        What to call anything but a path in messages.
 
     Raises
     ------
-    OSError
-        If a file cannot be opened, is truncated or is not an image; the message names it.
+    ImageFileError
+        A ValueError: if a file or its bytes are no image, damaged, or have more than 8 bits a channel, which a
+        conversion would clip.
     ValueError
-        If it is no regular file; has more than 8 bits a channel, which a conversion would clip; or is a PIL image that
-        cannot be loaded.
+        If a PIL image has more than 8 bits a channel, or cannot be loaded.
+    OSError
+        If a file cannot be opened.
     """
     if is_picture(image):
         if not _is_deep(image.mode):
@@ -492,28 +507,49 @@ def read_rgb(image: str | os.PathLike[str] | Image.Image, name: str = "image") -
         raise ValueError(f"{name} has more than 8 bits a channel (mode {image.mode}): convert it to 8 bits first")
     from PIL import Image, UnidentifiedImageError
 
-    path = path_name(image, name)
+    is_path = isinstance(image, str | os.PathLike)
+    path = path_name(image, name) if is_path else name
     try:
-        with open_regular(path) as file, Image.open(file) as opened:
+        with _openable(path if is_path else image) as file, Image.open(file) as opened:
             if not _is_deep(opened.mode):
                 libtiff = getattr(opened, "use_load_libtiff", False)
                 with libtiff_errors_raised() if libtiff else contextlib.nullcontext():
                     return np.asarray(opened.convert("RGB"))
-    except FileError:
+    except (FileError, MemoryError):
         raise
     except UnidentifiedImageError as error:
-        raise OSError(f"{path} is not an image that Pillow can read") from error
+        raise ImageFileError(path, "is not an image that Pillow can read") from error
     except OSError as error:
-        if error.filename is None:
-            raise OSError(f"{path} is damaged: {error}") from error
-        raise
-    except MemoryError:
-        raise
+        if is_path and error.filename is not None:
+            raise
+        raise ImageFileError(path, f"is damaged: {cause(error)}") from error
     except Image.DecompressionBombError as error:
-        raise OSError(f"{path} is refused by Pillow: {error}") from error
+        raise ImageFileError(path, f"is refused by Pillow: {cause(error)}") from error
     except Exception as error:  # Pillow's plugins raise whatever a damaged file leads them to
-        raise OSError(f"{path} is damaged: {error}") from error
-    raise ValueError(f"{path} has more than 8 bits a channel (mode {opened.mode}): convert it to 8 bits first")
+        raise ImageFileError(path, f"is damaged: {cause(error)}") from error
+    reason = f"has more than 8 bits a channel (mode {opened.mode})"
+    raise ImageFileError(path, reason, "convert it to 8 bits first")
+
+
+@contextmanager
+def _openable(image: Any) -> Iterator[Any]:
+    """Hand out what Pillow is to open: a path as it is, as the programs do, or the bytes of an encoded image.
+
+    Of bytes it turns every TIFF as its tag says, of a path some: there those bytes get one.
+    """
+    if isinstance(image, str):
+        with open_regular(image, ImageFileError) as opened:
+            yield opened
+    elif (data := image.read())[:4] not in _TIFF_STARTS:
+        yield io.BytesIO(data)
+    else:
+        with tempfile.NamedTemporaryFile(prefix="pixelgauge-", suffix=".tiff") as file:
+            file.write(data)
+            file.flush()
+            yield file.name
+
+
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def _is_deep(mode: str) -> bool:
@@ -757,8 +793,9 @@ class InceptionFeatures:
         Parameters
         ----------
         images : array_like, path, PIL image, or list of them
-            Colour images (N, H, W, 3), one (H, W, 3), or a list of (H, W, 3) of any sizes; or files and PIL images of
-            any sizes, which become 8-bit RGB by Pillow's ``convert("RGB")``, as in the programs that publish FID.
+            Colour images (N, H, W, 3), one (H, W, 3), or a list of (H, W, 3) of any sizes; or files, a folder of them
+            with its subfolders, and PIL images of any sizes, which become 8-bit RGB by Pillow's ``convert("RGB")``, as
+            in the programs that publish FID.
         data_range : float or (float, float), optional
             R means 0..R, a pair means (low, high). Needed for float images, which are scaled to 0..255 and not rounded:
             a program that converts to 8 bits first gives other digits.
@@ -776,8 +813,10 @@ class InceptionFeatures:
         ValueError
             If there are not three channels, float images come without a range, or values lie outside the range or so
             far inside that another one must be meant.
+        ImageFileError
+            A ValueError: if a file cannot be decoded; the message names it.
         OSError
-            If a file cannot be decoded; the message names it.
+            If a file cannot be opened.
         """
         batches = list(self.batches(images, data_range=data_range, channel_axis=channel_axis))
         return np.concatenate(batches)
@@ -788,6 +827,8 @@ class InceptionFeatures:
         """Features as they are computed, at most `batch_size` at a time; parameters as in :meth:`__call__`."""
         if are_files(images):
             require_no_array_options(data_range, channel_axis)
+            if isinstance(images, str | os.PathLike) and os.path.isdir(images):
+                images = list_images(images)
             return self.batches_of_files(*listed_files(images, "images"))
         if isinstance(images, list | tuple):
             return self._batches_of_list(images, data_range, channel_axis)
@@ -798,7 +839,7 @@ class InceptionFeatures:
         return self._each(len(pixels), lambda i: self.resized(pixels[i : i + 1], low, high))
 
     def batches_of_files(self, files: Sequence[Any], names: Sequence[str]) -> Iterator[Float32Array]:
-        """Features of paths and PIL images, which messages call by their `names`."""
+        """Features of paths, PIL images and encoded images with ``read``, which messages call by their `names`."""
         return self._each(len(files), lambda i: self.resized(read_rgb(files[i], names[i])[np.newaxis]))
 
     def _batches_of_list(

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,18 +15,16 @@ import numpy.typing as npt
 
 from pixelgauge import _core
 from pixelgauge.feature_stats import FeatureStats, as_features, require_whole, samples
+from pixelgauge.files.archive import Archive, open_archive, read_array
+from pixelgauge.files.npy import parse_npy
+from pixelgauge.files.reading import FileError, open_regular, size_of
 from pixelgauge.frechet import frechet_distance
-from pixelgauge.images import FILE_EXTENSIONS, as_array, image_files, is_picture, path_name
+from pixelgauge.images import FILE_EXTENSIONS, as_array, is_picture, path_name
+from pixelgauge.images.folders import list_images
 from pixelgauge.presets import INCEPTION_PRESETS, preset_row
 
 Report = Callable[[str, int, int], None]
 """Told (name of the source, images done, images in all) after each batch."""
-
-
-def list_images(folder: str | os.PathLike[str]) -> list[str]:
-    """Image files of a folder and its subfolders, sorted by path; see :func:`pixelgauge.images.image_files`."""
-    top = path_name(folder, "folder")
-    return [os.path.join(top, name) for name in image_files(top)[0]]
 
 
 @dataclass(frozen=True)
@@ -67,6 +62,17 @@ class Inception:
         )
 
 
+@dataclass(frozen=True)
+class _Member:
+    """An image of an archive, unpacked when it is read."""
+
+    archive: Archive
+    name: str
+
+    def read(self) -> bytes:
+        return self.archive.read(self.name)
+
+
 class Source:
     """One side of a comparison.
 
@@ -85,7 +91,8 @@ class Source:
     Raises
     ------
     TypeError, ValueError, OSError
-        If it is none of these, is empty or unreadable, or holds fewer than `limit`.
+        If it is none of these, is empty or unreadable, or holds fewer than `limit`. What a file's bytes lead to is a
+        :class:`pixelgauge.FileError`.
     """
 
     def __init__(self, x: object, name: str, *, limit: int | None = None, seed: int = 0) -> None:
@@ -94,7 +101,7 @@ class Source:
         self.features: npt.NDArray[Any] | None = None
         self._images: Any = None
         self._archive: str | None = None
-        self._names: list[str] = []  # of the images of a list, where some are PIL images
+        self._names: list[str] = []  # of the images, where some are no paths
         require_whole("seed", seed, 0, 2**32 - 1)
         if limit is not None:
             require_whole("limit", limit, 1)
@@ -107,7 +114,9 @@ class Source:
         elif isinstance(x, list | tuple):
             if not x:
                 raise ValueError(f"{self.name} is an empty list: name at least one image")
-            self._images = [_listed(item, f"{self.name}[{i}]") for i, item in enumerate(x)]
+            if self._archive is None:
+                x = [_listed(item, f"{self.name}[{i}]") for i, item in enumerate(x)]
+            self._images = list(x)
             if any(map(is_picture, x)):
                 self._names = [item if isinstance(item, str) else f"{name}[{i}]" for i, item in enumerate(self._images)]
             arrays = sum(isinstance(item, np.ndarray) for item in self._images)
@@ -135,42 +144,39 @@ class Source:
             self._take(limit, seed)
 
     def _open(self, path: str) -> Any:
+        """Read what a path leads to: names of images, an array or statistics."""
         if os.path.isdir(path):
-            found = list_images(path)
-            if not found:
-                raise ValueError(f"{path} holds no images ({', '.join(FILE_EXTENSIONS)})")
-            return found
-        extension = os.path.splitext(path)[1].lower()
-        if extension == ".npy":
-            with open(path, "rb") as file:
-                try:
-                    return np.load(file, allow_pickle=False)
-                except (ValueError, EOFError) as error:
-                    raise ValueError(f"{path} is not a readable .npy file ({error}): it may be truncated") from error
-        try:
-            with zipfile.ZipFile(path) as archive:
-                names = archive.namelist()
-        except zipfile.BadZipFile as error:
-            raise ValueError(
-                f"{path} is no folder, no zip archive and no .npy or .npz file, or it is truncated ({error})"
-            ) from error
-        if extension == ".npz":
-            if {"mu.npy", "format.npy"} & set(names):
+            return list_images(path)
+        with open_regular(path) as file:
+            start = file.read(6)
+            file.seek(0)
+            if start == b"\x93NUMPY":
+                return parse_npy(file, size_of(file), path)
+            if not start.startswith(b"PK"):
+                raise FileError(
+                    path,
+                    f"is no folder, no zip archive and no .npy or .npz file: it begins with {start!r}",
+                    "it may be truncated",
+                )
+            archive = Archive(file, path, once=True)
+            arrays = [name for name in archive.names if name.endswith(".npy")]
+            if {"mu.npy", "format.npy"} & set(arrays):
                 return FeatureStats.load(path)
-            arrays = [name for name in names if name.endswith(".npy")]
-            if "arr_0.npy" not in arrays and len(arrays) != 1:
-                raise ValueError(f"{path} holds {', '.join(arrays) or 'nothing'}: one array, 'arr_0' or 'mu' is needed")
-            with np.load(path, allow_pickle=False) as data:
-                return data["arr_0" if "arr_0.npy" in arrays else arrays[0][:-4]]
+            if path.lower().endswith(".npz"):
+                if "arr_0.npy" not in arrays and len(arrays) != 1:
+                    held = ", ".join(arrays) or "nothing"
+                    raise FileError(path, f"holds {held}", "one array, 'arr_0' or 'mu' is needed")
+                return read_array(archive, "arr_0.npy" if "arr_0.npy" in arrays else arrays[0])
         members = sorted(
             name
-            for name in names
+            for name in archive.names
             if name.lower().endswith(FILE_EXTENSIONS)
             and not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
         )
         if not members:
             raise ValueError(f"{path} holds no images ({', '.join(FILE_EXTENSIONS)})")
         self._archive = path
+        self._names = [f"{path}: {name}" for name in members]
         return members
 
     def _take(self, limit: int, seed: int) -> None:
@@ -206,22 +212,17 @@ class Source:
     def _image_input(self) -> Iterator[Any]:
         if self._archive is None:
             yield self._images
-            return
-        with tempfile.TemporaryDirectory(prefix="pixelgauge-") as folder, zipfile.ZipFile(self._archive) as archive:
-            images = [self._extracted(archive, name, folder) for name in self._images]
-            try:
-                yield images
-            except (OSError, ValueError) as error:
-                if folder not in str(error):
-                    raise
-                message = str(error).replace(os.path.join(folder, ""), f"{self._archive}: ")
-                raise (ValueError if isinstance(error, ValueError) else OSError)(message) from error
+        else:
+            with open_archive(self._archive, once=True) as archive:
+                yield [_Member(archive, name) for name in self._images]
 
-    def _extracted(self, archive: zipfile.ZipFile, name: str, folder: str) -> str:
-        try:
-            return archive.extract(name, folder)
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # damaged, encrypted or of a new kind
-            raise OSError(f"{self._archive}: {name} cannot be unpacked: {error}") from error
+    def width(self, inception: Inception) -> int:
+        """Features a sample, those of the network where it is needed."""
+        if self.stats is not None:
+            return self.stats.dim
+        if self.features is not None:
+            return int(self.features.shape[1])
+        return int(inception.network.widths["2048"])
 
     def batches(self, inception: Inception, report: Report | None = None) -> Iterator[npt.NDArray[Any]]:
         """Features of the images, batch by batch: every output of the network, side by side."""
@@ -331,6 +332,36 @@ def _listed(item: object, name: str) -> Any:
     return array
 
 
+def require_comparable(a: Source, b: Source, inception: Inception) -> None:
+    """Raise a ``ValueError`` if no Fréchet distance can come of two sides, before any image goes through the network.
+
+    Parameters
+    ----------
+    a, b : Source
+    inception : Inception
+        Its network is loaded where a side holds images, and ends at ``"2048"`` among others.
+    """
+    for side in (a, b):
+        if side.stats is not None and side.stats.preset not in (None, inception.preset):
+            raise ValueError(
+                f"{side.name} was made with preset {side.stats.preset!r}, and {inception.preset!r} is asked for"
+            )
+        if (side.stats is None or side.stats.count is not None) and len(side) < 2:
+            raise ValueError(f"{side.name} holds {samples(len(side))}: a covariance needs at least two")
+    ours, theirs = a.width(inception), b.width(inception)
+    if ours != theirs:
+        raise ValueError(f"{a.name} has {ours} features a sample and {b.name} {theirs}: they do not compare")
+    if any(side.holds_images for side in (a, b)):
+        here = inception.network.fingerprint.get("weights_sha256")
+        for side in (a, b):
+            made = None if side.stats is None else side.stats.weights
+            if made is not None and here is not None and made != here:
+                raise ValueError(
+                    f"{side.name} was made with weights {made[:16]}..., and these are {str(here)[:16]}...: the numbers "
+                    "do not compare"
+                )
+
+
 def require_used(sides: Collection[Source], *, preset: str | None, weights: object) -> None:
     """Raise a ``ValueError`` if a preset or weights are asked for that no side uses.
 
@@ -423,6 +454,7 @@ def fid(
         inception = Inception(preset, batch_size, weights, providers)
         first, second = Source(a, "a", limit=limit, seed=seed), Source(b, "b", limit=limit, seed=seed)
         require_used([first, second], preset=None if preset == Inception.preset else preset, weights=weights)
+        require_comparable(first, second, inception)
         return frechet_distance(first.gaussian(inception), second.gaussian(inception))
     finally:
         _core.set_num_threads(before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import math
 import os
@@ -13,6 +12,8 @@ import numpy.typing as npt
 
 from pixelgauge import _core
 from pixelgauge.files.archive import bytes_of, write_arrays
+from pixelgauge.files.reading import FileError, open_regular
+from pixelgauge.files.writing import replacing, require_writable
 from pixelgauge.images import path_name
 from pixelgauge.moments import checked_moments, number_array, real_array
 from pixelgauge.statistics_files import MOST_SAMPLES, fields_of, numbers, text, whole
@@ -43,24 +44,6 @@ def require_whole(name: str, value: object, least: int, most: int | None = None)
 def samples(count: int | None) -> str:
     """Say how many samples there are."""
     return f"{count} sample{'s' * (count != 1)}"
-
-
-def require_writable(path: str) -> None:
-    """Raise an ``OSError`` that names the path if no file can be put there."""
-    if os.path.isdir(path):
-        raise IsADirectoryError(errno.EISDIR, "this is a folder, and a file is to be written", path)
-    temporary = _beside(path)
-    try:
-        with open(temporary, "wb"):
-            pass
-        os.remove(temporary)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from error
-
-
-def _beside(path: str) -> str:
-    """Name of the temporary file that becomes `path` when it is whole."""
-    return f"{path}.{os.getpid()}.tmp"
 
 
 def as_features(
@@ -453,10 +436,10 @@ class FeatureStats:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FeatureStats:
-        """Read what :meth:`to_bytes` wrote; ``ValueError`` if it is damaged, ``TypeError`` if it is no bytes."""
+        """Read what :meth:`to_bytes` wrote; ``FileError`` if it is damaged, ``TypeError`` if it is no bytes."""
         fields = fields_of(io.BytesIO(bytes_of(data, "data", "or use load() for a file")), "data")
         if "format" not in fields:
-            raise ValueError(f"data holds {', '.join(sorted(fields)) or 'nothing'}: it is not what to_bytes() writes")
+            raise FileError("data", f"is not what to_bytes() writes: it holds {', '.join(sorted(fields)) or 'nothing'}")
         return cls._from_fields(fields, "data")
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -482,17 +465,9 @@ class FeatureStats:
             cov = self._covariance()
             if self._is_lost(cov):
                 raise lost_moments("save()", self.rounding()[0], math.fsum(np.diag(cov)))
-        require_writable(path)
-        temporary = _beside(path)
-        try:
-            with open(temporary, "wb") as file:
-                self._write(file)
-            os.replace(temporary, path)
-        except OSError as error:  # such as a full disk: in the name that the caller knows
-            raise OSError(error.errno, error.strerror, path) from error
-        finally:
-            if os.path.exists(temporary):
-                os.remove(temporary)
+        require_writable(path, overwrite=True)
+        with replacing(path) as file:
+            self._write(file)
 
     def _fields(self) -> dict[str, npt.NDArray[Any]]:
         """Everything that is this state, by the names in files."""
@@ -530,13 +505,13 @@ class FeatureStats:
 
         Raises
         ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If the file is truncated, is no such archive, or holds no valid mean and covariance.
+        FileError
+            If the file is truncated or damaged, is no such archive, or holds no valid mean and covariance.
+        OSError
+            If it cannot be opened.
         """
         name = path_name(path, "path")
-        with open(name, "rb") as file:
+        with open_regular(name) as file:
             return cls._read(file, name, spatial)
 
     @classmethod
@@ -546,14 +521,15 @@ class FeatureStats:
             return cls._from_fields(fields, name)
         mean, cov = ("mu_s", "sigma_s") if spatial else ("mu", "sigma")
         if mean not in fields or cov not in fields or "scatter" in fields:
-            raise ValueError(
-                f"{name} holds {', '.join(sorted(fields)) or 'nothing'}, but statistics need {mean!r} and {cov!r}"
-                + (", and those with sums a format" if "scatter" in fields else "")
+            raise FileError(
+                name,
+                f"holds {', '.join(sorted(fields)) or 'nothing'}, but statistics need {mean!r} and {cov!r}"
+                + (", and those with sums a format" if "scatter" in fields else ""),
             )
         try:
-            return cls.from_moments(fields[mean], fields[cov], name=name)
-        except TypeError as error:
-            raise ValueError(f"{name} is not a valid statistics file: {error}") from error
+            return cls.from_moments(fields[mean], fields[cov], name="the file")
+        except (TypeError, ValueError) as error:
+            raise FileError(name, f"is not a valid statistics file: {error}") from error
 
     @classmethod
     def _from_fields(cls, fields: dict[str, npt.NDArray[Any]], name: str) -> FeatureStats:
@@ -576,7 +552,7 @@ class FeatureStats:
                 raise ValueError(f"it holds {', '.join(sorted(fields))}, and should hold {', '.join(shapes)}")
             arrays = {what: numbers(fields, what, shape) for what, shape in shapes.items()}
             if count is None:
-                return cls.from_moments(arrays["mu"], arrays["sigma"], preset=preset, weights=weights, name=name)
+                return cls.from_moments(arrays["mu"], arrays["sigma"], preset=preset, weights=weights, name="it")
             stats = cls(dim, shift=arrays["shift"], preset=preset, weights=weights)
             stats._count = count
             stats._sum[:] = arrays["sum"]
@@ -591,7 +567,7 @@ class FeatureStats:
             if count >= 2 and not lost:
                 stats._take_moments(*checked_moments(arrays["mu"], arrays["sigma"], "it"))
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{name} is not a valid statistics file: {error}") from error
+            raise FileError(name, f"is not a valid statistics file: {error}") from error
         return stats
 
     def _require_sound(self) -> None:

@@ -10,14 +10,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from pixelgauge.files.reading import cause
 from pixelgauge.images import image_files, path_name
 
-PairStatus = Literal["ok", "missing", "ambiguous"]
+PairStatus = Literal["ok", "missing", "ambiguous", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A reference image and its partner: paths relative to their folders, None where there is none."""
+    """A reference image and its partner: paths relative to their folders, None where there is none.
+
+    Also a subfolder that cannot be listed (``unreadable``), on its side alone.
+    """
 
     ref: str | None
     test: str | None
@@ -55,7 +59,8 @@ def find_pairs(ref: str | os.PathLike[str], test: str | os.PathLike[str]) -> Pai
 
     Images of folders are paired by equal relative path; those left over by relative path without the extension, however
     its accents are encoded; those still left by stem alone, if no other image of either folder has that stem. What has
-    no partner, or more than one, becomes a pair with the status "missing" or "ambiguous".
+    no partner, or more than one, becomes a pair with the status "missing" or "ambiguous", a subfolder that cannot be
+    listed one with the status "unreadable".
 
     Parameters
     ----------
@@ -74,7 +79,7 @@ def find_pairs(ref: str | os.PathLike[str], test: str | os.PathLike[str]) -> Pai
     ValueError
         If one is a file and the other a folder, or neither folder holds an image.
     OSError
-        If a folder cannot be listed.
+        If `ref` or `test` cannot be listed.
     """
     ref, test = path_name(ref, "ref"), path_name(test, "test")
     for path in (ref, test):
@@ -86,11 +91,17 @@ def find_pairs(ref: str | os.PathLike[str], test: str | os.PathLike[str]) -> Pai
     if not os.path.isdir(ref):
         (ref_root, ref_name), (test_root, test_name) = os.path.split(ref), os.path.split(test)
         return Pairing(ref_root, test_root, [Pair(ref_name, test_name)], Counter())
-    (ref_files, ref_ignored), (test_files, test_ignored) = image_files(ref), image_files(test)
-    if not ref_files and not test_files:
+    unlisted: list[Pair] = []
+    ref_files, ref_ignored = image_files(ref, lambda path, e: unlisted.append(_unlisted(path, None, "REF", e)))
+    test_files, test_ignored = image_files(test, lambda path, e: unlisted.append(_unlisted(None, path, "TEST", e)))
+    if not ref_files and not test_files and not unlisted:
         raise ValueError(f"no PNG, JPEG, WebP, BMP or TIFF files in {ref} or {test}")
-    pairs = _paired(ref_files, test_files)
+    pairs = _paired(ref_files, test_files) + unlisted
     return Pairing(ref, test, sorted(pairs, key=lambda pair: pair.ref or pair.test or ""), ref_ignored + test_ignored)
+
+
+def _unlisted(ref: str | None, test: str | None, side: str, error: OSError) -> Pair:
+    return Pair(ref, test, "unreadable", f"{side}: the folder cannot be listed: {cause(error)}")
 
 
 def _paired(ref_files: list[str], test_files: list[str]) -> list[Pair]:

@@ -68,6 +68,10 @@ def _names_files(x: object) -> bool:
 
 def _read_file(file: Any, name: str) -> Array:
     """(H, W, 3) pixels of a file or a PIL image, by the rules of ``compare``."""
+    if isinstance(file, str | os.PathLike) and os.path.isdir(file):
+        raise ImageFileError(
+            name, "is a folder", "list its files by pixelgauge.images.image_files, or use pixelgauge compare"
+        )
     pixels = as_array(file, name) if is_picture(file) else read_image(file)
     if pixels.dtype != np.uint8:
         reason = "has more than 8 bits a channel: convert it to 8 bits first"

@@ -1,25 +1,44 @@
-"""Rows of scores in a CSV or JSON Lines file: written one by one, readable after any interruption, resumable."""
+"""Rows of scores in a CSV or JSON Lines file: written one by one by one run, whole after any kill, resumable."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
+import errno
 import os
-from collections.abc import Iterator, Set
-from typing import Any, get_args
+import stat
+from collections.abc import Iterable, Set
+from typing import Any, BinaryIO, get_args
 
-from pixelgauge.scoring import Row, Settings, Status
+from pixelgauge.files.lock import try_lock
+from pixelgauge.files.reading import FileError
+from pixelgauge.files.writing import replacing, require_writable, target_of
+from pixelgauge.row_records import (
+    Records,
+    csv_line,
+    csv_path,
+    json_line,
+    json_value,
+    plain_path,
+    score_of,
+    whole_of,
+)
+from pixelgauge.scoring import FileState, Row, Settings, Status, file_state
+
+__all__ = ["FORMATS", "RowFile", "check_row_file", "json_value"]
 
 FORMATS = (".csv", ".jsonl")
 
+_STATE_COLUMNS = ("ref_name", "test_name", "ref_bytes", "test_bytes", "ref_mtime_ns", "test_mtime_ns")
+
+_Paths = tuple[str | None, str | None]
+
 
 class RowFile:
-    """A file of rows, open for appending.
+    """A file of rows, open for appending, which no other run can write meanwhile.
 
-    Columns (keys, in JSON Lines) are ``ref, test, status, message``, one a metric, and ``settings``, which says how the
-    row was made. A missing value is empty (null), an infinite one ``inf`` (``"inf"``). Rows are not buffered.
+    Columns (keys, in JSON Lines) are ``ref, test, status, message``, one a metric, ``settings``, which says how the row
+    was made, and what :meth:`__init__` needs to go on: ``ref_name, test_name``, the paths within their folders, and
+    ``ref_bytes, test_bytes, ref_mtime_ns, test_mtime_ns``, size and time of the files that were scored. A missing value
+    is empty (null), an infinite one ``inf`` (``"inf"``). Rows are not buffered.
 
     Parameters
     ----------
@@ -27,19 +46,30 @@ class RowFile:
         Its extension, .csv or .jsonl, tells the format.
     settings : Settings
         Of this run.
+    roots : (str, str), optional
+        The folders that the paths of rows begin with.
     resume : set of (str or None, str or None), optional
         Go on with the file if it exists, for a run over the pairs with these paths: :attr:`rows` are its rows that are
-        ok; a last row that was cut short and rows that are not ok are taken out of the file, to be made again.
+        ok, whose files are the ones that were scored; they may have moved with their folders. What else is there (a
+        last row that was cut short, rows that are not ok or of files that were replaced, rows that are there twice) is
+        taken out of the file, to be made again. Files of version 0.1.0, without names, sizes and times, are gone on
+        with by their paths alone.
     overwrite : bool, default False
         Replace the file if it exists.
+    inputs : iterable of paths
+        What this run reads: none of it is ever replaced.
 
     Raises
     ------
     ValueError
-        If the extension is another, or the file is not such a file, was made with other settings, or has scores of
-        other pairs; it is then left as it is.
+        If the extension is another.
+    FileError
+        A ValueError: if what is to be gone on with is not such a file, was made with other settings, has scores of
+        other pairs or two different ones of a pair, or a row that does not parse; it is then left as it is.
     FileExistsError
-        If the file exists, and neither `resume` nor `overwrite` is set.
+        If the file exists, and neither `resume` nor `overwrite` is set, or is an input.
+    BlockingIOError
+        If another run is writing it.
     OSError
         If it cannot be read or written.
     """
@@ -49,78 +79,221 @@ class RowFile:
         path: str | os.PathLike[str],
         settings: Settings,
         *,
-        resume: Set[tuple[str | None, str | None]] | None = None,
+        roots: tuple[str, str] = ("", ""),
+        resume: Set[_Paths] | None = None,
         overwrite: bool = False,
+        inputs: Iterable[str] = (),
     ) -> None:
         self.path = os.fspath(path)
         self.rows: list[Row] = []
-        self._metrics, self._made = settings.metrics, str(settings)
-        self._columns = ["ref", "test", "status", "message", *settings.metrics, "settings"]
+        self._metrics, self._made, self._roots = settings.metrics, str(settings), roots
+        self._old_columns = ["ref", "test", "status", "message", *settings.metrics, "settings"]
+        self._columns = [*self._old_columns, *_STATE_COLUMNS]
         self._jsonl = check_row_file(self.path)
-        exists = os.path.exists(self.path) and os.path.getsize(self.path) > 0
-        if exists and resume is None and not overwrite:
-            raise FileExistsError(f"{self.path} exists")
-        going_on = False
-        if exists and resume is not None:
-            self._take_up(resume)
-            going_on = True
-        self._file = open(self.path, "ab" if going_on else "wb", buffering=0)  # noqa: SIM115
-        if not going_on and not self._jsonl:
-            self._write(_csv_line(self._columns))
+        self._file = self._opened(resume, overwrite, inputs)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, for other runs to go on with."""
         self._file.close()
 
     def append(self, row: Row) -> None:
         """Write a row."""
         self._write(self._line(row))
 
-    def _line(self, row: Row) -> str:
-        values = [row.values.get(name) for name in self._metrics]
-        cells = [row.ref, row.test, row.status, row.message, *values, self._made]
-        if self._jsonl:
-            return json.dumps(dict(zip(self._columns, map(json_value, cells), strict=True))) + "\n"
-        return _csv_line(["" if cell is None else repr(cell) if isinstance(cell, float) else cell for cell in cells])
-
-    def _write(self, line: str) -> None:
-        data = line.encode("utf-8", "surrogateescape")
+    def _opened(self, resume: Set[_Paths] | None, overwrite: bool, inputs: Iterable[str]) -> BinaryIO:
+        """Open or create the file, locked, its header and :attr:`rows` in it."""
+        file, is_new = self._open()
         try:
-            while data:  # a full disk takes a part first
-                data = data[self._file.write(data) :]
+            self._lock(file)
+            found = os.fstat(file.fileno())
+            if not is_new:
+                if found.st_size and resume is None and not overwrite:
+                    raise FileExistsError(f"{self.path} exists")
+                if resume is None or not found.st_size:
+                    require_writable(self.path, overwrite=True, inputs=inputs)
+            if found.st_size and resume is not None:
+                if not self._take_up(file, resume):
+                    return file
+            elif not found.st_size:
+                self._file = file
+                self._write(self._head())
+                return file
+            replaced = self._replaced()
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+        return replaced
+
+    def _open(self) -> tuple[BinaryIO, bool]:
+        """Open the file, and say whether it was not there."""
+        target = target_of(self.path)
+        flags = os.O_RDWR | os.O_APPEND
+        for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"):
+            flags |= getattr(os, name, 0)
+        try:
+            try:
+                return open(os.open(target, flags | os.O_CREAT | os.O_EXCL, 0o666), "rb"), True
+            except FileExistsError:
+                mode = os.stat(target).st_mode
+                if stat.S_ISDIR(mode):
+                    raise IsADirectoryError(errno.EISDIR, "is a folder, and a file is to be written", target) from None
+                if not stat.S_ISREG(mode):
+                    raise OSError(errno.EINVAL, "is no regular file: name a file", target) from None
+                return open(os.open(target, flags), "rb"), False
         except OSError as error:
             raise OSError(error.errno, error.strerror, self.path) from error
 
-    def _take_up(self, pairs: Set[tuple[str | None, str | None]]) -> None:
-        with open(self.path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            text = file.read()
-        rows = list(self._parsed(text))
-        self.rows = [row for row in rows if row.status == "ok"]
-        for row in self.rows:
-            if (row.ref, row.test) not in pairs:
-                raise ValueError(f"{self.path} has scores of {row.ref} and {row.test}, which are no pair of this run")
-        if text.endswith("\n") and len(rows) == len(self.rows):
-            return
-        beside = f"{self.path}.resuming"
-        with open(beside, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            if not self._jsonl:
-                file.write(_csv_line(self._columns))
-            file.writelines(map(self._line, self.rows))
-        os.replace(beside, self.path)
-
-    def _parsed(self, text: str) -> Iterator[Row]:
-        foreign = ValueError(f"{self.path} is not a file of pixelgauge compare with metrics {','.join(self._metrics)}")
+    def _lock(self, file: BinaryIO) -> None:
+        taken = BlockingIOError(
+            errno.EWOULDBLOCK, "another run is writing it: wait for its end, or name another file", self.path
+        )
         try:
-            records = _json_records(text) if self._jsonl else _csv_records(text, self._columns)
-            for record in records:
-                if record["settings"] != self._made:
-                    raise ValueError(f"{self.path} was made with {record['settings']!r}, this run is {self._made!r}")
-                if list(record) != self._columns or record["status"] not in get_args(Status):
-                    raise foreign
-                values = {name: float(record[name]) for name in self._metrics if record[name] not in ("", None)}
-                yield Row(record["ref"] or None, record["test"] or None, record["status"], record["message"], values)
-        except (KeyError, TypeError, json.JSONDecodeError, csv.Error) as error:
-            raise foreign from error
+            # The other run may have replaced the file and ended between our opening and our lock.
+            if try_lock(file) and os.path.samestat(os.fstat(file.fileno()), os.stat(target_of(self.path))):
+                return
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.path) from error
+        raise taken
+
+    def _replaced(self) -> BinaryIO:
+        """Write the header and :attr:`rows` to a file that takes the name once it is whole and locked."""
+        with replacing(self.path, keep_open=True) as file:
+            try_lock(file)
+            file.write(self._head())
+            file.writelines(map(self._line, self.rows))
+        return file
+
+    def _head(self) -> bytes:
+        return b"" if self._jsonl else csv_line(self._columns)
+
+    def _line(self, row: Row) -> bytes:
+        values = [row.values.get(name) for name in self._metrics]
+        ref, test = row.files
+        paths, names = (row.ref, row.test), self._names((row.ref, row.test))
+        if not self._jsonl:
+            paths, names = ((csv_path(a), csv_path(b)) for a, b in (paths, names))
+        cells = [*paths, row.status, row.message, *values, self._made, *names]
+        for part in ("bytes", "mtime_ns"):
+            cells += [None if state is None else getattr(state, part) for state in (ref, test)]
+        return json_line(self._columns, cells) if self._jsonl else csv_line(cells)
+
+    def _names(self, paths: _Paths) -> _Paths:
+        """Paths within their folders."""
+        ref, test = paths
+        return _within(ref, self._roots[0]), _within(test, self._roots[1])
+
+    def _write(self, data: bytes) -> None:
+        try:
+            while data:  # a full disk takes a part first
+                data = data[os.write(self._file.fileno(), data) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.path) from error
+
+    def _take_up(self, file: BinaryIO, pairs: Set[_Paths]) -> bool:
+        """Read :attr:`rows`, and say whether something else is in the file."""
+        foreign = f"is not a file of pixelgauge compare with metrics {','.join(self._metrics)}"
+        known = [self._columns, self._old_columns]
+        records = Records(file, self.path, self._jsonl, known, self._made, foreign)
+        by_names = {tuple(map(plain_path, self._names(paths))): paths for paths in pairs}
+        kept: dict[_Paths, tuple[int, Row]] = {}
+        elsewhere: list[Row] = []
+        moved = changed = False
+        for line, record in records:
+            row, names = self._parsed(records, line, record)
+            if row.status != "ok":
+                changed = True
+                continue
+            paths = by_names.get(names, (None, None))
+            if None in paths:
+                raise self._of_no_pair(row)
+            status = _compared(row, paths)
+            if status == "replaced":
+                changed = True
+            elif status == "elsewhere":
+                elsewhere.append(row)
+            else:
+                again = Row(*paths, "ok", row.message, row.values, row.files)
+                before = kept.setdefault(paths, (line, again))
+                if before[1] is not again:
+                    if before[1].values != again.values:
+                        raise records.wrong(line, f"has other scores than line {before[0]} of the same pair")
+                    changed = True
+                moved |= status == "moved"
+                changed |= (row.ref, row.test) != tuple(map(plain_path, paths))
+        if elsewhere and not moved:  # nothing says that this is the folder of that run
+            raise self._of_no_pair(elsewhere[0])
+        self.rows = [row for _, row in kept.values()]
+        return changed or bool(elsewhere) or records.cut_short or records.columns != self._columns
+
+    def _of_no_pair(self, row: Row) -> FileError:
+        return FileError(
+            self.path,
+            f"has scores of {row.ref} and {row.test}, which are no pair of this run",
+            "give the folders that it was made of, or --overwrite to replace it",
+        )
+
+    def _parsed(self, records: Records, line: int, record: dict[str, Any]) -> tuple[Row, _Paths]:
+        """Row of a record, and the paths within their folders."""
+        if record["settings"] != self._made:
+            raise FileError(
+                self.path,
+                f"was made with {record['settings']!r}, this run is {self._made!r}",
+                "give the same options, or --overwrite to replace it",
+            )
+        text = not self._jsonl
+        if any(
+            not isinstance(record[name], str | None)
+            for name in ("ref", "test", "ref_name", "test_name")
+            if name in record
+        ):
+            raise records.wrong(line, "has a path that is no text")
+        ref, test = (plain_path(record[name] or None) if text else record[name] for name in ("ref", "test"))
+        if record["status"] not in get_args(Status) or not isinstance(record["message"], str):
+            raise records.wrong(line, f"has the status {record['status']!r}, which no row has")
+        values: dict[str, float] = {}
+        what = ""
+        try:
+            for what in self._metrics:
+                if (value := score_of(record[what], is_text=text)) is not None:
+                    values[what] = value
+            states = []
+            for side in ("ref", "test"):
+                size, time = (
+                    whole_of(record.get(what := f"{side}_{part}"), is_text=text) for part in FileState._fields
+                )
+                states.append(None if size is None or time is None else FileState(size, time))
+        except ValueError as error:
+            raise records.wrong(line, f"has, as {what}, {error}") from error
+        row = Row(ref, test, record["status"], record["message"], values, (states[0], states[1]))
+        if row.status == "ok" and (ref is None or test is None):
+            raise records.wrong(line, "is ok and names no pair")
+        if row.status == "ok" and len(values) < len(self._metrics):
+            lacking = next(name for name in self._metrics if name not in values)
+            raise records.wrong(line, f"is ok and has no value of {lacking}")
+        if "ref_name" not in record:
+            names = self._names((ref, test))
+        else:
+            names = record["ref_name"] or None, record["test_name"] or None
+        return row, (plain_path(names[0]), plain_path(names[1]))
+
+
+def _compared(row: Row, paths: _Paths) -> str:
+    """Whether a row's files are those at these paths: ``same``, ``moved``, ``replaced``; or of ``elsewhere``."""
+    is_here = all(_same_path(a, b) for a, b in zip((row.ref, row.test), paths, strict=True))
+    if None in row.files:  # a file of version 0.1.0 does not say
+        return "same" if is_here else "elsewhere"
+    if row.files == tuple(map(file_state, paths)):
+        return "same" if is_here else "moved"
+    return "replaced" if is_here else "elsewhere"
+
+
+def _same_path(a: str | None, b: str | None) -> bool:
+    return a == b or (a is not None and b is not None and os.path.abspath(a) == os.path.abspath(b))
+
+
+def _within(path: str | None, root: str) -> str | None:
+    return path.removeprefix(os.path.join(root, "")) if path is not None and root else path
 
 
 def check_row_file(path: str) -> bool:
@@ -129,34 +302,3 @@ def check_row_file(path: str) -> bool:
     if extension not in FORMATS:
         raise ValueError(f"output {path!r} must end in {' or '.join(FORMATS)}")
     return extension == ".jsonl"
-
-
-def json_value(value: Any) -> Any:
-    """Turn infinities, which JSON does not know, into ``"inf"`` and ``"-inf"``."""
-    return repr(value) if isinstance(value, float) and math.isinf(value) else value
-
-
-def _csv_line(cells: list[Any]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
-
-
-def _csv_records(text: str, columns: list[str]) -> Iterator[dict[str, Any]]:
-    lines = list(csv.reader(io.StringIO(text, newline="")))
-    if not text.endswith("\n"):
-        lines.pop()
-    if lines and lines[0] != columns:
-        raise KeyError(lines[0])
-    for cells in lines[1:]:
-        if len(cells) != len(columns):
-            raise KeyError(cells)
-        yield dict(zip(columns, cells, strict=True))
-
-
-def _json_records(text: str) -> Iterator[dict[str, Any]]:
-    lines = text.splitlines()
-    if text and not text.endswith("\n"):
-        lines.pop()
-    for line in lines:
-        yield json.loads(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from array import array
 from bisect import insort
 from collections import Counter, deque
@@ -11,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from pixelgauge.perceptual import LPIPS
 
 Status = Literal["ok", "missing", "ambiguous", "unreadable", "mismatch", "unscorable"]
-"""``missing`` or ``ambiguous`` partner; ``unreadable`` file; images that ``mismatch``; a metric that cannot be computed
-(``unscorable``: the row has the values of the others)."""
+"""``missing`` or ``ambiguous`` partner; ``unreadable`` file or subfolder; images that ``mismatch``; a metric that
+cannot be computed (``unscorable``: the row has the values of the others)."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,24 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 """Every metric that the engine knows."""
 
 
+class FileState(NamedTuple):
+    """What tells a file from the one that replaced it under its name."""
+
+    bytes: int
+    mtime_ns: int
+
+
+def file_state(path: str | None) -> FileState | None:
+    """State of a file, None if there is none."""
+    if path is None:
+        return None
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):  # ValueError: no file has such a name
+        return None
+    return FileState(found.st_size, found.st_mtime_ns)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """The result for one pair.
@@ -207,6 +226,8 @@ class Row:
         What is wrong, in words.
     values : mapping of str to float
         Scores by metric; empty if there are none.
+    files : pair of FileState or None
+        What the two files were before they were read, where that is known. Does not count when rows are compared.
     """
 
     ref: str | None
@@ -214,6 +235,7 @@ class Row:
     status: Status
     message: str
     values: Mapping[str, float] = field(default_factory=dict)
+    files: tuple[FileState | None, FileState | None] = field(default=(None, None), compare=False)
 
 
 def score_pair(ref: str, test: str, settings: Settings) -> Row:
@@ -226,17 +248,22 @@ def score_pair(ref: str, test: str, settings: Settings) -> Row:
     settings : Settings
         What to compute.
     """
+    files = file_state(ref), file_state(test)  # before they are read: a replacement meanwhile then shows
+
+    def row(status: Status, message: str, values: Mapping[str, float] | None = None) -> Row:
+        return Row(ref, test, status, message, values or {}, files)
+
     try:
         x = read_image(ref, gray=settings.gray, alpha=settings.alpha)
         y = read_image(test, gray=settings.gray, alpha=settings.alpha)
     except ImageFileError as error:
         side = "REF" if error.path == ref else "TEST"
         remedy = f": {error.remedy}" if error.remedy else ""
-        return Row(ref, test, "unreadable", f"{side}: {error.reason}{remedy}")
+        return row("unreadable", f"{side}: {error.reason}{remedy}")
     if different := _difference(x, y):
-        return Row(ref, test, "mismatch", different)
+        return row("mismatch", different)
     if wrong := _unfit(x, settings) or _unfit(y, settings):
-        return Row(ref, test, "unscorable", wrong)
+        return row("unscorable", wrong)
     if border := settings.crop_border:
         x, y = x[border:-border, border:-border], y[border:-border, border:-border]
     values, problems = {}, []
@@ -252,7 +279,7 @@ def score_pair(ref: str, test: str, settings: Settings) -> Row:
             )
         else:
             values[name] = value
-    return Row(ref, test, "unscorable" if problems else "ok", "; ".join(problems), values)
+    return row("unscorable" if problems else "ok", "; ".join(problems), values)
 
 
 _ARRAY_REMEDIES = (

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import io
-import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from pixelgauge._version import __version__
+from pixelgauge.cli.streams import drop, guarded
+from pixelgauge.files.reading import printable
+from pixelgauge.model_store import ModelMissingError
 
 COMMANDS = ("compare", "distance", "stats", "auroc", "demo", "models", "info")
 """Modules of this package, in the order the help lists them."""
@@ -56,18 +57,29 @@ def given(args: argparse.Namespace, dest: str) -> bool:
     return dest in vars(args).get(_GIVEN, ())
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser, as are those of its commands, whose options are given once."""
+class Parser(argparse.ArgumentParser):
+    """A parser whose options are given once, whose errors are printable, and which names what it does not know."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in (None, "store"):
             self.register("action", name, _Once)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and refuse what is not known: a subcommand's parser would hand it to the one above."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and message, and exit."""
+        super().error(printable(message))
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Parser of the whole command line."""
-    parser = _Parser(prog="pixelgauge", description=sys.modules["pixelgauge"].__doc__)
+    parser = Parser(prog="pixelgauge", description=sys.modules["pixelgauge"].__doc__)
     parser.add_argument("--version", action="version", version=f"pixelgauge {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
@@ -77,28 +89,29 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 some inputs failed, 2 wrong use."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # file names may hold what the terminal's encoding does not
-        sys.stdout.reconfigure(errors="backslashreplace")
-    parser = build_parser()
-    args = parser.parse_args(argv)
+    with guarded():
+        try:
+            return _run(build_parser().parse_args(argv))
+        finally:
+            _drop_unwritable_output()
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
         code = int(args.run(args))
-        if sys.stdout is not None:
-            sys.stdout.flush()  # a full disk or a reader that left shows here, not after the last chance to say so
+        sys.stdout.flush()  # a full disk shows here, not after the last chance to say so
         return code
-    except BrokenPipeError:  # the reader of our output went away
-        return EXIT_DONE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     except UsageError as error:
-        return _failed(args, str(error), error.code)
+        return _failed(args, str(error), error.code, lines=isinstance(error.__cause__, ModelMissingError))
     except OSError as error:
         return _failed(args, f"stopped: {error}" if is_nameless(error) else str(error), EXIT_WRONG_USE)
+    except ModelMissingError as error:  # of several lines, with the commands to give
+        return _failed(args, str(error), EXIT_WRONG_USE, lines=True)
     except (ValueError, TypeError, ImportError, RuntimeError) as error:  # bad input, a missing model or onnxruntime
         return _failed(args, str(error), EXIT_WRONG_USE)
-    finally:
-        _drop_unwritable_output()
 
 
 def is_nameless(error: OSError) -> bool:
@@ -106,19 +119,17 @@ def is_nameless(error: OSError) -> bool:
     return error.errno is not None and error.filename is None
 
 
-def _failed(args: argparse.Namespace, message: str, code: int) -> int:
+def _failed(args: argparse.Namespace, message: str, code: int, *, lines: bool = False) -> int:
+    """Print an error, of one line unless its line ends are its own, and return the exit code."""
     command = " ".join([args.command, *([args.action] if "action" in args else [])])
-    print(f"pixelgauge {command}: error: {message}", file=sys.stderr)
+    shown = "\n".join(map(printable, message.split("\n"))) if lines else printable(message)
+    print(f"pixelgauge {command}: error: {shown}", file=sys.stderr)
     return code
 
 
 def _drop_unwritable_output() -> None:
-    """Let what stdout does not take go: Python would try it once more at exit, and print a traceback."""
-    if sys.stdout is None:
-        return
+    """Let what stdout does not take, on a full disk, go: Python would print a traceback at exit."""
     try:
         sys.stdout.flush()
     except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        drop(sys.stdout)

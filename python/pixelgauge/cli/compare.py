@@ -13,7 +13,8 @@ from contextlib import closing
 from typing import Any
 
 from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError
-from pixelgauge.cli.terminal import Progress, columns_of, number, pad, printable, shortened, width
+from pixelgauge.cli.terminal import Progress, columns_of, number, pad, shortened, width
+from pixelgauge.files.reading import printable
 from pixelgauge.images import ALPHA_CHOICES
 from pixelgauge.pairing import Pair, Pairing, find_pairs
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS
@@ -30,7 +31,12 @@ PNG, JPEG, WebP, BMP and TIFF, 8 or 16 bits. Files of folders are paired by rela
 without the extension, then by a stem that is unique in both. What cannot be scored (no partner, corrupt, of another
 size, mode or bit depth) becomes a row that says so; the rest is scored."""
 
-_EXIT_CODES = "exit codes: 0 all pairs scored, 1 some failed, 2 wrong use"
+_EPILOG = """\
+In a CSV, a cell of text never begins with = + - @, which a spreadsheet would calculate: a path of such a name
+begins with ./, and is the same path.
+
+exit codes: 0 all pairs scored, 1 some failed, 2 wrong use. They are of all pairs also where a reader of the
+table (| head) leaves: the work goes on."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -39,7 +45,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "compare",
         help="score images against references: two files or two folders",
         description=_DESCRIPTION,
-        epilog=_EXIT_CODES,
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("ref", metavar="REF", help="reference image or folder")
@@ -71,9 +77,19 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--crop-border", type=int, default=0, metavar="N", help="leave out N pixels on each side")
     parser.add_argument("--output", metavar="FILE", help=f"write the rows to FILE, {' or '.join(FORMATS)}, one by one")
     existing = parser.add_mutually_exclusive_group()
-    existing.add_argument("--resume", action="store_true", help="go on with FILE: make only the rows it lacks")
+    existing.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with FILE: make only the rows it lacks, that failed, or whose images were replaced since; the "
+        "folders may have moved",
+    )
     existing.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON object instead of the table; the rows are in 'rows', with --output in FILE alone, which "
+        "'output' names",
+    )
     parser.add_argument(
         "--workers", type=int, metavar="N", help="pairs in work at a time (default: the cores there are)"
     )
@@ -86,10 +102,19 @@ def run(args: argparse.Namespace) -> int:
     settings, pairing = _checked(args)
     try:
         resume = {pairing.paths(pair) for pair in pairing.pairs} if args.resume else None
-        output = (
-            None if args.output is None else RowFile(args.output, settings, resume=resume, overwrite=args.overwrite)
-        )
+        output = None
+        if args.output is not None:
+            output = RowFile(
+                args.output,
+                settings,
+                roots=(pairing.ref_root, pairing.test_root),
+                resume=resume,
+                overwrite=args.overwrite,
+                inputs=(path for pair in pairing.pairs for path in pairing.paths(pair) if path is not None),
+            )
     except FileExistsError as error:
+        if error.errno is not None:  # it is an input
+            raise UsageError(str(error)) from error
         raise UsageError(f"{error}: add --resume to go on with it, or --overwrite to replace it") from error
     except (OSError, ValueError) as error:
         raise UsageError(str(error)) from error
@@ -100,9 +125,7 @@ def run(args: argparse.Namespace) -> int:
         return _compare(args, settings, pairing, output)
     except KeyboardInterrupt:
         if args.output is not None:
-            print(f"\n{args.output} holds the rows done so far; --resume goes on with it", file=sys.stderr)
-        raise
-    except BrokenPipeError:
+            print(f"\n{printable(args.output)} holds the rows done so far; --resume goes on with it", file=sys.stderr)
         raise
     except OSError as error:  # such as a full disk under the output file
         raise UsageError(f"stopped: {error}") from error
@@ -222,7 +245,7 @@ def _print_failures(failures: list[Row], pairing: Pairing, output: str | None) -
     for row in failures[:_FAILURES_SHOWN]:
         print(f"{_name(row, pairing)}  {row.status}: {printable(row.message)}")
     if len(failures) > _FAILURES_SHOWN:
-        print(f"... and {len(failures) - _FAILURES_SHOWN} more{f', in {output}' if output else ''}")
+        print(f"... and {len(failures) - _FAILURES_SHOWN} more{f', in {printable(output)}' if output else ''}")
 
 
 def _print_summary(summary: Summary, settings: Settings, pairing: Pairing, args: argparse.Namespace) -> None:
@@ -281,11 +304,9 @@ def _report(
         },
         "failures": [_record(row) for row in failures],
     }
-    return (
-        {**report, "output": args.output}
-        if args.output is not None
-        else {**report, "rows": [_record(row) for row in rows]}
-    )
+    if args.output is not None:
+        return {**report, "output": args.output, "rows": None}
+    return {**report, "rows": [_record(row) for row in rows]}
 
 
 def _record(row: Row) -> dict[str, Any]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import csv
+import errno
+import io
 import json
+import os
+import stat
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +18,8 @@ from pixelgauge.cli import EXIT_DONE, UsageError
 from pixelgauge.cli.terminal import number
 from pixelgauge.demo_images import CONTENTS, DEGRADATIONS, SIZE, STRENGTHS, Picture
 from pixelgauge.demo_page import demo_page
+from pixelgauge.files.reading import printable
+from pixelgauge.files.writing import new_folder, replacing
 from pixelgauge.runtime import get_num_threads, isa
 from pixelgauge.scoring import METRICS, Settings, lpips_available
 
@@ -44,12 +50,19 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "each metric answers. Needs no data and no network.",
     )
     parser.add_argument("--output", metavar="DIR", help="also write the pictures, scores.csv and index.html to DIR")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="write to a DIR that is not empty; other files there stay as they are"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the tables")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Make, degrade, score and show."""
+    if args.overwrite and args.output is None:
+        raise UsageError("--overwrite needs --output DIR")
+    if args.output is not None and not args.overwrite:
+        _require_empty(args.output)
     isa()  # an environment variable that cannot be followed is told of before the work
     get_num_threads()
     with_lpips = lpips_available()
@@ -65,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     seconds = time.perf_counter() - start
     if args.output is not None:
         try:
-            _write(Path(args.output), pictures, results, settings)
+            _write(args.output, _contents(pictures, results, settings))
         except OSError as error:
             raise UsageError(f"--output {args.output}: {error}") from error
     if args.json:
@@ -82,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
             _print_by_content(results, metric)
         print(f"\n{settings}")
         if args.output is not None:
-            print(f"pictures, scores.csv and index.html in {args.output}")
+            print(f"pictures, scores.csv and index.html in {printable(args.output)}")
     return EXIT_DONE
 
 
@@ -119,24 +132,65 @@ def _print_by_content(results: list[_Result], metric: str) -> None:
         )
 
 
-def _write(folder: Path, pictures: dict[str, Picture], results: list[_Result], settings: Settings) -> None:
+def _require_empty(folder: str) -> None:
+    try:
+        with os.scandir(folder) as entries:
+            is_empty = next(entries, None) is None
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"--output {folder}: {error}") from error
+    if not is_empty:
+        raise UsageError(f"{folder} is not empty: name another folder, or give --overwrite to write into it")
+
+
+def _contents(pictures: dict[str, Picture], results: list[_Result], settings: Settings) -> dict[str, bytes]:
+    """Everything that is written, by path."""
+    files, sections = {}, {}
+    for content, picture in pictures.items():
+        address = f"{content}/reference.png"
+        files[address] = _encoded(picture)
+        sections[content] = [(address, "reference")]
+    scores = io.StringIO()
+    table = csv.DictWriter(scores, [*results[0].record(), "settings"], lineterminator="\n")
+    table.writeheader()
+    for result in results:
+        address = f"{result.content}/{result.degradation}-{result.strength}.png"
+        files[address] = _encoded(result.picture)
+        table.writerow({**result.record(), "settings": str(settings)})
+        lines = "\n".join(f"{METRICS[name].label:8} {number(name, score)}" for name, score in result.scores.items())
+        sections[result.content].append((address, f"{result.degradation} {result.level:g}\n{lines}"))
+    page = demo_page("pixelgauge demo: how each metric answers", str(settings), sections)
+    return {**files, "scores.csv": scores.getvalue().encode(), "index.html": page.encode()}
+
+
+def _encoded(picture: Picture) -> bytes:
     from PIL import Image
 
-    sections = {}
-    for content, picture in pictures.items():
-        (folder / content).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(folder / content / "reference.png")
-        sections[content] = [(f"{content}/reference.png", "reference")]
-    with open(folder / "scores.csv", "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, [*results[0].record(), "settings"], lineterminator="\n")
-        table.writeheader()
-        for result in results:
-            address = f"{result.content}/{result.degradation}-{result.strength}.png"
-            Image.fromarray(result.picture).save(folder / address)
-            table.writerow({**result.record(), "settings": str(settings)})
-            scores = "\n".join(
-                f"{METRICS[name].label:8} {number(name, score)}" for name, score in result.scores.items()
-            )
-            sections[result.content].append((address, f"{result.degradation} {result.level:g}\n{scores}"))
-    page = demo_page("pixelgauge demo: how each metric answers", str(settings), sections)
-    (folder / "index.html").write_text(page, encoding="utf-8")
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return file.getvalue()
+
+
+def _write(folder: str, files: dict[str, bytes]) -> None:
+    """Write the files into a new folder, which appears when all are there, or one by one into one that is there."""
+    if not os.path.lexists(folder):
+        with new_folder(Path(folder), overwrite=False) as staging:
+            for address, data in files.items():
+                (staging / address).parent.mkdir(exist_ok=True)
+                (staging / address).write_bytes(data)
+        return
+    for address, data in files.items():
+        if "/" in address:
+            _require_folder(os.path.join(folder, os.path.dirname(address)))
+        with replacing(os.path.join(folder, address), follow=False) as file:
+            file.write(data)
+
+
+def _require_folder(path: str) -> None:
+    """Make a folder, or raise if its name leads elsewhere."""
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, "is no folder, and one is to be written into", path) from None

@@ -11,7 +11,8 @@ from pixelgauge.cli import EXIT_DONE, UsageError
 from pixelgauge.cli.distance import add_inception_options, inception_of
 from pixelgauge.cli.terminal import Progress
 from pixelgauge.feature_sources import Source, require_used
-from pixelgauge.feature_stats import require_writable
+from pixelgauge.files.reading import printable
+from pixelgauge.files.writing import require_writable
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -35,14 +36,15 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.output} exists: choose another name or give --overwrite")
     if not args.output.endswith(".npz"):
         raise UsageError(f"--output {args.output}: the name must end in .npz")
-    require_writable(args.output)
+    inputs = [path for path in (args.a, args.weights) if path is not None]
+    require_writable(args.output, overwrite=args.overwrite, inputs=inputs)
     inception = inception_of(args)
     with Progress("img", quiet=args.quiet) as progress:
         source = Source(args.a, "A", limit=args.limit, seed=args.seed)
         if source.stats is not None:
             raise UsageError(f"{args.a} holds statistics already")
         if len(source) < 2:
-            raise UsageError(f"{args.a} gives 1 sample: a covariance needs at least two")
+            raise UsageError(f"{args.a} gives {len(source)} sample: a covariance needs at least two")
         require_used([source], preset=args.preset, weights=args.weights)
         stats = source.statistics(inception, report=progress.reach)
     stats.save(args.output)
@@ -54,5 +56,7 @@ def run(args: argparse.Namespace) -> int:
         "preset": stats.preset,
         "weights_sha256": stats.weights,
     }
-    print(json.dumps(facts) if args.json else f"{args.output}: {stats.count} samples of {stats.dim} features")
+    print(
+        json.dumps(facts) if args.json else f"{printable(args.output)}: {stats.count} samples of {stats.dim} features"
+    )
     return EXIT_DONE

@@ -8,17 +8,11 @@ import unicodedata
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
+from pixelgauge.files.reading import printable
 from pixelgauge.scoring import METRICS
 
 if TYPE_CHECKING:
     from tqdm import tqdm
-
-
-def printable(text: str) -> str:
-    """Escape what a file name may hold and a line of text may not: control characters and undecodable bytes."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text)
 
 
 def width(text: str) -> int:
@@ -90,11 +84,12 @@ class Progress:
         """Begin a bar of `total` steps, of which those done before say nothing about the rate."""
         self._close()
         self._name = name
+        desc = None if name is None else printable(name)
         if self._shows:
             from tqdm import tqdm
 
             self._bar = tqdm(
-                total=total, initial=done, desc=name, unit=self._unit, file=sys.stderr, leave=False, dynamic_ncols=True
+                total=total, initial=done, desc=desc, unit=self._unit, file=sys.stderr, leave=False, dynamic_ncols=True
             )
 
     def step(self) -> None:

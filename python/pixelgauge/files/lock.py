@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import time
@@ -17,7 +18,10 @@ else:
 
 
 def try_lock(file: IO[Any]) -> bool:
-    """Lock an open file for this process alone, until it is closed; False if another has it."""
+    """Lock an open file for this process alone, until it is closed; False if another has it.
+
+    On a file system that knows no locks nobody is kept out.
+    """
     try:
         if sys.platform == "win32":
             # Beyond any end, so that reading and writing the file itself stays free.
@@ -32,10 +36,11 @@ def try_lock(file: IO[Any]) -> bool:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:
+    except OSError as error:
         if sys.platform == "win32":
             return False
-        raise
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
     return True
 
 

@@ -63,7 +63,9 @@ def read_header(file: BinaryIO, path: str, kind: type[FileError] = FileError) ->
         If it is none, or is of Python objects, of records, or of values without a size.
     """
     start = file.read(8)
-    if start[:6] != _MAGIC or len(start) < 8:
+    if start[:6] == _MAGIC and len(start) < 8:
+        raise kind(path, "ends within its .npy header", "it is truncated: copy it again")
+    if start[:6] != _MAGIC:
         raise kind(path, f"is no .npy array: it begins with {start!r}", "write it with numpy.save")
     if start[6] not in (1, 2, 3) or start[7] != 0:
         raise kind(path, f"is a .npy array of format {start[6]}.{start[7]}, and 1.0, 2.0 and 3.0 are known")

@@ -85,8 +85,20 @@ def _is(found: os.stat_result, path: str | os.PathLike[str]) -> bool:
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iterator[BinaryIO]:
+def replacing(
+    path: str | os.PathLike[str], *, overwrite: bool = True, follow: bool = True, keep_open: bool = False
+) -> Iterator[BinaryIO]:
     """Open a file for writing that appears under its name once it is whole; an error leaves what was there.
+
+    Parameters
+    ----------
+    path : path
+    overwrite : bool, default True
+        Whether a file that is there is replaced.
+    follow : bool, default True
+        Whether a link at the end of the path is followed; otherwise it is the link that is replaced.
+    keep_open : bool, default False
+        Leave the file open once it has its name, for the caller to go on with and to close; its locks stay.
 
     Raises
     ------
@@ -96,14 +108,17 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iterat
         If it cannot be written; named by `path`, not by the temporary name.
     """
     name = os.fsdecode(path)
-    target = target_of(name)
-    temporary = None
+    folder, last = os.path.split(os.path.abspath(name))
+    target = target_of(name) if follow else os.path.join(os.path.realpath(folder), last)
+    temporary = file = None
     try:
         handle, temporary = tempfile.mkstemp(prefix=f"{PREFIX}tmp-", dir=os.path.dirname(target))
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        file = os.fdopen(handle, "wb")
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+        if not keep_open:
+            file.close()
         os.chmod(temporary, _mode_for(target))
         if overwrite:
             os.replace(temporary, target)
@@ -116,6 +131,9 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iterat
         raise _same_kind(error, name) from error
     finally:
         if temporary is not None:
+            if file is not None:
+                with contextlib.suppress(OSError):  # what a full disk did not take is written once more
+                    file.close()
             with contextlib.suppress(OSError):
                 os.remove(temporary)
 
@@ -147,10 +165,11 @@ def _same_kind(error: OSError, name: str) -> OSError:
 
 def _mode_for(target: str) -> int:
     """Permissions of the file that is replaced, or those that a new file gets."""
-    try:
-        return stat.S_IMODE(os.stat(target).st_mode)
-    except OSError:
-        return 0o666 & ~_umask()
+    with contextlib.suppress(OSError):
+        found = os.lstat(target)
+        if stat.S_ISREG(found.st_mode):
+            return stat.S_IMODE(found.st_mode)
+    return 0o666 & ~_umask()
 
 
 def _umask() -> int:

@@ -1,0 +1,354 @@
+"""What the commands do with odd files and names: rows for what cannot be read, nothing replaced unasked, and no control
+character on any stream."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pixelgauge
+from pixelgauge.cli import main
+from pixelgauge.files.reading import printable
+
+pytestmark = pytest.mark.cli
+
+COMMAND = [sys.executable, "-m", "pixelgauge"]
+
+
+def picture(seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (16, 17, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Three pairs in ref/ and test/ of the working folder, two of them in a/ and b/."""
+    monkeypatch.chdir(tmp_path)
+    for side, first in (("ref", 0), ("test", 10)):
+        for i, place in enumerate((".", "a", "b")):
+            (tmp_path / side / place).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture(first + i)).save(tmp_path / side / place / "x.png")
+    return tmp_path
+
+
+def run(capsys, *argv):
+    code = main(list(argv))
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+# ---- what is no regular file, and folders that cannot be listed ---------------------------------------------------
+
+
+def a_socket(path):
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as server:
+        server.bind(str(path))
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("side", ["ref", "test"])
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (os.mkfifo, "is a pipe"),
+        (lambda path: os.symlink("/dev/zero", path), "is a device"),
+        (lambda path: os.symlink("/dev/null", path), "is a device"),
+        (a_socket, "is a socket"),
+    ],
+    ids=["pipe", "zero", "null", "socket"],
+)
+def test_what_is_no_regular_file_is_a_row_at_once(folders, capsys, side, make, what):
+    os.remove(folders / side / "x.png")
+    os.chdir(folders / side)  # names of sockets are short
+    make("x.png")
+    os.chdir(folders)
+    start = time.monotonic()
+    code, out, _ = run(capsys, "compare", "ref", "test")
+    assert time.monotonic() - start < 30
+    assert code == 1
+    assert f"unreadable: {side.upper()}: {what}" in out
+    assert "3 pairs: 2 scored, 1 failed (1 unreadable)" in out
+    assert run(capsys, "compare", "ref/x.png", "test/x.png")[0] == 1
+    assert main(["distance", f"{side}/x.png", "test"]) == 2
+    assert what in capsys.readouterr().err
+    assert main(["stats", f"{side}/x.png", "-o", "s.npz"]) == 2
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("side", ["ref", "test"])
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
+def test_a_subfolder_that_cannot_be_listed_is_a_row(folders, capsys, monkeypatch, side, error):
+    scandir = os.scandir
+
+    def failing(path):
+        if os.fspath(path).endswith(f"{side}/a"):
+            raise OSError(error.errno, error.strerror, path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", failing)
+    for options in ([], ["--output", "rows.csv"], ["--output", "rows.csv", "--resume"]):
+        code, out, _ = run(capsys, "compare", "ref", "test", *options)
+        assert code == 1
+        assert f" unreadable: {side.upper()}: the folder cannot be listed: {error.strerror}" in out
+        assert "4 pairs: 2 scored, 2 failed (1 missing, 1 unreadable)" in out
+    assert main(["distance", side, side]) == 2  # part of a set is another set
+    assert error.strerror in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+def test_a_user_without_rights_gets_the_rest(folders):
+    """Permissions as they are enforced: root drops its rights in the process that compares."""
+    os.chmod(folders, 0o755)
+    os.chmod(folders / "ref" / "b", 0)
+    # What is imported lazily is imported first: its folders may be root's alone.
+    code = (
+        "import os, sys, PIL.Image, pixelgauge.cli as cli; cli.build_parser(); PIL.Image.init();"
+        "os.chdir(sys.argv.pop(1)); os.geteuid() or (os.setgid(65534), os.setuid(65534)); sys.exit(cli.main())"
+    )
+    argv = [sys.executable, "-c", code, folders, "compare", "ref", "test"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    os.chmod(folders / "ref" / "b", 0o755)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "unreadable: REF: the folder cannot be listed: Permission denied" in done.stdout
+    assert "4 pairs: 2 scored" in done.stdout
+
+
+@pytest.mark.boundary
+def test_both_sides_that_cannot_be_listed_are_rows_not_an_error(folders, capsys, monkeypatch):
+    for side in ("ref", "test"):
+        os.remove(folders / side / "x.png")
+    scandir = os.scandir
+
+    def failing(path):
+        if os.path.basename(os.fspath(path)) in ("a", "b"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", failing)
+    code, out, _ = run(capsys, "compare", "ref", "test")
+    assert code == 1
+    assert "4 pairs: 0 scored, 4 failed (4 unreadable)" in out
+
+
+# ---- streams ------------------------------------------------------------------------------------------------------
+
+ODD = "\x1b[31mred\x07\n\r\x9b2J\u202e"
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("argv", [
+    ["compare", f"no{ODD}", "x"], ["compare", "ref", "test", "--output", f"{ODD}.txt"], ["compare", "ref", "test", "--metrics", ODD],
+    ["distance", f"no{ODD}", "x"], ["distance", "ref", "test", "--metrics", ODD], ["stats", f"no{ODD}", "-o", "x.npz"],
+    ["stats", "ref", "-o", f"{ODD}/x.npz"], ["demo", "--output", f"file/{ODD}"], ["models", "add", "inception-fid", f"no{ODD}"],
+["auroc", f"no{ODD}.csv"], ["auroc", f"{ODD}.xyz"],
+    ["compare", "a", "b", f"--bogus{ODD}"], ["compare", "a", "b", ODD], [f"com{ODD}"], ["distance", "a", "b", "--preset", ODD],
+    ["compare", "ref", "test", "--workers", ODD], ["models", f"pull{ODD}"], ["info", ODD],
+])  # fmt: skip
+def test_no_control_character_reaches_a_stream(folders, capsys, argv):
+    (folders / "file").write_text("")
+    try:
+        code = main(argv)
+    except SystemExit as exit:
+        code = exit.code
+    out, err = capsys.readouterr()
+    assert code in (1, 2)
+    for stream in (out, err):
+        assert all(line.isprintable() for line in stream.split("\n")), stream
+    assert r"\x1b[31mred" in err
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("options", [[], ["--output", "rows.csv"], ["--output", f"{ODD}.csv"], ["--quiet"], ["--json"]])
+def test_odd_names_are_printable_in_every_view(folders, capsys, options):
+    for side in ("ref", "test"):
+        os.mkdir(f"{side}/{ODD}")
+        os.rename(f"{side}/x.png", f"{side}/{ODD}/{ODD}.png")
+        (folders / side / f"lost{ODD}{side}.png").write_bytes(b"nonsense")
+        (folders / side / f"x.{ODD}").write_bytes(b"")
+    code, out, err = run(capsys, "compare", "ref", "test", *options)
+    assert (code, err) == (1, "")
+    assert all(line.isprintable() for line in out.split("\n"))
+
+
+def test_foreign_messages_are_printable(folders, capsys, monkeypatch):
+    """Whatever a library says in its errors, and whatever a command prints, passes one door."""
+    from pixelgauge.cli import info
+
+    def failing():
+        raise RuntimeError(ODD)
+
+    monkeypatch.setattr(info, "build_info", failing)
+    assert run(capsys, "info") == (2, "", f"pixelgauge info: error: {printable(ODD)}\n")
+    monkeypatch.setattr(info, "build_info", lambda: {"compiler": ODD})
+    code, out, _ = run(capsys, "info")
+    assert code == 0
+    assert "\x1b" not in out
+    assert "\x9b" not in out
+    assert json.loads(run(capsys, "info", "--json")[1])["compiler"] == ODD
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("argv", "usage"),
+    [
+        (["compare", "a", "b", "--bogus"], "usage: pixelgauge compare"),
+        (["compare", "a", "b", "c"], "usage: pixelgauge compare"),
+        (["stats", "a", "-o", "b.npz", "--overwriting"], "usage: pixelgauge stats"),
+        (["models", "pull", "inception-fid", "--bogus"], "usage: pixelgauge models pull"),
+        (["models", "list", "--bogus"], "usage: pixelgauge models list"),
+        (["info", "--bogus"], "usage: pixelgauge info"),
+        (["--bogus", "info"], "usage: pixelgauge [-h]"),
+    ],
+)
+def test_unknown_options_show_the_usage_of_their_command(capsys, argv, usage):
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    assert caught.value.code == 2
+    err = capsys.readouterr().err
+    assert err.startswith(usage)
+    assert "unrecognized arguments: " in err
+    assert err.splitlines()[-1].startswith(usage.removeprefix("usage: ").removesuffix(" [-h]") + ": error: ")
+
+
+def test_streams_that_are_closed_are_no_error(folders):
+    for redirection in (">&-", "2>&-", ">&- 2>&-", "2>&1 | head -c 1", "2>&1 >&- | cat"):
+        script = f"set -o pipefail; {sys.executable} -m pixelgauge compare ref test {redirection}"
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+        assert done.returncode == 0
+        assert "Traceback" not in done.stdout + done.stderr
+    script = f"set -o pipefail; {sys.executable} -m pixelgauge compare ref nowhere 2>&1 | true"
+    assert subprocess.run(["bash", "-c", script], check=False).returncode == 2
+    script = f"set -o pipefail; {sys.executable} -m pixelgauge compare --help | true"
+    assert subprocess.run(["bash", "-c", script], check=False).returncode == 0
+
+
+def test_rows_are_written_to_the_end_when_the_reader_leaves(folders):
+    for side in ("ref", "test"):
+        for i in range(300):
+            os.link(f"{side}/x.png", f"{side}/{i}.png")
+    script = f"set -o pipefail; {sys.executable} -m pixelgauge compare ref test --output rows.jsonl | true"
+    assert subprocess.run(["bash", "-c", script], check=False).returncode == 0
+    assert len((folders / "rows.jsonl").read_text().splitlines()) == 303
+
+
+def test_json_says_where_the_rows_are(folders, capsys):
+    without = json.loads(run(capsys, "compare", "ref", "test", "--json")[1])
+    assert "output" not in without
+    assert [row["ref"] for row in without["rows"]] == ["ref/a/x.png", "ref/b/x.png", "ref/x.png"]
+    given = json.loads(run(capsys, "compare", "ref", "test", "--json", "--output", "rows.jsonl")[1])
+    assert (given["output"], given["rows"]) == ("rows.jsonl", None)
+    rows = [json.loads(line) for line in (folders / "rows.jsonl").read_text().splitlines()]
+    assert [{key: row[key] for key in without["rows"][0]} for row in rows] == without["rows"]
+    assert {**given, "rows": without["rows"]} == {**without, "output": "rows.jsonl"}
+
+
+# ---- what is written ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.boundary
+def test_the_demo_writes_into_an_empty_folder_only(folders, capsys):
+    (folders / "notes").mkdir()
+    (folders / "notes" / "index.html").write_text("precious")
+    (folders / "notes" / "mine.txt").write_text("mine")
+    code, _, err = run(capsys, "demo", "--output", "notes")
+    assert code == 2
+    assert "notes is not empty: name another folder, or give --overwrite" in err
+    assert (folders / "notes" / "index.html").read_text() == "precious"
+    assert run(capsys, "demo", "--output", "notes", "--overwrite")[0] == 0
+    assert (folders / "notes" / "index.html").read_text().startswith("<!doctype html>")
+    assert (folders / "notes" / "mine.txt").read_text() == "mine"
+    assert len(list((folders / "notes").rglob("*"))) == 96 + 6 + 3
+    (folders / "empty").mkdir()
+    assert run(capsys, "demo", "--output", "empty/")[0] == 0
+    assert run(capsys, "demo", "--output", "new/er")[0] == 0
+    for path in (folders / "new" / "er").rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (folders / "empty" / path.relative_to(folders / "new" / "er")).read_bytes()
+    code, _, err = run(capsys, "demo", "--overwrite")
+    assert (code, err) == (2, "pixelgauge demo: error: --overwrite needs --output DIR\n")
+
+
+@pytest.mark.boundary
+def test_the_demo_follows_no_link_planted_in_its_folder(folders, capsys):
+    (folders / "victim").mkdir()
+    (folders / "victim" / "file").write_text("precious")
+    (folders / "demo" / "natural").mkdir(parents=True)
+    for name in ("scores.csv", "index.html", "natural/reference.png"):
+        os.symlink(folders / "victim" / "file", folders / "demo" / name)
+    assert run(capsys, "demo", "--output", "demo", "--overwrite")[0] == 0
+    assert (folders / "victim" / "file").read_text() == "precious"
+    assert not os.path.islink(folders / "demo" / "scores.csv")
+    for planted in (folders / "victim", folders / "ref" / "x.png"):
+        with contextlib.suppress(OSError):
+            os.rename("demo/portrait", "portrait")
+        os.symlink(planted, "demo/portrait")
+        code, _, err = run(capsys, "demo", "--output", "demo", "--overwrite")
+        assert code == 2
+        assert "demo/portrait" in err
+        assert err.count("\n") == 1
+        assert os.listdir(folders / "victim") == ["file"]
+        os.remove("demo/portrait")
+    os.symlink("demo", "my-demo")  # the folder that the user names may be a link
+    assert run(capsys, "demo", "--output", "my-demo", "--overwrite")[0] == 0
+    assert os.path.islink("my-demo")
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("link", [None, os.link, os.symlink])
+def test_statistics_never_replace_their_own_input(folders, capsys, link):
+    np.savez("x.npz", np.random.default_rng(0).standard_normal((20, 4)))
+    output = "x.npz"
+    if link:
+        link("x.npz", "y.npz")
+        output = "y.npz"
+    before = (folders / "x.npz").read_bytes()
+    code, _, err = run(capsys, "stats", "x.npz", "-o", output, "--overwrite")
+    assert code == 2
+    assert "is read by this very command" in err
+    assert (folders / "x.npz").read_bytes() == before
+    assert run(capsys, "stats", "x.npz", "-o", "z.npz")[0] == 0
+    code, _, err = run(capsys, "stats", "x.npz", "-o", "z.npz")
+    assert code == 2
+    assert "z.npz exists: choose another name or give --overwrite" in err
+    os.symlink("gone.npz", "dangling.npz")
+    assert run(capsys, "stats", "x.npz", "-o", "dangling.npz")[0] == 0
+    assert pixelgauge.FeatureStats.load("gone.npz").count == 20
+
+
+@pytest.mark.property
+def test_every_error_that_a_docstring_names_is_at_hand():
+    """What may be raised is built in, or an attribute of the package."""
+    import builtins
+    import re
+
+    named = set()
+    for name in pixelgauge.__all__:
+        text = getattr(pixelgauge, name).__doc__ or ""
+        call = getattr(pixelgauge, name)
+        parts = [
+            text,
+            *(
+                getattr(getattr(call, part, None), "__doc__", "") or ""
+                for part in dir(call)
+                if part == "__call__" or not part.startswith("_")
+            ),
+        ]
+        named |= set(re.findall(r"\b[A-Z]\w+Error\b", " ".join(parts)))
+    assert {"FileError", "ImageFileError", "ModelMissingError", "ProviderError", "CheckpointError"} <= named
+    for name in named:
+        assert hasattr(builtins, name) or name in pixelgauge.__all__, name
+
+
+@pytest.mark.property
+def test_dir_shows_what_is_public():
+    shown = dir(pixelgauge)
+    assert {name for name in shown if not name.startswith("__")} == set(pixelgauge.__all__) - {"__version__"}
+    code = "import pixelgauge; print(*[n for n in dir(pixelgauge) if not n.startswith('__')])"
+    fresh = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert set(fresh) == set(pixelgauge.__all__) - {"__version__"}
