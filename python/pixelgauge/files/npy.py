@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import re
@@ -122,6 +123,20 @@ def parse_npy(file: BinaryIO, size: int, path: str, kind: type[FileError] = File
     if len(data) < header.bytes:
         raise kind(path, f"ends after {len(data)} of {header.bytes} bytes", "it is truncated: copy it again")
     return np.frombuffer(data, header.dtype).reshape(header.shape, order="F" if header.fortran_order else "C")
+
+
+def view_npy(data: bytes | memoryview, path: str, kind: type[FileError] = FileError) -> Array:
+    """Array of a .npy file that is in memory: a view of its bytes, all of which it must take.
+
+    Raises
+    ------
+    FileError
+        As :func:`parse_npy`.
+    """
+    header = read_header(io.BytesIO(data[: _MOST_HEADER + 12]), path, kind)
+    _require_bytes(header, len(data) - header.offset, path, kind, exactly=True)
+    values = np.frombuffer(data, header.dtype, header.size, header.offset)
+    return values.reshape(header.shape, order="F" if header.fortran_order else "C")
 
 
 def read_npy(path: str | os.PathLike[str], kind: type[FileError] = FileError) -> Array:
