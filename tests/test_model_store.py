@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixelgauge import cli, model_store
+from pixelgauge import cli, manifest, model_store
+from pixelgauge import download as downloads
 from pixelgauge.checkpoints import CheckpointError
 from pixelgauge.model_store import ModelError, ModelMissingError, download
 
@@ -273,7 +274,7 @@ def test_redirects_elsewhere_are_refused(server, tmp_path, target):
 @pytest.mark.boundary
 def test_redirects_from_https_to_http_are_refused():
     request = urllib.request.Request("https://example.org/file.pth")
-    follow = model_store._Redirects().redirect_request
+    follow = downloads._Redirects().redirect_request
     with pytest.raises(ModelError, match=r"redirects to http://example\.org/x: refused"):
         follow(request, io.BytesIO(), 302, "Found", {}, "http://example.org/x")
     assert follow(request, io.BytesIO(), 302, "Found", {}, "https://example.org/x") is not None
@@ -294,7 +295,7 @@ def test_full_disk_is_not_tried_again(server, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "a.part"))
 
-    monkeypatch.setattr(model_store, "_receive", full)
+    monkeypatch.setattr(downloads, "_receive", full)
     with pytest.raises(OSError, match="No space left"):
         fetch(server, tmp_path / "a")
     assert len(server.requests) == 1
@@ -361,8 +362,8 @@ def mirror(server, tmp_path, monkeypatch):
         dataclasses.replace(source, bytes=path.stat().st_size, sha256=model_store.file_sha256(path))
         for source, path in zip(model.sources, paths, strict=True)
     )
-    changed = {**model_store.manifest(), MODEL: dataclasses.replace(model, sources=sources)}
-    monkeypatch.setattr(model_store, "manifest", lambda: changed)
+    changed = {**model_store.manifest(), MODEL: dataclasses.replace(model, sources=sources, weights_sha256=None)}
+    monkeypatch.setattr(manifest, "manifest", lambda: changed)
     for source, path in zip(sources, paths, strict=True):
         server.files[f"/weights/{source.file}"] = path.read_bytes()
     monkeypatch.setenv("PIXELGAUGE_MIRROR", f"{server.address}/weights/")
@@ -484,7 +485,7 @@ def test_own_files_are_converted_once(tmp_path, cache, monkeypatch):
     paths = checkpoints(tmp_path)
     first = model_store.from_files(MODEL, paths)
     assert first.folder.parent == cache / "custom"
-    monkeypatch.setattr(model_store, "read_checkpoint", None)
+    monkeypatch.setattr(model_store, "read_hashed", None)
     assert model_store.from_files(MODEL, paths).weights_sha256 == first.weights_sha256
 
 
@@ -555,7 +556,7 @@ def test_weights_changed_in_place_are_refused_at_every_load(tmp_path, cache, own
     repair = (
         f"delete that folder, {victim.parent}" if own else f"pixelgauge models pull {MODEL}, or .*models add {MODEL}"
     )
-    with pytest.raises(ModelError, match=rf"{MODEL}.*weights\.bin is damaged.*{found}.*{recorded}.*{repair}"):
+    with pytest.raises(ModelError, match=rf"{MODEL}.*weights\.bin: is damaged.*{found}.*{recorded}.*{repair}"):
         LPIPS("squeeze", **weights)
     if own:
         shutil.rmtree(victim.parent)

@@ -346,7 +346,7 @@ def read_arrays_pickle(path: str | os.PathLike[str], kind: type[FileError] = Fil
         if file.tell() < size:
             raise kind(name, f"holds {size - file.tell()} bytes more after the end of its pickle")
     if type(found) is not dict:
-        raise kind(name, f"is a pickle of a {type(found).__name__}, and a dict of arrays is wanted")
+        raise kind(name, f"is a pickle of a {type(found).__name__.strip('_')}, and a dict of arrays is wanted")
     try:
         return _Plain().dict_of(found)
     except Refused as refusal:
