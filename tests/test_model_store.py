@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models import MODEL, checkpoints
 from pixelgauge import cli, manifest, model_store
 from pixelgauge import download as downloads
 from pixelgauge.checkpoints import CheckpointError
@@ -24,7 +25,6 @@ from pixelgauge.model_store import ModelError, ModelMissingError, download
 
 DATA = np.random.default_rng(0).integers(0, 256, 300_000, np.uint8).tobytes()
 DIGEST = hashlib.sha256(DATA).hexdigest()
-MODEL = "lpips-squeeze"
 
 
 @pytest.fixture(autouse=True)
@@ -335,20 +335,6 @@ def test_no_server_and_no_address(tmp_path):
 
 
 # ---- models -------------------------------------------------------------------------------------------------------
-
-
-def checkpoints(folder: Path, name: str = MODEL, seed: int = 1) -> list[Path]:
-    rng = np.random.default_rng(seed)
-    roles: dict[str, dict[str, np.ndarray]] = {}
-    for row in model_store.model_named(name).rows:
-        if row.tensor is not None:
-            shape = (*row.shape, 1, 1) if row.role == "heads" else row.shape
-            roles.setdefault(row.role, {})[row.tensor] = rng.uniform(-0.1, 0.1, shape).astype(np.float32)
-    paths = []
-    for role, tensors in roles.items():
-        paths.append(folder / f"{role}.npz")
-        np.savez(paths[-1], **tensors)
-    return paths
 
 
 @pytest.fixture

@@ -118,6 +118,12 @@ class _Clock:
         self.until = min(deadline, time.monotonic() + timeout)
         """By when the answer's head must be here, redirects included; later the deadline of all."""
         self._bytes_left = most_bytes
+        self._window: tuple[float, int] | None = None
+        """Start of the seconds whose rate is being measured, and bytes since; None before the body."""
+
+    def begin_body(self) -> None:
+        self.until = self.deadline
+        self._window = time.monotonic(), 0
 
     def left(self) -> float:
         left = self.until - time.monotonic()
@@ -129,6 +135,14 @@ class _Clock:
         self._bytes_left -= received
         if self._bytes_left < 0:
             raise _Endless
+        if self._window is not None:  # here, since a chunk's size or trailers may trickle as the bytes do
+            start, before = self._window
+            elapsed = time.monotonic() - start
+            self._window = start, before + received
+            if elapsed > self.timeout:
+                if before + received < _LEAST_RATE * elapsed:
+                    raise _Interrupted(f"only {before + received} bytes in {elapsed:.0f} s")
+                self._window = time.monotonic(), 0
 
 
 class _Endless(Exception):
@@ -358,7 +372,7 @@ def _transfer(address: str, part: Path, size: int | None, progress: bool, clock:
     with _explained(address, part, clock):
         opened = _opener(clock).open(_request(address, headers), timeout=clock.left())
         with contextlib.closing(opened) as response:
-            clock.until = clock.deadline
+            clock.begin_body()
             start, total = _promised(response, address, part, offset, size)
             _receive(response, part, start, total, address, progress, clock)
 
@@ -437,7 +451,6 @@ def _receive(
 
     limit = total if total is not None else MOST_UNKNOWN_BYTES
     received = offset
-    window_start, window_bytes = time.monotonic(), 0
     bar = tqdm(
         total=total,
         initial=offset,
@@ -459,12 +472,6 @@ def _receive(
                 )
             _write(file, chunk, part)
             bar.update(len(chunk))
-            window_bytes += len(chunk)
-            elapsed = time.monotonic() - window_start
-            if elapsed > clock.timeout:
-                if window_bytes < _LEAST_RATE * elapsed:
-                    raise _Interrupted(f"only {window_bytes} bytes in {elapsed:.0f} s")
-                window_start, window_bytes = time.monotonic(), 0
             clock.left()
     if total is not None and received < total:
         raise _Interrupted(f"the connection ended after {received} of {total} bytes")

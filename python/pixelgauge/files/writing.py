@@ -105,7 +105,8 @@ def replacing(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iterat
             place_new(temporary, target)
         temporary = None
     except OSError as error:
-        if error.filename not in (None, temporary, target):
+        ours = os.path.join(os.path.dirname(target), PREFIX)  # also a temporary name that could not be created
+        if not (error.filename in (None, target) or str(error.filename).startswith(ours)):
             raise
         raise _same_kind(error, name) from error
     finally:
