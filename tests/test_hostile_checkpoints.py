@@ -178,6 +178,18 @@ def test_overlapping_stored_members(tmp_path: Path) -> None:
 
 
 @pytest.mark.boundary
+@pytest.mark.parametrize("name", ["", ".", "//.", "..", "a/../../b", "\\..\\b"])
+def test_members_without_a_place_of_their_own(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "a.pth", "w") as archive:
+        archive.writestr("m/data.pkl", state_dict())
+        info = zipfile.ZipInfo("x")
+        info.filename = name
+        archive.writestr(info, b"")
+    with pytest.raises(CheckpointError, match="a name that leads out of the archive"):
+        read_checkpoint(tmp_path / "a.pth")
+
+
+@pytest.mark.boundary
 def test_archive_that_expands(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         array = io.BytesIO()
@@ -441,8 +453,8 @@ def test_folders_and_absent_files_are_the_systems_errors(tmp_path: Path) -> None
 @pytest.mark.property
 @pytest.mark.parametrize("kind", ["zip", "legacy", "npz", "safetensors"])
 def test_a_sound_file_is_held_once(tmp_path: Path, kind: str) -> None:
-    """48 MiB of weights: what is beyond the interpreter's own 60 MB is little more than the file."""
-    values = np.random.default_rng(0).standard_normal(12 << 20, np.float32)
+    """64 MiB of weights: beyond the interpreter's own 35 MB there is the file, once."""
+    values = np.random.default_rng(0).standard_normal(16 << 20, np.float32)
     path = tmp_path / "a"
     pickled = state_dict(w=tensor(storage("0", "FloatStorage", values.size, view=b"N"), (values.size,)))
     if kind == "zip":
@@ -456,7 +468,7 @@ def test_a_sound_file_is_held_once(tmp_path: Path, kind: str) -> None:
         safetensors(path, {"w": entry(shape=[values.size], offsets=[0, values.nbytes])}, values.tobytes())
     (found,) = outcomes_of(READER, [path])
     assert found.error is None
-    assert found.peak <= 1.5 * values.nbytes + (64 << 20)
+    assert found.peak <= 1.5 * values.nbytes + (40 << 20)
     np.testing.assert_array_equal(read_checkpoint(path)["w"], values)
 
 

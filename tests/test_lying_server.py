@@ -205,6 +205,17 @@ def test_a_planted_link_is_not_followed(serving: Serving, tmp_path: Path) -> Non
 
 
 @pytest.mark.property
+def test_a_file_that_is_there_is_asked_for_only_if_it_is_another(serving: Serving, tmp_path: Path) -> None:
+    server = serving(whole)
+    (tmp_path / "a").write_bytes(DATA)
+    fetch(server.host, tmp_path / "a", len(DATA))
+    assert server.requests == 0
+    (tmp_path / "a").write_bytes(DATA[:-1] + b"x")
+    fetch(server.host, tmp_path / "a", len(DATA))
+    assert (tmp_path / "a").read_bytes() == DATA
+
+
+@pytest.mark.property
 def test_a_spoiled_part_costs_one_more_attempt_in_the_same_time(serving: Serving, tmp_path: Path) -> None:
     (tmp_path / "a.part").write_bytes(bytes(HALF))
     server = serving(whole)

@@ -408,6 +408,52 @@ def test_pull_continues_after_a_break(server, mirror, cache, monkeypatch):
 
 
 @pytest.mark.boundary
+def test_a_mirrors_secrets_are_neither_shown_nor_kept(server, mirror, cache, capsys, monkeypatch):
+    host = server.address.removeprefix("http://")
+    monkeypatch.setenv("PIXELGAUGE_MIRROR", f"http://user:secret@{host}/weights?token=secret")
+    plain = dict(server.files)
+    server.files.clear()
+    server.files.update({f"{path}?token=secret": data for path, data in plain.items()})
+    assert run("pull", MODEL) == 0
+    assert all(b"secret" not in path.read_bytes() for path in cache.rglob("*") if path.is_file())
+    assert run("remove", MODEL) == 0
+    server.files.clear()
+    assert run("pull", MODEL) == 1
+    captured = capsys.readouterr()
+    assert "HTTP status 404" in captured.err
+    assert "secret" not in captured.out + captured.err
+
+
+@pytest.mark.boundary
+def test_official_files_that_become_other_weights(server, mirror, cache, monkeypatch):
+    import dataclasses
+
+    changed = dict(manifest.manifest())
+    changed[MODEL] = dataclasses.replace(changed[MODEL], weights_sha256="0" * 64)
+    monkeypatch.setattr(manifest, "manifest", lambda: changed)
+    with pytest.raises(ModelError, match="became weights of sha256 [0-9a-f]{64}, which the manifest does not know"):
+        model_store.pull(MODEL)
+    assert not (cache / "models" / MODEL).exists()
+
+
+@pytest.mark.boundary
+def test_downloads_that_change_on_the_disk_are_not_official(server, mirror, monkeypatch):
+    """What is hashed is what is converted: a file that is swapped after its download was checked."""
+    plain = model_store.download
+
+    def swapped(address, path, **arguments):
+        plain(address, path, **arguments)
+        if path.name.startswith("lpips"):
+            with np.load(path) as arrays:
+                np.savez(path.with_suffix(".npz"), **{name: array * 2 for name, array in arrays.items()})
+            os.replace(path.with_suffix(".npz"), path)
+
+    monkeypatch.setattr(model_store, "download", swapped)
+    with pytest.raises(ModelError, match="they changed on this disk, or the conversion is at fault"):
+        model_store.pull(MODEL)
+
+
+@pytest.mark.boundary
 def test_offline(server, mirror, monkeypatch):
     monkeypatch.setenv("PIXELGAUGE_OFFLINE", "1")
     with pytest.raises(ModelError, match=r"PIXELGAUGE_OFFLINE is set.*pixelgauge models add lpips-squeeze"):

@@ -20,10 +20,11 @@ from pathlib import Path
 
 import pytest
 
-from lying_server import DATA, DIGEST, LyingServer, whole
+from lying_server import DATA, DIGEST, LyingServer, Talk, whole
 from models import MODEL, checkpoints
-from pixelgauge import model_store
+from pixelgauge import manifest, model_store
 from pixelgauge.download import download
+from pixelgauge.files import writing
 from pixelgauge.files.writing import PREFIX, replacing
 from pixelgauge.manifest import ModelMissingError
 
@@ -141,6 +142,32 @@ def servers() -> Iterator[None]:
         server.close()
 
 
+def mirror(folder: Path) -> None:
+    """A server of the first weights, which the manifest then calls official."""
+    both(folder)
+    files = {f"/{path.name}": path.read_bytes() for path in weights_in(folder, 1)}
+
+    def answer(talk: Talk) -> None:
+        talk.head(Content_Length=len(files[talk.path]))
+        talk.send(files[talk.path])
+
+    SERVERS.append(LyingServer(answer))
+    (folder / "address").write_text(f"http://{SERVERS[-1].host}")
+
+
+def pull(folder: Path) -> None:
+    model = manifest.model_named(MODEL)
+    sources = tuple(
+        dataclasses.replace(source, file=path.name, bytes=path.stat().st_size, sha256=model_store.file_sha256(path))
+        for source, path in zip(model.sources, weights_in(folder, 1), strict=True)
+    )
+    changed = dataclasses.replace(model, sources=sources, weights_sha256=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest, "manifest", lambda: {MODEL: changed})
+        patch.setenv("PIXELGAUGE_MIRROR", (folder / "address").read_text())
+        model_store.pull(MODEL, progress=False, timeout=10)
+
+
 def both(folder: Path) -> None:
     weights(folder, 1)
     weights(folder, 2)
@@ -151,6 +178,16 @@ def first(folder: Path) -> None:
     model_store.add(MODEL, weights(folder, 1))
 
 
+def add_without_exchange(folder: Path) -> None:
+    """As on systems other than Linux: the old folder is moved aside, and a kill then leaves nothing in its place."""
+    plain = writing._exchanged
+    writing._exchanged = lambda *_: False
+    try:
+        model_store.add(MODEL, weights_in(folder, 2))
+    finally:
+        writing._exchanged = plain
+
+
 WRITERS: dict[str, Writer] = {
     "models add": Writer(
         InCache(both), InCache(lambda folder: model_store.add(MODEL, weights_in(folder, 1))), InCache(in_cache), None, "1"
@@ -158,6 +195,10 @@ WRITERS: dict[str, Writer] = {
     "models add, replacing": Writer(
         InCache(first), InCache(lambda folder: model_store.add(MODEL, weights_in(folder, 2))), InCache(in_cache), "1", "2"
     ),
+    "models add, replacing where folders cannot be exchanged": Writer(
+        InCache(first), InCache(lambda folder: add_without_exchange(folder)), InCache(in_cache), "1", "2"
+    ),
+    "models pull": Writer(InCache(mirror), InCache(pull), InCache(in_cache), None, "1"),
     "models remove": Writer(
         InCache(first), InCache(lambda _: model_store.remove(MODEL)), InCache(in_cache), "1", None
     ),

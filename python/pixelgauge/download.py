@@ -281,6 +281,8 @@ def download(
 ) -> None:
     """Fetch a file of known SHA-256, resuming what an earlier attempt or process left in ``path.part``.
 
+    A file that is there already, with that hash, is kept.
+
     Parameters
     ----------
     address : str
@@ -316,6 +318,8 @@ def download(
     deadline = time.monotonic() + seconds
     name = shown_address(address)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if _size_of(path) and file_sha256(path) == sha256:  # of a run that ended before it used it
+        return
     part = path.with_name(path.name + ".part")
     inherited = _size_of(part) > 0
     failures, best = 0, _size_of(part)
@@ -348,14 +352,14 @@ def download(
         )  # what an earlier process left may be to blame: once more from the start
 
 
-def _size_of(part: Path) -> int:
+def _size_of(path: Path) -> int:
     """Bytes of what is there already; what is no regular file is not ours."""
     try:
-        found = os.lstat(part)
+        found = os.lstat(path)
     except FileNotFoundError:
         return 0
     if not stat.S_ISREG(found.st_mode):
-        raise ModelError(f"{part} is a link or no regular file: remove it")
+        raise ModelError(f"{path} is a link or no regular file: remove it")
     return found.st_size
 
 

@@ -492,8 +492,8 @@ def pull(name: str, *, progress: bool = True, timeout: float = 30.0, most_second
         made = Installed(model, None, data, origin)
         if not made.official:
             raise ModelError(
-                f"the official files of {name} became weights of sha256 {made.weights_sha256}, and the manifest says "
-                f"{model.weights_sha256}: they changed on this disk, or the conversion is at fault"
+                f"the official files of {name} became weights of sha256 {made.weights_sha256}, which the manifest does "
+                "not know: they changed on this disk, or the conversion is at fault"
             )
         _write(model, data, origin, folder)
         for path in files.values():

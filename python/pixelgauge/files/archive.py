@@ -29,7 +29,7 @@ from pixelgauge.files.reading import (
 
 _END, _END_MARK = 22, b"PK\x05\x06"
 _MOST_COMMENT = 1 << 16
-_LOCAL_HEADER = 30
+_LOCAL_HEADER, _LOCAL_MARK = 30, b"PK\x03\x04"
 """Least bytes before a member's data."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -89,7 +89,7 @@ class Archive:
         total = 0
         for member in members:
             name = member.filename
-            if "\0" in name or (place := _place(name)) is None:
+            if "\0" in name or not (place := _place(name)):  # an empty one trips zipfile itself
                 raise self._wrong(f"has a member {shown(name)!r}, a name that leads out of the archive")
             if place in seen:
                 raise self._wrong(f"has member {shown(name)!r} twice, or under two names")
@@ -159,10 +159,13 @@ class Archive:
             return memoryview(self.read(name))
         member = self._zip.getinfo(name)
         with refusing(self.path, f"has a damaged member {shown(name)!r}", "copy it again", self._kind):
-            with self._zip.open(name):  # which compares the two headers
-                start = member.header_offset
-            lengths = (int.from_bytes(data[start + at : start + at + 2], "little") for at in (26, 28))
-            start += _LOCAL_HEADER + sum(lengths)
+            start = member.header_offset + _LOCAL_HEADER
+            header = data[member.header_offset : start]
+            named, extra = (int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
+            told = data[start : start + named].decode("utf-8" if member.flag_bits & 0x800 else "cp437")
+            if header[:4] != _LOCAL_MARK or told != member.orig_filename:
+                raise ValueError(f"its own header says it is {shown(told)!r}")
+            start += named + extra
             found = memoryview(data)[start : start + member.file_size]
             if len(found) < member.file_size or zlib.crc32(found) != member.CRC:
                 raise ValueError("its CRC-32 is wrong")

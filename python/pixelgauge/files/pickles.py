@@ -112,19 +112,22 @@ class _Machine:
         """Containers in `depths` and `placed`, so that no id is used again."""
 
     def run(self, file: BinaryIO) -> Any:
+        push = self.stack.append
         for opcode, argument, _ in pickletools.genops(file):
             name = opcode.name
-            if name == "STOP":
-                return self.stack.pop()
-            self.count(1)
             if name in _PUSH_ARGUMENT:
                 if type(argument) is int and argument.bit_length() > _MOST_INTEGER_BITS:
                     raise Refused(f"the pickle has an integer of {argument.bit_length()} bits")
-                self.stack.append(argument)
+                push(argument)
             elif (step := _STEPS.get(name)) is not None:
                 step(self, argument)
+            elif name == "STOP":
+                return self.stack.pop()
             else:
                 raise Refused(f"the pickle uses opcode {name}, which no {self.vocabulary.what} needs: refused")
+            self.made += 1
+            if self.made > MOST_OPCODES:
+                self.count(0)
         raise Refused("the pickle ends without STOP: it is truncated")
 
     def count(self, objects: int) -> None:
