@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import re
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -73,8 +74,8 @@ class Talk:
 class LyingServer:
     """Answers every connection by one behaviour, each in a thread."""
 
-    def __init__(self, behaviour: Callable[[Talk], object]) -> None:
-        self.behaviour = behaviour
+    def __init__(self, behaviour: Callable[[Talk], object], tls: ssl.SSLContext | None = None) -> None:
+        self.behaviour, self.tls = behaviour, tls
         self.stop = threading.Event()
         self.requests = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -98,7 +99,14 @@ class LyingServer:
 
     def _serve(self, connection: socket.socket) -> None:
         # A client that gives up closes, and a send then fails.
-        with connection, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), connection:
+            if self.tls is not None:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            with connection:
+                self._answer(connection)
+
+    def _answer(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
             connection.settimeout(30)
             request = b""
             while b"\r\n\r\n" not in request:
@@ -121,12 +129,12 @@ class LyingServer:
 
 
 @pytest.fixture
-def serving() -> Iterator[Callable[[Callable[[Talk], object]], LyingServer]]:
+def serving() -> Iterator[Callable[..., LyingServer]]:
     """Starts a server of one behaviour; all are closed after the test."""
     servers: list[LyingServer] = []
 
-    def start(behaviour: Callable[[Talk], object]) -> LyingServer:
-        servers.append(LyingServer(behaviour))
+    def start(behaviour: Callable[[Talk], object], tls: ssl.SSLContext | None = None) -> LyingServer:
+        servers.append(LyingServer(behaviour, tls))
         return servers[-1]
 
     yield start

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import shutil
+import ssl
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +19,7 @@ from pixelgauge.download import address_of, download, shown_address
 from pixelgauge.manifest import ModelError, model_named
 
 __all__ = ["serving"]
-Serving = Callable[[Callable[[Talk], object]], LyingServer]
+Serving = Callable[..., LyingServer]
 MOST_SECONDS = 8.0
 MOST_UNKNOWN = 1 << 20
 
@@ -242,3 +246,74 @@ def test_https_to_what_does_not_speak_it(serving: Serving, tmp_path: Path, silen
             f"https://{server.host}/a", tmp_path / "a", size=5, sha256=DIGEST, progress=False, timeout=0.5, attempts=1
         )
     assert time.monotonic() - start < 4
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+    """A server's context, and the file of its certificate, which signs itself."""
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("openssl, which makes a certificate, is not installed")
+    folder = tmp_path_factory.mktemp("certificate")
+    key, found = folder / "key.pem", folder / "certificate.pem"
+    options = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run(
+        [program, *options.split(), "-keyout", str(key), "-out", str(found)], check=True, capture_output=True
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(found, key)
+    return context, found
+
+
+@pytest.mark.property
+@pytest.mark.parametrize(
+    "name", ["sound", "chunked", "breaks off, and resumes", "a slow body", "slow headers", "silence", "resets at once"]
+)
+def test_the_same_over_tls(
+    serving: Serving,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    certificate: tuple[ssl.SSLContext, Path],
+    name: str,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
+    act, ends, timeout = BEHAVIOURS[name]
+    server = serving(act, certificate[0])
+    start = time.monotonic()
+    with contextlib.nullcontext() if ends == "file" else pytest.raises(ModelError):
+        download(
+            f"https://{server.host}/file.pth",
+            tmp_path / "a",
+            size=len(DATA),
+            sha256=DIGEST,
+            progress=False,
+            timeout=max(timeout, 1.0),
+            attempts=2,
+            pause=0.01,
+            most_seconds=MOST_SECONDS,
+        )
+    assert time.monotonic() - start < MOST_SECONDS + 4
+    assert (tmp_path / "a").exists() == (ends == "file")
+
+
+@pytest.mark.boundary
+def test_a_certificate_that_nobody_trusts_is_not_asked_again(
+    serving: Serving, tmp_path: Path, certificate: tuple[ssl.SSLContext, Path]
+) -> None:
+    server = serving(whole, certificate[0])
+    with pytest.raises(ModelError, match="its certificate is not trusted"):
+        download(f"https://{server.host}/a", tmp_path / "a", size=5, sha256=DIGEST, progress=False)
+
+
+@pytest.mark.boundary
+def test_from_https_to_http_is_refused(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certificate: tuple[ssl.SSLContext, Path]
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
+    plain = serving(whole)
+    server = serving(
+        lambda talk: talk.head("302 Found", Location=f"http://{plain.host}/a?secret", Content_Length=0), certificate[0]
+    )
+    with pytest.raises(ModelError, match=rf"redirects to http://{plain.host}/a: refused"):
+        download(f"https://{server.host}/a", tmp_path / "a", size=5, sha256=DIGEST, progress=False)
+    assert plain.requests == 0

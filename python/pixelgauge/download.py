@@ -118,12 +118,18 @@ class _Clock:
         self.until = min(deadline, time.monotonic() + timeout)
         """By when the answer's head must be here, redirects included; later the deadline of all."""
         self._bytes_left = most_bytes
+        self._last_gain = 0.0
         self._window: tuple[float, int] | None = None
         """Start of the seconds whose rate is being measured, and bytes since; None before the body."""
 
     def begin_body(self) -> None:
         self.until = self.deadline
         self._window = time.monotonic(), 0
+        self.gained()
+
+    def gained(self) -> None:
+        """Note that a byte of the file came, not of what is sent around it."""
+        self._last_gain = time.monotonic()
 
     def left(self) -> float:
         left = self.until - time.monotonic()
@@ -137,7 +143,10 @@ class _Clock:
             raise _Endless
         if self._window is not None:  # here, since a chunk's size or trailers may trickle as the bytes do
             start, before = self._window
-            elapsed = time.monotonic() - start
+            now = time.monotonic()
+            if now - self._last_gain > self.timeout:
+                raise _Interrupted(f"no byte of the file for {self.timeout:g} s")
+            elapsed = now - start
             self._window = start, before + received
             if elapsed > self.timeout:
                 if before + received < _LEAST_RATE * elapsed:
@@ -476,6 +485,7 @@ def _receive(
                 )
             _write(file, chunk, part)
             bar.update(len(chunk))
+            clock.gained()
             clock.left()
     if total is not None and received < total:
         raise _Interrupted(f"the connection ended after {received} of {total} bytes")

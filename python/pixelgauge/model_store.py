@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge._version import __version__
-from pixelgauge.checkpoints import Checkpoint, CheckpointError, Tensor, read_checkpoint, read_hashed
+from pixelgauge.checkpoints import Checkpoint, CheckpointError, read_hashed
 from pixelgauge.convert import convert, read_sources, roles_of
 from pixelgauge.download import address_of, download, file_sha256, offline
 from pixelgauge.files.lock import locked
@@ -36,8 +36,6 @@ from pixelgauge.manifest import (
     ModelDamagedError,
     ModelError,
     ModelMissingError,
-    Row,
-    Source,
     manifest,
     model_named,
 )
@@ -51,9 +49,6 @@ __all__ = [
     "ModelDamagedError",
     "ModelError",
     "ModelMissingError",
-    "Row",
-    "Source",
-    "Tensor",
     "add",
     "address_of",
     "cache_folder",
@@ -67,7 +62,6 @@ __all__ = [
     "model_named",
     "offline",
     "pull",
-    "read_checkpoint",
     "read_sources",
     "remove",
     "verify",
