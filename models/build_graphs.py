@@ -377,6 +377,12 @@ LPIPS_MODELS = {
         heads("squeeze", 10811, "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76"),
     ),
 }
+# Of the data file that the official files become (`pixelgauge.convert`). Computed from their `features.*`, which are
+# all that is used of a backbone; VGG's and Inception's files have not been at hand yet.
+CONVERTED = {
+    "lpips-alex": "5d98cc48c2ce4a3ba3ff1ed19d33e99533b72bf54340d88a03ad600c18a709ac",
+    "lpips-squeeze": "4b6b2390e4e74d1ad04efa615132aae1fab61b516cb0c10ec6f882979ceb79cd",
+}
 INCEPTION_SOURCE = {
     "role": "backbone",
     "address": "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
@@ -395,7 +401,10 @@ def build() -> dict[str, bytes]:
     for name, (steps, smallest, *sources) in LPIPS_MODELS.items():
         graph = name.replace("-", "_")
         files[f"{graph}.onnx"], built = lpips(graph, steps)
-        models[name] = {"graph": f"{graph}.onnx", "smallest": smallest, "sources": sources, "tensors": built.tensors}
+        models[name] = {"graph": f"{graph}.onnx", "smallest": smallest, "sources": sources}
+        if name in CONVERTED:
+            models[name]["weights_sha256"] = CONVERTED[name]
+        models[name]["tensors"] = built.tensors
     files["inception_fid.onnx"], built = inception("inception_fid")
     models["inception-fid"] = {
         "graph": "inception_fid.onnx",

@@ -338,11 +338,11 @@ def test_forged_archives(tmp_path):
         archive.writestr("model/data.pkl", pickled)
         with pytest.warns(UserWarning, match="Duplicate name"):
             archive.writestr("model/data.pkl", pickled)
-    refuses(path, "two entries of one name")
+    refuses(path, "model/data.pkl' twice")
     data = bytearray(zip_file(path, pickled, {"0": VALUES.tobytes()}).read_bytes())
     data[data.index(b"PK\x01\x02") + 8] |= 1  # the flag of the first entry in the directory
     path.write_bytes(data)
-    refuses(path, "model/data.pkl' is encrypted")
+    refuses(path, "encrypted member 'model/data.pkl'")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("w.npy", VALUES.tobytes())
     refuses(path, "compressed by method 14")
@@ -421,9 +421,9 @@ def test_zip_bombs(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         array = io.BytesIO()
         np.save(array, np.zeros(1 << 22, np.float32))
-        for i in range(4):
+        for i in range(8):
             archive.writestr(f"w{i}.npy", array.getvalue())
-    refuses(tmp_path / "a.npz", "zip bomb")
+    refuses(tmp_path / "a.npz", "claims to hold")
     with zipfile.ZipFile(tmp_path / "b.pth", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("model/data.pkl", state_dict(w=tensor(storage("0", "FloatStorage", 24), (24,))))
         archive.writestr("model/data/0", VALUES.tobytes() * 100)
@@ -433,7 +433,7 @@ def test_zip_bombs(tmp_path):
 @pytest.mark.boundary
 def test_npz_with_objects(tmp_path):
     np.savez(tmp_path / "a.npz", w=np.array([{}], object))
-    refuses(tmp_path / "a.npz", "tensor 'w'.*allow_pickle")
+    refuses(tmp_path / "a.npz", "'w' .*Python objects, which are never read")
     np.savez(tmp_path / "b.npz", w=np.array(["text"]))
     refuses(tmp_path / "b.npz", "tensor 'w' has dtype")
 

@@ -110,7 +110,7 @@ def test_damaged_weights_stop_compare_and_demo(cache: Path, tmp_path: Path, caps
     for arguments in (["compare", picture, picture, "--metrics", "lpips"], ["demo"]):
         assert main(arguments) == 2
         error = capsys.readouterr().err
-        assert "weights.bin is damaged: its sha256 is" in error
+        assert "weights.bin: is damaged: its sha256 is" in error
         assert "pixelgauge models pull lpips-alex" in error
 
 

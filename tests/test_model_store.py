@@ -17,13 +17,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixelgauge import cli, model_store
+from models import MODEL, checkpoints
+from pixelgauge import cli, manifest, model_store
+from pixelgauge import download as downloads
 from pixelgauge.checkpoints import CheckpointError
 from pixelgauge.model_store import ModelError, ModelMissingError, download
 
 DATA = np.random.default_rng(0).integers(0, 256, 300_000, np.uint8).tobytes()
 DIGEST = hashlib.sha256(DATA).hexdigest()
-MODEL = "lpips-squeeze"
 
 
 @pytest.fixture(autouse=True)
@@ -273,7 +274,7 @@ def test_redirects_elsewhere_are_refused(server, tmp_path, target):
 @pytest.mark.boundary
 def test_redirects_from_https_to_http_are_refused():
     request = urllib.request.Request("https://example.org/file.pth")
-    follow = model_store._Redirects().redirect_request
+    follow = downloads._Redirects().redirect_request
     with pytest.raises(ModelError, match=r"redirects to http://example\.org/x: refused"):
         follow(request, io.BytesIO(), 302, "Found", {}, "http://example.org/x")
     assert follow(request, io.BytesIO(), 302, "Found", {}, "https://example.org/x") is not None
@@ -294,7 +295,7 @@ def test_full_disk_is_not_tried_again(server, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "a.part"))
 
-    monkeypatch.setattr(model_store, "_receive", full)
+    monkeypatch.setattr(downloads, "_receive", full)
     with pytest.raises(OSError, match="No space left"):
         fetch(server, tmp_path / "a")
     assert len(server.requests) == 1
@@ -336,20 +337,6 @@ def test_no_server_and_no_address(tmp_path):
 # ---- models -------------------------------------------------------------------------------------------------------
 
 
-def checkpoints(folder: Path, name: str = MODEL, seed: int = 1) -> list[Path]:
-    rng = np.random.default_rng(seed)
-    roles: dict[str, dict[str, np.ndarray]] = {}
-    for row in model_store.model_named(name).rows:
-        if row.tensor is not None:
-            shape = (*row.shape, 1, 1) if row.role == "heads" else row.shape
-            roles.setdefault(row.role, {})[row.tensor] = rng.uniform(-0.1, 0.1, shape).astype(np.float32)
-    paths = []
-    for role, tensors in roles.items():
-        paths.append(folder / f"{role}.npz")
-        np.savez(paths[-1], **tensors)
-    return paths
-
-
 @pytest.fixture
 def mirror(server, tmp_path, monkeypatch):
     """A mirror of a model whose manifest entry is changed to files that the test made."""
@@ -361,8 +348,8 @@ def mirror(server, tmp_path, monkeypatch):
         dataclasses.replace(source, bytes=path.stat().st_size, sha256=model_store.file_sha256(path))
         for source, path in zip(model.sources, paths, strict=True)
     )
-    changed = {**model_store.manifest(), MODEL: dataclasses.replace(model, sources=sources)}
-    monkeypatch.setattr(model_store, "manifest", lambda: changed)
+    changed = {**model_store.manifest(), MODEL: dataclasses.replace(model, sources=sources, weights_sha256=None)}
+    monkeypatch.setattr(manifest, "manifest", lambda: changed)
     for source, path in zip(sources, paths, strict=True):
         server.files[f"/weights/{source.file}"] = path.read_bytes()
     monkeypatch.setenv("PIXELGAUGE_MIRROR", f"{server.address}/weights/")
@@ -418,6 +405,52 @@ def test_pull_continues_after_a_break(server, mirror, cache, monkeypatch):
     server.ranges.clear()
     assert model_store.pull(MODEL).official
     assert server.ranges[0] == "bytes=9000-"
+
+
+@pytest.mark.boundary
+def test_a_mirrors_secrets_are_neither_shown_nor_kept(server, mirror, cache, capsys, monkeypatch):
+    host = server.address.removeprefix("http://")
+    monkeypatch.setenv("PIXELGAUGE_MIRROR", f"http://user:secret@{host}/weights?token=secret")
+    plain = dict(server.files)
+    server.files.clear()
+    server.files.update({f"{path}?token=secret": data for path, data in plain.items()})
+    assert run("pull", MODEL) == 0
+    assert all(b"secret" not in path.read_bytes() for path in cache.rglob("*") if path.is_file())
+    assert run("remove", MODEL) == 0
+    server.files.clear()
+    assert run("pull", MODEL) == 1
+    captured = capsys.readouterr()
+    assert "HTTP status 404" in captured.err
+    assert "secret" not in captured.out + captured.err
+
+
+@pytest.mark.boundary
+def test_official_files_that_become_other_weights(server, mirror, cache, monkeypatch):
+    import dataclasses
+
+    changed = dict(manifest.manifest())
+    changed[MODEL] = dataclasses.replace(changed[MODEL], weights_sha256="0" * 64)
+    monkeypatch.setattr(manifest, "manifest", lambda: changed)
+    with pytest.raises(ModelError, match="became weights of sha256 [0-9a-f]{64}, which the manifest does not know"):
+        model_store.pull(MODEL)
+    assert not (cache / "models" / MODEL).exists()
+
+
+@pytest.mark.boundary
+def test_downloads_that_change_on_the_disk_are_not_official(server, mirror, monkeypatch):
+    """What is hashed is what is converted: a file that is swapped after its download was checked."""
+    plain = model_store.download
+
+    def swapped(address, path, **arguments):
+        plain(address, path, **arguments)
+        if path.name.startswith("lpips"):
+            with np.load(path) as arrays:
+                np.savez(path.with_suffix(".npz"), **{name: array * 2 for name, array in arrays.items()})
+            os.replace(path.with_suffix(".npz"), path)
+
+    monkeypatch.setattr(model_store, "download", swapped)
+    with pytest.raises(ModelError, match="they changed on this disk, or the conversion is at fault"):
+        model_store.pull(MODEL)
 
 
 @pytest.mark.boundary
@@ -484,7 +517,7 @@ def test_own_files_are_converted_once(tmp_path, cache, monkeypatch):
     paths = checkpoints(tmp_path)
     first = model_store.from_files(MODEL, paths)
     assert first.folder.parent == cache / "custom"
-    monkeypatch.setattr(model_store, "read_checkpoint", None)
+    monkeypatch.setattr(model_store, "read_hashed", None)
     assert model_store.from_files(MODEL, paths).weights_sha256 == first.weights_sha256
 
 
@@ -555,7 +588,7 @@ def test_weights_changed_in_place_are_refused_at_every_load(tmp_path, cache, own
     repair = (
         f"delete that folder, {victim.parent}" if own else f"pixelgauge models pull {MODEL}, or .*models add {MODEL}"
     )
-    with pytest.raises(ModelError, match=rf"{MODEL}.*weights\.bin is damaged.*{found}.*{recorded}.*{repair}"):
+    with pytest.raises(ModelError, match=rf"{MODEL}.*weights\.bin: is damaged.*{found}.*{recorded}.*{repair}"):
         LPIPS("squeeze", **weights)
     if own:
         shutil.rmtree(victim.parent)

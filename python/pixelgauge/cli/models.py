@@ -100,8 +100,8 @@ def _add(args: argparse.Namespace) -> int:
     found = model_store.add(args.name, args.file)
     if not found.official:
         print(
-            f"note: not the official files of {args.name}, byte for byte; results carry weights_sha256 "
-            f"{found.weights_sha256[:16]}...",
+            f"note: not the official files of {args.name}, nor known to hold the same weights; results carry "
+            f"weights_sha256 {found.weights_sha256[:16]}...",
             file=sys.stderr,
         )
     return _report(args, [facts_of(args.name)])

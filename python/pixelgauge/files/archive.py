@@ -8,13 +8,14 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import BinaryIO
 
 import numpy as np
 
-from pixelgauge.files.npy import Array, parse_npy
+from pixelgauge.files.npy import Array, view_npy
 from pixelgauge.files.reading import (
     EXPANSION,
     EXPANSION_FREE,
@@ -28,7 +29,7 @@ from pixelgauge.files.reading import (
 
 _END, _END_MARK = 22, b"PK\x05\x06"
 _MOST_COMMENT = 1 << 16
-_LOCAL_HEADER = 30
+_LOCAL_HEADER, _LOCAL_MARK = 30, b"PK\x03\x04"
 """Least bytes before a member's data."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -147,6 +148,30 @@ class Archive:
                 raise ValueError(f"it claims {claimed} bytes and holds {len(data)}")
             return data
 
+    def view(self, name: str, data: bytes) -> memoryview:
+        """Bytes of a member within `data`, all bytes of the archive: copied only if it is compressed.
+
+        Raises
+        ------
+        FileError
+            As :meth:`read`.
+        """
+        if name not in self._zip.NameToInfo or not self.is_stored(name):
+            return memoryview(self.read(name))
+        member = self._zip.getinfo(name)
+        with refusing(self.path, f"has a damaged member {shown(name)!r}", "copy it again", self._kind):
+            start = member.header_offset + _LOCAL_HEADER
+            header = data[member.header_offset : start]
+            named, extra = (int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
+            told = data[start : start + named].decode("utf-8" if member.flag_bits & 0x800 else "cp437")
+            if header[:4] != _LOCAL_MARK or told != member.orig_filename:
+                raise ValueError(f"its own header says it is {shown(told)!r}")
+            start += named + extra
+            found = memoryview(data)[start : start + member.file_size]
+            if len(found) < member.file_size or zlib.crc32(found) != member.CRC:
+                raise ValueError("its CRC-32 is wrong")
+            return found
+
 
 def _place(name: str) -> str | None:
     """Where a member would lie if it was unpacked, None if that is outside; two names of one place are one member."""
@@ -192,8 +217,8 @@ def read_arrays(file: BinaryIO, path: str, kind: type[FileError] = FileError) ->
     return {name.removesuffix(".npy"): read_array(archive, name, kind) for name in archive.names}
 
 
-def read_array(archive: Archive, name: str, kind: type[FileError] = FileError) -> Array:
-    """Array of one member ``NAME.npy`` of an archive.
+def read_array(archive: Archive, name: str, kind: type[FileError] = FileError, *, whole: bytes | None = None) -> Array:
+    """Array of one member ``NAME.npy`` of an archive; `whole`, the archive's bytes, saves a copy of what is stored.
 
     Raises
     ------
@@ -202,9 +227,9 @@ def read_array(archive: Archive, name: str, kind: type[FileError] = FileError) -
     """
     if not name.endswith(".npy"):
         raise kind(archive.path, f"has member '{shown(name)}', which is no array")
-    data = archive.read(name)
+    data = archive.read(name) if whole is None else archive.view(name, whole)
     try:
-        return parse_npy(io.BytesIO(data), len(data), name, kind)
+        return view_npy(data, name, kind)
     except FileError as error:
         reason = f"has a member '{shown(name.removesuffix('.npy'))}' that {error.reason}"
         raise kind(archive.path, reason, error.remedy) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import re
@@ -138,6 +139,20 @@ def _shaped(values: Array, header: Header, path: str, kind: type[FileError]) -> 
         characters = values.view(np.dtype(np.uint32).newbyteorder(values.dtype.byteorder))
         if (largest := int(characters.max())) > sys.maxunicode:
             raise kind(path, f"holds the character {largest:#x}, which there is not", "write it again")
+    return values.reshape(header.shape, order="F" if header.fortran_order else "C")
+
+
+def view_npy(data: bytes | memoryview, path: str, kind: type[FileError] = FileError) -> Array:
+    """Array of a .npy file that is in memory: a view of its bytes, all of which it must take.
+
+    Raises
+    ------
+    FileError
+        As :func:`parse_npy`.
+    """
+    header = read_header(io.BytesIO(data[: _MOST_HEADER + 12]), path, kind)
+    _require_bytes(header, len(data) - header.offset, path, kind, exactly=True)
+    values = np.frombuffer(data, header.dtype, header.size, header.offset)
     return values.reshape(header.shape, order="F" if header.fortran_order else "C")
 
 

@@ -179,8 +179,8 @@ def _umask() -> int:
 
 
 @contextlib.contextmanager
-def new_folder(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
-    """Hand out an empty folder to fill, which then stands at `path` by one rename.
+def new_folder(path: Path, *, overwrite: bool = True, mode: int = 0o777) -> Iterator[Path]:
+    """Hand out an empty folder to fill, which then stands at `path` by one rename, with `mode` less the umask.
 
     One that is there is exchanged for the new one in one rename where the system can (Linux, on most file systems).
     Elsewhere it is first moved aside; a kill between the two renames leaves it under ``.pixelgauge-old-...``, from
@@ -202,7 +202,7 @@ def new_folder(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
         for file in staging.rglob("*"):
             if file.is_file():
                 _sync(file)
-        staging.chmod(0o777 & ~_umask())
+        staging.chmod(mode & ~_umask())
         if not overwrite and os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, "exists: name a new folder", str(path))
         if not os.path.lexists(path):
@@ -258,14 +258,19 @@ def _moved_aside(path: Path) -> Iterator[None]:
 
 def recover_folder(path: Path) -> None:
     """Bring back a folder that a killed replacement had moved aside, if nothing stands in its place."""
+    if (aside := moved_aside(path)) is not None:
+        with contextlib.suppress(OSError):
+            os.replace(aside, path)
+            shutil.rmtree(aside.parent, ignore_errors=True)
+
+
+def moved_aside(path: Path) -> Path | None:
+    """Where a killed replacement left a folder of which nothing stands in its place, None if there is none."""
     if path.exists() or not path.parent.is_dir():
-        return
-    for old in sorted(path.parent.glob(f"{PREFIX}old-*")):
-        if (old / path.name).is_dir():
-            with contextlib.suppress(OSError):
-                os.replace(old / path.name, path)
-                shutil.rmtree(old, ignore_errors=True)
-                return
+        return None
+    return next(
+        (old / path.name for old in sorted(path.parent.glob(f"{PREFIX}old-*")) if (old / path.name).is_dir()), None
+    )
 
 
 def remove_folder(path: Path) -> None:

@@ -1,0 +1,115 @@
+"""The pretrained models that there are, as the package's manifest tells them, and the errors of those who need them."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+from pixelgauge.files.reading import FileError
+
+
+class ModelError(RuntimeError):
+    """A model that is not there, cannot be fetched or is damaged; the message says what to do."""
+
+
+class ModelMissingError(ModelError):
+    """A model that is not in the cache; the message gives the two commands that supply it."""
+
+
+class ModelDamagedError(FileError, ModelError):
+    """A model of the cache whose file is damaged; `remedy` is the command that brings it back."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One official checkpoint file."""
+
+    role: str
+    address: str
+    file: str
+    bytes: int | None
+    sha256: str
+    licence: str
+    ignored: tuple[str, ...]
+    """Prefixes of tensors that the network does not use, such as the classifier."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One initialiser of a graph: where it lies in the data file and what it is made of."""
+
+    name: str
+    shape: tuple[int, ...]
+    offset: int
+    role: str
+    tensor: str | None = None
+    fold: str | None = None
+    """Prefix of a convolution whose BatchNorm is folded into it."""
+    value: float | None = None
+    """Of a constant, which comes from no file."""
+
+    @property
+    def bytes(self) -> int:
+        """Bytes in the data file."""
+        return 4 * math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of the manifest."""
+
+    name: str
+    graph: str
+    smallest: int
+    """Smallest image height and width that the network takes."""
+    sources: tuple[Source, ...]
+    rows: tuple[Row, ...]
+    batch_norm_eps: float
+    data_file: str
+    weights_sha256: str | None = None
+    """Hash of the data file that the official files become; None where it has not been computed yet."""
+
+    @property
+    def data_bytes(self) -> int:
+        """Bytes of the whole data file."""
+        return self.rows[-1].offset + self.rows[-1].bytes
+
+    @property
+    def files(self) -> str:
+        """Names of the official files, as ``pixelgauge models add`` takes them."""
+        return " ".join(source.file for source in self.sources)
+
+    def graph_bytes(self) -> bytes:
+        """Read the graph, without weights, from the package."""
+        return resources.files("pixelgauge").joinpath("models", self.graph).read_bytes()
+
+
+@functools.cache
+def manifest() -> Mapping[str, Model]:
+    """Every model, by name."""
+    facts = json.loads(resources.files("pixelgauge").joinpath("models", "manifest.json").read_bytes())
+    return {
+        name: Model(
+            name,
+            entry["graph"],
+            entry["smallest"],
+            tuple(Source(**{**source, "ignored": tuple(source["ignored"])}) for source in entry["sources"]),
+            tuple(Row(**{**row, "shape": tuple(row["shape"])}) for row in entry["tensors"]),
+            entry.get("batch_norm_eps", 0.0),
+            facts["data_file"],
+            entry.get("weights_sha256"),
+        )
+        for name, entry in facts["models"].items()
+    }
+
+
+def model_named(name: str) -> Model:
+    """Model of the manifest, or a ``ValueError`` that lists the names there are."""
+    try:
+        return manifest()[name]
+    except (KeyError, TypeError):
+        raise ValueError(f"model {name!r} is not known: use one of {', '.join(map(repr, manifest()))}") from None
