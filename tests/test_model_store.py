@@ -431,7 +431,7 @@ def test_official_files_that_become_other_weights(server, mirror, cache, monkeyp
     changed = dict(manifest.manifest())
     changed[MODEL] = dataclasses.replace(changed[MODEL], weights_sha256="0" * 64)
     monkeypatch.setattr(manifest, "manifest", lambda: changed)
-    with pytest.raises(ModelError, match="became weights of sha256 [0-9a-f]{64}, which the manifest does not know"):
+    with pytest.raises(ModelError, match=r"became weights of sha256 [0-9a-f]{64}, which the manifest does not know"):
         model_store.pull(MODEL)
     assert not (cache / "models" / MODEL).exists()
 

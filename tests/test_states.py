@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import pickle
 import warnings
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -290,3 +292,28 @@ def test_bfloat16_features_are_read_exactly(rng: np.random.Generator) -> None:
     features = rng.normal(size=(9, 3)).astype(ml_dtypes.bfloat16)
     expected = FeatureStats(3).update(features.astype(np.float32))
     assert FeatureStats(3).update(features) == expected
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("protocol", range(6))
+def test_statistics_in_pickles(tmp_path: Path, protocol: int) -> None:
+    rng = np.random.default_rng(3)
+    mean, cov = rng.standard_normal(4), np.cov(rng.standard_normal((20, 4)), rowvar=False)
+    moments = {"mu": mean, "sigma": cov}
+    for held in (moments, {"fid": moments, "fd_dinov2": {"mu": np.ones(3), "sigma": np.eye(3)}}):
+        path = tmp_path / "stats.pkl"
+        path.write_bytes(pickle.dumps(held, protocol))
+        stats = FeatureStats.load(path)
+        assert np.array_equal(stats.mean, mean)
+        assert np.array_equal(stats.cov(), cov)
+        assert pixelgauge.fid(path, path) == 0
+    for held, reason in (
+        ({"a": mean}, "is a pickle that holds a: statistics are"),
+        ({"mu": mean, "sigma": np.eye(3)}, "is not a valid statistics file"),
+        ({"mu": 3.0, "sigma": cov}, "is a pickle that holds mu, sigma"),
+    ):
+        path.write_bytes(pickle.dumps(held, protocol))
+        with pytest.raises(pixelgauge.FileError, match=reason):
+            FeatureStats.load(path)
+    with pytest.raises(pixelgauge.FileError, match="leave spatial out"):
+        FeatureStats.load(path, spatial=True)

@@ -17,6 +17,7 @@ from pixelgauge import _core
 from pixelgauge.feature_stats import FeatureStats, as_features, require_whole, samples
 from pixelgauge.files.archive import Archive, open_archive, read_array
 from pixelgauge.files.npy import parse_npy
+from pixelgauge.files.pickles import looks_pickled
 from pixelgauge.files.reading import FileError, open_regular, size_of
 from pixelgauge.frechet import frechet_distance
 from pixelgauge.images import FILE_EXTENSIONS, as_array, is_picture, path_name
@@ -152,10 +153,12 @@ class Source:
             file.seek(0)
             if start == b"\x93NUMPY":
                 return parse_npy(file, size_of(file), path)
+            if looks_pickled(file):
+                return FeatureStats.load(path)
             if not start.startswith(b"PK"):
                 raise FileError(
                     path,
-                    f"is no folder, no zip archive and no .npy or .npz file: it begins with {start!r}",
+                    f"is no folder, no zip archive and no .npy, .npz or .pkl file: it begins with {start!r}",
                     "it may be truncated",
                 )
             archive = Archive(file, path, once=True)

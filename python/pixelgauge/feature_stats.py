@@ -12,11 +12,12 @@ import numpy.typing as npt
 
 from pixelgauge import _core
 from pixelgauge.files.archive import bytes_of, write_arrays
+from pixelgauge.files.pickles import looks_pickled
 from pixelgauge.files.reading import FileError, open_regular
 from pixelgauge.files.writing import replacing, require_writable
 from pixelgauge.images import path_name
 from pixelgauge.moments import checked_moments, number_array, real_array
-from pixelgauge.statistics_files import MOST_SAMPLES, fields_of, numbers, text, whole
+from pixelgauge.statistics_files import MOST_SAMPLES, fields_of, numbers, pickled_moments, text, whole
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -494,25 +495,30 @@ class FeatureStats:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, spatial: bool = False) -> FeatureStats:
-        """Read a statistics file: pixelgauge's own, or pytorch-fid's, torch-fidelity's, ADM's or EDM's.
+        """Read a statistics file: pixelgauge's own, or pytorch-fid's, torch-fidelity's, ADM's, EDM's or EDM2's.
 
         Parameters
         ----------
         path : str or path-like
-            ``.npz`` with ``mu`` (D,) and ``sigma`` (D, D).
+            ``.npz`` with ``mu`` (D,) and ``sigma`` (D, D), or EDM2's ``.pkl``, of which the dict ``fid`` with both is
+            read; nothing that a pickle asks for is run. The content tells which.
         spatial : bool, default False
             Read ADM's ``mu_s`` and ``sigma_s``, the moments of the spatial features (sFID).
 
         Raises
         ------
         FileError
-            If the file is truncated or damaged, is no such archive, or holds no valid mean and covariance.
+            If the file is truncated or damaged, is no such file, or holds no valid mean and covariance.
         OSError
             If it cannot be opened.
         """
         name = path_name(path, "path")
         with open_regular(name) as file:
-            return cls._read(file, name, spatial)
+            if not looks_pickled(file):
+                return cls._read(file, name, spatial)
+        if spatial:
+            raise FileError(name, "is a pickle, which holds no moments of spatial features", "leave spatial out")
+        return cls._of_moments(pickled_moments(name), "mu", "sigma", name)
 
     @classmethod
     def _read(cls, file: BinaryIO, name: str, spatial: bool = False) -> FeatureStats:
@@ -526,6 +532,10 @@ class FeatureStats:
                 f"holds {', '.join(sorted(fields)) or 'nothing'}, but statistics need {mean!r} and {cov!r}"
                 + (", and those with sums a format" if "scatter" in fields else ""),
             )
+        return cls._of_moments(fields, mean, cov, name)
+
+    @classmethod
+    def _of_moments(cls, fields: dict[str, npt.NDArray[Any]], mean: str, cov: str, name: str) -> FeatureStats:
         try:
             return cls.from_moments(fields[mean], fields[cov], name="the file")
         except (TypeError, ValueError) as error:

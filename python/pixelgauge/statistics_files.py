@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge.files.archive import read_arrays
+from pixelgauge.files.pickles import read_arrays_pickle
 from pixelgauge.files.reading import FileError
 from pixelgauge.images import Array
 
@@ -27,6 +28,26 @@ def fields_of(file: BinaryIO, name: str) -> dict[str, Array]:
         return read_arrays(file, name)
     except FileError as error:
         raise FileError(name, f"is not a readable .npz statistics file: it {error.reason}", error.remedy) from error
+
+
+def pickled_moments(path: str) -> dict[str, Array]:
+    """Arrays ``mu`` and ``sigma`` of a pickle that is a dict of them or, as EDM2's, of such dicts with one "fid".
+
+    Raises
+    ------
+    FileError
+        If it is damaged, asks for anything but arrays, or holds neither.
+    OSError
+        If it cannot be opened.
+    """
+    found = read_arrays_pickle(path)
+    inner = found.get("fid")
+    held = inner if isinstance(inner, dict) else found
+    moments = {what: held.get(what) for what in ("mu", "sigma")}
+    if not all(isinstance(value, np.ndarray) for value in moments.values()):
+        names = ", ".join(map(str, found)) or "nothing"
+        raise FileError(path, f"is a pickle that holds {names}", "statistics are a dict of arrays mu and sigma")
+    return {what: np.asarray(value) for what, value in moments.items()}
 
 
 def text(fields: dict[str, Array], what: str) -> str | None:

@@ -330,6 +330,13 @@ class _Array:
     values: Array | None = None
 
 
+def looks_pickled(file: BinaryIO) -> bool:
+    """Whether a file begins as a pickle of protocol 2 or later, or of 0 or 1 that is a dict; its position stays."""
+    start = file.read(2)
+    file.seek(-len(start), os.SEEK_CUR)
+    return (start[:1] == b"\x80" and start[1:] in (b"\2", b"\3", b"\4", b"\5")) or start in (b"(d", b"}q")
+
+
 def read_arrays_pickle(path: str | os.PathLike[str], kind: type[FileError] = FileError) -> dict[str, Any]:
     """Read a dict of NumPy arrays, numbers, text and such dicts from a pickle of any protocol that Python 3 wrote.
 
