@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from lying_server import BEHAVIOURS, DATA, DIGEST, HALF, LyingServer, Talk, serving, whole
+from lying_behaviours import BEHAVIOURS, whole
+from lying_server import DATA, DIGEST, HALF, LyingServer, Talk, serving
 from pixelgauge import download as downloads
 from pixelgauge.download import address_of, download, shown_address
 from pixelgauge.manifest import ModelError, model_named

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from lying_server import DATA, DIGEST, LyingServer, Talk, whole
+from lying_behaviours import whole
+from lying_server import DATA, DIGEST, LyingServer, Talk
 from models import MODEL, checkpoints
 from pixelgauge import manifest, model_store
 from pixelgauge.download import download

@@ -1,1 +1,1 @@
-"""Files of strangers and of our own: read within bounds (`reading`, `npy`, `archive`), written whole or not at all."""
+"""Files of strangers and of our own: read within bounds, written whole or not at all."""
