@@ -202,8 +202,11 @@ def parse_json(data: bytes | str, path: str, what: str = "is not JSON", kind: ty
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"key '{shown(next(name for name in names if names.count(name) > 1))}' is there twice")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise ValueError(f"key '{shown(name)}' is there twice")
+            seen.add(name)
     return found
 
 
