@@ -512,6 +512,21 @@ class TestNpy:
         assert found.tobytes() == other.tobytes()
 
     @pytest.mark.boundary
+    @pytest.mark.parametrize(
+        "end",
+        ["(" + " " * 64_000, "(1" + " " * 64_000, "(1, 1" + " " * 64_000, "(" + "1," * 32_000, "(" + "1 , " * 16_000, "(" + "1" * 64_000, " " * 64_000,
+         "(1,)" + " " * 64_000, "(1,)}" + " " * 60_000 + "x", "(" + "\n" * 64_000 + "x"],
+    )  # fmt: skip
+    def test_headers_are_read_in_linear_time(self, end):
+        data = with_header(f"{{'descr': '<i4', 'fortran_order': False, 'shape': {end}}}", b"", 2)
+
+        def call() -> None:
+            with pytest.raises(FileError, match=r"damaged \.npy header"):
+                parsed(data)
+
+        _within_seconds(call, 5)  # a millisecond; ten seconds while spaces could belong to two parts of the pattern
+
+    @pytest.mark.boundary
     def test_every_truncation(self):
         source = saved(np.arange(6.0))
         for end in range(len(source)):
