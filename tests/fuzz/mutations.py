@@ -48,6 +48,9 @@ def blind(data: bytes, rng: Random, others: Sequence[bytes] = (), tokens: Sequen
                 held[at : at + (len(part) if rng.random() < 0.5 else 0)] = part
         elif which == 8 and rng.random() < 0.3:
             del held[at:]
+        elif which == 9 and rng.random() < 0.05:  # so much of one thing that what is not linear shows
+            part = bytes(held[at : at + 1 + below(rng, 4)])
+            held[at:at] = part * below(rng, 30_000 // len(part))
         elif which == 9:
             held[at:at] = bytes(below(rng, 256) for _ in range(1 + below(rng, 8)))
         elif which > 9:

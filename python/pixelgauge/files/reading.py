@@ -20,7 +20,7 @@ MOST_SHOWN = 200
 """Characters of a file's own text, or of a foreign error's, within a message."""
 EXPANSION, EXPANSION_FREE = 10, 64 << 20
 """What compressed data may grow to: so many times the file's bytes, and so many bytes more."""
-MOST_JSON = 4 << 20
+MOST_JSON = 2 << 20
 """Bytes of one JSON document: its objects take up to thirty times as many."""
 
 
@@ -186,7 +186,7 @@ def read_regular(path: str | os.PathLike[str], most: int | None = None, kind: ty
 
 
 def parse_json(data: bytes | str, path: str, what: str = "is not JSON", kind: type[FileError] = FileError) -> Any:
-    """Value of one JSON document of at most 4 MiB; of two equal keys the file is refused, as are NaN and infinities.
+    """Value of one JSON document of at most 2 MiB; of two equal keys the file is refused, as are NaN and infinities.
 
     Raises
     ------
@@ -202,8 +202,11 @@ def parse_json(data: bytes | str, path: str, what: str = "is not JSON", kind: ty
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"key '{shown(next(name for name in names if names.count(name) > 1))}' is there twice")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise ValueError(f"key '{shown(name)}' is there twice")
+            seen.add(name)
     return found
 
 
