@@ -692,6 +692,21 @@ def test_run_length_encoded_bmps():
 
 
 @pytest.mark.boundary
+def test_pixels_of_a_bmp_lie_behind_its_palette():
+    image = pixels(1)[:, :20] % 4
+    colours = np.random.default_rng(0).integers(0, 256, (256, 4), np.uint8)
+    data = bmp_bytes(20, 19, 8, image[::-1].tobytes(), colours=colours.tobytes())
+    np.testing.assert_array_equal(read_image(data), colours[image][..., 2::-1])
+    with pytest.raises(ImageFileError, match="its pixels begin within its palette"):
+        read_image(data[:10] + struct.pack("<I", 54) + data[14:])
+    even = bmp_bytes(20, 19, 8, runs(image), 1, colours=colours.tobytes())
+    np.testing.assert_array_equal(read_image(even), colours[image][..., 2::-1])
+    odd = even[:10] + struct.pack("<I", 54 + 1025) + even[14 : 54 + 1024] + b"\0" + even[54 + 1024 :]
+    with pytest.raises(ImageFileError, match="its runs begin at an odd byte"):
+        read_image(odd)
+
+
+@pytest.mark.boundary
 def test_webp_that_says_more_than_it_has():
     data = pillow_bytes(pixels(3), "WEBP", lossless=True)
     longer = data[:4] + struct.pack("<I", len(data) + 100) + data[8:]

@@ -430,7 +430,14 @@ def _open_bmp(data: bytes) -> Opened:
             "convert it to 24 bits with the program whose rounding is wanted",
         )
     opened = _opened(BmpImageFile, data)
+    offset = int.from_bytes(data[10:14], "little")
+    if bits <= 8 and header >= 40:
+        colours = int.from_bytes(data[46:50], "little") or 1 << bits
+        if opened.image.mode == "P" and offset < 14 + header + 4 * min(colours, 1 << bits):
+            raise ValueError("the file is damaged: its pixels begin within its palette")
     if compression in (1, 2):
+        if offset % 2:  # from which Pillow would count the padding of runs
+            raise ValueError("the file is damaged: its runs begin at an odd byte")
         _require_whole_runs(data, opened.image, compression)
     return opened
 
