@@ -692,6 +692,21 @@ def test_run_length_encoded_bmps():
 
 
 @pytest.mark.boundary
+def test_pixels_of_a_bmp_lie_behind_its_palette():
+    image = pixels(1)[:, :20] % 4
+    colours = np.random.default_rng(0).integers(0, 256, (256, 4), np.uint8)
+    data = bmp_bytes(20, 19, 8, image[::-1].tobytes(), colours=colours.tobytes())
+    np.testing.assert_array_equal(read_image(data), colours[image][..., 2::-1])
+    with pytest.raises(ImageFileError, match="its pixels begin within its palette"):
+        read_image(data[:10] + struct.pack("<I", 54) + data[14:])
+    even = bmp_bytes(20, 19, 8, runs(image), 1, colours=colours.tobytes())
+    np.testing.assert_array_equal(read_image(even), colours[image][..., 2::-1])
+    odd = even[:10] + struct.pack("<I", 54 + 1025) + even[14 : 54 + 1024] + b"\0" + even[54 + 1024 :]
+    with pytest.raises(ImageFileError, match="its runs begin at an odd byte"):
+        read_image(odd)
+
+
+@pytest.mark.boundary
 def test_webp_that_says_more_than_it_has():
     data = pillow_bytes(pixels(3), "WEBP", lossless=True)
     longer = data[:4] + struct.pack("<I", len(data) + 100) + data[8:]
@@ -817,11 +832,14 @@ print(held("VmHWM") - before)
     ],
 )
 def test_memory_for_each_pixel(tmp_path, kind, mode, options, most):
-    """Of 16 million pixels: as many bytes for each, twice the file's, and 64 MiB for strips and the rest."""
-    side = 4000
+    """Of 6 million pixels: as many bytes for each, twice the file's, and 64 MiB for strips and the rest."""
+    side = 2500
     path = tmp_path / "image"
     compressed = {"TIFF": {"compression": "tiff_adobe_deflate"}, "WEBP": {"lossless": True, "method": 0}}
-    Image.new(mode, (side, side), 77).save(path, kind, **compressed.get(kind, {}))
+    image = Image.new(mode, (side, side), 77)
+    if mode == "P":
+        image.putpalette(bytes(range(256)) * 3)
+    image.save(path, kind, **compressed.get(kind, {}))
     command = [sys.executable, "-c", MEASURE, str(path), repr(options), mode, kind]
     taken = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert taken <= most * side * side + 2 * path.stat().st_size + (64 << 20)

@@ -231,10 +231,8 @@ def _png_orientation(kind: bytes, body: memoryview) -> int | None:
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _JPEG_RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 _RESTARTS = bytes(range(0xD0, 0xD8))
-_JPEG_KEPT = frozenset({0xE0, 0xEE})
-"""APP0 and APP14 say what colours the components are; the other segments of applications say nothing of pixels."""
-
-
+_JPEG_KEPT = {0xE0: b"JFIF\0", 0xEE: b"Adobe"}
+"""Segments of applications that say what colours the components are; the others say nothing of pixels."""
 _UNITS_LEFT, _LEAST_WATCHED = 3, 64
 """Rows of blocks at the end that may wait for the end marker, where a row is of so many pixels: those of the last few
 blocks, whose bits are looked at together, and of one row more, which chroma is interpolated from."""
@@ -259,6 +257,8 @@ class _Scans:
         _require_size(self.width, self.height)
         self.frame = marker
         self.sampling = {body[6 + 3 * i]: (body[7 + 3 * i] >> 4, body[7 + 3 * i] & 15) for i in range(count)}
+        if not all(across and down for across, down in self.sampling.values()):
+            raise ValueError("the file is damaged: a component of it has no size")
 
     def check(self, header: memoryview, scan: bytes) -> None:
         """Refuse a scan that holds fewer restarts, or fewer bits, than its blocks must have."""
@@ -324,7 +324,7 @@ def _open_jpeg(data: bytes) -> Opened:
             exif += bytes(body[6:] if exif else body)
         elif marker == 0xE1 and bytes(body[:29]) == b"http://ns.adobe.com/xap/1.0/\0":
             xmp = xmp or bytes(body)
-        if (0xE0 <= marker <= 0xEF and marker not in _JPEG_KEPT) or marker == 0xFE:
+        if (0xE0 <= marker <= 0xEF and bytes(body[:5]) != _JPEG_KEPT.get(marker)) or marker == 0xFE:
             parts.append(view[kept : found.start()])
             kept = end
     if not scans.count or not scans.frame:
@@ -430,7 +430,14 @@ def _open_bmp(data: bytes) -> Opened:
             "convert it to 24 bits with the program whose rounding is wanted",
         )
     opened = _opened(BmpImageFile, data)
+    offset = int.from_bytes(data[10:14], "little")
+    if bits <= 8 and header >= 40:
+        colours = int.from_bytes(data[46:50], "little") or 1 << bits
+        if opened.image.mode == "P" and offset < 14 + header + 4 * min(colours, 1 << bits):
+            raise ValueError("the file is damaged: its pixels begin within its palette")
     if compression in (1, 2):
+        if offset % 2:  # from which Pillow would count the padding of runs
+            raise ValueError("the file is damaged: its runs begin at an odd byte")
         _require_whole_runs(data, opened.image, compression)
     return opened
 
