@@ -375,7 +375,7 @@ def test_8_bit_planes_stored_apart_are_read(tmp_path):
 def test_missing_files_and_folders_are_named(tmp_path):
     with pytest.raises(ImageFileError, match=r"nothing\.png: No such file"):
         read_image(tmp_path / "nothing.png")
-    with pytest.raises(ImageFileError, match="Is a directory"):
+    with pytest.raises(ImageFileError, match="is a folder"):
         read_image(tmp_path)
 
 
