@@ -315,7 +315,7 @@ RAW_HEADERS: dict[str, bytes] = {
     "1e3": b'{"w": {"dtype": "F32", "shape": [2.4e1], "data_offsets": [0, 96]}}',
     "no UTF-8": b'{"\xff\xfe": 3}',
     "bytes after the object": json.dumps({"w": entry()}).encode() + b" x",
-    "4 MiB of objects": b'{"__metadata__": {}, "w": [' + b"{}," * 1_390_000 + b"{}]}",
+    "2 MiB of objects": b'{"__metadata__": {}, "w": [' + b"{}," * 690_000 + b"{}]}",
     "8 MiB": b'{"w": "' + b"x" * (8 << 20) + b'"}',
 }
 

@@ -29,6 +29,8 @@ FORMATS = (".csv", ".jsonl")
 
 _STATE_COLUMNS = ("ref_name", "test_name", "ref_bytes", "test_bytes", "ref_mtime_ns", "test_mtime_ns")
 
+_STATUSES = frozenset(get_args(Status))
+
 _Paths = tuple[str | None, str | None]
 
 
@@ -195,7 +197,9 @@ class RowFile:
         foreign = f"is not a file of pixelgauge compare with metrics {','.join(self._metrics)}"
         known = [self._columns, self._old_columns]
         records = Records(file, self.path, self._jsonl, known, self._made, foreign)
-        by_names = {tuple(map(plain_path, self._names(paths))): paths for paths in pairs}
+        by_names = {self._names(paths): paths for paths in pairs}
+        if not self._jsonl:
+            by_names = {(plain_path(ref), plain_path(test)): paths for (ref, test), paths in by_names.items()}
         kept: dict[_Paths, tuple[int, Row]] = {}
         elsewhere: list[Row] = []
         moved = changed = False
@@ -220,7 +224,8 @@ class RowFile:
                         raise records.wrong(line, f"has other scores than line {before[0]} of the same pair")
                     changed = True
                 moved |= status == "moved"
-                changed |= (row.ref, row.test) != tuple(map(plain_path, paths))
+                if (row.ref, row.test) != paths:
+                    changed |= (row.ref, row.test) != tuple(map(plain_path, paths))
         if elsewhere and not moved:  # nothing says that this is the folder of that run
             raise self._of_no_pair(elsewhere[0])
         self.rows = [row for _, row in kept.values()]
@@ -241,49 +246,51 @@ class RowFile:
                 f"was made with {record['settings']!r}, this run is {self._made!r}",
                 "give the same options, or --overwrite to replace it",
             )
-        text = not self._jsonl
-        if any(
-            not isinstance(record[name], str | None)
-            for name in ("ref", "test", "ref_name", "test_name")
-            if name in record
-        ):
+        is_text = not self._jsonl
+        ref, test = record["ref"], record["test"]
+        names = record.get("ref_name"), record.get("test_name")
+        if is_text:
+            ref, test = plain_path(ref or None), plain_path(test or None)
+            names = plain_path(names[0] or None), plain_path(names[1] or None)
+        elif not all(path is None or isinstance(path, str) for path in (ref, test, *names)):
             raise records.wrong(line, "has a path that is no text")
-        ref, test = (plain_path(record[name] or None) if text else record[name] for name in ("ref", "test"))
-        if record["status"] not in get_args(Status) or not isinstance(record["message"], str):
-            raise records.wrong(line, f"has the status {record['status']!r}, which no row has")
+        if "ref_name" not in record:
+            names = self._names((ref, test))
+        status, message = record["status"], record["message"]
+        if not isinstance(status, str) or status not in _STATUSES or not isinstance(message, str):
+            raise records.wrong(line, f"has the status {status!r}, which no row has")
         values: dict[str, float] = {}
+        states: dict[str, int | None] = {}
         what = ""
         try:
             for what in self._metrics:
-                if (value := score_of(record[what], is_text=text)) is not None:
+                if (value := score_of(record[what], is_text=is_text)) is not None:
                     values[what] = value
-            states = []
-            for side in ("ref", "test"):
-                size, time = (
-                    whole_of(record.get(what := f"{side}_{part}"), is_text=text) for part in FileState._fields
-                )
-                states.append(None if size is None or time is None else FileState(size, time))
+            if "ref_name" in record:
+                for what in _STATE_COLUMNS[2:]:
+                    states[what] = whole_of(record[what], is_text=is_text)
         except ValueError as error:
             raise records.wrong(line, f"has, as {what}, {error}") from error
-        row = Row(ref, test, record["status"], record["message"], values, (states[0], states[1]))
+        row = Row(ref, test, status, message, values, (_state(states, "ref"), _state(states, "test")))  # type: ignore[arg-type]
         if row.status == "ok" and (ref is None or test is None):
             raise records.wrong(line, "is ok and names no pair")
         if row.status == "ok" and len(values) < len(self._metrics):
             lacking = next(name for name in self._metrics if name not in values)
             raise records.wrong(line, f"is ok and has no value of {lacking}")
-        if "ref_name" not in record:
-            names = self._names((ref, test))
-        else:
-            names = record["ref_name"] or None, record["test_name"] or None
-        return row, (plain_path(names[0]), plain_path(names[1]))
+        return row, names
+
+
+def _state(states: dict[str, int | None], side: str) -> FileState | None:
+    size, time = states.get(f"{side}_bytes"), states.get(f"{side}_mtime_ns")
+    return None if size is None or time is None else FileState(size, time)
 
 
 def _compared(row: Row, paths: _Paths) -> str:
     """Whether a row's files are those at these paths: ``same``, ``moved``, ``replaced``; or of ``elsewhere``."""
-    is_here = all(_same_path(a, b) for a, b in zip((row.ref, row.test), paths, strict=True))
-    if None in row.files:  # a file of version 0.1.0 does not say
+    is_here = (row.ref, row.test) == paths or (_same_path(row.ref, paths[0]) and _same_path(row.test, paths[1]))
+    if row.files[0] is None or row.files[1] is None:  # a file of version 0.1.0 does not say
         return "same" if is_here else "elsewhere"
-    if row.files == tuple(map(file_state, paths)):
+    if row.files == (file_state(paths[0]), file_state(paths[1])):
         return "same" if is_here else "moved"
     return "replaced" if is_here else "elsewhere"
 

@@ -49,7 +49,9 @@ def csv_path(path: str | None) -> str | None:
 
 def plain_path(path: str | None) -> str | None:
     """Undo :func:`csv_path`."""
-    return path[2:] if path and path.startswith("./") and path[2:3] and path[2] in _FORMULA else path
+    if not path or path[0] != ".":  # nearly every one
+        return path
+    return path[2:] if path.startswith("./") and path[2:3] and path[2] in _FORMULA else path
 
 
 def json_line(columns: Sequence[str], cells: Sequence[object]) -> bytes:

@@ -51,7 +51,11 @@ def add_inception_options(parser: argparse.ArgumentParser) -> None:
 def inception_of(
     args: argparse.Namespace, preset: str | None = None, outputs: tuple[str, ...] = ("2048",)
 ) -> Inception:
-    """Network that the options describe."""
+    """Network that the options describe, which are checked, used or not, and named as they are given."""
+    require_whole("--batch-size", args.batch_size, 1)
+    require_whole("--seed", args.seed, 0, 2**32 - 1)
+    if args.limit is not None:
+        require_whole("--limit", args.limit, 1)
     providers = args.providers.split(",") if args.providers else None
     return Inception(preset or args.preset or DEFAULT_PRESET, args.batch_size, args.weights, providers, outputs)
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any, TextIO, cast
 
 from pixelgauge.files.reading import printable
 
-_MOVES = "\n\r\t"
-"""What moves within lines and between them; a progress bar needs no more."""
+_OTHERS = re.compile(r"[^\n\r\t -~]+")
+"""All but plain text and what moves within lines and between them, of which a progress bar needs no more."""
 
 
 class _Stream:
@@ -29,10 +30,8 @@ class _Stream:
 
     def write(self, text: str) -> int:
         """Write text, its control characters escaped but for line ends and tabs."""
-        if not text.isprintable():
-            text = "".join(c if c in _MOVES else printable(c) for c in text)
         with self._unread():
-            self._stream.write(text)
+            self._stream.write(_OTHERS.sub(lambda others: printable(others[0]), text))
         return len(text)
 
     def flush(self) -> None:
