@@ -318,7 +318,7 @@ class TestParseJson:
 
     @pytest.mark.boundary
     def test_two_equal_keys_of_many_are_found_in_linear_time(self):
-        text = "{" + "".join(f'"{i:x}":0,' for i in range(250_000)) + '"last":0,"last":0}'
+        text = "{" + "".join(f'"{i:x}":0,' for i in range(200_000)) + '"last":0,"last":0}'
 
         def call() -> None:
             with pytest.raises(FileError, match="key 'last' is there twice"):

@@ -538,8 +538,8 @@ def _openable(image: Any) -> Iterator[Any]:
     Of bytes it turns every TIFF as its tag says, of a path some: there those bytes get one.
     """
     if isinstance(image, str):
-        with open_regular(image, ImageFileError) as opened:
-            yield opened
+        open_regular(image, ImageFileError).close()  # never waits for a pipe; Pillow itself is given the path
+        yield image
     elif (data := image.read())[:4] not in _TIFF_STARTS:
         yield io.BytesIO(data)
     else:
