@@ -233,9 +233,13 @@ _JPEG_RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 _RESTARTS = bytes(range(0xD0, 0xD8))
 _JPEG_KEPT = {0xE0: b"JFIF\0", 0xEE: b"Adobe"}
 """Segments of applications that say what colours the components are; the others say nothing of pixels."""
-_UNITS_LEFT, _LEAST_WATCHED = 3, 64
+_UNITS_LEFT, _LEAST_WATCHED = 3, 128
 """Rows of blocks at the end that may wait for the end marker, where a row is of so many pixels: those of the last few
 blocks, whose bits are looked at together, and of one row more, which chroma is interpolated from."""
+
+
+_MARK = bytes(37 * i * i + 11 * i & 255 for i in range(251))
+"""Samples of a row that no picture has."""
 
 
 class _Scans:
@@ -365,8 +369,8 @@ def _watch_progress(image: Image.Image, data: bytes, unit_height: int) -> None:
     row = height - _UNITS_LEFT * unit_height - 1
     if row < 0 or width < _LEAST_WATCHED:
         return
-    mark = Image.effect_noise((width, 1), 64).convert(image.mode)
-    mark.load()
+    count = width * len(image.getbands())
+    mark = Image.frombytes(image.mode, (width, 1), (_MARK * (count // len(_MARK) + 1))[:count])
     image.load_prepare()  # type: ignore[attr-defined]
     place, drawn = (0, row, width, row + 1), mark.tobytes()
     image.im.paste(mark.im, place)
