@@ -345,12 +345,14 @@ def _open_jpeg(data: bytes) -> Opened:
 class _HeldBack(io.BytesIO):
     """A JPEG whose end marker is read alone and last, with a question before."""
 
-    def __init__(self, data: bytes, ask: Callable[[], None]) -> None:
+    def __init__(self, data: bytes, draw: Callable[[], None], ask: Callable[[], None]) -> None:
         super().__init__(data)
-        self._end, self._ask = len(data) - 2, ask
+        self._end, self._draw, self._ask = len(data) - 2, draw, ask
 
     def read(self, size: int | None = -1) -> bytes:
         here = self.tell()
+        if here == 0:  # by now there is an image to draw on
+            self._draw()
         if here >= self._end:
             self._ask()
             return super().read(size)
@@ -371,15 +373,16 @@ def _watch_progress(image: Image.Image, data: bytes, unit_height: int) -> None:
         return
     count = width * len(image.getbands())
     mark = Image.frombytes(image.mode, (width, 1), (_MARK * (count // len(_MARK) + 1))[:count])
-    image.load_prepare()  # type: ignore[attr-defined]
     place, drawn = (0, row, width, row + 1), mark.tobytes()
-    image.im.paste(mark.im, place)
+
+    def draw() -> None:
+        image.im.paste(mark.im, place)
 
     def ask() -> None:
         if mark._new(image.im.crop(place)).tobytes() == drawn:
             raise ValueError("the file is damaged: its scan ends before its pixels do")
 
-    image.fp = _HeldBack(data, ask)  # type: ignore[attr-defined]
+    image.fp = _HeldBack(data, draw, ask)  # type: ignore[attr-defined]
 
 
 # ---- WebP, BMP, TIFF -------------------------------------------------------------------------------------------------
