@@ -354,8 +354,9 @@ def damaged_tiffs():
 
 @pytest.mark.boundary
 def test_nothing_is_said_on_stderr(capfd):
-    errors = 0
-    for _, data in damaged_tiffs():
+    errors, damaged = 0, list(damaged_tiffs())
+    capfd.readouterr()  # of the codecs that this libtiff lacks
+    for _, data in damaged:
         try:
             read_image(data, alpha="drop")
         except ImageFileError:
@@ -587,7 +588,9 @@ def test_sound_scans_are_never_called_short(size, value):
 def test_markers_that_cannot_be_there():
     data = pillow_bytes(photo(), "JPEG", quality=90, restart_marker_rows=1)
     scan = data.index(b"\xff\xda") + 14
-    restart = data.index(b"\xff\xd1", scan)
+    restart = data.find(b"\xff\xd1", scan)
+    if restart < 0:
+        pytest.skip("this Pillow writes no restart markers")
     for changed, message in (
         (data[:-2], "the file is truncated: it has no end marker"),
         (data[:restart] + data[restart + 2 :], "restart markers of a scan are missing or out of order"),

@@ -233,9 +233,13 @@ _JPEG_RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 _RESTARTS = bytes(range(0xD0, 0xD8))
 _JPEG_KEPT = {0xE0: b"JFIF\0", 0xEE: b"Adobe"}
 """Segments of applications that say what colours the components are; the others say nothing of pixels."""
-_UNITS_LEFT, _LEAST_WATCHED = 3, 64
+_UNITS_LEFT, _LEAST_WATCHED = 3, 128
 """Rows of blocks at the end that may wait for the end marker, where a row is of so many pixels: those of the last few
 blocks, whose bits are looked at together, and of one row more, which chroma is interpolated from."""
+
+
+_MARK = bytes(37 * i * i + 11 * i & 255 for i in range(251))
+"""Samples of a row that no picture has."""
 
 
 class _Scans:
@@ -341,12 +345,14 @@ def _open_jpeg(data: bytes) -> Opened:
 class _HeldBack(io.BytesIO):
     """A JPEG whose end marker is read alone and last, with a question before."""
 
-    def __init__(self, data: bytes, ask: Callable[[], None]) -> None:
+    def __init__(self, data: bytes, draw: Callable[[], None], ask: Callable[[], None]) -> None:
         super().__init__(data)
-        self._end, self._ask = len(data) - 2, ask
+        self._end, self._draw, self._ask = len(data) - 2, draw, ask
 
     def read(self, size: int | None = -1) -> bytes:
         here = self.tell()
+        if here == 0:  # by now there is an image to draw on
+            self._draw()
         if here >= self._end:
             self._ask()
             return super().read(size)
@@ -365,17 +371,18 @@ def _watch_progress(image: Image.Image, data: bytes, unit_height: int) -> None:
     row = height - _UNITS_LEFT * unit_height - 1
     if row < 0 or width < _LEAST_WATCHED:
         return
-    mark = Image.effect_noise((width, 1), 64).convert(image.mode)
-    mark.load()
-    image.load_prepare()  # type: ignore[attr-defined]
+    count = width * len(image.getbands())
+    mark = Image.frombytes(image.mode, (width, 1), (_MARK * (count // len(_MARK) + 1))[:count])
     place, drawn = (0, row, width, row + 1), mark.tobytes()
-    image.im.paste(mark.im, place)
+
+    def draw() -> None:
+        image.im.paste(mark.im, place)
 
     def ask() -> None:
         if mark._new(image.im.crop(place)).tobytes() == drawn:
             raise ValueError("the file is damaged: its scan ends before its pixels do")
 
-    image.fp = _HeldBack(data, ask)  # type: ignore[attr-defined]
+    image.fp = _HeldBack(data, draw, ask)  # type: ignore[attr-defined]
 
 
 # ---- WebP, BMP, TIFF -------------------------------------------------------------------------------------------------
