@@ -196,7 +196,7 @@ def parse_json(data: bytes | str, path: str, what: str = "is not JSON", kind: ty
     if len(data) > MOST_JSON:
         raise kind(path, f"{what}: it has {len(data)} bytes, and at most {MOST_JSON} are read")
     with refusing(path, what, kind=kind):
-        return json.loads(data, object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite)
+        return _JSON.decode(data if isinstance(data, str) else data.decode(json.detect_encoding(data)))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -219,3 +219,6 @@ def _finite(text: str) -> float:
     if math.isinf(value):
         raise ValueError(f"{shown(text)} is beyond float64")
     return value
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite)
