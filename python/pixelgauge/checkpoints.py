@@ -420,7 +420,9 @@ def _tensors(state: Any, read: Callable[[_Storage], memoryview], order: Order) -
 def _tensor(elements: Tensor, ref: _TensorRef, name: str) -> Tensor:
     _require_countable(ref.shape, elements.itemsize, name)
     if 0 in ref.shape:
-        return np.empty(ref.shape, elements.dtype)
+        empty: Tensor = np.empty(ref.shape, elements.dtype)
+        empty.flags.writeable = False
+        return empty
     first = ref.storage.offset + ref.offset
     reach = sum((n - 1) * stride for n, stride in zip(ref.shape, ref.strides, strict=True))
     if first + reach >= len(elements):

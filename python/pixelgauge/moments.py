@@ -80,6 +80,12 @@ def checked_moments(mean: object, cov: object, name: str) -> tuple[Float64Array,
             f"{name} has a covariance that is not symmetric (by {asymmetry:.3g}, and its largest element is "
             f"{scale:.3g}): the file is damaged or holds something else"
         )
+    # rounding of float32 may leave as little, and no more
+    if (least := float(sigma.diagonal().min())) < -1e-5 * scale:
+        raise ValueError(
+            f"{name} has a covariance with a variance of {least:.3g}, and none is negative: the file is damaged or holds "
+            "something else"
+        )
     if asymmetry:
         sigma = (sigma + sigma.T) / 2
     return mu, sigma

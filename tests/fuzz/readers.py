@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pixelgauge import FeatureStats, FileError, RankingHistogram
 from pixelgauge.checkpoints import CheckpointError, read_checkpoint
-from pixelgauge.cli import UsageError
-from pixelgauge.cli.auroc import _read
 from pixelgauge.feature_sources import Source
+from pixelgauge.files import tables
 from pixelgauge.images import ImageFileError, read_image
-from pixelgauge.model_store import ModelError, _open, manifest
+from pixelgauge.manifest import ModelDamagedError, manifest
+from pixelgauge.model_store import _open
 from pixelgauge.row_files import RowFile
 from pixelgauge.scoring import Row, Settings
 
 __all__ = [
     "FeatureStats",
-    "ModelError",
     "RankingHistogram",
     "Row",
     "RowFile",
@@ -34,16 +32,18 @@ __all__ = [
 
 CHECKPOINT: tuple[type[Exception], ...] = (CheckpointError,)
 IMAGE: tuple[type[Exception], ...] = (ImageFileError,)
-TABLE: tuple[type[Exception], ...] = (ValueError, UsageError)
-STATISTICS: tuple[type[Exception], ...] = (ValueError,)
+TABLE: tuple[type[Exception], ...] = (FileError,)
+STATISTICS: tuple[type[Exception], ...] = (FileError,)
 HISTOGRAM: tuple[type[Exception], ...] = (FileError,)
 SOURCE: tuple[type[Exception], ...] = (ValueError,)
-ROWS: tuple[type[Exception], ...] = (ValueError,)
-MODEL: tuple[type[Exception], ...] = (ModelError,)
+ROWS: tuple[type[Exception], ...] = (FileError,)
+MODEL: tuple[type[Exception], ...] = (ModelDamagedError,)
 
 open_model = _open
 
 
 def read_table(path: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Labels and scores as ``pixelgauge auroc`` reads them."""
-    return _read(Path(path), "label", "score")
+    """Labels and scores as ``pixelgauge auroc`` reads them; text labels as texts."""
+    table = tables.read_table(path, "label", "score")
+    labels = table.labels if table.classes is None else np.array(table.classes, object)[table.labels]
+    return labels, table.scores

@@ -204,7 +204,7 @@ def _read_parquet(path: str, label: str, score: str, missing: Missing) -> Table:
         kinds = [_kind(path, name, opened.schema_arrow.field(name).type) for name in (label, score)]
         if kinds[1] == "text":
             raise FileError(path, f"column {score!r}, holds text: use numbers")
-        _require_bounded(path, opened.metadata.num_rows, kinds, size_of(file))
+        _require_bounded(path, _rows_of(path, opened.metadata), kinds, size_of(file))
         held = opened.read(columns=[score] if kinds[0] == "text" else [label, score])
         columns = [_texts(file, label) if kinds[0] == "text" else held.column(label), held.column(score)]
         if len(columns[0]) != len(columns[1]):
@@ -272,6 +272,14 @@ def _texts(file: BinaryIO, label: str) -> Any:
         texts = batch.column(label)
         chunks.append(texts if hasattr(texts, "dictionary") else texts.dictionary_encode())
     return pyarrow.chunked_array(chunks, None if chunks else pyarrow.string())
+
+
+def _rows_of(path: str, metadata: Any) -> int:
+    """Rows of a Parquet file: the sum of its groups' is what its end says."""
+    rows = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    if min(rows, default=0) < 0 or sum(rows) != metadata.num_rows:
+        raise FileError(path, f"tells of {metadata.num_rows} rows, and its groups of {sum(rows)}", "it is damaged")
+    return sum(rows)
 
 
 def _require_bounded(path: str, rows: int, kinds: list[str], size: int) -> None:

@@ -197,7 +197,7 @@ class Delimited:
             except UnicodeDecodeError as error:
                 found = error
                 at, what = error.start, f"the byte 0x{data[error.start]:02x} ({error.reason})"
-        row = self._row_after(self._cell.findall(data[:at]))
+        row = self._row_after(self._cell.findall(data[:at] + self._delimiter))
         place = f"row {row}" if row else "its header"
         raise FileError(self._path, f"is not a text file in UTF-8: {place} holds {what}", "save it as UTF-8") from found
 

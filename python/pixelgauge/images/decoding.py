@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge.files.reading import FileError, cause, open_regular
-from pixelgauge.images.formats import Opened, decoding, open_image
+from pixelgauge.images.formats import decoding, open_image
+from pixelgauge.images.opening import Opened
 from pixelgauge.images.samples import pixels_of
 from pixelgauge.images.tiff import RefusedError
 

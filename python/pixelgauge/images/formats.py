@@ -10,11 +10,11 @@ import contextlib
 import io
 import re
 import struct
-import zlib
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from pixelgauge.files.reading import shown
+from pixelgauge.images.opening import LEAST_WATCHED, MARK, Opened, opened_of, parts_of, require_size
+from pixelgauge.images.png import open_png
 from pixelgauge.images.tiff import (
     RefusedError,
     canonical_tiff,
@@ -29,22 +29,6 @@ if TYPE_CHECKING:
 UNREADABLE = "not a readable PNG, JPEG, WebP, BMP or TIFF image"
 
 _FEW = "convert it to 8- or 16-bit gray or RGB"
-
-
-class Opened(NamedTuple):
-    """An image whose pixels are still to be decoded."""
-
-    image: Image.Image
-    reopen: Callable[[], Image.Image] | None = None
-    """Opens it once more, to be decoded in another way; None for a PIL image, of whose file nothing is known."""
-    orientation: int = 1
-    """As EXIF's, 1 to 8."""
-    associated: bool = False
-    """Whether its colours were multiplied by alpha."""
-    inverted: bool = False
-    """Whether 0 is white in 16 bits, which the decoder was not told."""
-    bits: int = 8
-    """Of a sample of a PNG, which a transparent colour is in."""
 
 
 @contextlib.contextmanager
@@ -106,126 +90,6 @@ def _other_kind(data: bytes) -> str:
     return ""
 
 
-def _most_pixels() -> int | None:
-    from PIL import Image
-
-    return None if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
-
-
-def _require_size(width: int, height: int) -> None:
-    """Refuse more pixels than Pillow would, before anything is made room for."""
-    most = _most_pixels()
-    if most is not None and width * height > most:
-        raise RefusedError(
-            f"has {width} x {height} pixels, more than the {most} that are read, so it could be a decompression bomb",
-            "set PIL.Image.MAX_IMAGE_PIXELS, of which that is twice, if it is none",
-        )
-
-
-def _opened(kind: type[Image.Image], data: bytes, **known: Any) -> Opened:
-    def reopen() -> Image.Image:
-        image: Image.Image = kind(io.BytesIO(data))  # type: ignore[call-arg]
-        _require_size(*image.size)
-        return image
-
-    return Opened(reopen(), reopen, **known)
-
-
-# ---- PNG -------------------------------------------------------------------------------------------------------------
-
-_PNG_PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
-_PNG_FRAMES = frozenset({b"acTL", b"fcTL", b"fdAT"})
-_MOST_PROFILE = 1 << 20
-
-
-def _open_png(data: bytes) -> Opened:
-    """Check what decides pixels, checksums above all, which Pillow skips for image data; the rest is left out.
-
-    Gamma, chromaticities and colour profiles decide none here, for they are not applied. What may say that the picture
-    is turned is read, and must be sound if it says so.
-    """
-    from PIL.PngImagePlugin import PngImageFile
-
-    view = memoryview(data)
-    parts, orientation, bits, seen, frames, apart = [view[:8]], 1, 8, set(), 0, 0
-    for kind, start, end in _png_chunks(data):
-        sound = None
-        if kind in _PNG_PIXELS or kind in _PNG_FRAMES or not kind[0] & 32:
-            sound = _is_sound(view, start, end)
-            if not sound:
-                raise ValueError(f"chunk {shown(kind.decode('latin-1'))!r} has a wrong checksum")
-        if kind not in _PNG_PIXELS:
-            if not kind[0] & 32:
-                raise RefusedError(
-                    f"has a chunk {shown(kind.decode('latin-1'))!r} that decides its pixels in an unknown way",
-                    "save it as a plain PNG",
-                )
-            if kind == b"acTL":
-                frames = int.from_bytes(view[start + 8 : start + 12])
-            elif kind == b"fcTL" and b"IDAT" not in seen:
-                apart = -1  # the picture is the first frame
-            elif orientation == 1:
-                turned = _png_orientation(kind, view[start + 8 : end - 4])
-                if turned != 1 and not _is_sound(view, start, end):
-                    raise ValueError(
-                        f"chunk {kind.decode('latin-1')!r} has a wrong checksum, so whether it is turned is not known"
-                    )
-                orientation = turned or 1
-            continue
-        if kind in seen and kind not in (b"IDAT", b"IEND"):
-            raise ValueError(f"has chunk {kind.decode('latin-1')!r} twice")
-        seen.add(kind)
-        if kind == b"IHDR" and end - start == 25:
-            _require_size(*struct.unpack(">II", view[start + 8 : start + 16]))
-            bits = view[start + 16]
-        parts.append(view[start:end])
-    if b"IEND" not in seen:
-        raise ValueError("the file is truncated")
-    if frames + apart + 1 > 1 and frames:
-        raise RefusedError(
-            f"holds {frames + apart + 1} frames or pages",
-            "save the one to compare as a file of its own",
-        )
-    pixels = data if sum(map(len, parts)) == len(data) else b"".join(parts)
-    return _opened(PngImageFile, pixels, orientation=orientation, bits=bits)
-
-
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and end of each chunk, to IEND."""
-    position, kind = 8, b""
-    while kind != b"IEND":
-        length = int.from_bytes(data[position : position + 4])
-        kind, end = data[position + 4 : position + 8], position + 12 + length
-        if end > len(data) or len(kind) < 4:
-            raise ValueError("the file is truncated")
-        yield kind, position, end
-        position = end
-
-
-def _is_sound(view: memoryview, start: int, end: int) -> bool:
-    return zlib.crc32(view[start + 4 : end - 4]) == int.from_bytes(view[end - 4 : end])
-
-
-def _png_orientation(kind: bytes, body: memoryview) -> int | None:
-    """Orientation by a chunk of metadata, 1 if it says none; None where it should say one and is damaged."""
-    if kind == b"eXIf":
-        return exif_orientation(body)
-    if kind == b"iTXt" and bytes(body[:20]) == b"XML:com.adobe.xmp\0\0\0":
-        return xmp_orientation(body)
-    if kind in (b"tEXt", b"zTXt") and bytes(body[:22]) == b"Raw profile type exif\0":
-        text = bytes(body[22:])
-        if kind == b"zTXt":
-            try:
-                text = zlib.decompressobj().decompress(text[1:], _MOST_PROFILE)
-            except zlib.error:
-                return None
-        with contextlib.suppress(ValueError):  # three lines, then hexadecimal digits
-            digits = b"".join(text.split(b"\n")[3:])
-            return exif_orientation(bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii", "replace")))
-        return None
-    return 1
-
-
 # ---- JPEG ------------------------------------------------------------------------------------------------------------
 
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
@@ -233,13 +97,9 @@ _JPEG_RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 _RESTARTS = bytes(range(0xD0, 0xD8))
 _JPEG_KEPT = {0xE0: b"JFIF\0", 0xEE: b"Adobe"}
 """Segments of applications that say what colours the components are; the others say nothing of pixels."""
-_UNITS_LEFT, _LEAST_WATCHED = 3, 128
-"""Rows of blocks at the end that may wait for the end marker, where a row is of so many pixels: those of the last few
-blocks, whose bits are looked at together, and of one row more, which chroma is interpolated from."""
-
-
-_MARK = bytes(37 * i * i + 11 * i & 255 for i in range(251))
-"""Samples of a row that no picture has."""
+_UNITS_LEFT = 3
+"""Rows of blocks at the end that may wait for the end marker, where a row is of LEAST_WATCHED pixels: those of the last
+few blocks, whose bits are looked at together, and of one row more, which chroma is interpolated from."""
 
 
 class _Scans:
@@ -258,7 +118,7 @@ class _Scans:
         bits, self.height, self.width, count = struct.unpack_from(">BHHB", body)
         if bits != 8:
             raise RefusedError(f"has {bits}-bit samples", "convert to 8 bits, or save 16 bits as PNG or TIFF")
-        _require_size(self.width, self.height)
+        require_size(self.width, self.height)
         self.frame = marker
         self.sampling = {body[6 + 3 * i]: (body[7 + 3 * i] >> 4, body[7 + 3 * i] & 15) for i in range(count)}
         if not all(across and down for across, down in self.sampling.values()):
@@ -274,23 +134,18 @@ class _Scans:
         blocks = 1
         if len(of) == 1:
             h, v = of[0] or (1, 1)
-            units = _parts(_parts(self.width * h, across), 8) * _parts(_parts(self.height * v, down), 8)
+            units = parts_of(parts_of(self.width * h, across), 8) * parts_of(parts_of(self.height * v, down), 8)
         else:
-            units = _parts(self.width, 8 * across) * _parts(self.height, 8 * down)
+            units = parts_of(self.width, 8 * across) * parts_of(self.height, 8 * down)
             blocks = sum(pair[0] * pair[1] for pair in of if pair)
         # A block of a sequential scan takes a code of each table, of one bit or more.
         if self.frame != 0xC2 and 8 * len(scan) < 2 * units * blocks:
             raise ValueError("the file is damaged: a scan of it ends before its pixels do")
         if self.interval:
             found = b"".join(_JPEG_RESTART.findall(scan))
-            wanted = _parts(units, self.interval) - 1
+            wanted = parts_of(units, self.interval) - 1
             if len(found) < wanted or found != (_RESTARTS * (len(found) // 8 + 1))[: len(found)]:
                 raise ValueError("the file is damaged: restart markers of a scan are missing or out of order")
-
-
-def _parts(whole: int, size: int) -> int:
-    """Parts of a size that cover a whole."""
-    return -(-whole // size)
 
 
 def _open_jpeg(data: bytes) -> Opened:
@@ -336,7 +191,7 @@ def _open_jpeg(data: bytes) -> Opened:
     if kept or position < len(data):
         data = b"".join([*parts, view[kept:position]])
     turned = exif_orientation(exif) or 1
-    opened = _opened(JpegImageFile, data, orientation=turned if turned != 1 else xmp_orientation(xmp))
+    opened = opened_of(JpegImageFile, data, orientation=turned if turned != 1 else xmp_orientation(xmp))
     if scans.frame in (0xC0, 0xC1) and scans.count == 1:
         _watch_progress(opened.image, data, scans.unit_height())
     return opened
@@ -369,10 +224,10 @@ def _watch_progress(image: Image.Image, data: bytes, unit_height: int) -> None:
 
     width, height = image.size
     row = height - _UNITS_LEFT * unit_height - 1
-    if row < 0 or width < _LEAST_WATCHED:
+    if row < 0 or width < LEAST_WATCHED:
         return
     count = width * len(image.getbands())
-    mark = Image.frombytes(image.mode, (width, 1), (_MARK * (count // len(_MARK) + 1))[:count])
+    mark = Image.frombytes(image.mode, (width, 1), (MARK * (count // len(MARK) + 1))[:count])
     place, drawn = (0, row, width, row + 1), mark.tobytes()
 
     def draw() -> None:
@@ -393,8 +248,8 @@ def _open_webp(data: bytes) -> Opened:
 
     if 8 + int.from_bytes(data[4:8], "little") > len(data) + 1:  # a last byte of padding may be missing
         raise ValueError("the file is truncated")
-    _require_size(*_webp_size(data))
-    opened = _opened(WebPImageFile, data)
+    require_size(*_webp_size(data))
+    opened = opened_of(WebPImageFile, data)
     frames = getattr(opened.image, "n_frames", 1)
     if frames > 1:
         raise RefusedError(f"holds {frames} frames or pages", "save the one to compare as a file of its own")
@@ -436,8 +291,12 @@ def _open_bmp(data: bytes) -> Opened:
             f"is a BMP of 16 bits a pixel, with {green} of green, which do not fill 8 bits evenly",
             "convert it to 24 bits with the program whose rounding is wanted",
         )
-    opened = _opened(BmpImageFile, data)
+    opened = opened_of(BmpImageFile, data)
     offset = int.from_bytes(data[10:14], "little")
+    if compression not in (1, 2):
+        width, height = opened.image.size
+        if offset + height * (parts_of(width * bits, 32) * 4) > len(data) + 3:  # some leave out the last row's padding
+            raise ValueError("the file is truncated")
     if bits <= 8 and header >= 40:
         colours = int.from_bytes(data[46:50], "little") or 1 << bits
         if opened.image.mode == "P" and offset < 14 + header + 4 * min(colours, 1 << bits):
@@ -487,7 +346,7 @@ def _open_tiff(data: bytes) -> Opened:
     from PIL import Image
     from PIL.TiffImagePlugin import TiffImageFile
 
-    tiff = canonical_tiff(data, _require_size)
+    tiff = canonical_tiff(data, require_size)
 
     def reopen() -> Image.Image:
         image = TiffImageFile(io.BytesIO(tiff.data))
@@ -498,7 +357,7 @@ def _open_tiff(data: bytes) -> Opened:
 
 
 _OPENINGS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Opened]], ...] = (
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), _open_png),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), open_png),
     (re.compile(rb"\xff\xd8\xff"), _open_jpeg),
     (re.compile(rb"RIFF....WEBP", re.DOTALL), _open_webp),
     (re.compile(rb"BM"), _open_bmp),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge.images.formats import Opened
+from pixelgauge.images.opening import Opened
 from pixelgauge.images.tiff import RefusedError
 
 if TYPE_CHECKING:

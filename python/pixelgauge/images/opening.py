@@ -1,0 +1,65 @@
+"""What the readers of all image formats share: an image about to be decoded, the limit of pixels, a row to watch."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pixelgauge.images.tiff import RefusedError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MARK = bytes(37 * i * i + 11 * i & 255 for i in range(251))
+"""Samples of a row that no picture has."""
+LEAST_WATCHED = 128
+"""Samples that a row must have for the mark in it to be no picture's by chance."""
+
+
+class Opened(NamedTuple):
+    """An image whose pixels are still to be decoded."""
+
+    image: Image.Image
+    reopen: Callable[[], Image.Image] | None = None
+    """Opens it once more, to be decoded in another way; None for a PIL image, of whose file nothing is known."""
+    orientation: int = 1
+    """As EXIF's, 1 to 8."""
+    associated: bool = False
+    """Whether its colours were multiplied by alpha."""
+    inverted: bool = False
+    """Whether 0 is white in 16 bits, which the decoder was not told."""
+    bits: int = 8
+    """Of a sample of a PNG, which a transparent colour is in."""
+
+
+def _most_pixels() -> int | None:
+    from PIL import Image
+
+    return None if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
+
+
+def require_size(width: int, height: int) -> None:
+    """Refuse more pixels than Pillow would, before anything is made room for."""
+    most = _most_pixels()
+    if most is not None and width * height > most:
+        raise RefusedError(
+            f"has {width} x {height} pixels, more than the {most} that are read, so it could be a decompression bomb",
+            "set PIL.Image.MAX_IMAGE_PIXELS, of which that is twice, if it is none",
+        )
+
+
+def opened_of(kind: type[Image.Image], data: bytes, **known: Any) -> Opened:
+    """Open the data of an image by the class of its format, with what is known of it."""
+
+    def reopen() -> Image.Image:
+        image: Image.Image = kind(io.BytesIO(data))  # type: ignore[call-arg]
+        require_size(*image.size)
+        return image
+
+    return Opened(reopen(), reopen, **known)
+
+
+def parts_of(whole: int, size: int) -> int:
+    """Parts of a size that cover a whole."""
+    return -(-whole // size)

@@ -1,0 +1,173 @@
+"""PNG: every chunk that decides pixels is checked, and whether the data reach the last row; no metadata is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pixelgauge.files.reading import shown
+from pixelgauge.images.opening import LEAST_WATCHED, MARK, Opened, opened_of, parts_of, require_size
+from pixelgauge.images.tiff import RefusedError, exif_orientation, xmp_orientation
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_PNG_PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_PNG_FRAMES = frozenset({b"acTL", b"fcTL", b"fdAT"})
+_MOST_PROFILE = 1 << 20
+
+
+def open_png(data: bytes) -> Opened:
+    """Check what decides pixels, checksums above all, which Pillow skips for image data; the rest is left out.
+
+    Gamma, chromaticities and colour profiles decide none here, for they are not applied. What may say that the picture
+    is turned is read, and must be sound if it says so.
+    """
+    view = memoryview(data)
+    kept, orientation, bits, frames, apart = [view[:8]], 1, 8, 0, 0
+    seen: set[bytes] = set()
+    for kind, start, end in _png_chunks(data):
+        sound = None
+        if kind in _PNG_PIXELS or kind in _PNG_FRAMES or not kind[0] & 32:
+            sound = _is_sound(view, start, end)
+            if not sound:
+                raise ValueError(f"chunk {shown(kind.decode('latin-1'))!r} has a wrong checksum")
+        if kind not in _PNG_PIXELS:
+            if not kind[0] & 32:
+                raise RefusedError(
+                    f"has a chunk {shown(kind.decode('latin-1'))!r} that decides its pixels in an unknown way",
+                    "save it as a plain PNG",
+                )
+            if kind == b"acTL":
+                frames = int.from_bytes(view[start + 8 : start + 12])
+            elif kind == b"fcTL" and b"IDAT" not in seen:
+                apart = -1  # the picture is the first frame
+            elif orientation == 1:
+                turned = _png_orientation(kind, view[start + 8 : end - 4])
+                if turned != 1 and not _is_sound(view, start, end):
+                    raise ValueError(
+                        f"chunk {kind.decode('latin-1')!r} has a wrong checksum, so whether it is turned is not known"
+                    )
+                orientation = turned or 1
+            continue
+        if not seen and kind != b"IHDR":
+            raise ValueError(f"the file is damaged: chunk {kind.decode('latin-1')!r} stands before its header")
+        if kind in seen and kind not in (b"IDAT", b"IEND"):
+            raise ValueError(f"has chunk {kind.decode('latin-1')!r} twice")
+        seen.add(kind)
+        if kind == b"IHDR" and end - start == 25:
+            require_size(*struct.unpack(">II", view[start + 8 : start + 16]))
+            bits = view[start + 16]
+        kept.append(view[start:end])
+    if b"IEND" not in seen:
+        raise ValueError("the file is truncated")
+    if frames + apart + 1 > 1 and frames:
+        raise RefusedError(
+            f"holds {frames + apart + 1} frames or pages",
+            "save the one to compare as a file of its own",
+        )
+    pixels = data if sum(map(len, kept)) == len(data) else b"".join(kept)
+    opened = opened_of(_png_image(), pixels, orientation=orientation, bits=bits)
+    if not opened.image.watched:  # type: ignore[attr-defined]
+        _require_png_rows(pixels)
+    return opened
+
+
+@functools.cache
+def _png_image() -> type[Image.Image]:
+    """Pillow's PNG image that refuses data which end, soundly, before the last row: Pillow would leave 0 there.
+
+    A row of what no picture has is drawn where the last one goes, and looked at once all data are decoded.
+    """
+    from PIL import Image
+    from PIL.PngImagePlugin import PngImageFile
+
+    class WatchedPng(PngImageFile):
+        @property
+        def watched(self) -> bool:
+            """Whether the drawn row tells: the last one comes last, and is too long to be what is drawn by chance."""
+            plain = self.mode in ("L", "LA", "P", "RGB", "RGBA") and not self.info.get("interlace")
+            return plain and self.size[0] * len(self.getbands()) >= LEAST_WATCHED
+
+        def load_prepare(self) -> None:
+            super().load_prepare()
+            if self.watched:
+                width, height = self.size
+                self._place = (0, height - 1, width, height)
+                count = width * len(self.getbands())
+                mark = Image.frombytes(self.mode, (width, 1), (MARK * (count // len(MARK) + 1))[:count])
+                self.im.paste(mark.im, self._place)
+                self._drawn = mark
+
+        def load_end(self) -> None:
+            if self.watched:
+                row = self._drawn._new(self.im.crop(self._place))
+                if row.tobytes() == self._drawn.tobytes():
+                    raise ValueError("the file is damaged: its data end before its rows do")
+            super().load_end()
+
+    return WatchedPng
+
+
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Of a pixel, by colour type."""
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""First column and row, and steps, of the seven pictures of an interlaced one."""
+
+
+def _require_png_rows(data: bytes) -> None:
+    """Inflate what a PNG holds, a piece at a time, and refuse fewer bytes than its rows have."""
+    wanted, inflated, stream = 0, 0, zlib.decompressobj()
+    for kind, start, end in _png_chunks(data):
+        if kind == b"IHDR" and end - start == 25:
+            width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[start + 8 : end - 4])
+            for left, top, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
+                columns, rows = parts_of(max(width - left, 0), across), parts_of(max(height - top, 0), down)
+                wanted += rows * (1 + parts_of(columns * bits * _PNG_SAMPLES.get(colour, 1), 8)) if columns else 0
+        elif kind == b"IDAT":
+            piece = data[start + 8 : end - 4]
+            while piece and not stream.eof:
+                inflated += len(stream.decompress(piece, 1 << 20))
+                piece = stream.unconsumed_tail
+    if inflated < wanted:
+        raise ValueError("the file is damaged: its data end before its rows do")
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Name, start and end of each chunk, to IEND."""
+    position, kind = 8, b""
+    while kind != b"IEND":
+        length = int.from_bytes(data[position : position + 4])
+        kind, end = data[position + 4 : position + 8], position + 12 + length
+        if end > len(data) or len(kind) < 4:
+            raise ValueError("the file is truncated")
+        yield kind, position, end
+        position = end
+
+
+def _is_sound(view: memoryview, start: int, end: int) -> bool:
+    return zlib.crc32(view[start + 4 : end - 4]) == int.from_bytes(view[end - 4 : end])
+
+
+def _png_orientation(kind: bytes, body: memoryview) -> int | None:
+    """Orientation by a chunk of metadata, 1 if it says none; None where it should say one and is damaged."""
+    if kind == b"eXIf":
+        return exif_orientation(body)
+    if kind == b"iTXt" and bytes(body[:20]) == b"XML:com.adobe.xmp\0\0\0":
+        return xmp_orientation(body)
+    if kind in (b"tEXt", b"zTXt") and bytes(body[:22]) == b"Raw profile type exif\0":
+        text = bytes(body[22:])
+        if kind == b"zTXt":
+            try:
+                text = zlib.decompressobj().decompress(text[1:], _MOST_PROFILE)
+            except zlib.error:
+                return None
+        with contextlib.suppress(ValueError):  # three lines, then hexadecimal digits
+            digits = b"".join(text.split(b"\n")[3:])
+            return exif_orientation(bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii", "replace")))
+        return None
+    return 1
