@@ -28,7 +28,9 @@ from unittest import mock
 import numpy as np
 
 import pixelgauge
-from pixelgauge import _core, backbones, model_store
+from pixelgauge import _core
+from pixelgauge.networks import store as model_store
+from pixelgauge.perceptual import inception as backbones
 from timing import measure, table
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))

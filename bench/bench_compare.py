@@ -17,9 +17,9 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 import pixelgauge
+from pixelgauge.engine.pairing import find_pairs
+from pixelgauge.engine.scoring import METRICS, Settings, score_pairs
 from pixelgauge.images import read_image
-from pixelgauge.pairing import find_pairs
-from pixelgauge.scoring import METRICS, Settings, score_pairs
 
 SHAPE = (512, 768, 3)
 

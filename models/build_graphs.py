@@ -377,7 +377,7 @@ LPIPS_MODELS = {
         heads("squeeze", 10811, "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76"),
     ),
 }
-# Of the data file that the official files become (`pixelgauge.convert`). Computed from their `features.*`, which are
+# Of the data file that the official files become (`pixelgauge.networks.convert`). Computed from their `features.*`, which are
 # all that is used of a backbone; VGG's and Inception's files have not been at hand yet.
 CONVERTED = {
     "lpips-alex": "5d98cc48c2ce4a3ba3ff1ed19d33e99533b72bf54340d88a03ad600c18a709ac",

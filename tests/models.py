@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelgauge.manifest import model_named
+from pixelgauge.networks.manifest import model_named
 
 MODEL = "lpips-squeeze"
 

@@ -76,8 +76,8 @@ def compare(path, transparent):
 
 def distance_source(path):
     """Open and decode a file as `distance` does on its way to the network."""
-    from pixelgauge.backbones import read_rgb
-    from pixelgauge.feature_sources import Source
+    from pixelgauge.engine.feature_sources import Source
+    from pixelgauge.perceptual.inception import read_rgb
 
     try:
         assert len(Source([path], "real")) == 1

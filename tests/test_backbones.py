@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelgauge import backbones, model_store
-from pixelgauge.backbones import (
+from pixelgauge.networks import store as model_store
+from pixelgauge.networks.graph_rewrite import cut
+from pixelgauge.perceptual import inception as backbones
+from pixelgauge.perceptual.inception import (
     CPU,
     CUDA,
     OPENVINO,
@@ -25,7 +27,6 @@ from pixelgauge.backbones import (
     read_rgb,
     session_providers,
 )
-from pixelgauge.graphs import cut
 
 ALL = [CUDA, OPENVINO, CPU]
 
@@ -343,8 +344,8 @@ def test_import_is_light():
         "import sys, pixelgauge; pixelgauge.__version__; "
         "heavy = {'onnxruntime', 'torch', 'PIL', 'tqdm', 'urllib.request', 'scipy'} & set(sys.modules); "
         "assert not heavy, heavy; "
-        "assert pixelgauge.LPIPS.__module__ == 'pixelgauge.perceptual'; "
-        "assert pixelgauge.InceptionFeatures.__module__ == 'pixelgauge.backbones'; "
+        "assert pixelgauge.LPIPS.__module__ == 'pixelgauge.perceptual.lpips'; "
+        "assert pixelgauge.InceptionFeatures.__module__ == 'pixelgauge.perceptual.inception'; "
         "assert not {'onnxruntime', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

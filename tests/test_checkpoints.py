@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixelgauge.checkpoints import CheckpointError, read_checkpoint
+from pixelgauge.networks.checkpoint import CheckpointError, read_checkpoint
 
 SHARED = Path(os.environ.get("PIXELGAUGE_SHARED", Path(__file__).parents[2] / "shared"))
 needs_shared = pytest.mark.skipif(

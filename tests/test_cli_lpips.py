@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelgauge import scoring
 from pixelgauge.cli import main
+from pixelgauge.engine import scoring
 
 SHARED = Path(os.environ.get("PIXELGAUGE_SHARED", Path(__file__).parents[2] / "shared"))
 needs_shared = pytest.mark.skipif(

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pixelgauge import FeatureStats, FileError, fid, frechet_distance
 from pixelgauge.cli import main
-from pixelgauge.feature_sources import Inception, Source
+from pixelgauge.engine.feature_sources import Inception, Source
 from pixelgauge.images import ImageFileError
 from test_distribution_sources import StandIn, pictures
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import pixelgauge
 from pixelgauge import FeatureStats, frechet_distance, trace_sqrt_product
-from pixelgauge.frechet import METHODS
+from pixelgauge.distribution.frechet import METHODS
 
 Moments = tuple[list[Fraction], list[list[Fraction]]]
 

@@ -14,11 +14,12 @@ from numpy.testing import assert_allclose
 from PIL import Image
 
 import pixelgauge
-from pixelgauge import FeatureStats, feature_sources, fid, frechet_distance
-from pixelgauge.backbones import read_rgb
+from pixelgauge import FeatureStats, fid, frechet_distance
 from pixelgauge.cli import main
 from pixelgauge.cli.terminal import Progress
-from pixelgauge.feature_sources import Inception, Source, list_images
+from pixelgauge.engine import feature_sources
+from pixelgauge.engine.feature_sources import Inception, Source, list_images
+from pixelgauge.perceptual.inception import read_rgb
 
 SHARED = pathlib.Path(os.environ.get("PIXELGAUGE_SHARED", pathlib.Path(__file__).parents[2] / "shared"))
 
@@ -202,7 +203,9 @@ def test_distance_and_stats_commands(folders, tmp_path, stand_in, capsys, monkey
 
 @pytest.mark.cli
 def test_explain_names_every_preset(folders, stand_in, capsys):
-    pytest.importorskip("pixelgauge.backbones", reason="the Inception presets come with pixelgauge.backbones")
+    pytest.importorskip(
+        "pixelgauge.perceptual.inception", reason="the Inception presets come with pixelgauge.perceptual.inception"
+    )
     a, b = map(str, folders)
     assert main(["distance", a, b, "--explain", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["explain"]
@@ -356,7 +359,9 @@ def recipe_weights():
 
 @pytest.mark.parity
 def test_command_line_with_the_network_equals_step_by_step(folders, tmp_path, capsys, monkeypatch):
-    backbones = pytest.importorskip("pixelgauge.backbones", reason="the network comes with pixelgauge.backbones")
+    backbones = pytest.importorskip(
+        "pixelgauge.perceptual.inception", reason="the network comes with pixelgauge.perceptual.inception"
+    )
     pytest.importorskip("onnxruntime", reason="the network runs in onnxruntime (extra 'cpu')")
     if not (SHARED / "reference" / "inception_recipe.json").exists():
         pytest.skip("the recipe of the weights is not here: set PIXELGAUGE_SHARED")

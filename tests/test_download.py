@@ -8,9 +8,9 @@ import urllib.request
 import pytest
 
 from loopback import DATA, DIGEST, cache, server
-from pixelgauge import download as downloads
-from pixelgauge.download import download
-from pixelgauge.manifest import ModelError
+from pixelgauge.networks import download as downloads
+from pixelgauge.networks.download import download
+from pixelgauge.networks.manifest import ModelError
 
 __all__ = ["cache", "server"]
 pytestmark = pytest.mark.usefixtures("cache")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixelgauge.model_store import manifest
+from pixelgauge.networks.store import manifest
 
 MODELS = Path(__file__).parents[1] / "models"
 SHIPPED = resources.files("pixelgauge").joinpath("models")

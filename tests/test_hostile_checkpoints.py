@@ -16,7 +16,7 @@ import pytest
 
 from bounded import Outcome, outcomes_of
 from pixelgauge import FileError
-from pixelgauge.checkpoints import CheckpointError, read_checkpoint, read_hashed
+from pixelgauge.networks.checkpoint import CheckpointError, read_checkpoint, read_hashed
 from test_checkpoints import (
     VALUES,
     global_,
@@ -31,7 +31,7 @@ from test_checkpoints import (
     zip_file,
 )
 
-READER = "pixelgauge.checkpoints:read_checkpoint"
+READER = "pixelgauge.networks.checkpoint:read_checkpoint"
 ORDERED_DICT = global_("collections", "OrderedDict")
 PROTOCOL = b"\x80\x02"
 
@@ -476,7 +476,7 @@ def test_a_sound_file_is_held_once(tmp_path: Path, kind: str) -> None:
 def test_the_hash_is_of_the_bytes_that_were_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import hashlib
 
-    from pixelgauge import checkpoints
+    from pixelgauge.networks import checkpoint as checkpoints
 
     pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24), (24,)))
     path = zip_file(tmp_path / "a.pth", pickled, {"0": VALUES.tobytes()})

@@ -18,7 +18,7 @@ from hypothesis import given
 from PIL import Image
 
 import pixelgauge
-from pixelgauge.feature_sources import Inception, Source
+from pixelgauge.engine.feature_sources import Inception, Source
 from pixelgauge.images import as_array, canonical_pair
 
 HEIGHT, WIDTH = 36, 44  # LPIPS needs 31, and two scales of MS-SSIM 22

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 import pixelgauge
-from pixelgauge import model_store
-from pixelgauge.backbones import INCEPTION_OUTPUTS, OPENVINO, BoundRuns, InceptionFeatures, Session, plan
-from pixelgauge.checkpoints import CheckpointError
 from pixelgauge.images import ImageFileError
+from pixelgauge.networks import store as model_store
+from pixelgauge.networks.checkpoint import CheckpointError
+from pixelgauge.perceptual.inception import INCEPTION_OUTPUTS, OPENVINO, BoundRuns, InceptionFeatures, Session, plan
 from pixelgauge.presets import INCEPTION_PRESETS
 
 pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")

@@ -15,9 +15,9 @@ import pytest
 
 from lying_behaviours import BEHAVIOURS, whole
 from lying_server import DATA, DIGEST, HALF, LyingServer, Talk, serving
-from pixelgauge import download as downloads
-from pixelgauge.download import address_of, download, shown_address
-from pixelgauge.manifest import ModelError, model_named
+from pixelgauge.networks import download as downloads
+from pixelgauge.networks.download import address_of, download, shown_address
+from pixelgauge.networks.manifest import ModelError, model_named
 
 __all__ = ["serving"]
 Serving = Callable[..., LyingServer]

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 
 from models import MODEL, checkpoints
-from pixelgauge import FileError, ModelError, cli, manifest, model_store
-from pixelgauge import convert as conversion
-from pixelgauge.checkpoints import CheckpointError
-from pixelgauge.manifest import ModelDamagedError, ModelMissingError, model_named
+from pixelgauge import FileError, ModelError, cli
+from pixelgauge.networks import convert as conversion
+from pixelgauge.networks import manifest
+from pixelgauge.networks import store as model_store
+from pixelgauge.networks.checkpoint import CheckpointError
+from pixelgauge.networks.manifest import ModelDamagedError, ModelMissingError, model_named
 
 SHARED = Path(os.environ.get("PIXELGAUGE_SHARED", Path(__file__).parents[2] / "shared"))
 needs_shared = pytest.mark.skipif(

@@ -13,9 +13,11 @@ import pytest
 
 from loopback import cache, server
 from models import MODEL, checkpoints
-from pixelgauge import cli, manifest, model_store
-from pixelgauge.checkpoints import CheckpointError
-from pixelgauge.model_store import ModelError, ModelMissingError
+from pixelgauge import cli
+from pixelgauge.networks import manifest
+from pixelgauge.networks import store as model_store
+from pixelgauge.networks.checkpoint import CheckpointError
+from pixelgauge.networks.store import ModelError, ModelMissingError
 
 __all__ = ["cache", "server"]
 pytestmark = pytest.mark.usefixtures("cache")
@@ -183,7 +185,7 @@ def test_values_land_where_the_graph_looks(tmp_path):
 @pytest.mark.property
 def test_exported_folder_runs_in_plain_onnxruntime(tmp_path):
     ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
-    from pixelgauge.perceptual import LPIPS
+    from pixelgauge.perceptual.lpips import LPIPS
 
     paths = checkpoints(tmp_path)
     model_store.add(MODEL, paths)

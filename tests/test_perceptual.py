@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import pixelgauge
-from pixelgauge import model_store, perceptual
-from pixelgauge.backbones import OPENVINO, Session
-from pixelgauge.checkpoints import CheckpointError
 from pixelgauge.images import ImageFileError
-from pixelgauge.perceptual import LPIPS
+from pixelgauge.networks import store as model_store
+from pixelgauge.networks.checkpoint import CheckpointError
+from pixelgauge.perceptual import lpips as perceptual
+from pixelgauge.perceptual.inception import OPENVINO, Session
+from pixelgauge.perceptual.lpips import LPIPS
 from pixelgauge.presets import LPIPS_PRESETS
 
 pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")

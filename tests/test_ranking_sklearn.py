@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import pixelgauge
-from pixelgauge.ranking_inputs import relative_weights
+from pixelgauge.ranking.inputs import relative_weights
 
 sk = pytest.importorskip("sklearn.metrics", reason="scikit-learn, the test oracle, is not installed")
 pytestmark = pytest.mark.parity

@@ -14,7 +14,7 @@ import pytest
 
 import pixelgauge
 from pixelgauge import Confusion, RankingHistogram, _core
-from pixelgauge import out_of_core as module_out_of_core
+from pixelgauge.ranking import out_of_core as module_out_of_core
 
 RNG = np.random.default_rng(99)
 

@@ -21,9 +21,9 @@ from PIL import Image
 
 import pixelgauge
 from pixelgauge.cli import main
+from pixelgauge.engine.row_files import RowFile
+from pixelgauge.engine.scoring import FileState, Row, Settings
 from pixelgauge.files.reading import FileError
-from pixelgauge.row_files import RowFile
-from pixelgauge.scoring import FileState, Row, Settings
 
 NAMES = ["rows.csv", "rows.jsonl"]
 each_format = pytest.mark.parametrize("name", NAMES)
@@ -64,7 +64,7 @@ def content(path):
 
 def read_counter(monkeypatch):
     """Names of the images that are read from here on."""
-    from pixelgauge import scoring
+    from pixelgauge.engine import scoring
 
     read, whole = [], scoring.read_image
 
@@ -466,7 +466,7 @@ def test_one_run_writes_at_a_time(tmp_path, name):
 
 @pytest.mark.boundary
 def test_a_file_replaced_between_opening_and_lock_is_not_written(tmp_path, monkeypatch):
-    from pixelgauge import row_files
+    from pixelgauge.engine import row_files
 
     path = written(tmp_path / "rows.csv", GOOD)
     whole = row_files.try_lock

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 import pixelgauge
-from pixelgauge import scoring
+from pixelgauge.engine import scoring
+from pixelgauge.engine.pairing import Pair, find_pairs
+from pixelgauge.engine.row_files import RowFile
+from pixelgauge.engine.scoring import Row, Settings, Summary, score_pair, score_pairs
 from pixelgauge.images import ImageFileError
-from pixelgauge.pairing import Pair, find_pairs
-from pixelgauge.row_files import RowFile
-from pixelgauge.scoring import Row, Settings, Summary, score_pair, score_pairs
 
 
 def picture(seed=0, shape=(40, 44, 3), dtype=np.uint8):

@@ -23,11 +23,12 @@ import pytest
 from lying_behaviours import whole
 from lying_server import DATA, DIGEST, LyingServer, Talk
 from models import MODEL, checkpoints
-from pixelgauge import manifest, model_store
-from pixelgauge.download import download
 from pixelgauge.files import writing
 from pixelgauge.files.writing import PREFIX, replacing
-from pixelgauge.manifest import ModelMissingError
+from pixelgauge.networks import manifest
+from pixelgauge.networks import store as model_store
+from pixelgauge.networks.download import download
+from pixelgauge.networks.manifest import ModelMissingError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
 

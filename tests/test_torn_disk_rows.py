@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from pixelgauge import FeatureStats
+from pixelgauge.engine.row_files import RowFile
+from pixelgauge.engine.scoring import Row, Settings
 from pixelgauge.files.writing import PREFIX
-from pixelgauge.row_files import RowFile
-from pixelgauge.scoring import Row, Settings
 
 pytestmark = pytest.mark.boundary
 
@@ -28,8 +28,8 @@ SERVER = f"""
 import os, signal, sys, traceback
 from pixelgauge import FeatureStats
 from pixelgauge.cli import demo
-from pixelgauge.row_files import RowFile
-from pixelgauge.scoring import Row, Settings
+from pixelgauge.engine.row_files import RowFile
+from pixelgauge.engine.scoring import Row, Settings
 import numpy as np
 
 names = {STEPS!r}

@@ -3,186 +3,293 @@
 from typing import TYPE_CHECKING, Any
 
 from pixelgauge._version import __version__
-from pixelgauge.full_reference import SSIMComponents, ms_ssim, mse, psnr, ssim
-from pixelgauge.runtime import build_info, get_num_threads, isa, set_num_threads
 
 if TYPE_CHECKING:
-    from pixelgauge.anomaly import aupro
-    from pixelgauge.auroc_intervals import (
-        AurocInterval,
-        DelongTest,
-        bootstrap_interval,
-        delong_interval,
-        delong_test,
+    from pixelgauge.distribution.feature_stats import (
+        FeatureStats as FeatureStats,
     )
-    from pixelgauge.backbones import InceptionFeatures, ProviderError
-    from pixelgauge.checkpoints import CheckpointError
-    from pixelgauge.distribution import (
-        DensityCoverage,
-        FeatureStats,
-        FrechetInfinity,
-        FrechetInfo,
-        FrechetInterval,
-        MeanStd,
-        NeighbourMetrics,
-        PrecisionRecall,
-        density_coverage,
-        fid,
-        frechet_distance,
-        frechet_infinity,
-        frechet_interval,
-        inception_score,
-        kernel_distance,
-        neighbour_metrics,
-        precision_recall,
-        sqrtm_psd,
-        trace_sqrt_product,
+    from pixelgauge.distribution.frechet import (
+        FrechetInfo as FrechetInfo,
     )
-    from pixelgauge.files.reading import FileError
-    from pixelgauge.histogram_ranking import Bounds, RankingHistogram
-    from pixelgauge.images import ImageFileError
-    from pixelgauge.many_rankings import auroc_by_column, auroc_by_group, top_k_accuracy_score
-    from pixelgauge.model_store import ModelError, ModelMissingError
-    from pixelgauge.operating_points import Confusion, best_threshold, confusion_at_threshold, fpr_at_tpr
-    from pixelgauge.out_of_core import roc_auc_score_out_of_core
-    from pixelgauge.perceptual import LPIPS
-    from pixelgauge.ranking import (
-        auc,
-        average_precision_score,
-        det_curve,
-        precision_recall_curve,
-        roc_auc_score,
-        roc_curve,
+    from pixelgauge.distribution.frechet import (
+        frechet_distance as frechet_distance,
     )
-    from pixelgauge.ranking_display import RocCurveDisplay
-    from pixelgauge.ranking_inputs import UndefinedMetricWarning
+    from pixelgauge.distribution.frechet import (
+        sqrtm_psd as sqrtm_psd,
+    )
+    from pixelgauge.distribution.frechet import (
+        trace_sqrt_product as trace_sqrt_product,
+    )
+    from pixelgauge.distribution.frechet_uncertainty import (
+        FrechetInfinity as FrechetInfinity,
+    )
+    from pixelgauge.distribution.frechet_uncertainty import (
+        FrechetInterval as FrechetInterval,
+    )
+    from pixelgauge.distribution.frechet_uncertainty import (
+        frechet_infinity as frechet_infinity,
+    )
+    from pixelgauge.distribution.frechet_uncertainty import (
+        frechet_interval as frechet_interval,
+    )
+    from pixelgauge.distribution.sample_metrics import (
+        DensityCoverage as DensityCoverage,
+    )
+    from pixelgauge.distribution.sample_metrics import (
+        MeanStd as MeanStd,
+    )
+    from pixelgauge.distribution.sample_metrics import (
+        NeighbourMetrics as NeighbourMetrics,
+    )
+    from pixelgauge.distribution.sample_metrics import (
+        PrecisionRecall as PrecisionRecall,
+    )
+    from pixelgauge.distribution.sample_metrics import (
+        density_coverage as density_coverage,
+    )
+    from pixelgauge.distribution.sample_metrics import (
+        inception_score as inception_score,
+    )
+    from pixelgauge.distribution.sample_metrics import (
+        kernel_distance as kernel_distance,
+    )
+    from pixelgauge.distribution.sample_metrics import (
+        neighbour_metrics as neighbour_metrics,
+    )
+    from pixelgauge.distribution.sample_metrics import (
+        precision_recall as precision_recall,
+    )
+    from pixelgauge.engine.feature_sources import (
+        fid as fid,
+    )
+    from pixelgauge.files.reading import (
+        FileError as FileError,
+    )
+    from pixelgauge.full_reference.ssim import (
+        SSIMComponents as SSIMComponents,
+    )
+    from pixelgauge.full_reference.ssim import (
+        ms_ssim as ms_ssim,
+    )
+    from pixelgauge.full_reference.ssim import (
+        mse as mse,
+    )
+    from pixelgauge.full_reference.ssim import (
+        psnr as psnr,
+    )
+    from pixelgauge.full_reference.ssim import (
+        ssim as ssim,
+    )
+    from pixelgauge.images import (
+        ImageFileError as ImageFileError,
+    )
+    from pixelgauge.networks.checkpoint import (
+        CheckpointError as CheckpointError,
+    )
+    from pixelgauge.networks.store import (
+        ModelError as ModelError,
+    )
+    from pixelgauge.networks.store import (
+        ModelMissingError as ModelMissingError,
+    )
+    from pixelgauge.perceptual.inception import (
+        InceptionFeatures as InceptionFeatures,
+    )
+    from pixelgauge.perceptual.inception import (
+        ProviderError as ProviderError,
+    )
+    from pixelgauge.perceptual.lpips import (
+        LPIPS as LPIPS,
+    )
+    from pixelgauge.ranking.aupro import (
+        aupro as aupro,
+    )
+    from pixelgauge.ranking.binary import (
+        auc as auc,
+    )
+    from pixelgauge.ranking.binary import (
+        average_precision_score as average_precision_score,
+    )
+    from pixelgauge.ranking.binary import (
+        det_curve as det_curve,
+    )
+    from pixelgauge.ranking.binary import (
+        precision_recall_curve as precision_recall_curve,
+    )
+    from pixelgauge.ranking.binary import (
+        roc_auc_score as roc_auc_score,
+    )
+    from pixelgauge.ranking.binary import (
+        roc_curve as roc_curve,
+    )
+    from pixelgauge.ranking.display import (
+        RocCurveDisplay as RocCurveDisplay,
+    )
+    from pixelgauge.ranking.groups import (
+        auroc_by_column as auroc_by_column,
+    )
+    from pixelgauge.ranking.groups import (
+        auroc_by_group as auroc_by_group,
+    )
+    from pixelgauge.ranking.groups import (
+        top_k_accuracy_score as top_k_accuracy_score,
+    )
+    from pixelgauge.ranking.histogram import (
+        Bounds as Bounds,
+    )
+    from pixelgauge.ranking.histogram import (
+        RankingHistogram as RankingHistogram,
+    )
+    from pixelgauge.ranking.inputs import (
+        UndefinedMetricWarning as UndefinedMetricWarning,
+    )
+    from pixelgauge.ranking.intervals import (
+        AurocInterval as AurocInterval,
+    )
+    from pixelgauge.ranking.intervals import (
+        DelongTest as DelongTest,
+    )
+    from pixelgauge.ranking.intervals import (
+        bootstrap_interval as bootstrap_interval,
+    )
+    from pixelgauge.ranking.intervals import (
+        delong_interval as delong_interval,
+    )
+    from pixelgauge.ranking.intervals import (
+        delong_test as delong_test,
+    )
+    from pixelgauge.ranking.out_of_core import (
+        roc_auc_score_out_of_core as roc_auc_score_out_of_core,
+    )
+    from pixelgauge.ranking.thresholds import (
+        Confusion as Confusion,
+    )
+    from pixelgauge.ranking.thresholds import (
+        best_threshold as best_threshold,
+    )
+    from pixelgauge.ranking.thresholds import (
+        confusion_at_threshold as confusion_at_threshold,
+    )
+    from pixelgauge.ranking.thresholds import (
+        fpr_at_tpr as fpr_at_tpr,
+    )
+    from pixelgauge.runtime import (
+        build_info as build_info,
+    )
+    from pixelgauge.runtime import (
+        get_num_threads as get_num_threads,
+    )
+    from pixelgauge.runtime import (
+        isa as isa,
+    )
+    from pixelgauge.runtime import (
+        set_num_threads as set_num_threads,
+    )
 
-__all__ = [
-    "LPIPS",
-    "AurocInterval",
-    "Bounds",
-    "CheckpointError",
-    "Confusion",
-    "DelongTest",
-    "DensityCoverage",
-    "FeatureStats",
-    "FileError",
-    "FrechetInfinity",
-    "FrechetInfo",
-    "FrechetInterval",
-    "ImageFileError",
-    "InceptionFeatures",
-    "MeanStd",
-    "ModelError",
-    "ModelMissingError",
-    "NeighbourMetrics",
-    "PrecisionRecall",
-    "ProviderError",
-    "RankingHistogram",
-    "RocCurveDisplay",
-    "SSIMComponents",
-    "UndefinedMetricWarning",
-    "__version__",
-    "auc",
-    "aupro",
-    "auroc_by_column",
-    "auroc_by_group",
-    "average_precision_score",
-    "best_threshold",
-    "bootstrap_interval",
-    "build_info",
-    "confusion_at_threshold",
-    "delong_interval",
-    "delong_test",
-    "density_coverage",
-    "det_curve",
-    "fid",
-    "fpr_at_tpr",
-    "frechet_distance",
-    "frechet_infinity",
-    "frechet_interval",
-    "get_num_threads",
-    "inception_score",
-    "isa",
-    "kernel_distance",
-    "ms_ssim",
-    "mse",
-    "neighbour_metrics",
-    "precision_recall",
-    "precision_recall_curve",
-    "psnr",
-    "roc_auc_score",
-    "roc_auc_score_out_of_core",
-    "roc_curve",
-    "set_num_threads",
-    "sqrtm_psd",
-    "ssim",
-    "top_k_accuracy_score",
-    "trace_sqrt_product",
-]
-
-_LAZY = {
-    "aupro": "pixelgauge.anomaly",
-    "AurocInterval": "pixelgauge.auroc_intervals",
-    "DelongTest": "pixelgauge.auroc_intervals",
-    "bootstrap_interval": "pixelgauge.auroc_intervals",
-    "delong_interval": "pixelgauge.auroc_intervals",
-    "delong_test": "pixelgauge.auroc_intervals",
-    "InceptionFeatures": "pixelgauge.backbones",
-    "ProviderError": "pixelgauge.backbones",
-    "CheckpointError": "pixelgauge.checkpoints",
-    "DensityCoverage": "pixelgauge.distribution",
-    "FeatureStats": "pixelgauge.distribution",
-    "FrechetInfinity": "pixelgauge.distribution",
-    "FrechetInfo": "pixelgauge.distribution",
-    "FrechetInterval": "pixelgauge.distribution",
-    "MeanStd": "pixelgauge.distribution",
-    "NeighbourMetrics": "pixelgauge.distribution",
-    "PrecisionRecall": "pixelgauge.distribution",
-    "density_coverage": "pixelgauge.distribution",
-    "fid": "pixelgauge.distribution",
-    "frechet_distance": "pixelgauge.distribution",
-    "frechet_infinity": "pixelgauge.distribution",
-    "frechet_interval": "pixelgauge.distribution",
-    "inception_score": "pixelgauge.distribution",
-    "kernel_distance": "pixelgauge.distribution",
-    "neighbour_metrics": "pixelgauge.distribution",
-    "precision_recall": "pixelgauge.distribution",
-    "sqrtm_psd": "pixelgauge.distribution",
-    "trace_sqrt_product": "pixelgauge.distribution",
-    "FileError": "pixelgauge.files.reading",
-    "Bounds": "pixelgauge.histogram_ranking",
-    "RankingHistogram": "pixelgauge.histogram_ranking",
-    "ImageFileError": "pixelgauge.images",
-    "auroc_by_column": "pixelgauge.many_rankings",
-    "auroc_by_group": "pixelgauge.many_rankings",
-    "top_k_accuracy_score": "pixelgauge.many_rankings",
-    "ModelError": "pixelgauge.model_store",
-    "ModelMissingError": "pixelgauge.model_store",
-    "Confusion": "pixelgauge.operating_points",
-    "best_threshold": "pixelgauge.operating_points",
-    "confusion_at_threshold": "pixelgauge.operating_points",
-    "fpr_at_tpr": "pixelgauge.operating_points",
-    "roc_auc_score_out_of_core": "pixelgauge.out_of_core",
-    "LPIPS": "pixelgauge.perceptual",
-    "auc": "pixelgauge.ranking",
-    "average_precision_score": "pixelgauge.ranking",
-    "det_curve": "pixelgauge.ranking",
-    "precision_recall_curve": "pixelgauge.ranking",
-    "roc_auc_score": "pixelgauge.ranking",
-    "roc_curve": "pixelgauge.ranking",
-    "RocCurveDisplay": "pixelgauge.ranking_display",
-    "UndefinedMetricWarning": "pixelgauge.ranking_inputs",
+_MODULES = {
+    "distribution.feature_stats": ("FeatureStats",),
+    "distribution.frechet": (
+        "FrechetInfo",
+        "frechet_distance",
+        "sqrtm_psd",
+        "trace_sqrt_product",
+    ),
+    "distribution.frechet_uncertainty": (
+        "FrechetInfinity",
+        "FrechetInterval",
+        "frechet_infinity",
+        "frechet_interval",
+    ),
+    "distribution.sample_metrics": (
+        "DensityCoverage",
+        "MeanStd",
+        "NeighbourMetrics",
+        "PrecisionRecall",
+        "density_coverage",
+        "inception_score",
+        "kernel_distance",
+        "neighbour_metrics",
+        "precision_recall",
+    ),
+    "engine.feature_sources": ("fid",),
+    "files.reading": ("FileError",),
+    "full_reference.ssim": (
+        "SSIMComponents",
+        "ms_ssim",
+        "mse",
+        "psnr",
+        "ssim",
+    ),
+    "images": ("ImageFileError",),
+    "networks.checkpoint": ("CheckpointError",),
+    "networks.store": (
+        "ModelError",
+        "ModelMissingError",
+    ),
+    "perceptual.inception": (
+        "InceptionFeatures",
+        "ProviderError",
+    ),
+    "perceptual.lpips": ("LPIPS",),
+    "ranking.aupro": ("aupro",),
+    "ranking.binary": (
+        "auc",
+        "average_precision_score",
+        "det_curve",
+        "precision_recall_curve",
+        "roc_auc_score",
+        "roc_curve",
+    ),
+    "ranking.display": ("RocCurveDisplay",),
+    "ranking.groups": (
+        "auroc_by_column",
+        "auroc_by_group",
+        "top_k_accuracy_score",
+    ),
+    "ranking.histogram": (
+        "Bounds",
+        "RankingHistogram",
+    ),
+    "ranking.inputs": ("UndefinedMetricWarning",),
+    "ranking.intervals": (
+        "AurocInterval",
+        "DelongTest",
+        "bootstrap_interval",
+        "delong_interval",
+        "delong_test",
+    ),
+    "ranking.out_of_core": ("roc_auc_score_out_of_core",),
+    "ranking.thresholds": (
+        "Confusion",
+        "best_threshold",
+        "confusion_at_threshold",
+        "fpr_at_tpr",
+    ),
+    "runtime": (
+        "build_info",
+        "get_num_threads",
+        "isa",
+        "set_num_threads",
+    ),
 }
-"""Names whose modules are imported when first used, so that the package itself imports NumPy and nothing heavier."""
+"""Every public name by its module, which is imported when one of them is first used: `import pixelgauge` is quick."""
+
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+_ROOMS = {"files", "images", "presets", "runtime", *(module.partition(".")[0] for module in _MODULES)}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'pixelgauge' has no attribute {name!r}")
     import importlib
 
-    value = getattr(importlib.import_module(_LAZY[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"pixelgauge.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pixelgauge' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"pixelgauge.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from pixelgauge import _core
 from pixelgauge._version import __version__
+from pixelgauge.checks import whole_number
 
 
 def isa() -> str:
@@ -58,11 +59,7 @@ def set_num_threads(n: int) -> None:
     1
     >>> pixelgauge.set_num_threads(before)
     """
-    if isinstance(n, bool) or not isinstance(n, int | np.integer):
-        raise TypeError(f"n={n!r} threads: use a whole number from 1 to 1024")
-    if not 1 <= n <= 1024:
-        raise ValueError(f"n={n} threads: use 1 to 1024")
-    _core.set_num_threads(int(n))
+    _core.set_num_threads(whole_number("n", n, 1, 1024))
 
 
 def get_num_threads() -> int:

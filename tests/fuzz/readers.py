@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from pixelgauge import FeatureStats, FileError, RankingHistogram
-from pixelgauge.checkpoints import CheckpointError, read_checkpoint
-from pixelgauge.feature_sources import Source
+from pixelgauge.engine.feature_sources import Source
+from pixelgauge.engine.row_files import RowFile
+from pixelgauge.engine.scoring import Row, Settings
 from pixelgauge.files import tables
 from pixelgauge.images import ImageFileError, read_image
-from pixelgauge.manifest import ModelDamagedError, manifest
-from pixelgauge.model_store import _open
-from pixelgauge.row_files import RowFile
-from pixelgauge.scoring import Row, Settings
+from pixelgauge.networks.checkpoint import CheckpointError, read_checkpoint
+from pixelgauge.networks.manifest import ModelDamagedError, manifest
+from pixelgauge.networks.store import _open
 
 __all__ = [
     "FeatureStats",

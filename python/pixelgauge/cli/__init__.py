@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from pixelgauge._version import __version__
 from pixelgauge.cli.streams import drop, guarded
 from pixelgauge.files.reading import printable
-from pixelgauge.model_store import ModelMissingError
+from pixelgauge.networks.store import ModelMissingError
 
 COMMANDS = ("compare", "distance", "stats", "auroc", "demo", "models", "info")
 """Modules of this package, in the order the help lists them."""

@@ -16,18 +16,24 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from pixelgauge._version import __version__
-from pixelgauge.auroc_intervals import AurocInterval, bootstrap_interval, delong_interval
 from pixelgauge.cli import EXIT_DONE, UsageError, given
 from pixelgauge.files.cells import EXACT, number
 from pixelgauge.files.reading import FileError, shown
 from pixelgauge.files.tables import PARQUET, Table, import_parquet, read_table
 from pixelgauge.files.writing import replacing, require_writable, target_of
 from pixelgauge.images import Array
-from pixelgauge.operating_points import Confusion, best_threshold, confusion_at_threshold
-from pixelgauge.out_of_core import LEAST_BUDGET, roc_auc_score_out_of_core
-from pixelgauge.ranking import average_precision_score, det_curve, precision_recall_curve, roc_auc_score, roc_curve
-from pixelgauge.ranking_arrays import equals
-from pixelgauge.ranking_inputs import label_array, score_array, target_type
+from pixelgauge.ranking.arrays import equals
+from pixelgauge.ranking.binary import (
+    average_precision_score,
+    det_curve,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+)
+from pixelgauge.ranking.inputs import label_array, score_array, target_type
+from pixelgauge.ranking.intervals import AurocInterval, bootstrap_interval, delong_interval
+from pixelgauge.ranking.out_of_core import LEAST_BUDGET, roc_auc_score_out_of_core
+from pixelgauge.ranking.thresholds import Confusion, best_threshold, confusion_at_threshold
 
 _CURVES = {
     "roc": (roc_curve, ("fpr", "tpr")),
@@ -153,7 +159,7 @@ def _check_options(args: argparse.Namespace) -> None:
     if args.plot:
         if args.plot.suffix.lower() not in (".png", ".svg"):
             raise UsageError(f"--plot {shown(args.plot)}: use .png or .svg")
-        from pixelgauge.ranking_display import new_axes
+        from pixelgauge.ranking.display import new_axes
 
         new_axes()
     if args.file.suffix.lower() in PARQUET:
@@ -283,7 +289,7 @@ def _plot(
     threshold: float,
 ) -> Any:
     """Figure of a curve, with the point of a threshold."""
-    from pixelgauge.ranking_display import new_axes
+    from pixelgauge.ranking.display import new_axes
 
     axes = new_axes()
     text = f"AUROC {auroc:.4f}"

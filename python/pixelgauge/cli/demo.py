@@ -15,13 +15,13 @@ from pathlib import Path
 from statistics import fmean
 
 from pixelgauge.cli import EXIT_DONE, UsageError
+from pixelgauge.cli.demo_images import CONTENTS, DEGRADATIONS, SIZE, STRENGTHS, Picture
+from pixelgauge.cli.demo_page import demo_page
 from pixelgauge.cli.terminal import number
-from pixelgauge.demo_images import CONTENTS, DEGRADATIONS, SIZE, STRENGTHS, Picture
-from pixelgauge.demo_page import demo_page
+from pixelgauge.engine.scoring import METRICS, Settings, lpips_available
 from pixelgauge.files.reading import printable
 from pixelgauge.files.writing import new_folder, replacing
 from pixelgauge.runtime import get_num_threads, isa
-from pixelgauge.scoring import METRICS, Settings, lpips_available
 
 _BY_CONTENT = ("psnr", "ssim")
 

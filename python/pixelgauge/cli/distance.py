@@ -11,14 +11,14 @@ from functools import partial
 from typing import Any
 
 from pixelgauge._version import __version__
+from pixelgauge.checks import whole_number
 from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError
 from pixelgauge.cli.terminal import Progress
-from pixelgauge.feature_sources import Inception, Report, Source, require_comparable, require_used
-from pixelgauge.feature_stats import require_whole
-from pixelgauge.feature_stats import samples as count_of
+from pixelgauge.distribution.feature_stats import samples as count_of
+from pixelgauge.distribution.frechet import METHODS, frechet_distance
+from pixelgauge.distribution.sample_metrics import inception_score, kernel_distance, neighbour_metrics
+from pixelgauge.engine.feature_sources import Inception, Report, Source, require_comparable, require_used
 from pixelgauge.files.reading import printable
-from pixelgauge.frechet import METHODS, frechet_distance
-from pixelgauge.sample_metrics import inception_score, kernel_distance, neighbour_metrics
 
 METRICS = ("fid", "kid", "is", "prdc", "sfid")
 PRESETS = ("pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid")
@@ -52,10 +52,10 @@ def inception_of(
     args: argparse.Namespace, preset: str | None = None, outputs: tuple[str, ...] = ("2048",)
 ) -> Inception:
     """Network that the options describe, which are checked, used or not, and named as they are given."""
-    require_whole("--batch-size", args.batch_size, 1)
-    require_whole("--seed", args.seed, 0, 2**32 - 1)
+    whole_number("--batch-size", args.batch_size, 1)
+    whole_number("--seed", args.seed, 0, 2**32 - 1)
     if args.limit is not None:
-        require_whole("--limit", args.limit, 1)
+        whole_number("--limit", args.limit, 1)
     providers = args.providers.split(",") if args.providers else None
     return Inception(preset or args.preset or DEFAULT_PRESET, args.batch_size, args.weights, providers, outputs)
 
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         ("--kid-subset-size", args.kid_subset_size, 2),
         ("--splits", args.splits, 1),
     ):
-        require_whole(option, value, least)
+        whole_number(option, value, least)
     facts = _facts(args, wanted)
     failed = facts.get("failed", {})
     if args.json:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 
-from pixelgauge import backbones, model_store
 from pixelgauge.cli.models import facts_of
+from pixelgauge.networks import store as model_store
+from pixelgauge.perceptual import inception as backbones
 from pixelgauge.runtime import build_info
 
 

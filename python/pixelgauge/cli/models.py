@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pixelgauge import cli, model_store
-from pixelgauge.checkpoints import CheckpointError
+from pixelgauge import cli
+from pixelgauge.networks import store as model_store
+from pixelgauge.networks.checkpoint import CheckpointError
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

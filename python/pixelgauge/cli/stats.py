@@ -10,7 +10,7 @@ from pixelgauge._version import __version__
 from pixelgauge.cli import EXIT_DONE, UsageError
 from pixelgauge.cli.distance import add_inception_options, inception_of
 from pixelgauge.cli.terminal import Progress
-from pixelgauge.feature_sources import Source, require_used
+from pixelgauge.engine.feature_sources import Source, require_used
 from pixelgauge.files.reading import printable
 from pixelgauge.files.writing import require_writable
 

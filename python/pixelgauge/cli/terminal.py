@@ -8,8 +8,8 @@ import unicodedata
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
+from pixelgauge.engine.scoring import METRICS
 from pixelgauge.files.reading import printable
-from pixelgauge.scoring import METRICS
 
 if TYPE_CHECKING:
     from tqdm import tqdm

@@ -6,7 +6,6 @@ from pixelgauge.images.arrays import (
     as_array,
     canonical_images,
     canonical_pair,
-    number,
     value_range_bounds,
     value_range_length,
 )
@@ -33,7 +32,6 @@ __all__ = [
     "canonical_pair",
     "image_files",
     "is_picture",
-    "number",
     "path_name",
     "read_image",
     "value_range_bounds",

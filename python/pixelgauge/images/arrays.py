@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pixelgauge.checks import number
 from pixelgauge.images.decoding import is_picture, picture_pixels
 
 Array = npt.NDArray[Any]
@@ -247,7 +248,7 @@ def canonical_images(x: object, name: str, channel_axis: int | None) -> Images:
     """
     if channel_axis is not None and type(channel_axis) is not int:
         if isinstance(channel_axis, bool) or not isinstance(channel_axis, int | np.integer):
-            raise TypeError(f"channel_axis={channel_axis!r} must be an integer or None")
+            raise TypeError(f"channel_axis={channel_axis!r} must be a whole number or None")
         channel_axis = int(channel_axis)
     dims = None
     # Nothing else is asked of a plain array: the metrics of a small image take hardly longer than a few questions.
@@ -402,28 +403,6 @@ def _reading(images: Images) -> str:
     count, height, width, channels = images.pixels.shape
     what = "one image" if images.single else f"a batch of {count} images"
     return f"{what} of {height} x {width} with {channels} channel{'s' * (channels > 1)}"
-
-
-def number(value: object) -> float:
-    """Read a number as float; ``TypeError`` also for what ``float`` reads as one: text, truth values, times.
-
-    Parameters
-    ----------
-    value : float_like
-        Number of Python, or of a library, such as an array without axes.
-    """
-    if type(value) is float:
-        return value
-    if isinstance(value, np.ndarray):
-        value = value[()]
-    dtype = getattr(value, "dtype", None)
-    text_or_truth = isinstance(value, str | bytes | bytearray | memoryview | bool)
-    if text_or_truth or getattr(dtype, "kind", "") in tuple("bcmMSU") or "bool" in str(dtype):
-        raise TypeError(f"{value!r} is no number")
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except OverflowError:  # an integer
-        return math.inf if value > 0 else -math.inf  # type: ignore[operator]
 
 
 def value_range_bounds(data_range: float | Sequence[float] | None, dtype: np.dtype[Any]) -> tuple[float, float]:

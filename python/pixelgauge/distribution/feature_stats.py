@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
+from pixelgauge.checks import whole_number
+from pixelgauge.distribution.moments import checked_moments, number_array, real_array
+from pixelgauge.distribution.statistics_files import MOST_SAMPLES, fields_of, numbers, pickled_moments, text, whole
 from pixelgauge.files.archive import bytes_of, write_arrays
 from pixelgauge.files.pickles import looks_pickled
 from pixelgauge.files.reading import FileError, open_regular
 from pixelgauge.files.writing import replacing, require_writable
 from pixelgauge.images import path_name
-from pixelgauge.moments import checked_moments, number_array, real_array
-from pixelgauge.statistics_files import MOST_SAMPLES, fields_of, numbers, pickled_moments, text, whole
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -32,14 +33,6 @@ _ROWS = 64
 _LEAST, _MOST = 1e-70, 1e70
 """Within these the fourth powers of features, of which eigenvalues of products of covariances are sums, stay normal
 float64 numbers, with room for the sums."""
-
-
-def require_whole(name: str, value: object, least: int, most: int | None = None) -> None:
-    """Raise a ``ValueError`` unless the argument is a whole number of at least `least` and at most `most`."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < least or (most is not None and value > most):  # type: ignore[operator]
-        bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise ValueError(f"{name}={value!r} must be a whole number {bounds}")
 
 
 def samples(count: int | None) -> str:
@@ -188,7 +181,7 @@ class FeatureStats:
     def __init__(
         self, dim: int, *, shift: object = None, preset: str | None = None, weights: str | None = None
     ) -> None:
-        require_whole("dim", dim, 1)
+        whole_number("dim", dim, 1)
         for name, value in (("preset", preset), ("weights", weights)):
             if value is not None and not isinstance(value, str):
                 raise TypeError(f"{name}={value!r} must be a string or None")
@@ -234,7 +227,7 @@ class FeatureStats:
             least 2.
         """
         if count is not None:
-            require_whole("count", count, 2, MOST_SAMPLES)
+            whole_number("count", count, 2, MOST_SAMPLES)
         mu, sigma = checked_moments(mean, cov, name)
         stats = cls(mu.size, preset=preset, weights=weights)
         if count is None:

@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.feature_stats import FeatureStats, as_features, require_whole, samples
+from pixelgauge.checks import whole_number
+from pixelgauge.distribution.feature_stats import FeatureStats, as_features, samples
+from pixelgauge.distribution.frechet import frechet_distance
 from pixelgauge.files.archive import Archive, open_archive, read_array
 from pixelgauge.files.npy import parse_npy
 from pixelgauge.files.pickles import looks_pickled
 from pixelgauge.files.reading import FileError, open_regular, size_of
-from pixelgauge.frechet import frechet_distance
 from pixelgauge.images import FILE_EXTENSIONS, as_array, is_picture, path_name
 from pixelgauge.images.folders import list_images
 from pixelgauge.presets import INCEPTION_PRESETS, preset_row
@@ -32,7 +33,7 @@ Report = Callable[[str, int, int], None]
 class Inception:
     """How images become features, for all sides of a comparison.
 
-    See :class:`pixelgauge.backbones.InceptionFeatures` for the fields; `outputs` are those that some side wants.
+    See :class:`pixelgauge.InceptionFeatures` for the fields; `outputs` are those that some side wants.
     """
 
     preset: str = "pytorch-fid"
@@ -43,7 +44,7 @@ class Inception:
 
     def __post_init__(self) -> None:  # here too, since the network is only made where there are images
         preset_row(INCEPTION_PRESETS, self.preset)
-        require_whole("batch_size", self.batch_size, 1)
+        whole_number("batch_size", self.batch_size, 1)
 
     @cached_property
     def network(self) -> Any:
@@ -52,7 +53,7 @@ class Inception:
 
     def extractor(self, output: str | list[str]) -> Any:
         """Network that ends at `output`; what is missing raises an error that says how to get it."""
-        from pixelgauge.backbones import InceptionFeatures
+        from pixelgauge.perceptual.inception import InceptionFeatures
 
         return InceptionFeatures(
             self.preset,
@@ -103,9 +104,9 @@ class Source:
         self._images: Any = None
         self._archive: str | None = None
         self._names: list[str] = []  # of the images, where some are no paths
-        require_whole("seed", seed, 0, 2**32 - 1)
+        whole_number("seed", seed, 0, 2**32 - 1)
         if limit is not None:
-            require_whole("limit", limit, 1)
+            whole_number("limit", limit, 1)
         if isinstance(x, str | os.PathLike):
             x = self._open(self.name)
         if _are_moments(x):
@@ -417,7 +418,7 @@ def fid(
         calls on other Python threads meanwhile share. Default: :func:`pixelgauge.get_num_threads`. No digit depends
         on it.
     providers : optional
-        Of onnxruntime; see :class:`pixelgauge.backbones.InceptionFeatures`.
+        Of onnxruntime; see :class:`pixelgauge.perceptual.inception.InceptionFeatures`.
     weights : path, optional
         Inception's state dict; default the model ``inception-fid`` of the cache. Refused where there are no images.
     limit : int, optional
@@ -448,8 +449,8 @@ def fid(
     >>> round(pixelgauge.fid(x, x + 2), 6)  # features: no network needed
     24.0
     """
-    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int | np.integer) or workers < 1):
-        raise ValueError(f"workers={workers!r} must be a whole number of at least 1")
+    if workers is not None:
+        whole_number("workers", workers, 1)
     before = _core.get_num_threads()
     if workers is not None:
         _core.set_num_threads(int(workers))

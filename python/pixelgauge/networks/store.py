@@ -25,13 +25,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge._version import __version__
-from pixelgauge.checkpoints import Checkpoint, CheckpointError, read_hashed
-from pixelgauge.convert import convert, read_sources, roles_of
-from pixelgauge.download import address_of, download, file_sha256, offline
 from pixelgauge.files.lock import locked
 from pixelgauge.files.reading import FileError, cause, open_regular, parse_json, read_regular
 from pixelgauge.files.writing import moved_aside, new_folder, recover_folder, remove_folder
-from pixelgauge.manifest import (
+from pixelgauge.networks.checkpoint import Checkpoint, CheckpointError, read_hashed
+from pixelgauge.networks.convert import convert, read_sources, roles_of
+from pixelgauge.networks.download import address_of, download, file_sha256, offline
+from pixelgauge.networks.manifest import (
     Model,
     ModelDamagedError,
     ModelError,
@@ -441,7 +441,7 @@ def pull(name: str, *, progress: bool = True, timeout: float = 30.0, most_second
     timeout : float, default 30
         Seconds without progress after which a connection is given up and resumed.
     most_seconds : float, optional
-        Seconds that each file may take in all; see :func:`pixelgauge.download.download` for the default.
+        Seconds that each file may take in all; see :func:`pixelgauge.networks.download.download` for the default.
 
     Raises
     ------

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.feature_stats import as_features
-from pixelgauge.frechet import centred, frechet_distance
+from pixelgauge.checks import whole_number
+from pixelgauge.distribution.feature_stats import as_features
+from pixelgauge.distribution.frechet import centred, frechet_distance
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -81,8 +82,7 @@ def frechet_interval(
         raise ValueError(f"a and b hold {len(x)} and {len(y)} samples: a bootstrap needs at least three of each")
     if not 0 < level < 1:
         raise ValueError(f"level={level!r} must lie between 0 and 1")
-    if isinstance(resamples, bool) or not isinstance(resamples, int | np.integer) or resamples < 2:
-        raise ValueError(f"resamples={resamples!r} must be a whole number of at least 2")
+    whole_number("resamples", resamples, 2)
     distance = frechet_distance(x, y)
     mean_x, dx = centred(x)
     mean_y, dy = centred(y)
@@ -162,9 +162,10 @@ def frechet_infinity(
     x = as_features(features, "features")
     n = len(x)
     least = max(2, n // 10) if smallest is None else smallest
-    if isinstance(points, bool) or not isinstance(points, int | np.integer) or points < 2:
-        raise ValueError(f"points={points!r} must be a whole number of at least 2")
-    if isinstance(least, bool) or not isinstance(least, int | np.integer) or not 2 <= least < n:
+    whole_number("points", points, 2)
+    if smallest is not None:
+        whole_number("smallest", smallest, 2)
+    if not 2 <= least < n:
         raise ValueError(f"smallest={smallest!r} must be from 2 to one below the {n} samples there are")
     random = np.random.default_rng(seed)
     sizes = np.linspace(least, n, points).round().astype(int)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-from pixelgauge.ranking import roc_auc_score, roc_curve
-from pixelgauge.ranking_arrays import column, equals
-from pixelgauge.ranking_inputs import Float64Array, label_array
+from pixelgauge.ranking.arrays import column, equals
+from pixelgauge.ranking.binary import roc_auc_score, roc_curve
+from pixelgauge.ranking.inputs import Float64Array, label_array
 
 
 def new_axes() -> Any:

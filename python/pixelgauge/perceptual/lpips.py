@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from pixelgauge.backbones import (
+from pixelgauge.full_reference.ssim import DataRange
+from pixelgauge.images import Array, ImageFileError, as_array, canonical_pair, is_picture, read_image
+from pixelgauge.networks.store import from_files, installed
+from pixelgauge.perceptual.inception import (
     CPU,
     OPENVINO,
     Float32Array,
@@ -30,9 +33,6 @@ from pixelgauge.backbones import (
     require_colour,
     require_no_array_options,
 )
-from pixelgauge.full_reference import DataRange
-from pixelgauge.images import Array, ImageFileError, as_array, canonical_pair, is_picture, read_image
-from pixelgauge.model_store import from_files, installed
 from pixelgauge.presets import LPIPS_PRESETS, LPIPSPreset, preset_row
 
 BACKBONES = ("alex", "vgg", "squeeze")

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from pixelgauge import _core
+from pixelgauge.checks import require_number, whole_number
 from pixelgauge.images import Array
-from pixelgauge.ranking import _binary_inputs
-from pixelgauge.ranking_inputs import Scores, check_number, require_ranks
+from pixelgauge.ranking.binary import _binary_inputs
+from pixelgauge.ranking.inputs import Scores, require_ranks
 
 
 class AurocInterval(NamedTuple):
@@ -172,10 +173,7 @@ def bootstrap_interval(
     """
     _check_level(level)
     for name, count, least in (("replicates", replicates, 2), ("seed", seed, 0)):
-        if not isinstance(count, int | np.integer):
-            raise TypeError(f"{name}={count!r} must be an integer")
-        if count < least:
-            raise ValueError(f"{name}={count} must be at least {least}")
+        whole_number(name, count, least)
     bits, scores, _ = _binary_inputs(y_true, y_score, pos_label, None)
     counts_fps, counts_tps, _ = _core.curve(scores.values, bits, None, _core.CurveDrop.none, False, scores.bfloat16)
     p, n = int(counts_tps[-1]), int(counts_fps[-1])
@@ -215,7 +213,7 @@ def _placements(scores: Scores, truth: Array) -> tuple[float, Array, Array]:
 
 
 def _check_level(level: float) -> None:
-    check_number("level", level)
+    require_number("level", level)
     if not 0 < level < 1:
         raise ValueError(f"level={level} must be in (0, 1)")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge.checkpoints import CheckpointError, Tensor, read_checkpoint
 from pixelgauge.files.reading import shown
-from pixelgauge.manifest import Model, Row
+from pixelgauge.networks.checkpoint import CheckpointError, Tensor, read_checkpoint
+from pixelgauge.networks.manifest import Model, Row
 
 Take = Callable[[str, str, tuple[int, ...]], npt.NDArray[np.float64]]
 

@@ -9,10 +9,11 @@ from typing import Literal
 import numpy as np
 
 from pixelgauge import _core
+from pixelgauge.checks import require_number
 from pixelgauge.images import Array
-from pixelgauge.ranking import _binary_inputs
-from pixelgauge.ranking_arrays import at_least
-from pixelgauge.ranking_inputs import Float64Array, check_number, require_ranks, weight_array
+from pixelgauge.ranking.arrays import at_least
+from pixelgauge.ranking.binary import _binary_inputs
+from pixelgauge.ranking.inputs import Float64Array, require_ranks, weight_array
 
 Criterion = Literal["youden", "f1", "mcc", "accuracy", "balanced_accuracy", "closest"]
 
@@ -113,7 +114,7 @@ def confusion_at_threshold(
     >>> pixelgauge.confusion_at_threshold([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], 0.35).sensitivity
     1.0
     """
-    check_number("threshold", threshold)
+    require_number("threshold", threshold)
     if threshold != threshold:
         raise ValueError("threshold is NaN: use a number, or inf")
     bits, scores, _ = _binary_inputs(y_true, y_score, pos_label, None)
@@ -158,7 +159,7 @@ def fpr_at_tpr(
     >>> pixelgauge.fpr_at_tpr([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     0.5
     """
-    check_number("tpr", tpr)
+    require_number("tpr", tpr)
     if not 0 < tpr <= 1:
         raise ValueError(f"tpr={tpr} must be in (0, 1]")
     fp, tp, _ = _two_class_counts(y_true, y_score, pos_label, sample_weight)

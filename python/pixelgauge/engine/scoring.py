@@ -18,14 +18,14 @@ import numpy as np
 
 from pixelgauge import _core
 from pixelgauge._version import __version__
-from pixelgauge.full_reference import ms_ssim, mse, psnr, ssim
+from pixelgauge.engine.pairing import Pairing
+from pixelgauge.full_reference.ssim import ms_ssim, mse, psnr, ssim
 from pixelgauge.images import Array, ImageFileError, alpha_background, read_image, value_range_length
-from pixelgauge.pairing import Pairing
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS, preset_row
 from pixelgauge.runtime import get_num_threads
 
 if TYPE_CHECKING:
-    from pixelgauge.perceptual import LPIPS
+    from pixelgauge.perceptual.lpips import LPIPS
 
 Status = Literal["ok", "missing", "ambiguous", "unreadable", "mismatch", "unscorable"]
 """``missing`` or ``ambiguous`` partner; ``unreadable`` file or subfolder; images that ``mismatch``; a metric that
@@ -130,7 +130,7 @@ def _single(score: Any) -> float:
 
 @cache
 def _lpips(backbone: str) -> LPIPS:
-    from pixelgauge.perceptual import LPIPS
+    from pixelgauge.perceptual.lpips import LPIPS
 
     return LPIPS(backbone)
 
@@ -143,7 +143,7 @@ def lpips_available(backbone: str = "alex") -> bool:
     RuntimeError
         If the model is there but damaged.
     """
-    from pixelgauge.model_store import ModelMissingError
+    from pixelgauge.networks.store import ModelMissingError
 
     try:
         _lpips(backbone)
@@ -305,7 +305,7 @@ def score_pairs(pairing: Pairing, settings: Settings, *, workers: int | None = N
     Parameters
     ----------
     pairing : Pairing
-        From :func:`pixelgauge.pairing.find_pairs`.
+        From :func:`pixelgauge.engine.pairing.find_pairs`.
     settings : Settings
         What to compute.
     workers : int, optional

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.feature_stats import as_features, require_whole, samples
-from pixelgauge.ranking_inputs import check_number
+from pixelgauge.checks import require_number, whole_number
+from pixelgauge.distribution.feature_stats import as_features, samples
 
 Float64Array = npt.NDArray[np.float64]
 Features = npt.NDArray[Any]
@@ -98,13 +98,13 @@ def kernel_distance(
     """
     x, y = _pair(a, b, "a", "b")
     for name, value, least in (("degree", degree, 1), ("subsets", subsets, 1), ("subset_size", subset_size, 2)):
-        require_whole(name, value, least)
+        whole_number(name, value, least)
     if subset_size > min(len(x), len(y)):
         raise ValueError(
             f"subset_size={subset_size} exceeds the samples there are ({len(x)} and {len(y)}): give a smaller one"
         )
     for name, number in (("gamma", 0 if gamma is None else gamma), ("coef0", coef0)):
-        check_number(name, number)
+        require_number(name, number)
     scale = 1 / x.shape[1] if gamma is None else float(gamma)
     if not (math.isfinite(scale) and math.isfinite(coef0)):
         raise ValueError(f"gamma={gamma!r} and coef0={coef0!r} must be finite")
@@ -191,7 +191,7 @@ def inception_score(logits: object, *, splits: int = 10, seed: int | None = None
     3.920263
     """
     x = as_features(logits, "logits", squared=False)
-    require_whole("splits", splits, 1)
+    whole_number("splits", splits, 1)
     n = len(x)
     if n < splits:
         raise ValueError(f"splits={splits} exceeds the {samples(n)} given")
@@ -242,7 +242,7 @@ def precision_recall(real: object, fake: object, *, k: int = 3) -> PrecisionReca
     >>> pixelgauge.precision_recall(x, x + 100)
     PrecisionRecall(precision=0.0, recall=0.0)
     """
-    require_whole("k", k, 1)
+    whole_number("k", k, 1)
     found = _neighbours(real, fake, precision_k=k)
     return PrecisionRecall(found.precision, found.recall)
 
@@ -277,7 +277,7 @@ def density_coverage(real: object, fake: object, *, k: int = 5) -> DensityCovera
     >>> pixelgauge.density_coverage(x, x[:1] + np.zeros((7, 1)), k=5).coverage < 0.2
     True
     """
-    require_whole("k", k, 1)
+    whole_number("k", k, 1)
     found = _neighbours(real, fake, density_k=k)
     return DensityCoverage(found.density, found.coverage)
 
@@ -321,8 +321,8 @@ def neighbour_metrics(real: object, fake: object, *, precision_k: int = 3, densi
     >>> (found.precision, found.recall) == pixelgauge.precision_recall(x[0], x[1])
     True
     """
-    require_whole("precision_k", precision_k, 1)
-    require_whole("density_k", density_k, 1)
+    whole_number("precision_k", precision_k, 1)
+    whole_number("density_k", density_k, 1)
     return _neighbours(real, fake, precision_k=precision_k, density_k=density_k)
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pixelgauge import _core
 from pixelgauge.images import Array
-from pixelgauge.ranking_arrays import beyond_float64, column, exact_numbers, to_array
+from pixelgauge.ranking.arrays import beyond_float64, column, exact_numbers, to_array
 
 Bits = npt.NDArray[np.uint64]
 Float64Array = npt.NDArray[np.float64]
@@ -91,20 +91,6 @@ def check_lengths(**arrays: object) -> None:
     lengths = {name: len(a) for name, a in arrays.items() if a is not None}  # type: ignore[arg-type]
     if len(set(lengths.values())) > 1:
         raise ValueError(f"Found input variables with inconsistent numbers of samples: {lengths}")
-
-
-def check_number(name: str, value: object) -> None:
-    """Raise unless the value is a real number; text that reads like one is not, nor is what a mask covers."""
-    try:
-        # a masked value would be read as the 0 that lies below it
-        if not isinstance(value, str | bytes | bytearray) and not np.ma.is_masked(value):
-            float(value)  # type: ignore[arg-type]
-            return
-    except OverflowError:  # an integer beyond any float is a number
-        return
-    except (TypeError, ValueError):
-        pass
-    raise TypeError(f"{name}={value!r} must be a number")
 
 
 def score_array(y_score: object, name: str = "y_score") -> Array:

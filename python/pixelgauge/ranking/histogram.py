@@ -11,8 +11,8 @@ import numpy as np
 from pixelgauge.files.archive import bytes_of, read_arrays, write_arrays
 from pixelgauge.files.reading import FileError
 from pixelgauge.images import Array
-from pixelgauge.ranking_arrays import beyond_float64, column
-from pixelgauge.ranking_inputs import check_lengths, label_array, require_ranks, score_array, target_type
+from pixelgauge.ranking.arrays import beyond_float64, column
+from pixelgauge.ranking.inputs import check_lengths, label_array, require_ranks, score_array, target_type
 
 _MOST = 2**53
 """Samples of a class: float64, in which average precision is added up, holds such counts exactly."""

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from pixelgauge import _core
+from pixelgauge.checks import whole_number
 from pixelgauge.images import Array
-from pixelgauge.ranking_arrays import column, to_array
-from pixelgauge.ranking_inputs import (
+from pixelgauge.ranking.arrays import column, to_array
+from pixelgauge.ranking.inputs import (
     BinaryLabels,
     Float64Array,
     UndefinedMetricWarning,
@@ -167,10 +168,7 @@ def top_k_accuracy_score(
     >>> pixelgauge.top_k_accuracy_score([0, 1, 2], [[0.5, 0.3, 0.2], [0.5, 0.4, 0.1], [0.6, 0.3, 0.1]], k=2)
     0.6666666666666666
     """
-    if isinstance(k, bool) or not isinstance(k, int | np.integer):
-        raise TypeError(f"k={k!r} must be an integer")
-    if k < 1:
-        raise ValueError(f"k={k} must be at least 1")
+    k = whole_number("k", k, 1)
     y = column(label_array(y_true), "y_true")
     target_type(y)  # labels that are no classes are refused
     scores = score_array(y_score)

@@ -27,7 +27,7 @@ from typing import IO, Any, BinaryIO
 
 from pixelgauge._version import __version__
 from pixelgauge.files.reading import FileError, cause, open_regular, shown
-from pixelgauge.manifest import ModelError, Source
+from pixelgauge.networks.manifest import ModelError, Source
 
 _CHUNK = 1 << 16
 MOST_UNKNOWN_BYTES = 1 << 30

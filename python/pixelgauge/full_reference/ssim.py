@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.images import Array, Images, canonical_pair, number, value_range_length
+from pixelgauge.checks import number, whole_number
+from pixelgauge.images import Array, Images, canonical_pair, value_range_length
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS, SSIMPreset, preset_row
 
 Float64Array = npt.NDArray[np.float64]
@@ -380,10 +381,7 @@ def _preset_options(preset: str, length: float) -> _core.SsimOptions:
 
 
 def _ssim_options(row: SSIMPreset, length: float, exponents: Sequence[float]) -> _core.SsimOptions:
-    if isinstance(row.window_size, bool) or not isinstance(row.window_size, int | np.integer):
-        raise TypeError(f"window_size={row.window_size!r} must be an integer")
-    if row.window_size > _LARGEST_WINDOW:
-        raise ValueError(f"window_size={row.window_size} is larger than any image: use a smaller one")
+    window_size = whole_number("window_size", row.window_size, 1, _LARGEST_WINDOW)
     if isinstance(exponents, str) or not isinstance(exponents, Sequence | np.ndarray) or len(exponents) != 3:
         raise ValueError(f"exponents={exponents!r} must be three numbers: of luminance, contrast and structure")
     return _core.SsimOptions(
@@ -391,7 +389,7 @@ def _ssim_options(row: SSIMPreset, length: float, exponents: Sequence[float]) ->
         k1=_number("k1", row.k1),
         k2=_number("k2", row.k2),
         sigma=_number("sigma", row.sigma),
-        window_size=int(row.window_size),
+        window_size=window_size,
         window=_choice(_core.Window, "window", row.window),
         border=_choice(_core.Border, "border", row.border),
         covariance=_choice(_core.Covariance, "covariance", row.covariance),

@@ -12,16 +12,16 @@ from typing import Any, Literal
 import numpy as np
 
 from pixelgauge import _core
+from pixelgauge.checks import require_number
 from pixelgauge.images import Array
-from pixelgauge.ranking_arrays import beyond_float64, column, equals
-from pixelgauge.ranking_inputs import (
+from pixelgauge.ranking.arrays import beyond_float64, column, equals
+from pixelgauge.ranking.inputs import (
     BinaryLabels,
     Bits,
     Float64Array,
     Scores,
     UndefinedMetricWarning,
     check_lengths,
-    check_number,
     class_codes,
     label_array,
     pack,
@@ -103,13 +103,13 @@ def roc_auc_score(
     if multi_class not in ("raise", "ovr", "ovo"):
         raise ValueError(f"multi_class={multi_class!r} is not known: use 'raise', 'ovr' or 'ovo'")
     if max_fpr is not None:
-        check_number("max_fpr", max_fpr)
+        require_number("max_fpr", max_fpr)
         if not 0 < max_fpr <= 1:
             raise ValueError(f"Expected max_fpr in range (0, 1], got: {max_fpr!r}")
     if groups is not None:
         if sample_weight is not None or max_fpr is not None:
             raise ValueError("groups= cannot be combined with sample_weight= or max_fpr=: call once for each group")
-        from pixelgauge.many_rankings import auroc_by_group
+        from pixelgauge.ranking.groups import auroc_by_group
 
         return auroc_by_group(y_true, y_score, groups)
     y = label_array(y_true)

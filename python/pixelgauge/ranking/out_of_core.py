@@ -15,7 +15,7 @@ from pixelgauge.files.reading import FileError, open_regular, refusing
 from pixelgauge.files.tables import PARQUET, import_parquet
 from pixelgauge.files.text_tables import require_columns
 from pixelgauge.images import Array
-from pixelgauge.ranking_inputs import pack
+from pixelgauge.ranking.inputs import pack
 
 Chunks = Callable[[], Iterator[tuple[Array, Array]]]
 

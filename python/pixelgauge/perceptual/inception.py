@@ -26,9 +26,9 @@ import numpy.typing as npt
 
 from pixelgauge import _core
 from pixelgauge._version import __version__
+from pixelgauge.checks import whole_number
 from pixelgauge.files.reading import FileError, cause, open_regular
-from pixelgauge.full_reference import DataRange
-from pixelgauge.graphs import Tiles, cut, with_unit_differences, with_winograd
+from pixelgauge.full_reference.ssim import DataRange
 from pixelgauge.images import (
     Array,
     ImageFileError,
@@ -40,7 +40,8 @@ from pixelgauge.images import (
 )
 from pixelgauge.images.folders import list_images
 from pixelgauge.images.tiff import libtiff_errors_raised
-from pixelgauge.model_store import Installed, from_files, installed
+from pixelgauge.networks.graph_rewrite import Tiles, cut, with_unit_differences, with_winograd
+from pixelgauge.networks.store import Installed, from_files, installed
 from pixelgauge.presets import INCEPTION_PRESETS, InceptionPreset, preset_row
 
 if TYPE_CHECKING:
@@ -747,10 +748,7 @@ class InceptionFeatures:
                 f"output={output!r} is not known: use one of {', '.join(map(repr, INCEPTION_OUTPUTS))}, or several "
                 "different ones"
             )
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer):
-            raise TypeError(f"batch_size={batch_size!r} must be an integer")
-        if batch_size < 1:
-            raise ValueError(f"batch_size={batch_size} must be at least 1")
+        batch_size = whole_number("batch_size", batch_size, 1)
         chosen = plan(providers, precision)
         model = installed("inception-fid") if weights is None else from_files("inception-fid", [weights])
         self.output = output

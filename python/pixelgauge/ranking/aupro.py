@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from pixelgauge import _core
+from pixelgauge.checks import require_number
 from pixelgauge.images import Array
-from pixelgauge.ranking_arrays import exact_join, to_array
-from pixelgauge.ranking_inputs import check_number, pack, require_ranks, score_array, scores_of
+from pixelgauge.ranking.arrays import exact_join, to_array
+from pixelgauge.ranking.inputs import pack, require_ranks, score_array, scores_of
 
 
 def aupro(masks: object, maps: object, *, max_fpr: float = 0.3) -> float:
@@ -53,7 +54,7 @@ def aupro(masks: object, maps: object, *, max_fpr: float = 0.3) -> float:
     >>> pixelgauge.aupro(mask, np.array([[0.9, 0.8, 0.1, 0.2], [0.3, 0.1, 0.2, 0.7]]))
     1.0
     """
-    check_number("max_fpr", max_fpr)
+    require_number("max_fpr", max_fpr)
     if not 0 < max_fpr <= 1:
         raise ValueError(f"max_fpr={max_fpr} must be in (0, 1]")
     truths, scores_of_images = _images(masks, "masks"), _images(maps, "maps")

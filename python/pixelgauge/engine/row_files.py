@@ -8,10 +8,7 @@ import stat
 from collections.abc import Iterable, Set
 from typing import Any, BinaryIO, get_args
 
-from pixelgauge.files.lock import try_lock
-from pixelgauge.files.reading import FileError
-from pixelgauge.files.writing import replacing, require_writable, target_of
-from pixelgauge.row_records import (
+from pixelgauge.engine.row_records import (
     Records,
     csv_line,
     csv_path,
@@ -21,7 +18,10 @@ from pixelgauge.row_records import (
     score_of,
     whole_of,
 )
-from pixelgauge.scoring import FileState, Row, Settings, Status, file_state
+from pixelgauge.engine.scoring import FileState, Row, Settings, Status, file_state
+from pixelgauge.files.lock import try_lock
+from pixelgauge.files.reading import FileError
+from pixelgauge.files.writing import replacing, require_writable, target_of
 
 __all__ = ["FORMATS", "RowFile", "check_row_file", "json_value"]
 

@@ -1,0 +1,1 @@
+"""Sets of features against each other: statistics and their files, Fréchet and kernel distances, neighbours."""

@@ -1,0 +1,1 @@
+"""The batch engine: pairs of files to rows of scores, sets of images to distances."""

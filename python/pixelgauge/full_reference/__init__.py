@@ -1,0 +1,1 @@
+"""Images against a reference: pixel errors, SSIM and MS-SSIM."""

@@ -1,0 +1,1 @@
+"""Networks as data: manifest, checkpoints, conversion, cache, downloads, graphs."""

@@ -1,0 +1,1 @@
+"""What networks see: LPIPS and Inception features."""

@@ -1,0 +1,1 @@
+"""How scores rank: areas with their intervals, curves, thresholds, groups, histograms, maps."""
