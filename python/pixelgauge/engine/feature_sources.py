@@ -178,7 +178,7 @@ class Source:
             and not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
         )
         if not members:
-            raise ValueError(f"{path} holds no images ({', '.join(FILE_EXTENSIONS)})")
+            raise FileError(path, f"holds no images ({', '.join(FILE_EXTENSIONS)})")
         self._archive = path
         self._names = [f"{path}: {name}" for name in members]
         return members

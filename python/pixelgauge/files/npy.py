@@ -152,8 +152,7 @@ def view_npy(data: bytes | memoryview, path: str, kind: type[FileError] = FileEr
     """
     header = read_header(io.BytesIO(data[: _MOST_HEADER + 12]), path, kind)
     _require_bytes(header, len(data) - header.offset, path, kind, exactly=True)
-    values = np.frombuffer(data, header.dtype, header.size, header.offset)
-    return values.reshape(header.shape, order="F" if header.fortran_order else "C")
+    return _shaped(np.frombuffer(data, header.dtype, header.size, header.offset), header, path, kind)
 
 
 def read_npy(path: str | os.PathLike[str], kind: type[FileError] = FileError) -> Array:
