@@ -29,8 +29,8 @@ import numpy as np
 
 import pixelgauge
 from pixelgauge import _core
+from pixelgauge.networks import providers, session
 from pixelgauge.networks import store as model_store
-from pixelgauge.perceptual import inception as backbones
 from timing import measure, table
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
@@ -317,7 +317,7 @@ def bench_start(folder: Path) -> None:
 
 
 def bench_openvino(folder: Path) -> None:
-    if backbones.OPENVINO not in backbones.onnxruntime().get_available_providers():
+    if providers.OPENVINO not in providers.onnxruntime().get_available_providers():
         print("\nOpenVINO: this onnxruntime does not have it")
         return
     paths, _ = draw("inception-fid", folder)
@@ -338,8 +338,8 @@ def bench_openvino(folder: Path) -> None:
     expected = sessions["float32, CPU"](images)
     distance = pixelgauge.frechet_distance(expected[:64], expected[64:])
     print()
-    for name, session in sessions.items():
-        value = session(images)
+    for name, run in sessions.items():
+        value = run(images)
         error = np.linalg.norm(value - expected) / np.linalg.norm(expected)
         fid = pixelgauge.frechet_distance(value[:64], value[64:])
         print(f"{name}: features off by {error:.2e} relative, FID {fid:.6g} by {abs(fid / distance - 1):.1e}")
@@ -372,10 +372,10 @@ def bench_winograd(folder: Path) -> None:
             return pixelgauge.LPIPS(name.removeprefix("lpips-"), weights=paths)
 
         # SqueezeNet goes without: the comparison is why.
-        tiles = backbones.WINOGRAD_TILES[name] or backbones.WINOGRAD_TILES["lpips-vgg"]
-        with mock.patch.object(backbones, "WINOGRAD_TILES", {name: tiles}):
+        tiles = session.WINOGRAD_TILES[name] or session.WINOGRAD_TILES["lpips-vgg"]
+        with mock.patch.object(session, "WINOGRAD_TILES", {name: tiles}):
             ours = made()
-        with mock.patch.object(backbones, "WINOGRAD_TILES", {name: {}}):
+        with mock.patch.object(session, "WINOGRAD_TILES", {name: {}}):
             plain = made()
         images = np.random.default_rng(1).integers(0, 256, (2, count, size, size, 3), np.uint8)
         inputs = images[:1] if name == "inception-fid" else images

@@ -77,7 +77,7 @@ def compare(path, transparent):
 def distance_source(path):
     """Open and decode a file as `distance` does on its way to the network."""
     from pixelgauge.engine.feature_sources import Source
-    from pixelgauge.perceptual.inception import read_rgb
+    from pixelgauge.networks.preprocess import read_rgb
 
     try:
         assert len(Source([path], "real")) == 1

@@ -11,22 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelgauge.networks import providers
+from pixelgauge.networks import session as sessions
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.graph_rewrite import cut
-from pixelgauge.perceptual import inception as backbones
-from pixelgauge.perceptual.inception import (
-    CPU,
-    CUDA,
-    OPENVINO,
-    BoundRuns,
-    ProviderError,
-    Session,
-    batched,
-    in_order,
-    plan,
-    read_rgb,
-    session_providers,
-)
+from pixelgauge.networks.preprocess import batched, read_rgb
+from pixelgauge.networks.providers import CPU, CUDA, OPENVINO, ProviderError, plan, session_providers
+from pixelgauge.networks.session import BoundRuns, Session
+from pixelgauge.parallel import in_order
 
 ALL = [CUDA, OPENVINO, CPU]
 
@@ -88,7 +80,7 @@ def test_cuda_sessions_by_inspection(squeeze, monkeypatch):
     monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
     chosen = plan([(CUDA, {"device_id": "1"}), CPU], available=ALL, devices=2)
     bound = []
-    monkeypatch.setattr(backbones, "BoundRuns", lambda *arguments: bound.append(arguments[1:]))
+    monkeypatch.setattr(sessions, "BoundRuns", lambda *arguments: bound.append(arguments[1:]))
     session = Session(squeeze, chosen, ["distance"], batch_size=4)
     (_, providers) = Recorded.started[-1]
     assert [name for name, _ in providers] == [CUDA, CPU]
@@ -262,7 +254,7 @@ def test_results_come_in_order_and_errors_where_they_belong():
 def test_a_provider_that_does_not_start_is_an_error(squeeze, monkeypatch):
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     pretended = plan("cuda", available=ALL, devices=1)
-    if backbones.cuda_devices():
+    if providers.cuda_devices():
         pytest.skip("a CUDA device is here, so the provider would start")
     monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
     started = "CUDAExecutionProvider did not start; onnxruntime offers CPUExecutionProvider"
@@ -275,7 +267,7 @@ def test_without_onnxruntime(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ImportError, match=r"pip install 'pixelgauge\[cpu\]'"):
         plan()
-    assert "not installed" in backbones.facts()["onnxruntime"]
+    assert "not installed" in providers.facts()["onnxruntime"]
 
 
 # ---- cut graphs ---------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from pixelgauge.cli import main
 from pixelgauge.cli.terminal import Progress
 from pixelgauge.engine import feature_sources
 from pixelgauge.engine.feature_sources import Inception, Source, list_images
-from pixelgauge.perceptual.inception import read_rgb
+from pixelgauge.networks.preprocess import read_rgb
 
 SHARED = pathlib.Path(os.environ.get("PIXELGAUGE_SHARED", pathlib.Path(__file__).parents[2] / "shared"))
 

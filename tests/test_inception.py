@@ -15,7 +15,9 @@ import pixelgauge
 from pixelgauge.images import ImageFileError
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.checkpoint import CheckpointError
-from pixelgauge.perceptual.inception import INCEPTION_OUTPUTS, OPENVINO, BoundRuns, InceptionFeatures, Session, plan
+from pixelgauge.networks.providers import OPENVINO, plan
+from pixelgauge.networks.session import BoundRuns, Session
+from pixelgauge.perceptual.inception import INCEPTION_OUTPUTS, InceptionFeatures
 from pixelgauge.presets import INCEPTION_PRESETS
 
 pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")

@@ -6,7 +6,9 @@ import pytest
 from pixelgauge import _core
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.graph_rewrite import CONVOLUTION, DIFFERENCE, DOMAIN, cut, with_unit_differences, with_winograd
-from pixelgauge.perceptual.inception import WINOGRAD_TILES, Session, plan
+from pixelgauge.networks.providers import plan
+from pixelgauge.networks.session import Session
+from pixelgauge.networks.session import WINOGRAD_TILES
 
 
 def graph_of(name, outputs):
@@ -124,8 +126,8 @@ def test_sessions_agree_with_onnxruntimes_own_operators(monkeypatch, name):
     inputs = {key: rng.uniform(-1, 1, (2, 3, size, size)).astype(np.float32) for key in names}
     ours = Session(model, plan("cpu"), outputs)
     values = [ours.run(inputs, threads) for threads in (1, 2, 3)]
-    monkeypatch.setattr("pixelgauge.perceptual.inception.WINOGRAD_TILES", {name: {}})
-    monkeypatch.setattr("pixelgauge.perceptual.inception.with_unit_differences", lambda graph: graph)
+    monkeypatch.setattr("pixelgauge.networks.session.WINOGRAD_TILES", {name: {}})
+    monkeypatch.setattr("pixelgauge.networks.session.with_unit_differences", lambda graph: graph)
     plain = Session(model, plan("cpu"), outputs).run(inputs, 1)
     for run in values:
         for value, first, expected in zip(run, values[0], plain, strict=True):

@@ -14,8 +14,9 @@ import pixelgauge
 from pixelgauge.images import ImageFileError
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.checkpoint import CheckpointError
+from pixelgauge.networks.providers import OPENVINO
+from pixelgauge.networks.session import Session
 from pixelgauge.perceptual import lpips as perceptual
-from pixelgauge.perceptual.inception import OPENVINO, Session
 from pixelgauge.perceptual.lpips import LPIPS
 from pixelgauge.presets import LPIPS_PRESETS
 

@@ -369,7 +369,7 @@ def test_bad_input(call: object, message: str) -> None:
     (lambda: pixelgauge.confusion_at_threshold([0, 1], [1, 2], None), "threshold=None must be a number"),
     (lambda: pixelgauge.fpr_at_tpr([0, 1], [1, 2], "a"), "tpr='a' must be a number"),
     (lambda: pixelgauge.delong_interval([0, 0, 1, 1], [1, 2, 3, 4], level="a"), "level='a' must be a number"),
-    (lambda: pixelgauge.bootstrap_interval([0, 0, 1, 1], [1, 2, 3, 4], seed="a"), "seed='a' must be an integer"),
+    (lambda: pixelgauge.bootstrap_interval([0, 0, 1, 1], [1, 2, 3, 4], seed="a"), "seed='a' must be a whole number"),
     (lambda: pixelgauge.bootstrap_interval([0, 0, 1, 1], [1, 2, 3, 4], replicates=2.5), "replicates=2.5 must be"),
 ])  # fmt: skip
 def test_arguments_of_the_wrong_type(call: object, message: str) -> None:

@@ -86,18 +86,14 @@ if TYPE_CHECKING:
     from pixelgauge.networks.checkpoint import (
         CheckpointError as CheckpointError,
     )
+    from pixelgauge.networks.providers import ProviderError as ProviderError
     from pixelgauge.networks.store import (
         ModelError as ModelError,
     )
     from pixelgauge.networks.store import (
         ModelMissingError as ModelMissingError,
     )
-    from pixelgauge.perceptual.inception import (
-        InceptionFeatures as InceptionFeatures,
-    )
-    from pixelgauge.perceptual.inception import (
-        ProviderError as ProviderError,
-    )
+    from pixelgauge.perceptual.inception import InceptionFeatures as InceptionFeatures
     from pixelgauge.perceptual.lpips import (
         LPIPS as LPIPS,
     )
@@ -226,10 +222,8 @@ _MODULES = {
         "ModelError",
         "ModelMissingError",
     ),
-    "perceptual.inception": (
-        "InceptionFeatures",
-        "ProviderError",
-    ),
+    "networks.providers": ("ProviderError",),
+    "perceptual.inception": ("InceptionFeatures",),
     "perceptual.lpips": ("LPIPS",),
     "ranking.aupro": ("aupro",),
     "ranking.binary": (

@@ -6,8 +6,8 @@ import argparse
 import json
 
 from pixelgauge.cli.models import facts_of
+from pixelgauge.networks import providers
 from pixelgauge.networks import store as model_store
-from pixelgauge.perceptual import inception as backbones
 from pixelgauge.runtime import build_info
 
 
@@ -20,7 +20,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     """Print the facts."""
-    facts = {**build_info(), **backbones.facts()}
+    facts = {**build_info(), **providers.facts()}
     facts["cache"] = str(model_store.cache_folder())
     facts["models"] = {name: facts_of(name)["state"] for name in model_store.manifest()}
     facts["models_checked"] = "size only: pixelgauge models verify hashes the files, as every load does"

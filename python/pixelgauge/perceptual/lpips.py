@@ -13,26 +13,20 @@ import numpy as np
 
 from pixelgauge.full_reference.ssim import DataRange
 from pixelgauge.images import Array, ImageFileError, as_array, canonical_pair, is_picture, read_image
-from pixelgauge.networks.store import from_files, installed
-from pixelgauge.perceptual.inception import (
-    CPU,
-    OPENVINO,
-    Float32Array,
-    Paths,
-    Precision,
-    Providers,
-    Session,
+from pixelgauge.networks.preprocess import (
     are_files,
     checked_range,
     in_float32,
-    in_order,
     is_file,
     listed_files,
     network_input,
-    plan,
     require_colour,
     require_no_array_options,
 )
+from pixelgauge.networks.providers import CPU, OPENVINO, Precision, Providers, plan
+from pixelgauge.networks.session import Float32Array, Paths, Session
+from pixelgauge.networks.store import from_files, installed
+from pixelgauge.parallel import in_order
 from pixelgauge.presets import LPIPS_PRESETS, LPIPSPreset, preset_row
 
 BACKBONES = ("alex", "vgg", "squeeze")

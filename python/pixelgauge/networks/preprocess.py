@@ -1,0 +1,237 @@
+"""Images as networks take them: files to RGB, batches to planes, ranges checked."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgauge import _core
+from pixelgauge.files.reading import FileError, cause, open_regular
+from pixelgauge.full_reference.ssim import DataRange
+from pixelgauge.images import (
+    Array,
+    ImageFileError,
+    Images,
+    is_picture,
+    path_name,
+    value_range_bounds,
+)
+from pixelgauge.images.tiff import libtiff_errors_raised
+
+if TYPE_CHECKING:
+    pass
+
+from pixelgauge.networks.session import Float32Array
+
+
+def batched(arrays: Iterator[Float32Array], count: int) -> Iterator[Float32Array]:
+    """Join `count` arrays at a time along their first axis; the last may be fewer."""
+    while some := list(islice(arrays, count)):
+        yield np.concatenate(some)
+
+
+def read_rgb(image: Any, name: str = "image") -> npt.NDArray[np.uint8]:
+    """Decode to (H, W, 3) uint8 as programs that compute FID do, which is Pillow's ``convert("RGB")``.
+
+    Alpha is dropped, gray repeated, palettes are applied, CMYK is converted, orientation tags are ignored, and the
+    first frame of an animation is read.
+
+    Parameters
+    ----------
+    image : path, PIL.Image.Image, or object with ``read``
+        A file, what Pillow made of one, or what reads the bytes of one: the same numbers, of an animation those of the
+        frame it stands at.
+    name : str
+        What to call anything but a path in messages.
+
+    Raises
+    ------
+    ImageFileError
+        A ValueError: if a file or its bytes are no image, damaged, or have more than 8 bits a channel, which a
+        conversion would clip.
+    ValueError
+        If a PIL image has more than 8 bits a channel, or cannot be loaded.
+    OSError
+        If a file cannot be opened.
+    """
+    if is_picture(image):
+        if not _is_deep(image.mode):
+            try:
+                return np.asarray(image.convert("RGB"))
+            except MemoryError:
+                raise
+            except Exception as error:  # what Pillow's plugins raise
+                raise ValueError(
+                    f"{name} is a PIL image of mode {image.mode} that cannot be made RGB ({error}): its file may be "
+                    "truncated, damaged or closed"
+                ) from error
+        raise ValueError(f"{name} has more than 8 bits a channel (mode {image.mode}): convert it to 8 bits first")
+    from PIL import Image, UnidentifiedImageError
+
+    is_path = isinstance(image, str | os.PathLike)
+    path = path_name(image, name) if is_path else name
+    try:
+        with _openable(path if is_path else image) as file, Image.open(file) as opened:
+            if not _is_deep(opened.mode):
+                libtiff = getattr(opened, "use_load_libtiff", False)
+                with libtiff_errors_raised() if libtiff else contextlib.nullcontext():
+                    return np.asarray(opened.convert("RGB"))
+    except (FileError, MemoryError):
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageFileError(path, "is not an image that Pillow can read") from error
+    except OSError as error:
+        if is_path and error.filename is not None:
+            raise
+        raise ImageFileError(path, f"is damaged: {cause(error)}") from error
+    except Image.DecompressionBombError as error:
+        raise ImageFileError(path, f"is refused by Pillow: {cause(error)}") from error
+    except Exception as error:  # Pillow's plugins raise whatever a damaged file leads them to
+        raise ImageFileError(path, f"is damaged: {cause(error)}") from error
+    reason = f"has more than 8 bits a channel (mode {opened.mode})"
+    raise ImageFileError(path, reason, "convert it to 8 bits first")
+
+
+@contextmanager
+def _openable(image: Any) -> Iterator[Any]:
+    """Hand out what Pillow is to open: a path as it is, as the programs do, or the bytes of an encoded image.
+
+    Of bytes it turns every TIFF as its tag says, of a path some: there those bytes get one.
+    """
+    if isinstance(image, str):
+        open_regular(image, ImageFileError).close()  # never waits for a pipe; Pillow itself is given the path
+        yield image
+    elif (data := image.read())[:4] not in _TIFF_STARTS:
+        yield io.BytesIO(data)
+    else:
+        with tempfile.NamedTemporaryFile(prefix="pixelgauge-", suffix=".tiff") as file:
+            file.write(data)
+            file.flush()
+            yield file.name
+
+
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def _is_deep(mode: str) -> bool:
+    return mode in ("I", "F") or mode.startswith("I;")
+
+
+def in_float32(pixels: npt.NDArray[Any], low: float, high: float) -> tuple[npt.NDArray[Any], float, float]:
+    """Pixels and their bounds as float32 arithmetic can scale them without losing digits.
+
+    Ranges far from zero, of which little is left after subtracting `low`, and those near the ends of float32 are scaled
+    to 0..1 in float64; others stay as they are.
+    """
+    length = high - low
+    if 1e-30 <= length <= 1e30 and max(abs(low), abs(high)) <= 4 * length:
+        return pixels, low, high
+    return (pixels.astype(np.float64) - low) / length, 0.0, 1.0
+
+
+def network_input(images: npt.NDArray[Any], scale: float, offset: float) -> Float32Array:
+    """(N, H, W, 3) of any kernel dtype to (N, 3, H, W) float32, each value times `scale` plus `offset`."""
+    # At its own size, resizing is a change of layout and scale.
+    return _core.resize(
+        images, _core.ResizeRule.half_pixel, images.shape[1], images.shape[2], scale, offset, -math.inf, math.inf
+    )
+
+
+def is_file(x: object) -> bool:
+    """Whether an argument is a file or, which is read by the same rules, a PIL image: not an array."""
+    return isinstance(x, str | os.PathLike) or is_picture(x)
+
+
+def are_files(x: object) -> bool:
+    """Whether an argument is a file, a PIL image or a list of them."""
+    return is_file(x) or (isinstance(x, list | tuple) and len(x) > 0 and all(map(is_file, x)))
+
+
+def listed_files(x: Any, name: str) -> tuple[list[Any], list[str]]:
+    """Files and PIL images of an argument, and what to call them in messages."""
+    items = [x] if is_file(x) else list(x)
+    names = [name] if is_file(x) else [f"{name}[{i}]" for i in range(len(items))]
+    return items, [of if is_picture(item) else path_name(item, of) for item, of in zip(items, names, strict=True)]
+
+
+def require_colour(images: Images, name: str, network: str) -> None:
+    """Raise a ``ValueError`` unless the images have three channels; it suggests the axis that has three."""
+    channels = images.pixels.shape[3]
+    if channels == 3:
+        return
+    shape = images.in_layout(images.pixels).shape
+    axis = 0 if images.single else 1
+    hint = "repeat a gray channel three times, drop alpha"
+    if len(shape) == axis + 3 and shape[axis] == 3:
+        hint = f"its shape is {shape}, so pass channel_axis={axis}"
+    raise ValueError(f"{name} has {channels} channel(s): {network} takes colour images; {hint}")
+
+
+def require_no_array_options(data_range: DataRange, channel_axis: int | None) -> None:
+    """Raise a ``ValueError`` if options for arrays are given with files."""
+    if data_range is not None:
+        raise ValueError(f"data_range={data_range!r} is for arrays: files and PIL images are decoded to 8 bits")
+    if channel_axis != -1:
+        raise ValueError(f"channel_axis={channel_axis!r} is for arrays: leave it out for files and PIL images")
+
+
+def checked_range(
+    images: Mapping[str, Array], data_range: DataRange, together: str | None = None
+) -> tuple[float, float]:
+    """Bounds of the declared range, which the images must fit: not beyond it, and not plainly in another one.
+
+    Parameters
+    ----------
+    images : mapping of str to array
+        By the argument's name, for messages.
+    data_range : float, (float, float) or None
+    together : str, optional
+        What to call all of them; default their names.
+
+    Raises
+    ------
+    ValueError
+        If values lie outside the range, are NaN or infinite; or if float images declared as (-1, 1) have no negative
+        value, or declared as 0..255 lie in 0..1 without being whole numbers.
+    """
+    dtype = next(iter(images.values())).dtype
+    low, high = value_range_bounds(data_range, dtype)
+    bounds = {name: _bounds(name, pixels) for name, pixels in images.items()}
+    for name, (least, most) in bounds.items():
+        if least < low or most > high:
+            signed = -1 <= least < 0 and most <= 1 and low == 0
+            hint = "; for images in -1..1 pass data_range=(-1, 1)" if signed else ""
+            raise ValueError(f"{name} has values in {least:g}..{most:g}, outside data_range={data_range!r}{hint}")
+    least, most = min(b[0] for b in bounds.values()), max(b[1] for b in bounds.values())
+    if dtype.kind == "f" and least < most:
+        names = together or " and ".join(images)
+        if low < 0 and least >= 0:
+            raise ValueError(
+                f"{names}: no value below zero ({least:g}..{most:g}), though data_range={data_range!r}. For images in "
+                "0..1 pass data_range=1.0; if they really are that bright, pass (x - low) / (high - low) with "
+                "data_range=1.0"
+            )
+        if high > 2 and low == 0 and most <= 1 and any((pixels != np.rint(pixels)).any() for pixels in images.values()):
+            raise ValueError(
+                f"{names}: no value above one ({least:g}..{most:g}), though data_range={data_range!r}. For images in "
+                "0..1 pass data_range=1.0; if they really are that dark, divide them by the range and pass "
+                "data_range=1.0"
+            )
+    return low, high
+
+
+def _bounds(name: str, pixels: Array) -> tuple[float, float]:
+    try:
+        return _core.value_range(pixels)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}: remove or replace such values first") from error

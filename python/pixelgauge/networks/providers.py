@@ -1,0 +1,203 @@
+"""Execution providers of onnxruntime: which there are, which one runs, and with what options."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+
+from pixelgauge import _core
+
+if TYPE_CHECKING:
+    pass
+
+
+Precision = Literal["float32", "tf32", "bf16"]
+
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+
+Providers = str | Sequence[str | tuple[str, Mapping[str, Any]]] | None
+
+
+_SHORT_NAMES: Mapping[str, str] = MappingProxyType(
+    {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "openvino": "OpenVINOExecutionProvider"}
+)
+
+
+CPU, CUDA, OPENVINO = _SHORT_NAMES.values()
+
+
+class ProviderError(RuntimeError):
+    """An execution provider that is not installed, has no device, or cannot do what was asked."""
+
+
+def onnxruntime() -> ModuleType:
+    """Import onnxruntime, or raise an ``ImportError`` that says which extra brings it."""
+    try:
+        import onnxruntime as ort
+    except ImportError as error:
+        raise ImportError(
+            "learned metrics need onnxruntime: pip install 'pixelgauge[cpu]' (or [gpu], or [openvino])"
+        ) from error
+    return cast(ModuleType, ort)
+
+
+def cuda_devices() -> int:
+    """CUDA devices that the driver shows; 0 without a driver."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def facts() -> dict[str, Any]:
+    """Tell what this machine has for the networks and what would be used, for ``pixelgauge info``."""
+    try:
+        ort = onnxruntime()
+    except ImportError:
+        return {"onnxruntime": "not installed: pip install 'pixelgauge[cpu]' (or [gpu], or [openvino])"}
+    chosen = {}
+    for precision in PRECISIONS:
+        try:
+            chosen[precision] = plan(precision=precision).provider
+        except ProviderError as error:
+            chosen[precision] = f"no: {error}"
+    return {
+        "onnxruntime": ort.__version__,
+        "providers": list(ort.get_available_providers()),
+        "cuda_devices": cuda_devices(),
+        "precisions": chosen,
+    }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a session will run: decided before onnxruntime is asked, so that it can be inspected without a device."""
+
+    providers: tuple[tuple[str, Mapping[str, Any]], ...]
+    precision: Precision
+    fixed_batch: bool
+    """Pad each batch to one size: a provider may choose another algorithm for another shape."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables that are set, unless they are, before the provider is loaded."""
+
+    @property
+    def provider(self) -> str:
+        """Provider that runs what it can; those after it take the rest."""
+        return self.providers[0][0]
+
+
+def plan(
+    providers: Providers = None,
+    precision: Precision = "float32",
+    *,
+    available: Sequence[str] | None = None,
+    devices: int | None = None,
+) -> Plan:
+    """Choose providers and their options.
+
+    Parameters
+    ----------
+    providers : str, sequence or None
+        ``"cpu"``, ``"cuda"``, ``"openvino"``, an onnxruntime provider's name, or a sequence of such names or
+        (name, options) pairs, which are passed on with their options. None: CUDA when onnxruntime has it and a device
+        answers, else the CPU; for ``precision="bf16"`` OpenVINO.
+    precision : {"float32", "tf32", "bf16"}
+        ``"tf32"`` needs CUDA, ``"bf16"`` OpenVINO.
+    available : sequence of str, optional
+        Providers of the installed onnxruntime, which is asked by default.
+    devices : int, optional
+        CUDA devices, which the driver is asked for by default.
+
+    Raises
+    ------
+    ProviderError
+        If a provider is not installed, has no device, or cannot do the precision.
+    ValueError
+        For a name or precision that is not known.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision={precision!r} is not known: use 'float32', 'tf32' or 'bf16'")
+    have = list(onnxruntime().get_available_providers() if available is None else available)
+    if providers is None:
+        if precision == "bf16":
+            chosen: list[tuple[str, Mapping[str, Any]]] = [(OPENVINO, {})]
+        elif CUDA in have and (cuda_devices() if devices is None else devices) > 0:
+            chosen = [(CUDA, {}), (CPU, {})]
+        else:
+            chosen = [(CPU, {})]
+    else:
+        if not isinstance(providers, str | list | tuple):
+            raise TypeError(f"providers={providers!r} must be a name, or a list of names and (name, options) pairs")
+        chosen = [_named(item) for item in ([providers] if isinstance(providers, str) else providers)]
+        if not chosen:
+            raise ValueError("providers is empty: name one, or pass None")
+    for name, _ in chosen:
+        if name not in have:
+            extra = {CUDA: "gpu", OPENVINO: "openvino"}.get(name)
+            hint = f"pip install 'pixelgauge[{extra}]', or " if extra else ""
+            raise ProviderError(f"this onnxruntime has no {name}: {hint}use one of {', '.join(have)}")
+    first = chosen[0][0]
+    if first == CUDA and (cuda_devices() if devices is None else devices) == 0:
+        raise ProviderError("CUDAExecutionProvider was asked for, but no CUDA device answers: use providers='cpu'")
+    if precision == "tf32" and first != CUDA:
+        raise ProviderError(f"precision='tf32' needs CUDA, not {first}")
+    if precision == "bf16" and first != OPENVINO:
+        raise ProviderError(f"precision='bf16' needs OpenVINO, not {first}: pip install 'pixelgauge[openvino]'")
+    defaults = {CUDA: _cuda_options, OPENVINO: _openvino_options}
+    full = tuple((name, {**(defaults[name](precision) if name in defaults else {}), **given}) for name, given in chosen)
+    # A path of cuDNN has used TF32 whatever use_tf32 said; the driver's own switch covers it.
+    environment = {"NVIDIA_TF32_OVERRIDE": "0"} if first == CUDA and precision == "float32" else {}
+    return Plan(full, precision, fixed_batch=first != CPU, environment=environment)
+
+
+def _named(item: str | tuple[str, Mapping[str, Any]]) -> tuple[str, Mapping[str, Any]]:
+    pair = (item, {}) if isinstance(item, str) else item
+    if not (
+        isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], Mapping)
+    ):
+        raise TypeError(f"providers: {item!r} must be a name or a pair of a name and a dict of options, in a list")
+    name, options = pair
+    full = _SHORT_NAMES.get(name, name)
+    if not full.endswith("ExecutionProvider"):
+        raise ValueError(
+            f"provider {name!r} is not known: use {', '.join(map(repr, _SHORT_NAMES))} or onnxruntime's name"
+        )
+    return full, options
+
+
+def _cuda_options(precision: Precision) -> dict[str, str]:
+    tensor_cores = "1" if precision == "tf32" else "0"
+    return {
+        "use_tf32": tensor_cores,
+        # Tensor cores want channels last; the float32 kernels do not, and would pay for transposing.
+        "prefer_nhwc": tensor_cores,
+        # The search runs once, since the batch is padded to one shape.
+        "cudnn_conv_algo_search": "EXHAUSTIVE",
+    }
+
+
+def _openvino_options(precision: Precision) -> dict[str, str]:
+    # On a CPU with AMX OpenVINO computes in bf16 unless told otherwise.
+    # A stream a thread: runs side by side do not wait for one another within a layer.
+    hint = {
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+        "NUM_STREAMS": str(_core.get_num_threads()),
+    }
+    return {"device_type": "CPU", "load_config": json.dumps({"CPU": hint})}
+
+
+def session_providers(plan: Plan, one_shape: bool) -> list[tuple[str, dict[str, Any]]]:
+    """List a plan's providers for onnxruntime; with CUDA, runs of `one_shape` are recorded as a CUDA graph."""
+    graph = {"enable_cuda_graph": "1"} if one_shape else {}
+    return [(name, {**(graph if name == CUDA else {}), **given}) for name, given in plan.providers]
