@@ -302,10 +302,19 @@ def test_indefinite_moments_are_no_rounding() -> None:
     turned = np.eye(4)
     turned[0, 0] = -1e-3
     for cov in (-np.eye(4), turned):
-        for moments in ((np.zeros(4), cov), FeatureStats.from_moments(np.zeros(4), cov)):
-            for method in METHODS:
-                with pytest.raises(ValueError, match="not positive semi-definite"):
-                    frechet_distance(moments, good, method=method)
+        for method in METHODS:
+            with pytest.raises(ValueError, match="not positive semi-definite"):
+                frechet_distance((np.zeros(4), cov), good, method=method)
+        with pytest.raises(ValueError, match=r"statistics has a covariance that is not positive semi-definite"):
+            FeatureStats.from_moments(np.zeros(4), cov)
+    # of which the diagonal says nothing
+    indefinite = np.eye(4)
+    indefinite[0, 1] = indefinite[1, 0] = 2
+    stats = FeatureStats.from_moments(np.zeros(4), indefinite)
+    for moments in ((np.zeros(4), indefinite), stats):
+        for method in METHODS:
+            with pytest.raises(ValueError, match="not positive semi-definite"):
+                frechet_distance(moments, good, method=method)
 
 
 @pytest.mark.property

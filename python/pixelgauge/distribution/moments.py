@@ -83,8 +83,8 @@ def checked_moments(mean: object, cov: object, name: str) -> tuple[Float64Array,
     # rounding of float32 may leave as little, and no more
     if (least := float(sigma.diagonal().min())) < -1e-5 * scale:
         raise ValueError(
-            f"{name} has a covariance with a variance of {least:.3g}, and none is negative: the file is damaged or "
-            "holds something else"
+            f"{name} has a covariance that is not positive semi-definite, with a variance of {least:.3g}: the file is "
+            "damaged or holds something else"
         )
     if asymmetry:
         sigma = (sigma + sigma.T) / 2
