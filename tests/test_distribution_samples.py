@@ -241,7 +241,7 @@ def test_bad_samples_are_refused():
     with pytest.raises(ValueError, match="kernel of degree=3 of these features overflows"):
         kernel_distance(x * 1e60, y * 1e60, subset_size=10)
     for metric in (precision_recall, density_coverage):
-        with pytest.raises(ValueError, match=r"^k=None must be"):
+        with pytest.raises(TypeError, match=r"^k=None must be"):
             metric(x, y, k=None)
     with pytest.raises(ValueError, match="real has 1 sample: k=3 needs at least 4"):
         precision_recall(x[:1], y)

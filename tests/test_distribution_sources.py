@@ -98,8 +98,8 @@ def test_fid_of_folders_archives_and_lists(folders, tmp_path, stand_in):
     before = pixelgauge.get_num_threads()
     fid(x, y, workers=1)
     assert pixelgauge.get_num_threads() == before
-    for workers in (0, -1, 1.5, True):
-        with pytest.raises(ValueError, match="workers"):
+    for workers, error in ((0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)):
+        with pytest.raises(error, match="workers"):
             fid(x, y, workers=workers)
 
 

@@ -327,7 +327,7 @@ def test_out_of_core_bad_files(tmp_path: Path) -> None:
     (lambda: pixelgauge.delong_interval([0, 0, 1, 1], [1, 2, 3, 4], level=1.5), "level"),
     (lambda: pixelgauge.delong_test([0, 0, 1, 1], [1, 2, 3, 4], [1, 2, np.nan, 3]), "NaN"),
     (lambda: pixelgauge.bootstrap_interval([0, 0, 1, 1], [1, 2, 3, 4], replicates=1), "replicates"),
-    (lambda: pixelgauge.bootstrap_interval([0, 0, 1, 1], [1, 2, 3, 4], seed=-1), "seed=-1 must be at least 0"),
+    (lambda: pixelgauge.bootstrap_interval([0, 0, 1, 1], [1, 2, 3, 4], seed=-1), "seed=-1 must be a whole number of at least 0"),
     (lambda: pixelgauge.fpr_at_tpr([0, 1], [1, 2], 0), "tpr"),
     (lambda: pixelgauge.fpr_at_tpr([1, 1], [1, 2]), "one class"),
     (lambda: pixelgauge.best_threshold([0, 1], [1, 2], criterion="g"), "criterion"),
