@@ -18,7 +18,8 @@ from PIL import Image, ImageFilter
 
 import pixelgauge
 from pixelgauge.engine.pairing import find_pairs
-from pixelgauge.engine.scoring import METRICS, Settings, score_pairs
+from pixelgauge.engine.pipeline import score_pairs
+from pixelgauge.engine.registry import METRICS, Settings
 from pixelgauge.images import read_image
 
 SHAPE = (512, 768, 3)

@@ -18,7 +18,7 @@ from pixelgauge.networks.graph_rewrite import cut
 from pixelgauge.networks.preprocess import batched, read_rgb
 from pixelgauge.networks.providers import CPU, CUDA, OPENVINO, ProviderError, plan, session_providers
 from pixelgauge.networks.session import BoundRuns, Session
-from pixelgauge.parallel import in_order
+from pixelgauge.parallel import ordered_map
 
 ALL = [CUDA, OPENVINO, CPU]
 
@@ -240,12 +240,12 @@ def test_results_come_in_order_and_errors_where_they_belong():
         return i
 
     started = []
-    results = in_order(lambda i: started.append(i) or call(i), 100, threads=3, ahead=2)
+    results = ordered_map(lambda i: started.append(i) or call(i), range(100), workers=3, ahead=2)
     assert [next(results) for _ in range(7)] == list(range(7))
     with pytest.raises(ValueError, match="seven"):
         next(results)
     assert max(started) < 20  # what is not asked for is not computed
-    assert list(in_order(call, 0, 3, 2)) == []
+    assert list(ordered_map(call, range(0), 3, 2)) == []
     rows = (np.full((1, 2), i) for i in range(5))
     assert [batch[:, 0].tolist() for batch in batched(rows, 2)] == [[0, 1], [2, 3], [4]]
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from pixelgauge.cli import main
-from pixelgauge.engine import scoring
+from pixelgauge.engine import registry
 
 SHARED = Path(os.environ.get("PIXELGAUGE_SHARED", Path(__file__).parents[2] / "shared"))
 needs_shared = pytest.mark.skipif(
@@ -25,9 +25,9 @@ needs_shared = pytest.mark.skipif(
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("PIXELGAUGE_CACHE", str(tmp_path / "cache"))
-    scoring._lpips.cache_clear()
+    registry._lpips.cache_clear()
     yield tmp_path / "cache"
-    scoring._lpips.cache_clear()
+    registry._lpips.cache_clear()
 
 
 @pytest.fixture

@@ -457,7 +457,7 @@ def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path):
 
 @pytest.mark.property
 def test_pillow_is_imported_when_first_used():
-    code = "import sys, pixelgauge, pixelgauge.engine.scoring; sys.exit('PIL' in sys.modules or 'tqdm' in sys.modules)"
+    code = "import sys, pixelgauge, pixelgauge.engine.pipeline; sys.exit('PIL' in sys.modules or 'tqdm' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

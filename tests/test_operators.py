@@ -7,8 +7,7 @@ from pixelgauge import _core
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.graph_rewrite import CONVOLUTION, DIFFERENCE, DOMAIN, cut, with_unit_differences, with_winograd
 from pixelgauge.networks.providers import plan
-from pixelgauge.networks.session import Session
-from pixelgauge.networks.session import WINOGRAD_TILES
+from pixelgauge.networks.session import WINOGRAD_TILES, Session
 
 
 def graph_of(name, outputs):

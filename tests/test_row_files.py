@@ -21,8 +21,9 @@ from PIL import Image
 
 import pixelgauge
 from pixelgauge.cli import main
+from pixelgauge.engine.registry import Settings
 from pixelgauge.engine.row_files import RowFile
-from pixelgauge.engine.scoring import FileState, Row, Settings
+from pixelgauge.engine.rows import FileState, Row
 from pixelgauge.files.reading import FileError
 
 NAMES = ["rows.csv", "rows.jsonl"]
@@ -64,15 +65,15 @@ def content(path):
 
 def read_counter(monkeypatch):
     """Names of the images that are read from here on."""
-    from pixelgauge.engine import scoring
+    from pixelgauge.engine import pipeline
 
-    read, whole = [], scoring.read_image
+    read, whole = [], pipeline.read_image
 
     def counted(path, **options):
         read.append(os.path.basename(path))
         return whole(path, **options)
 
-    monkeypatch.setattr(scoring, "read_image", counted)
+    monkeypatch.setattr(pipeline, "read_image", counted)
     return read
 
 

@@ -12,10 +12,13 @@ import pytest
 from PIL import Image
 
 import pixelgauge
-from pixelgauge.engine import scoring
+from pixelgauge.engine import pipeline
 from pixelgauge.engine.pairing import Pair, find_pairs
+from pixelgauge.engine.pipeline import score_pair, score_pairs
+from pixelgauge.engine.registry import Settings
 from pixelgauge.engine.row_files import RowFile
-from pixelgauge.engine.scoring import Row, Settings, Summary, score_pair, score_pairs
+from pixelgauge.engine.rows import Row
+from pixelgauge.engine.summary import Summary
 from pixelgauge.images import ImageFileError
 
 
@@ -305,7 +308,7 @@ def test_at_most_as_many_pairs_as_workers_are_in_memory_and_work_starts_before_t
             running -= 1
         return Row(ref, test, "ok", "")
 
-    monkeypatch.setattr(scoring, "score_pair", slow)
+    monkeypatch.setattr(pipeline, "score_pair", slow)
     rows = score_pairs(pairing, Settings(), workers=3)
     next(rows)
     assert started <= 16 * 3 + 2  # the window, and not all 200
@@ -492,5 +495,5 @@ def test_an_error_other_than_of_the_file_is_not_swallowed(monkeypatch):
     def fail(path, **options):
         raise ImageFileError(path, "is odd")
 
-    monkeypatch.setattr(scoring, "read_image", fail)
+    monkeypatch.setattr(pipeline, "read_image", fail)
     assert score_pair("r", "t", Settings()) == Row("r", "t", "unreadable", "REF: is odd")

@@ -413,7 +413,13 @@ def test_arrays_of_other_libraries(rng: np.random.Generator) -> None:
         (np.zeros((32, 32), np.uint8), None, {"win_size": 7}, TypeError, "no argument 'win_size'"),
         (np.zeros((32, 32), np.uint8), None, {"window_size": 8}, ValueError, "window_size=8 must be odd"),
         (np.zeros((32, 32), np.uint8), None, {"window_size": 1}, ValueError, "window_size=1"),
-        (np.zeros((32, 32), np.uint8), None, {"window_size": 7.0}, TypeError, r"window_size=7.0 must be a whole number"),
+        (
+            np.zeros((32, 32), np.uint8),
+            None,
+            {"window_size": 7.0},
+            TypeError,
+            r"window_size=7.0 must be a whole number",
+        ),
         (
             np.zeros((32, 32), np.uint8),
             None,

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from pixelgauge import FeatureStats
+from pixelgauge.engine.registry import Settings
 from pixelgauge.engine.row_files import RowFile
-from pixelgauge.engine.scoring import Row, Settings
+from pixelgauge.engine.rows import Row
 from pixelgauge.files.writing import PREFIX
 
 pytestmark = pytest.mark.boundary
@@ -29,7 +30,8 @@ import os, signal, sys, traceback
 from pixelgauge import FeatureStats
 from pixelgauge.cli import demo
 from pixelgauge.engine.row_files import RowFile
-from pixelgauge.engine.scoring import Row, Settings
+from pixelgauge.engine.rows import Row
+from pixelgauge.engine.registry import Settings
 import numpy as np
 
 names = {STEPS!r}

@@ -5,266 +5,110 @@ from typing import TYPE_CHECKING, Any
 from pixelgauge._version import __version__
 
 if TYPE_CHECKING:
-    from pixelgauge.distribution.feature_stats import (
-        FeatureStats as FeatureStats,
-    )
-    from pixelgauge.distribution.frechet import (
-        FrechetInfo as FrechetInfo,
-    )
-    from pixelgauge.distribution.frechet import (
-        frechet_distance as frechet_distance,
-    )
-    from pixelgauge.distribution.frechet import (
-        sqrtm_psd as sqrtm_psd,
-    )
-    from pixelgauge.distribution.frechet import (
-        trace_sqrt_product as trace_sqrt_product,
-    )
-    from pixelgauge.distribution.frechet_uncertainty import (
-        FrechetInfinity as FrechetInfinity,
-    )
-    from pixelgauge.distribution.frechet_uncertainty import (
-        FrechetInterval as FrechetInterval,
-    )
-    from pixelgauge.distribution.frechet_uncertainty import (
-        frechet_infinity as frechet_infinity,
-    )
-    from pixelgauge.distribution.frechet_uncertainty import (
-        frechet_interval as frechet_interval,
-    )
-    from pixelgauge.distribution.sample_metrics import (
-        DensityCoverage as DensityCoverage,
-    )
-    from pixelgauge.distribution.sample_metrics import (
-        MeanStd as MeanStd,
-    )
-    from pixelgauge.distribution.sample_metrics import (
-        NeighbourMetrics as NeighbourMetrics,
-    )
-    from pixelgauge.distribution.sample_metrics import (
-        PrecisionRecall as PrecisionRecall,
-    )
-    from pixelgauge.distribution.sample_metrics import (
-        density_coverage as density_coverage,
-    )
-    from pixelgauge.distribution.sample_metrics import (
-        inception_score as inception_score,
-    )
-    from pixelgauge.distribution.sample_metrics import (
-        kernel_distance as kernel_distance,
-    )
-    from pixelgauge.distribution.sample_metrics import (
-        neighbour_metrics as neighbour_metrics,
-    )
-    from pixelgauge.distribution.sample_metrics import (
-        precision_recall as precision_recall,
-    )
-    from pixelgauge.engine.feature_sources import (
-        fid as fid,
-    )
-    from pixelgauge.files.reading import (
-        FileError as FileError,
-    )
-    from pixelgauge.full_reference.ssim import (
-        SSIMComponents as SSIMComponents,
-    )
-    from pixelgauge.full_reference.ssim import (
-        ms_ssim as ms_ssim,
-    )
-    from pixelgauge.full_reference.ssim import (
-        mse as mse,
-    )
-    from pixelgauge.full_reference.ssim import (
-        psnr as psnr,
-    )
-    from pixelgauge.full_reference.ssim import (
-        ssim as ssim,
-    )
-    from pixelgauge.images import (
-        ImageFileError as ImageFileError,
-    )
-    from pixelgauge.networks.checkpoint import (
-        CheckpointError as CheckpointError,
-    )
+    from pixelgauge.distribution.feature_stats import FeatureStats as FeatureStats
+    from pixelgauge.distribution.frechet import FrechetInfo as FrechetInfo
+    from pixelgauge.distribution.frechet import frechet_distance as frechet_distance
+    from pixelgauge.distribution.frechet import sqrtm_psd as sqrtm_psd
+    from pixelgauge.distribution.frechet import trace_sqrt_product as trace_sqrt_product
+    from pixelgauge.distribution.frechet_uncertainty import FrechetInfinity as FrechetInfinity
+    from pixelgauge.distribution.frechet_uncertainty import FrechetInterval as FrechetInterval
+    from pixelgauge.distribution.frechet_uncertainty import frechet_infinity as frechet_infinity
+    from pixelgauge.distribution.frechet_uncertainty import frechet_interval as frechet_interval
+    from pixelgauge.distribution.inception_score import inception_score as inception_score
+    from pixelgauge.distribution.kernel_distance import kernel_distance as kernel_distance
+    from pixelgauge.distribution.nearest_neighbours import DensityCoverage as DensityCoverage
+    from pixelgauge.distribution.nearest_neighbours import NeighbourMetrics as NeighbourMetrics
+    from pixelgauge.distribution.nearest_neighbours import PrecisionRecall as PrecisionRecall
+    from pixelgauge.distribution.nearest_neighbours import density_coverage as density_coverage
+    from pixelgauge.distribution.nearest_neighbours import neighbour_metrics as neighbour_metrics
+    from pixelgauge.distribution.nearest_neighbours import precision_recall as precision_recall
+    from pixelgauge.distribution.sample_pairs import MeanStd as MeanStd
+    from pixelgauge.engine.fid import fid as fid
+    from pixelgauge.files.reading import FileError as FileError
+    from pixelgauge.full_reference.ms_ssim import ms_ssim as ms_ssim
+    from pixelgauge.full_reference.pixel_error import mse as mse
+    from pixelgauge.full_reference.pixel_error import psnr as psnr
+    from pixelgauge.full_reference.ssim import SSIMComponents as SSIMComponents
+    from pixelgauge.full_reference.ssim import ssim as ssim
+    from pixelgauge.images import ImageFileError as ImageFileError
+    from pixelgauge.networks.checkpoint import CheckpointError as CheckpointError
     from pixelgauge.networks.providers import ProviderError as ProviderError
-    from pixelgauge.networks.store import (
-        ModelError as ModelError,
-    )
-    from pixelgauge.networks.store import (
-        ModelMissingError as ModelMissingError,
-    )
+    from pixelgauge.networks.store import ModelError as ModelError
+    from pixelgauge.networks.store import ModelMissingError as ModelMissingError
     from pixelgauge.perceptual.inception import InceptionFeatures as InceptionFeatures
-    from pixelgauge.perceptual.lpips import (
-        LPIPS as LPIPS,
-    )
-    from pixelgauge.ranking.aupro import (
-        aupro as aupro,
-    )
-    from pixelgauge.ranking.binary import (
-        auc as auc,
-    )
-    from pixelgauge.ranking.binary import (
-        average_precision_score as average_precision_score,
-    )
-    from pixelgauge.ranking.binary import (
-        det_curve as det_curve,
-    )
-    from pixelgauge.ranking.binary import (
-        precision_recall_curve as precision_recall_curve,
-    )
-    from pixelgauge.ranking.binary import (
-        roc_auc_score as roc_auc_score,
-    )
-    from pixelgauge.ranking.binary import (
-        roc_curve as roc_curve,
-    )
-    from pixelgauge.ranking.display import (
-        RocCurveDisplay as RocCurveDisplay,
-    )
-    from pixelgauge.ranking.groups import (
-        auroc_by_column as auroc_by_column,
-    )
-    from pixelgauge.ranking.groups import (
-        auroc_by_group as auroc_by_group,
-    )
-    from pixelgauge.ranking.groups import (
-        top_k_accuracy_score as top_k_accuracy_score,
-    )
-    from pixelgauge.ranking.histogram import (
-        Bounds as Bounds,
-    )
-    from pixelgauge.ranking.histogram import (
-        RankingHistogram as RankingHistogram,
-    )
-    from pixelgauge.ranking.inputs import (
-        UndefinedMetricWarning as UndefinedMetricWarning,
-    )
-    from pixelgauge.ranking.intervals import (
-        AurocInterval as AurocInterval,
-    )
-    from pixelgauge.ranking.intervals import (
-        DelongTest as DelongTest,
-    )
-    from pixelgauge.ranking.intervals import (
-        bootstrap_interval as bootstrap_interval,
-    )
-    from pixelgauge.ranking.intervals import (
-        delong_interval as delong_interval,
-    )
-    from pixelgauge.ranking.intervals import (
-        delong_test as delong_test,
-    )
-    from pixelgauge.ranking.out_of_core import (
-        roc_auc_score_out_of_core as roc_auc_score_out_of_core,
-    )
-    from pixelgauge.ranking.thresholds import (
-        Confusion as Confusion,
-    )
-    from pixelgauge.ranking.thresholds import (
-        best_threshold as best_threshold,
-    )
-    from pixelgauge.ranking.thresholds import (
-        confusion_at_threshold as confusion_at_threshold,
-    )
-    from pixelgauge.ranking.thresholds import (
-        fpr_at_tpr as fpr_at_tpr,
-    )
-    from pixelgauge.runtime import (
-        build_info as build_info,
-    )
-    from pixelgauge.runtime import (
-        get_num_threads as get_num_threads,
-    )
-    from pixelgauge.runtime import (
-        isa as isa,
-    )
-    from pixelgauge.runtime import (
-        set_num_threads as set_num_threads,
-    )
+    from pixelgauge.perceptual.lpips import LPIPS as LPIPS
+    from pixelgauge.ranking.aupro import aupro as aupro
+    from pixelgauge.ranking.binary import auc as auc
+    from pixelgauge.ranking.binary import average_precision_score as average_precision_score
+    from pixelgauge.ranking.binary import det_curve as det_curve
+    from pixelgauge.ranking.binary import precision_recall_curve as precision_recall_curve
+    from pixelgauge.ranking.binary import roc_auc_score as roc_auc_score
+    from pixelgauge.ranking.binary import roc_curve as roc_curve
+    from pixelgauge.ranking.display import RocCurveDisplay as RocCurveDisplay
+    from pixelgauge.ranking.groups import auroc_by_column as auroc_by_column
+    from pixelgauge.ranking.groups import auroc_by_group as auroc_by_group
+    from pixelgauge.ranking.groups import top_k_accuracy_score as top_k_accuracy_score
+    from pixelgauge.ranking.histogram import Bounds as Bounds
+    from pixelgauge.ranking.histogram import RankingHistogram as RankingHistogram
+    from pixelgauge.ranking.inputs import UndefinedMetricWarning as UndefinedMetricWarning
+    from pixelgauge.ranking.intervals import AurocInterval as AurocInterval
+    from pixelgauge.ranking.intervals import DelongTest as DelongTest
+    from pixelgauge.ranking.intervals import bootstrap_interval as bootstrap_interval
+    from pixelgauge.ranking.intervals import delong_interval as delong_interval
+    from pixelgauge.ranking.intervals import delong_test as delong_test
+    from pixelgauge.ranking.out_of_core import roc_auc_score_out_of_core as roc_auc_score_out_of_core
+    from pixelgauge.ranking.thresholds import Confusion as Confusion
+    from pixelgauge.ranking.thresholds import best_threshold as best_threshold
+    from pixelgauge.ranking.thresholds import confusion_at_threshold as confusion_at_threshold
+    from pixelgauge.ranking.thresholds import fpr_at_tpr as fpr_at_tpr
+    from pixelgauge.runtime import build_info as build_info
+    from pixelgauge.runtime import get_num_threads as get_num_threads
+    from pixelgauge.runtime import isa as isa
+    from pixelgauge.runtime import set_num_threads as set_num_threads
 
 _MODULES = {
-    "distribution.feature_stats": ("FeatureStats",),
-    "distribution.frechet": (
-        "FrechetInfo",
-        "frechet_distance",
-        "sqrtm_psd",
-        "trace_sqrt_product",
-    ),
-    "distribution.frechet_uncertainty": (
-        "FrechetInfinity",
-        "FrechetInterval",
-        "frechet_infinity",
-        "frechet_interval",
-    ),
-    "distribution.sample_metrics": (
+    "distribution.feature_stats": ["FeatureStats"],
+    "distribution.frechet": ["FrechetInfo", "frechet_distance", "sqrtm_psd", "trace_sqrt_product"],
+    "distribution.frechet_uncertainty": ["FrechetInfinity", "FrechetInterval", "frechet_infinity", "frechet_interval"],
+    "distribution.inception_score": ["inception_score"],
+    "distribution.kernel_distance": ["kernel_distance"],
+    "distribution.nearest_neighbours": [
         "DensityCoverage",
-        "MeanStd",
         "NeighbourMetrics",
         "PrecisionRecall",
         "density_coverage",
-        "inception_score",
-        "kernel_distance",
         "neighbour_metrics",
         "precision_recall",
-    ),
-    "engine.feature_sources": ("fid",),
-    "files.reading": ("FileError",),
-    "full_reference.ssim": (
-        "SSIMComponents",
-        "ms_ssim",
-        "mse",
-        "psnr",
-        "ssim",
-    ),
-    "images": ("ImageFileError",),
-    "networks.checkpoint": ("CheckpointError",),
-    "networks.store": (
-        "ModelError",
-        "ModelMissingError",
-    ),
-    "networks.providers": ("ProviderError",),
-    "perceptual.inception": ("InceptionFeatures",),
-    "perceptual.lpips": ("LPIPS",),
-    "ranking.aupro": ("aupro",),
-    "ranking.binary": (
+    ],
+    "distribution.sample_pairs": ["MeanStd"],
+    "engine.fid": ["fid"],
+    "files.reading": ["FileError"],
+    "full_reference.ms_ssim": ["ms_ssim"],
+    "full_reference.pixel_error": ["mse", "psnr"],
+    "full_reference.ssim": ["SSIMComponents", "ssim"],
+    "images": ["ImageFileError"],
+    "networks.checkpoint": ["CheckpointError"],
+    "networks.providers": ["ProviderError"],
+    "networks.store": ["ModelError", "ModelMissingError"],
+    "perceptual.inception": ["InceptionFeatures"],
+    "perceptual.lpips": ["LPIPS"],
+    "ranking.aupro": ["aupro"],
+    "ranking.binary": [
         "auc",
         "average_precision_score",
         "det_curve",
         "precision_recall_curve",
         "roc_auc_score",
         "roc_curve",
-    ),
-    "ranking.display": ("RocCurveDisplay",),
-    "ranking.groups": (
-        "auroc_by_column",
-        "auroc_by_group",
-        "top_k_accuracy_score",
-    ),
-    "ranking.histogram": (
-        "Bounds",
-        "RankingHistogram",
-    ),
-    "ranking.inputs": ("UndefinedMetricWarning",),
-    "ranking.intervals": (
-        "AurocInterval",
-        "DelongTest",
-        "bootstrap_interval",
-        "delong_interval",
-        "delong_test",
-    ),
-    "ranking.out_of_core": ("roc_auc_score_out_of_core",),
-    "ranking.thresholds": (
-        "Confusion",
-        "best_threshold",
-        "confusion_at_threshold",
-        "fpr_at_tpr",
-    ),
-    "runtime": (
-        "build_info",
-        "get_num_threads",
-        "isa",
-        "set_num_threads",
-    ),
+    ],
+    "ranking.display": ["RocCurveDisplay"],
+    "ranking.groups": ["auroc_by_column", "auroc_by_group", "top_k_accuracy_score"],
+    "ranking.histogram": ["Bounds", "RankingHistogram"],
+    "ranking.inputs": ["UndefinedMetricWarning"],
+    "ranking.intervals": ["AurocInterval", "DelongTest", "bootstrap_interval", "delong_interval", "delong_test"],
+    "ranking.out_of_core": ["roc_auc_score_out_of_core"],
+    "ranking.thresholds": ["Confusion", "best_threshold", "confusion_at_threshold", "fpr_at_tpr"],
+    "runtime": ["build_info", "get_num_threads", "isa", "set_num_threads"],
 }
 """Every public name by its module, which is imported when one of them is first used: `import pixelgauge` is quick."""
 

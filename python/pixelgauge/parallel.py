@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-if TYPE_CHECKING:
-    pass
-
-
+_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-def in_order(call: Callable[[int], _Result], count: int, threads: int, ahead: int) -> Iterator[_Result]:
-    """Results of call(0) ... call(count - 1), in order, from so many threads that run at most `ahead` calls ahead."""
-    with ThreadPoolExecutor(threads, "pixelgauge-network") as pool:
-        try:
-            waiting: deque[Future[_Result]] = deque()
-            for i in range(count):
-                waiting.append(pool.submit(call, i))
-                if len(waiting) > ahead + threads:
-                    yield waiting.popleft().result()
-            while waiting:
+def ordered_map(
+    call: Callable[[_Item], _Result], items: Iterable[_Item], workers: int, ahead: int
+) -> Generator[_Result, None, None]:
+    """Results of a call for each item, in the items' order, whatever the number of threads.
+
+    Parameters
+    ----------
+    call : callable
+        Runs on one of the threads. What it raises is raised where its result would come.
+    items : iterable
+        Taken as they are needed, on the caller's thread.
+    workers : int
+        Threads.
+    ahead : int
+        Results that may be waiting beyond those in work: long enough that one slow call does not idle the others.
+
+    Yields
+    ------
+    object
+        One an item. When the generator is closed, calls that have not begun are dropped.
+    """
+    pool = ThreadPoolExecutor(workers, "pixelgauge")
+    try:
+        waiting: deque[Future[_Result]] = deque()
+        for item in items:
+            waiting.append(pool.submit(call, item))
+            if len(waiting) > ahead + workers:
                 yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

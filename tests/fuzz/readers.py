@@ -8,8 +8,9 @@ import numpy as np
 
 from pixelgauge import FeatureStats, FileError, RankingHistogram
 from pixelgauge.engine.feature_sources import Source
+from pixelgauge.engine.registry import Settings
 from pixelgauge.engine.row_files import RowFile
-from pixelgauge.engine.scoring import Row, Settings
+from pixelgauge.engine.rows import Row
 from pixelgauge.files import tables
 from pixelgauge.images import ImageFileError, read_image
 from pixelgauge.networks.checkpoint import CheckpointError, read_checkpoint

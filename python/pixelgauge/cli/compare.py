@@ -15,8 +15,11 @@ from typing import Any
 from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError
 from pixelgauge.cli.terminal import Progress, columns_of, number, pad, shortened, width
 from pixelgauge.engine.pairing import Pair, Pairing, find_pairs
+from pixelgauge.engine.pipeline import score_pairs
+from pixelgauge.engine.registry import METRICS, Settings
 from pixelgauge.engine.row_files import FORMATS, RowFile, check_row_file, json_value
-from pixelgauge.engine.scoring import METRICS, MetricSummary, Row, Settings, Summary, score_pairs
+from pixelgauge.engine.rows import Row
+from pixelgauge.engine.summary import MetricSummary, Summary
 from pixelgauge.files.reading import printable
 from pixelgauge.images import ALPHA_CHOICES
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS

@@ -18,7 +18,7 @@ from pixelgauge.cli import EXIT_DONE, UsageError
 from pixelgauge.cli.demo_images import CONTENTS, DEGRADATIONS, SIZE, STRENGTHS, Picture
 from pixelgauge.cli.demo_page import demo_page
 from pixelgauge.cli.terminal import number
-from pixelgauge.engine.scoring import METRICS, Settings, lpips_available
+from pixelgauge.engine.registry import METRICS, Settings, lpips_available
 from pixelgauge.files.reading import printable
 from pixelgauge.files.writing import new_folder, replacing
 from pixelgauge.runtime import get_num_threads, isa

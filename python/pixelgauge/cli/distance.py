@@ -14,9 +14,11 @@ from pixelgauge._version import __version__
 from pixelgauge.checks import whole_number
 from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError
 from pixelgauge.cli.terminal import Progress
-from pixelgauge.distribution.feature_stats import samples as count_of
 from pixelgauge.distribution.frechet import METHODS, frechet_distance
-from pixelgauge.distribution.sample_metrics import inception_score, kernel_distance, neighbour_metrics
+from pixelgauge.distribution.inception_score import inception_score
+from pixelgauge.distribution.kernel_distance import kernel_distance
+from pixelgauge.distribution.nearest_neighbours import neighbour_metrics
+from pixelgauge.distribution.samples import samples as count_of
 from pixelgauge.engine.feature_sources import Inception, Report, Source, require_comparable, require_used
 from pixelgauge.files.reading import printable
 

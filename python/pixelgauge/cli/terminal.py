@@ -8,7 +8,7 @@ import unicodedata
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from pixelgauge.engine.scoring import METRICS
+from pixelgauge.engine.registry import METRICS
 from pixelgauge.files.reading import printable
 
 if TYPE_CHECKING:

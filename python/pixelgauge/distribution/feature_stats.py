@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from pixelgauge import _core
 from pixelgauge.checks import whole_number
-from pixelgauge.distribution.moments import checked_moments, number_array, real_array
+from pixelgauge.distribution.moments import checked_moments, real_array
+from pixelgauge.distribution.samples import as_features, samples
 from pixelgauge.distribution.statistics_files import MOST_SAMPLES, fields_of, numbers, pickled_moments, text, whole
 from pixelgauge.files.archive import bytes_of, write_arrays
 from pixelgauge.files.pickles import looks_pickled
@@ -22,100 +23,23 @@ from pixelgauge.images import path_name
 
 Float64Array = npt.NDArray[np.float64]
 
+
 FORMAT = "pixelgauge-feature-stats-1"
+
+
 _EPS = 2.0**-53
+
+
 LOST = 1e-6
 """Share that rounding may have moved before moments are refused."""
+
+
 _CHUNK = 3072
 """Rows that the core adds up in float64 before it goes on in doubled precision."""
+
+
 _ROWS = 64
 """Rows of a matrix that are looked at together."""
-_LEAST, _MOST = 1e-70, 1e70
-"""Within these the fourth powers of features, of which eigenvalues of products of covariances are sums, stay normal
-float64 numbers, with room for the sums."""
-
-
-def samples(count: int | None) -> str:
-    """Say how many samples there are."""
-    return f"{count} sample{'s' * (count != 1)}"
-
-
-def as_features(
-    x: object, name: str, dim: int | None = None, *, finite: bool = True, squared: bool = True
-) -> npt.NDArray[Any]:
-    """View (N, D) features as float32 or float64.
-
-    Parameters
-    ----------
-    x : array_like
-        (N, D), or (D,) for one sample when `dim` says D; float16 and bfloat16 are widened to float32. Nested lists of
-        floats are read too.
-    name : str
-        The argument's name, for messages.
-    dim : int, optional
-        The D that is expected.
-    finite : bool, default True
-        Look for NaN and infinity; False where the core looks itself.
-    squared : bool, default True
-        Refuse values whose squares, and those of the squares, leave float64's room.
-
-    Returns
-    -------
-    numpy.ndarray
-        A view where the dtype allows.
-
-    Raises
-    ------
-    TypeError
-        If `x` is no array of floats.
-    ValueError
-        If it has another shape, is empty, holds NaN or infinity, or its largest magnitude is neither 0 nor within 1e-70
-        to 1e70.
-    """
-    if isinstance(x, str | os.PathLike):
-        raise TypeError(
-            f"{name}={os.fspath(x)!r} is a path: read statistics by FeatureStats.load, features by numpy.load, or give "
-            "it to fid, which takes files"
-        )
-    array = number_array(x, name)
-    if array.dtype.name == "bfloat16":
-        array = array.astype(np.float32)
-    if array.dtype.kind != "f" or array.dtype.itemsize > 8:
-        raise TypeError(f"{name} has dtype {array.dtype}: features must be float16, float32 or float64")
-    if array.dtype == np.float16 or not array.dtype.isnative:
-        array = array.astype(np.float64 if array.dtype.itemsize == 8 else np.float32)
-    if array.ndim == 1 and dim is not None:
-        array = array[np.newaxis]
-    if array.ndim != 2:
-        raise ValueError(f"{name} has shape {array.shape}: features are (N, D), one row a sample")
-    if array.size == 0:
-        raise ValueError(f"{name} is empty: its shape is {array.shape}")
-    if dim is not None and array.shape[1] != dim:
-        raise ValueError(f"{name} has {array.shape[1]} features a sample, but {dim} are expected")
-    if any(stride % array.itemsize for stride in array.strides):
-        array = np.ascontiguousarray(array)
-    scale = _magnitude(array) if array.dtype == np.float64 else None  # float32 never leaves the room of squares
-    if squared and scale is not None and math.isfinite(scale) and (scale > _MOST or 0 < scale < _LEAST):
-        raise ValueError(
-            f"{name} holds values up to {scale:.3g}, whose squares leave float64's room: scale the features to a "
-            f"largest magnitude within {_LEAST:g} to {_MOST:g}"
-        )
-    if finite and (scale is None or not math.isfinite(scale)):
-        with np.errstate(invalid="ignore"):
-            columns = np.isfinite(array.sum(axis=0, dtype=np.float64))
-        if not columns.all():
-            bad = int(np.argmin(columns))
-            raise ValueError(f"{name} holds NaN or infinity, first in column {bad}: remove or repair it")
-    return array
-
-
-def _magnitude(array: npt.NDArray[Any]) -> float:
-    """Largest absolute value, NaN if there is one; by blocks that stay in the cache."""
-    largest = 0.0
-    for start in range(0, len(array), _ROWS):
-        rows = array[start : start + _ROWS]
-        largest = float(np.max([largest, rows.max(), -rows.min()]))
-    return largest
 
 
 def lost_moments(name: str, rounding: float, of: float) -> ValueError:

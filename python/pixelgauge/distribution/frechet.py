@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.distribution.feature_stats import LOST, FeatureStats, as_features, lost_moments, samples
+from pixelgauge.distribution.feature_stats import LOST, FeatureStats, lost_moments
 from pixelgauge.distribution.moments import checked_moments, number_array
+from pixelgauge.distribution.samples import as_features, samples
 
 Float64Array = npt.NDArray[np.float64]
 Method = Literal["auto", "newton-schulz", "eigh", "svd"]

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from pixelgauge import _core
 from pixelgauge.checks import whole_number
-from pixelgauge.distribution.feature_stats import as_features
 from pixelgauge.distribution.frechet import centred, frechet_distance
+from pixelgauge.distribution.samples import as_features
 
 Float64Array = npt.NDArray[np.float64]
 

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterable, Set
 from typing import Any, BinaryIO, get_args
 
+from pixelgauge.engine.registry import Settings
 from pixelgauge.engine.row_records import (
     Records,
     csv_line,
@@ -18,7 +19,7 @@ from pixelgauge.engine.row_records import (
     score_of,
     whole_of,
 )
-from pixelgauge.engine.scoring import FileState, Row, Settings, Status, file_state
+from pixelgauge.engine.rows import FileState, Row, Status, file_state
 from pixelgauge.files.lock import try_lock
 from pixelgauge.files.reading import FileError
 from pixelgauge.files.writing import replacing, require_writable, target_of

@@ -7,22 +7,31 @@ import functools
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.checks import number, whole_number
-from pixelgauge.images import Array, Images, canonical_pair, value_range_length
-from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS, SSIMPreset, preset_row
-
-Float64Array = npt.NDArray[np.float64]
-Score = float | Float64Array
-DataRange = float | Sequence[float] | None
+from pixelgauge.checks import whole_number
+from pixelgauge.full_reference.arguments import (
+    DataRange,
+    Score,
+    choice,
+    explain_axes,
+    number_of,
+    numbers_of,
+    require_inside,
+    result_of,
+)
+from pixelgauge.images import Array, canonical_pair, value_range_length
+from pixelgauge.presets import SSIM_PRESETS, SSIMPreset, preset_row
 
 _PLAIN_EXPONENTS = (1, 1, 1)
+
+
 _LARGEST_WINDOW = 2**31 - 1  # an int of the C ABI
+
+
 _OVERRIDES = ("window", "window_size", "sigma", "k1", "k2", "border", "covariance", "downsample")
 
 
@@ -32,95 +41,6 @@ class SSIMComponents(NamedTuple):
     luminance: Score
     contrast: Score
     structure: Score
-
-
-def mse(x: object, y: object, *, channel_axis: int | None = -1) -> Score:
-    """Mean squared error over all pixels and channels of each pair, summed in float64.
-
-    Parameters
-    ----------
-    x, y : array_like
-        Images (H, W), (H, W, C) or batches (N, H, W, C) of the same shape and dtype: uint8, uint16, bfloat16, float16,
-        float32 or float64; NumPy arrays or anything on the CPU that speaks DLPack or ``__array__``. PIL images, read by
-        the rules of :func:`pixelgauge.images.read_image`. A list or tuple of images of one shape is a batch.
-    channel_axis : int or None, default -1
-        Axis of the channels, in a list that of each image; a PIL image knows its own. None: no channels, so (N, H, W)
-        is a batch.
-
-    Returns
-    -------
-    float or (N,) numpy.ndarray of float64
-        In squared units of the pixels.
-
-    Raises
-    ------
-    TypeError
-        If an argument holds no pixels of a supported dtype.
-    ValueError
-        If shapes or dtypes differ, an image is empty, or a pixel is NaN or infinite.
-
-    Examples
-    --------
-    >>> import numpy as np, pixelgauge
-    >>> pixelgauge.mse(np.zeros((8, 8), np.uint8), np.full((8, 8), 3, np.uint8))
-    9.0
-    """
-    a, b = canonical_pair(x, y, channel_axis)
-    return _result(_core.mse(a.pixels, b.pixels), a.single)
-
-
-_LENGTHS = (1e-150, 1e150)
-"""Of a range whose square is a normal float64."""
-
-
-def psnr(x: object, y: object, *, data_range: DataRange = None, channel_axis: int | None = -1) -> Score:
-    """Peak signal-to-noise ratio, 10 log10(L^2 / MSE).
-
-    Parameters
-    ----------
-    x, y : array_like
-        As for :func:`mse`.
-    data_range : float or (float, float), optional
-        R means values in 0..R, a pair means (low, high); L is its length. Integer images default to their dtype's
-        full range; float images must say it.
-    channel_axis : int or None, default -1
-        As for :func:`mse`.
-
-    Returns
-    -------
-    float or (N,) numpy.ndarray of float64
-        In decibels; inf for identical images. The PSNR of a set is the mean of these, not the PSNR of a pooled MSE.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`mse`; and if float images come without `data_range`, or its length is not within 1e-150 to 1e150.
-
-    Examples
-    --------
-    >>> import numpy as np, pixelgauge
-    >>> x = np.zeros((8, 8), np.uint8)
-    >>> round(pixelgauge.psnr(x, x + np.uint8(5)), 4)
-    34.1514
-    >>> pixelgauge.psnr(x, x)
-    inf
-    """
-    a, b = canonical_pair(x, y, channel_axis)
-    length = value_range_length(data_range, a.pixels.dtype)
-    if not _LENGTHS[0] <= length <= _LENGTHS[1]:
-        raise ValueError(
-            f"data_range={data_range!r} leaves float64's room, {_LENGTHS[0]:g} to {_LENGTHS[1]:g}: scale the images "
-            "and data_range to a length near 1"
-        )
-    error = _core.mse(a.pixels, b.pixels)
-    with np.errstate(divide="ignore", over="ignore"):
-        decibels = 10 * np.log10(length * length / error)
-    if not all(map(math.isfinite, decibels.tolist())) and (np.isinf(decibels) & (error > 0)).any():
-        raise ValueError(
-            f"PSNR over- or underflows at data_range={data_range!r} and the values there are: scale the images and "
-            "data_range to a length near 1"
-        )
-    return _result(decibels, a.single)
 
 
 def ssim(
@@ -211,13 +131,13 @@ def ssim(
     if overrides or exponents is not _PLAIN_EXPONENTS:
         options = _ssim_options(_overridden(row, overrides), length, exponents)
     else:
-        options = _preset_options(row.name, length)
+        options = preset_options(row.name, length)
     if row.clips_to_range and data_range is not None and np.ndim(data_range) == 1:
-        _require_inside(a, b, data_range, preset)
+        require_inside(a, b, data_range, preset)
     try:
         scores, index, parts = _core.ssim(a.pixels, b.pixels, options, bool(full), bool(components))
     except ValueError as error:
-        _explain_axes(error, a)
+        explain_axes(error, a)
         raise
     if not all(map(math.isfinite, scores.tolist())):
         if tuple(exponents) == _PLAIN_EXPONENTS:
@@ -230,102 +150,10 @@ def ssim(
             RuntimeWarning,
             stacklevel=2,
         )
-    result: Score | SSIMComponents = _result(scores, a.single)
+    result: Score | SSIMComponents = result_of(scores, a.single)
     if components:
-        result = SSIMComponents(*(_result(part, a.single) for part in parts))
+        result = SSIMComponents(*(result_of(part, a.single) for part in parts))
     return result if index is None else (result, a.in_layout(index))
-
-
-def ms_ssim(
-    x: object,
-    y: object,
-    *,
-    data_range: DataRange = None,
-    preset: str = "wang2003",
-    weights: Sequence[float] | None = None,
-    combine: Literal["product", "sum"] = "product",
-    channel_axis: int | None = -1,
-) -> Score:
-    """Multi-scale structural similarity, per channel and then averaged over channels.
-
-    Parameters
-    ----------
-    x, y : array_like
-        As for :func:`ssim`. Both sides must hold the 11-tap window at the coarsest scale: with five scales they must
-        exceed 160 pixels.
-    data_range : float or (float, float), optional
-        As for :func:`ssim`.
-    preset : str, default "wang2003"
-        ``"wang2003"`` halves with the 2 x 2 mean that begins at the sample and symmetric padding; ``"pytorch-msssim"``
-        with an average pool that zero-pads odd sizes, and counts negative terms as 0.
-    weights : sequence of float, optional
-        One a scale, finest first; their number is the number of scales.
-        Default: 0.0448, 0.2856, 0.3001, 0.2363, 0.1333.
-    combine : {"product", "sum"}, default "product"
-        Product of the terms raised to their weights, or their sum with the weights normalised to one.
-    channel_axis : int or None, default -1
-        As for :func:`ssim`.
-
-    Returns
-    -------
-    float or (N,) numpy.ndarray of float64
-        NaN, with a RuntimeWarning, where a negative term meets a fractional weight in a product.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`ssim`; and if the images are too small for the scales.
-
-    References
-    ----------
-    Z. Wang, E. P. Simoncelli, A. C. Bovik: Multi-scale structural similarity for image quality assessment, Asilomar
-    Conference on Signals, Systems and Computers, 2003.
-
-    Examples
-    --------
-    >>> import numpy as np, pixelgauge
-    >>> x = np.random.default_rng(0).integers(0, 256, (192, 192, 3), dtype=np.uint8)
-    >>> pixelgauge.ms_ssim(x, x)
-    1.0
-    """
-    a, b = canonical_pair(x, y, channel_axis)
-    row = preset_row(MS_SSIM_PRESETS, preset)
-    if combine not in ("product", "sum"):
-        raise ValueError(f"combine={combine!r} is not known: use 'product' or 'sum'")
-    options = _preset_options("wang2004", value_range_length(data_range, a.pixels.dtype))
-    scale_weights = _weights(row.weights if weights is None else weights)
-
-    def scores_by(rule: str) -> Float64Array:
-        pyramid, combination = getattr(_core.Pyramid, row.pyramid), getattr(_core.Combine, rule)
-        return _core.ms_ssim(a.pixels, b.pixels, options, scale_weights, pyramid, combination, row.clamp_negative)
-
-    try:
-        scores = scores_by(combine)
-    except ValueError as error:
-        _explain_axes(error, a)
-        raise
-    finite = np.isfinite(scores)
-    if not finite.all():
-        # A sum is not finite only where a term is none; a product also where a term is negative.
-        if not np.isfinite(scores_by("sum")[~finite]).all():
-            raise ValueError(
-                f"MS-SSIM over- or underflows at data_range={data_range!r} and the values there are: scale the images "
-                "and data_range to a length near 1"
-            )
-        warnings.warn(
-            "MS-SSIM is NaN: a negative contrast-structure term has no fractional power; "
-            "use combine='sum' or preset='pytorch-msssim', which counts such terms as 0",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-    return _result(scores, a.single)
-
-
-_T = TypeVar("_T")
-
-
-def _result(scores: Float64Array, single: bool) -> Score:
-    return float(scores[0]) if single else scores
 
 
 def _overridden(row: SSIMPreset, overrides: dict[str, Any]) -> SSIMPreset:
@@ -335,48 +163,9 @@ def _overridden(row: SSIMPreset, overrides: dict[str, Any]) -> SSIMPreset:
     return dataclasses.replace(row, **overrides) if overrides else row
 
 
-def _choice(kind: type[_T], argument: str, value: object) -> _T:
-    members: dict[str, _T] = kind.__members__  # type: ignore[attr-defined]
-    if not isinstance(value, str) or value not in members:
-        raise ValueError(f"{argument}={value!r} is not known: use one of {', '.join(map(repr, members))}")
-    return members[value]
-
-
-def _number(argument: str, value: object) -> float:
-    try:
-        return number(value)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{argument}={value!r} must be a number") from error
-
-
-def _numbers(argument: str, values: Sequence[float]) -> list[float]:
-    numbers = []
-    for value in values:
-        try:
-            numbers.append(number(value))
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"{argument} holds {value!r}: each must be a number") from error
-    return numbers
-
-
-def _weights(weights: Sequence[float]) -> list[float]:
-    if isinstance(weights, str) or not isinstance(weights, Sequence | np.ndarray) or len(weights) == 0:
-        raise ValueError(f"weights={weights!r} must be a sequence of numbers, one a scale, finest first")
-    return _numbers("weights", weights)
-
-
-def _explain_axes(error: ValueError, images: Images) -> None:
-    """Raise `error` with how the axes were read, where the channels outnumber a side: they are likely elsewhere."""
-    _, height, width, channels = images.pixels.shape
-    if channels > min(height, width):
-        raise ValueError(
-            f"{error}. The images were read as {height} x {width} with {channels} channels: "
-            "set channel_axis to the axis of the channels, or to None if there is none"
-        ) from error
-
-
 @functools.lru_cache(maxsize=256)
-def _preset_options(preset: str, length: float) -> _core.SsimOptions:
+def preset_options(preset: str, length: float) -> _core.SsimOptions:
+    """Options of the core for a preset as it is."""
     return _ssim_options(SSIM_PRESETS[preset], length, _PLAIN_EXPONENTS)
 
 
@@ -386,24 +175,13 @@ def _ssim_options(row: SSIMPreset, length: float, exponents: Sequence[float]) ->
         raise ValueError(f"exponents={exponents!r} must be three numbers: of luminance, contrast and structure")
     return _core.SsimOptions(
         data_range=length,
-        k1=_number("k1", row.k1),
-        k2=_number("k2", row.k2),
-        sigma=_number("sigma", row.sigma),
+        k1=number_of("k1", row.k1),
+        k2=number_of("k2", row.k2),
+        sigma=number_of("sigma", row.sigma),
         window_size=window_size,
-        window=_choice(_core.Window, "window", row.window),
-        border=_choice(_core.Border, "border", row.border),
-        covariance=_choice(_core.Covariance, "covariance", row.covariance),
-        downsample=_choice(_core.Downsample, "downsample", row.downsample),
-        exponents=_numbers("exponents", exponents),
+        window=choice(_core.Window, "window", row.window),
+        border=choice(_core.Border, "border", row.border),
+        covariance=choice(_core.Covariance, "covariance", row.covariance),
+        downsample=choice(_core.Downsample, "downsample", row.downsample),
+        exponents=numbers_of("exponents", exponents),
     )
-
-
-def _require_inside(a: Images, b: Images, data_range: DataRange, preset: str) -> None:
-    low, high = map(number, data_range)  # type: ignore[arg-type]
-    for name, images in (("x", a), ("y", b)):
-        least, most = _core.value_range(images.pixels)
-        if least < low or most > high:
-            raise ValueError(
-                f"{name} has values in {least:g}..{most:g}, outside data_range={data_range!r}, which preset {preset!r} "
-                "clips to: clip the images, or correct the range"
-            )

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from pixelgauge import _core
 from pixelgauge.files.reading import FileError, cause, open_regular
-from pixelgauge.full_reference.ssim import DataRange
+from pixelgauge.full_reference.arguments import DataRange
 from pixelgauge.images import (
     Array,
     ImageFileError,

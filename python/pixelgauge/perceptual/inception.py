@@ -14,7 +14,7 @@ import numpy as np
 
 from pixelgauge import _core
 from pixelgauge.checks import whole_number
-from pixelgauge.full_reference.ssim import DataRange
+from pixelgauge.full_reference.arguments import DataRange
 from pixelgauge.images import (
     Array,
     canonical_images,
@@ -39,7 +39,7 @@ from pixelgauge.networks.preprocess import (
 )
 from pixelgauge.networks.providers import CPU, OPENVINO, Precision, Providers, plan
 from pixelgauge.networks.session import Float32Array, Session
-from pixelgauge.parallel import in_order
+from pixelgauge.parallel import ordered_map
 
 INCEPTION_SIZE = 299
 
@@ -255,14 +255,16 @@ class InceptionFeatures:
             def alone(i: int) -> Float32Array:
                 return side_by_side(session.run({"images": one(i)}, threads=1))
 
-            return batched(in_order(alone, count, session.threads, size), size)
+            return batched(ordered_map(alone, range(count), session.threads, size), size)
         if provider == OPENVINO:  # each thread a batch, on a stream of its own
 
             def some(batch: int) -> Float32Array:
                 return self._features(np.concatenate([one(i) for i in range(count)[batch * size :][:size]]))
 
-            return batched(in_order(some, -(-count // size), session.threads, session.threads), self.batch_size // size)
-        return map(self._features, batched(in_order(one, count, session.threads, size), size))
+            return batched(
+                ordered_map(some, range(-(-count // size)), session.threads, session.threads), self.batch_size // size
+            )
+        return map(self._features, batched(ordered_map(one, range(count), session.threads, size), size))
 
     def _features(self, batch: Float32Array) -> Float32Array:
         count = len(batch)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pixelgauge.full_reference.ssim import DataRange
+from pixelgauge.full_reference.arguments import DataRange
 from pixelgauge.images import Array, ImageFileError, as_array, canonical_pair, is_picture, read_image
 from pixelgauge.networks.preprocess import (
     are_files,
@@ -26,7 +26,7 @@ from pixelgauge.networks.preprocess import (
 from pixelgauge.networks.providers import CPU, OPENVINO, Precision, Providers, plan
 from pixelgauge.networks.session import Float32Array, Paths, Session
 from pixelgauge.networks.store import from_files, installed
-from pixelgauge.parallel import in_order
+from pixelgauge.parallel import ordered_map
 from pixelgauge.presets import LPIPS_PRESETS, LPIPSPreset, preset_row
 
 BACKBONES = ("alex", "vgg", "squeeze")
@@ -330,7 +330,7 @@ class LPIPS:
 
         threads = self._session.threads
         if self._plan.provider in (CPU, OPENVINO) and pairs.count >= 2 * threads:
-            yield from in_order(side_by_side, pairs.count, threads, threads)
+            yield from ordered_map(side_by_side, range(pairs.count), threads, threads)
         else:
             for i in range(pairs.count):
                 a, b = pairs.read(i)

@@ -14,7 +14,8 @@ import numpy as np
 from pixelgauge import _core
 from pixelgauge.checks import require_number
 from pixelgauge.images import Array
-from pixelgauge.ranking.arrays import beyond_float64, column, equals
+from pixelgauge.ranking.arrays import beyond_float64, column
+from pixelgauge.ranking.binary_inputs import binary_inputs, with_positive
 from pixelgauge.ranking.inputs import (
     BinaryLabels,
     Bits,
@@ -33,7 +34,11 @@ from pixelgauge.ranking.inputs import (
 )
 
 Average = Literal["micro", "macro", "samples", "weighted"] | None
+
+
 Curve = tuple[Float64Array, Float64Array, Array]
+
+
 _BinaryMetric = Callable[[Bits, Scores, Float64Array | None], float]
 
 
@@ -175,7 +180,7 @@ def roc_curve(
     >>> fpr.tolist(), tpr.tolist()
     ([0.0, 0.0, 0.5, 0.5, 1.0], [0.0, 0.5, 0.5, 1.0, 1.0])
     """
-    bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
+    bits, scores, weights = binary_inputs(y_true, y_score, pos_label, sample_weight)
     drop = _core.CurveDrop.equal_steps if drop_intermediate else _core.CurveDrop.none
     return _roc_of_bits(bits, scores, weights, drop)
 
@@ -216,7 +221,7 @@ def precision_recall_curve(
     >>> recall.tolist()
     [1.0, 1.0, 0.5, 0.5, 0.0]
     """
-    bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
+    bits, scores, weights = binary_inputs(y_true, y_score, pos_label, sample_weight)
     drop = _core.CurveDrop.same_positives if drop_intermediate else _core.CurveDrop.none
     # the curve's first point, at infinity, is the last one here: nothing is called, and precision is 1 by convention
     fps, tps, thresholds = scores.curve(bits, weights, drop, rates=False)
@@ -264,7 +269,7 @@ def det_curve(
     >>> fpr.tolist(), fnr.tolist()
     ([0.5, 0.5, 0.0], [0.0, 0.5, 0.5])
     """
-    bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
+    bits, scores, weights = binary_inputs(y_true, y_score, pos_label, sample_weight)
     fps, tps, thresholds = scores.curve(bits, weights, _core.CurveDrop.none, rates=False)
     if tps[-1] == 0 or fps[-1] == 0:
         raise ValueError(
@@ -328,7 +333,7 @@ def average_precision_score(
     if binary is not None:
         if len(binary.classes) == 2 and pos_label not in binary.classes.tolist():
             raise ValueError(f"pos_label={pos_label} is not a valid label. It should be one of {binary.classes}")
-        return _of_binary(_binary_average_precision, _with_positive(binary, y, pos_label), scores, sample_weight)
+        return _of_binary(_binary_average_precision, with_positive(binary, y, pos_label), scores, sample_weight)
     if pos_label != 1:
         raise ValueError(
             f"Parameter pos_label is fixed to 1 for {kind} y_true. Do not set pos_label or set pos_label to 1."
@@ -387,40 +392,6 @@ def auc(x: object, y: object) -> float:
     else:
         raise ValueError(f"x is neither increasing nor decreasing : {xs}.")
     return direction * float(np.sum(steps * (ys[1:] + ys[:-1]) / 2))
-
-
-def _binary_inputs(
-    y_true: object, y_score: object, pos_label: object, sample_weight: object
-) -> tuple[Bits, Scores, Float64Array | None]:
-    """Bits, scores and weights of the curves, which take binary labels or a `pos_label`."""
-    if np.ma.is_masked(pos_label):
-        raise TypeError(f"pos_label={pos_label!r} is a masked value, which is no label: use one of those in y_true")
-    y = label_array(y_true)
-    kind, binary = target_type(y)
-    vector = scores_of(score_array(y_score))
-    if kind == "multilabel-indicator" or (binary is None and pos_label is None):
-        raise ValueError(f"{kind} format is not supported")
-    labels = column(y, "y_true")
-    check_lengths(y_true=labels, y_score=vector)
-    weights = relative_weights(sample_weight, len(labels))
-    if binary is None:
-        return pack(equals(labels, pos_label)), vector, weights
-    if pos_label is None:
-        classes = binary.classes.tolist()
-        if not any(set(classes) <= allowed for allowed in ({0, 1}, {-1, 1})):
-            raise ValueError(
-                f"y_true takes value in {set(classes)} and pos_label is not specified: either make y_true take value "
-                "in {0, 1} or {-1, 1} or pass pos_label explicitly."
-            )
-        pos_label = 1
-    return _with_positive(binary, y, pos_label).bits, vector, weights
-
-
-def _with_positive(binary: BinaryLabels, y: Array, pos_label: Any) -> BinaryLabels:
-    """Make another class the positive one."""
-    if len(binary.classes) == 2 and binary.classes.tolist()[1] == pos_label:
-        return binary
-    return BinaryLabels(pack(equals(column(y, "y_true"), pos_label)), binary.count, binary.classes)
 
 
 def _of_binary(metric: _BinaryMetric, binary: BinaryLabels, scores: Array, sample_weight: object) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from pixelgauge import _core
 from pixelgauge.checks import require_number, whole_number
 from pixelgauge.images import Array
-from pixelgauge.ranking.binary import _binary_inputs
+from pixelgauge.ranking.binary_inputs import binary_inputs
 from pixelgauge.ranking.inputs import Scores, require_ranks
 
 
@@ -68,7 +68,7 @@ def delong_interval(y_true: object, y_score: object, *, level: float = 0.95, pos
     (0.7778, 0.2485)
     """
     _check_level(level)
-    bits, scores, _ = _binary_inputs(y_true, y_score, pos_label, None)
+    bits, scores, _ = binary_inputs(y_true, y_score, pos_label, None)
     twice_u, positive_squares, negative_squares, p, n = _core.delong(scores.values, bits, scores.bfloat16)
     _check_classes(p, n)
     auroc = twice_u / (2 * p * n)
@@ -109,8 +109,8 @@ def delong_test(y_true: object, score_a: object, score_b: object, *, pos_label: 
     >>> round(test.z, 4), round(test.p_value, 4)
     (0.7071, 0.4795)
     """
-    bits, a, _ = _binary_inputs(y_true, score_a, pos_label, None)
-    _, b, _ = _binary_inputs(y_true, score_b, pos_label, None)
+    bits, a, _ = binary_inputs(y_true, score_a, pos_label, None)
+    _, b, _ = binary_inputs(y_true, score_b, pos_label, None)
     p = int(np.bitwise_count(bits).sum(dtype=np.int64))
     n = len(a) - p
     _check_classes(p, n)
@@ -174,7 +174,7 @@ def bootstrap_interval(
     _check_level(level)
     for name, count, least in (("replicates", replicates, 2), ("seed", seed, 0)):
         whole_number(name, count, least)
-    bits, scores, _ = _binary_inputs(y_true, y_score, pos_label, None)
+    bits, scores, _ = binary_inputs(y_true, y_score, pos_label, None)
     counts_fps, counts_tps, _ = _core.curve(scores.values, bits, None, _core.CurveDrop.none, False, scores.bfloat16)
     p, n = int(counts_tps[-1]), int(counts_fps[-1])
     _check_classes(p, n)

@@ -12,7 +12,7 @@ from pixelgauge import _core
 from pixelgauge.checks import require_number
 from pixelgauge.images import Array
 from pixelgauge.ranking.arrays import at_least
-from pixelgauge.ranking.binary import _binary_inputs
+from pixelgauge.ranking.binary_inputs import binary_inputs
 from pixelgauge.ranking.inputs import Float64Array, require_ranks, weight_array
 
 Criterion = Literal["youden", "f1", "mcc", "accuracy", "balanced_accuracy", "closest"]
@@ -117,7 +117,7 @@ def confusion_at_threshold(
     require_number("threshold", threshold)
     if threshold != threshold:
         raise ValueError("threshold is NaN: use a number, or inf")
-    bits, scores, _ = _binary_inputs(y_true, y_score, pos_label, None)
+    bits, scores, _ = binary_inputs(y_true, y_score, pos_label, None)
     weights = weight_array(sample_weight, len(scores))  # as they are: they are what is counted
     values = scores.decoded()
     require_ranks(values)
@@ -228,7 +228,7 @@ def _two_class_counts(
     y_true: object, y_score: object, pos_label: object, sample_weight: object
 ) -> tuple[Float64Array, Float64Array, Array]:
     """Count false and true positives (or their weight) at every threshold, from inf down."""
-    bits, scores, weights = _binary_inputs(y_true, y_score, pos_label, sample_weight)
+    bits, scores, weights = binary_inputs(y_true, y_score, pos_label, sample_weight)
     fp, tp, thresholds = scores.curve(bits, weights, _core.CurveDrop.none, rates=False)
     if fp[-1] == 0 or tp[-1] == 0:
         of_weight = "" if weights is None else " with any weight"

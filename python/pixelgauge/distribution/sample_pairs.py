@@ -1,0 +1,33 @@
+"""What metrics of two sets share: their features, and a mean with its spread."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgauge.distribution.samples import as_features
+
+Float64Array = npt.NDArray[np.float64]
+
+
+Features = npt.NDArray[Any]
+
+
+_EPS = 2.0**-53
+
+
+class MeanStd(NamedTuple):
+    """Mean and standard deviation (ddof 0) over subsets or splits."""
+
+    mean: float
+    std: float
+
+
+def feature_pair(a: object, b: object, name_a: str, name_b: str) -> tuple[Features, Features]:
+    """Features of two sets, as wide as each other."""
+    x, y = as_features(a, name_a), as_features(b, name_b)
+    if x.shape[1] != y.shape[1]:
+        raise ValueError(f"{name_a} has {x.shape[1]} features a sample and {name_b} {y.shape[1]}: they do not compare")
+    return x, y

@@ -1,0 +1,87 @@
+"""The Fréchet Inception distance of two sets of images, from wherever they come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pixelgauge import _core
+from pixelgauge.checks import whole_number
+from pixelgauge.distribution.frechet import frechet_distance
+from pixelgauge.engine.feature_sources import Inception, Source, require_comparable, require_used
+
+
+def fid(
+    a: object,
+    b: object,
+    *,
+    preset: str = "pytorch-fid",
+    batch_size: int = 32,
+    workers: int | None = None,
+    providers: Any = None,
+    weights: str | Path | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+) -> float:
+    """Fréchet Inception distance of two sets of images.
+
+    Parameters
+    ----------
+    a, b : path, FeatureStats, (mean, covariance), array_like or list of images
+        Folders or zip archives of images (subfolders included, sizes may differ), ``.npz`` statistics of any dialect,
+        ``.npz`` or ``.npy`` files of images or features, uint8 images (N, H, W, 3), or features (N, D). A list or tuple
+        holds paths and PIL images, both made RGB by Pillow's ``convert("RGB")``, or uint8 images (H, W, 3).
+    preset : {"pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid"}, default "pytorch-fid"
+        Whose number to compute: they differ in how images are resized to 299 x 299. Statistics that record another
+        preset are refused, and another than the default where neither images nor statistics use it.
+    batch_size : int, default 32
+        Images that go through the network at a time; no digit depends on it.
+    workers : int, optional
+        Threads that decode images and compute: :func:`pixelgauge.set_num_threads` for the length of this call, which
+        calls on other Python threads meanwhile share. Default: :func:`pixelgauge.get_num_threads`. No digit depends
+        on it.
+    providers : optional
+        Of onnxruntime; see :class:`pixelgauge.perceptual.inception.InceptionFeatures`.
+    weights : path, optional
+        Inception's state dict; default the model ``inception-fid`` of the cache. Refused where there are no images.
+    limit : int, optional
+        Use this many images of each side, chosen at random by `seed`.
+    seed : int, default 0
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        If a side is none of these, is empty, damaged or has fewer than two samples, the sides do not compare, or an
+        argument is out of range, used or not.
+    ImportError
+        If images are given and onnxruntime is not installed.
+
+    Notes
+    -----
+    M. Heusel et al., NeurIPS 2017. While there are fewer images than features the distance is computed from the
+    features themselves, which is exact where a singular covariance would not be; beyond that they are not kept.
+
+    Examples
+    --------
+    >>> import numpy as np, pixelgauge
+    >>> x = np.random.default_rng(0).standard_normal((50, 6))
+    >>> round(pixelgauge.fid(x, x + 2), 6)  # features: no network needed
+    24.0
+    """
+    if workers is not None:
+        whole_number("workers", workers, 1)
+    before = _core.get_num_threads()
+    if workers is not None:
+        _core.set_num_threads(int(workers))
+    try:
+        inception = Inception(preset, batch_size, weights, providers)
+        first, second = Source(a, "a", limit=limit, seed=seed), Source(b, "b", limit=limit, seed=seed)
+        require_used([first, second], preset=None if preset == Inception.preset else preset, weights=weights)
+        require_comparable(first, second, inception)
+        return frechet_distance(first.gaussian(inception), second.gaussian(inception))
+    finally:
+        _core.set_num_threads(before)

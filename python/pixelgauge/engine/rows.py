@@ -1,0 +1,60 @@
+"""Rows of results: one a pair of files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    pass
+
+
+Status = Literal["ok", "missing", "ambiguous", "unreadable", "mismatch", "unscorable"]
+"""``missing`` or ``ambiguous`` partner; ``unreadable`` file or subfolder; images that ``mismatch``; a metric that
+cannot be computed (``unscorable``: the row has the values of the others)."""
+
+
+class FileState(NamedTuple):
+    """What tells a file from the one that replaced it under its name."""
+
+    bytes: int
+    mtime_ns: int
+
+
+def file_state(path: str | None) -> FileState | None:
+    """State of a file, None if there is none."""
+    if path is None:
+        return None
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):  # ValueError: no file has such a name
+        return None
+    return FileState(found.st_size, found.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The result for one pair.
+
+    Parameters
+    ----------
+    ref, test : str or None
+        Paths of the files, None where there is none.
+    status : str
+        ``"ok"``, or what is wrong; see :data:`Status`.
+    message : str
+        What is wrong, in words.
+    values : mapping of str to float
+        Scores by metric; empty if there are none.
+    files : pair of FileState or None
+        What the two files were before they were read, where that is known. Does not count when rows are compared.
+    """
+
+    ref: str | None
+    test: str | None
+    status: Status
+    message: str
+    values: Mapping[str, float] = field(default_factory=dict)
+    files: tuple[FileState | None, FileState | None] = field(default=(None, None), compare=False)

@@ -1,0 +1,100 @@
+"""Mean squared error and peak signal-to-noise ratio."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pixelgauge import _core
+from pixelgauge.full_reference.arguments import DataRange, Score, result_of
+from pixelgauge.images import canonical_pair, value_range_length
+
+
+def mse(x: object, y: object, *, channel_axis: int | None = -1) -> Score:
+    """Mean squared error over all pixels and channels of each pair, summed in float64.
+
+    Parameters
+    ----------
+    x, y : array_like
+        Images (H, W), (H, W, C) or batches (N, H, W, C) of the same shape and dtype: uint8, uint16, bfloat16, float16,
+        float32 or float64; NumPy arrays or anything on the CPU that speaks DLPack or ``__array__``. PIL images, read by
+        the rules of :func:`pixelgauge.images.read_image`. A list or tuple of images of one shape is a batch.
+    channel_axis : int or None, default -1
+        Axis of the channels, in a list that of each image; a PIL image knows its own. None: no channels, so (N, H, W)
+        is a batch.
+
+    Returns
+    -------
+    float or (N,) numpy.ndarray of float64
+        In squared units of the pixels.
+
+    Raises
+    ------
+    TypeError
+        If an argument holds no pixels of a supported dtype.
+    ValueError
+        If shapes or dtypes differ, an image is empty, or a pixel is NaN or infinite.
+
+    Examples
+    --------
+    >>> import numpy as np, pixelgauge
+    >>> pixelgauge.mse(np.zeros((8, 8), np.uint8), np.full((8, 8), 3, np.uint8))
+    9.0
+    """
+    a, b = canonical_pair(x, y, channel_axis)
+    return result_of(_core.mse(a.pixels, b.pixels), a.single)
+
+
+_LENGTHS = (1e-150, 1e150)
+"""Of a range whose square is a normal float64."""
+
+
+def psnr(x: object, y: object, *, data_range: DataRange = None, channel_axis: int | None = -1) -> Score:
+    """Peak signal-to-noise ratio, 10 log10(L^2 / MSE).
+
+    Parameters
+    ----------
+    x, y : array_like
+        As for :func:`mse`.
+    data_range : float or (float, float), optional
+        R means values in 0..R, a pair means (low, high); L is its length. Integer images default to their dtype's
+        full range; float images must say it.
+    channel_axis : int or None, default -1
+        As for :func:`mse`.
+
+    Returns
+    -------
+    float or (N,) numpy.ndarray of float64
+        In decibels; inf for identical images. The PSNR of a set is the mean of these, not the PSNR of a pooled MSE.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mse`; and if float images come without `data_range`, or its length is not within 1e-150 to 1e150.
+
+    Examples
+    --------
+    >>> import numpy as np, pixelgauge
+    >>> x = np.zeros((8, 8), np.uint8)
+    >>> round(pixelgauge.psnr(x, x + np.uint8(5)), 4)
+    34.1514
+    >>> pixelgauge.psnr(x, x)
+    inf
+    """
+    a, b = canonical_pair(x, y, channel_axis)
+    length = value_range_length(data_range, a.pixels.dtype)
+    if not _LENGTHS[0] <= length <= _LENGTHS[1]:
+        raise ValueError(
+            f"data_range={data_range!r} leaves float64's room, {_LENGTHS[0]:g} to {_LENGTHS[1]:g}: scale the images "
+            "and data_range to a length near 1"
+        )
+    error = _core.mse(a.pixels, b.pixels)
+    with np.errstate(divide="ignore", over="ignore"):
+        decibels = 10 * np.log10(length * length / error)
+    if not all(map(math.isfinite, decibels.tolist())) and (np.isinf(decibels) & (error > 0)).any():
+        raise ValueError(
+            f"PSNR over- or underflows at data_range={data_range!r} and the values there are: scale the images and "
+            "data_range to a length near 1"
+        )
+    return result_of(decibels, a.single)
