@@ -67,6 +67,7 @@ stage_style() {
   ruff check .
   ruff format --check .
   mypy
+  PYTHONPATH=python lint-imports
   git ls-files -z '*.cpp' '*.hpp' '*.h' '*.inl' | xargs -0 clang-format --dry-run --Werror
   shellcheck .ci/*
 }
