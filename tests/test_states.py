@@ -242,8 +242,8 @@ def test_a_small_file_of_a_large_claim_costs_nothing() -> None:
 
 @pytest.mark.boundary
 @pytest.mark.parametrize(("arguments", "error", "message"), [
-    ({"count": 100.5}, ValueError, "count=100.5 must be a whole number"),
-    ({"count": 100.0}, ValueError, "count=100.0"), ({"count": True}, ValueError, "count=True"),
+    ({"count": 100.5}, TypeError, "count=100.5 must be a whole number"),
+    ({"count": 100.0}, TypeError, "count=100.0"), ({"count": True}, TypeError, "count=True"),
     ({"count": 1}, ValueError, "count=1"), ({"count": 2**60}, ValueError, "count=1152921504606846976"),
     ({"cov": np.eye(2) * (1 + 1j)}, TypeError, "covariance of statistics has dtype complex128"),
     ({"mean": np.zeros(2, complex)}, TypeError, "mean of statistics has dtype complex128"),
