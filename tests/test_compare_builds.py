@@ -229,7 +229,7 @@ def test_a_gate_fails_for_what_is_wrong_with_new(build, capsys, code, says):
 
 @pytest.mark.cli
 def test_what_old_lacks_is_skipped_and_what_it_was_slower_at_passes(build, capsys):
-    old = build("old", SLEEP + "\ndel psnr")
+    old = build("old", SLEEP + "\ndel _HOMES['psnr']")
     options = ["--rounds", "2", "--target", "1", "--gate"]
     assert main([old, sys.executable, TINY, "psnr/uint8/64x64", *options]) == 0
     printed = capsys.readouterr().out
