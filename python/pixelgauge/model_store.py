@@ -114,7 +114,7 @@ def _require_own(path: Path) -> None:
         return
     try:
         found = os.stat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     place = shlex.quote(str(path))
     if found.st_uid not in (0, os.geteuid()):
@@ -129,9 +129,15 @@ def _require_own(path: Path) -> None:
         )
 
 
+def _is_no_folder(path: Path) -> bool:
+    return os.path.exists(path) and not os.path.isdir(path)
+
+
 def _require_own_cache(folder: Path) -> None:
-    """Raise if any level from the cache down to a model's folder is not trusted."""
+    """Raise if any level from the cache down to a model's folder is not trusted, or is no folder."""
     for level in (cache_folder(), folder.parent, folder):
+        if _is_no_folder(level):
+            raise ModelError(f"{level} is no folder, and models are kept in one: set PIXELGAUGE_CACHE to another")
         _require_own(level)
 
 
@@ -247,6 +253,10 @@ def installed(name: str) -> Installed:
         with _alone(folder):  # which brings it back
             pass
     if not (folder / ORIGIN_FILE).exists():
+        if any(map(_is_no_folder, (cache_folder(), folder.parent, folder))):
+            raise ModelMissingError(
+                f"model {name!r} is not in the cache {cache_folder()}, which is no folder: set PIXELGAUGE_CACHE to one"
+            )
         raise ModelMissingError(
             f"model {name!r} is not in the cache {cache_folder()}. With a network:\n"
             f"  pixelgauge models pull {name}\n"

@@ -18,6 +18,7 @@ import numpy as np
 
 from pixelgauge import _core
 from pixelgauge._version import __version__
+from pixelgauge.files.reading import cut
 from pixelgauge.full_reference import ms_ssim, mse, psnr, ssim
 from pixelgauge.images import Array, ImageFileError, alpha_background, read_image, value_range_length
 from pixelgauge.pairing import Pairing
@@ -251,7 +252,7 @@ def score_pair(ref: str, test: str, settings: Settings) -> Row:
     files = file_state(ref), file_state(test)  # before they are read: a replacement meanwhile then shows
 
     def row(status: Status, message: str, values: Mapping[str, float] | None = None) -> Row:
-        return Row(ref, test, status, message, values or {}, files)
+        return Row(ref, test, status, cut(message), values or {}, files)
 
     try:
         x = read_image(ref, gray=settings.gray, alpha=settings.alpha)
@@ -334,7 +335,7 @@ def _scored(pairing: Pairing, settings: Settings, workers: int) -> Generator[Row
         for pair in pairing.pairs:
             ref, test = pairing.paths(pair)
             if pair.status != "ok" or ref is None or test is None:
-                window.append(Row(ref, test, pair.status, pair.message))
+                window.append(Row(ref, test, pair.status, cut(pair.message)))
             else:
                 window.append(pool.submit(score_pair, ref, test, settings))
             # Long enough that one slow pair at its head does not idle the other workers; it holds rows, not images.

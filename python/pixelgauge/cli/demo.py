@@ -9,6 +9,7 @@ import io
 import json
 import os
 import stat
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from pixelgauge.cli.terminal import number
 from pixelgauge.demo_images import CONTENTS, DEGRADATIONS, SIZE, STRENGTHS, Picture
 from pixelgauge.demo_page import demo_page
 from pixelgauge.files.reading import printable
-from pixelgauge.files.writing import new_folder, replacing
+from pixelgauge.files.writing import PREFIX, new_folder, replacing
 from pixelgauge.runtime import get_num_threads, isa
 from pixelgauge.scoring import METRICS, Settings, lpips_available
 
@@ -61,8 +62,10 @@ def run(args: argparse.Namespace) -> int:
     """Make, degrade, score and show."""
     if args.overwrite and args.output is None:
         raise UsageError("--overwrite needs --output DIR")
-    if args.output is not None and not args.overwrite:
-        _require_empty(args.output)
+    if args.output is not None:
+        _require_folder_or_nothing(args.output)
+        if not args.overwrite:
+            _require_empty(args.output)
     isa()  # an environment variable that cannot be followed is told of before the work
     get_num_threads()
     with_lpips = lpips_available()
@@ -130,6 +133,19 @@ def _print_by_content(results: list[_Result], metric: str) -> None:
         print(
             f"{content:10} " + " ".join(f"{number(metric, these[degradation.name]):>9}" for degradation in DEGRADATIONS)
         )
+
+
+def _require_folder_or_nothing(folder: str) -> None:
+    """Raise for what cannot be written into, before the work."""
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise UsageError(f"--output {folder}: is no folder, and one is to be written into: name another")
+    try:
+        above = os.path.abspath(folder)
+        while not os.path.lexists(above):
+            above = os.path.dirname(above)
+        os.rmdir(tempfile.mkdtemp(prefix=f"{PREFIX}tmp-", dir=above))
+    except OSError as error:
+        raise UsageError(f"--output {folder}: cannot be written: {error.strerror}") from error
 
 
 def _require_empty(folder: str) -> None:

@@ -73,7 +73,11 @@ def printable(text: str) -> str:
 def shown(value: object, most: int = MOST_SHOWN) -> str:
     """Text for a message: printable, and cut in the middle to at most `most` characters."""
     text = value if isinstance(value, str) else str(value)
-    text = printable(text if len(text) <= 2 * most else f"{text[:most]}{text[-most:]}")
+    return cut(printable(text if len(text) <= 2 * most else f"{text[:most]}{text[-most:]}"), most)
+
+
+def cut(text: str, most: int = MOST_MESSAGE) -> str:
+    """Leave out the middle of a text of more than `most` characters."""
     if len(text) <= most:
         return text
     tail = (most - 5) // 3
