@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import pixelgauge
+from pixelgauge.cli import demo as cli_demo
 from pixelgauge.cli import main
 from pixelgauge.files.reading import printable
 
@@ -406,7 +407,7 @@ def test_a_message_is_cut_whatever_the_command_was_given(argv, tmp_path, monkeyp
     assert main(argv) in (1, 2)
     err = capsys.readouterr().err
     assert ": error: " in err
-    assert len(err) <= 2000 + len("pixelgauge distance: error: \n")
+    assert len(err) <= 2000
 
 
 @pytest.mark.boundary
@@ -536,3 +537,20 @@ def test_rows_whose_file_was_taken_away_are_not_called_written(how, folders, mon
     monkeypatch.setattr("pixelgauge.scoring.score_pair", taking)
     assert main(["compare", "ref", "test", "--output", "out/rows.csv", "--workers", "1"]) == 2
     assert "was deleted or replaced while it was written: 'out/rows.csv'" in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+def test_a_demo_that_appears_during_the_work_is_not_replaced(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    contents = cli_demo._contents
+
+    def slow(*args):
+        (tmp_path / "d").mkdir()
+        (tmp_path / "d" / "scores.csv").write_text("precious")
+        return contents(*args)
+
+    monkeypatch.setattr(cli_demo, "_contents", slow)
+    monkeypatch.setattr(cli_demo, "CONTENTS", {"shapes": cli_demo.CONTENTS["shapes"]})
+    assert main(["demo", "--output", "d"]) == 2
+    assert "d is not empty" in capsys.readouterr().err
+    assert (tmp_path / "d" / "scores.csv").read_text() == "precious"

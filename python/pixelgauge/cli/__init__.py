@@ -152,9 +152,10 @@ def is_nameless(error: OSError) -> bool:
 def _failed(args: argparse.Namespace, message: str, code: int, *, lines: bool = False) -> int:
     """Print an error, of one line unless its line ends are its own, and return the exit code."""
     command = " ".join([args.command, *([args.action] if "action" in args else [])])
+    head = f"pixelgauge {command}: error: "
     parts = message.split("\n") if lines else [message]
-    text = "\n".join(shown(part, MOST_MESSAGE // len(parts) - 1) for part in parts)
-    print(f"pixelgauge {command}: error: {text}", file=sys.stderr)
+    text = "\n".join(shown(part, (MOST_MESSAGE - len(head)) // len(parts) - 1) for part in parts)
+    print(f"{head}{text}", file=sys.stderr)
     return code
 
 

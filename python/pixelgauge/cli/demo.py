@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     seconds = time.perf_counter() - start
     if args.output is not None:
         try:
-            _write(args.output, _contents(pictures, results, settings))
+            _write(args.output, _contents(pictures, results, settings), overwrite=args.overwrite)
         except OSError as error:
             raise UsageError(f"--output {args.output}: {error}") from error
     if args.json:
@@ -188,7 +188,7 @@ def _encoded(picture: Picture) -> bytes:
     return file.getvalue()
 
 
-def _write(folder: str, files: dict[str, bytes]) -> None:
+def _write(folder: str, files: dict[str, bytes], *, overwrite: bool) -> None:
     """Write the files into a new folder, which appears when all are there, or one by one into one that is there."""
     if not os.path.lexists(folder):
         with new_folder(Path(folder), overwrite=False) as staging:
@@ -196,10 +196,12 @@ def _write(folder: str, files: dict[str, bytes]) -> None:
                 (staging / address).parent.mkdir(exist_ok=True)
                 (staging / address).write_bytes(data)
         return
+    if not overwrite:
+        _require_empty(folder)  # once more: another may have come during the work
     for address, data in files.items():
         if "/" in address:
             _require_folder(os.path.join(folder, os.path.dirname(address)))
-        with replacing(os.path.join(folder, address), follow=False) as file:
+        with replacing(os.path.join(folder, address), overwrite=overwrite, follow=False) as file:
             file.write(data)
 
 
