@@ -269,7 +269,7 @@ def installed(name: str) -> Installed:
 def _open(model: Model, folder: Path) -> Installed:
     _require_own_cache(folder)
     path = folder / ORIGIN_FILE
-    for file in (path, folder / model.data_file):
+    for file in (path, folder / model.data_file, folder / GRAPH_FILE):
         _require_own(file)
     try:
         origin = parse_json(read_regular(path, _MOST_ORIGIN), str(path))
@@ -387,7 +387,7 @@ def remove(name: str) -> bool:
     """Take a model out of the cache; False if it was not there."""
     model = model_named(name)
     folder = cache_folder() / _MODELS / model.name
-    if not folder.parent.is_dir():
+    if not os.path.lexists(folder) and moved_aside(folder) is None:
         return False
     with _alone(folder):
         if not folder.exists():

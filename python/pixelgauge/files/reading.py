@@ -87,6 +87,7 @@ def cut(text: str, most: int = MOST_MESSAGE) -> str:
 def cause(error: BaseException) -> str:
     """Say what a foreign error says, within a message: its text, or its kind where it has none."""
     text = getattr(error, "strerror", None) or str(error)
+    text = text.partition("; use sys.")[0]  # what Python advises its programmers on long integers
     return shown(text) if text else type(error).__name__
 
 
