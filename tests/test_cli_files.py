@@ -2,6 +2,7 @@
 character on any stream."""
 
 import contextlib
+import io
 import json
 import os
 import socket
@@ -17,6 +18,7 @@ from PIL import Image
 import pixelgauge
 from pixelgauge.cli import demo as cli_demo
 from pixelgauge.cli import main
+from pixelgauge.files import reading
 from pixelgauge.files.reading import printable
 
 pytestmark = pytest.mark.cli
@@ -554,3 +556,62 @@ def test_a_demo_that_appears_during_the_work_is_not_replaced(tmp_path, monkeypat
     assert main(["demo", "--output", "d"]) == 2
     assert "d is not empty" in capsys.readouterr().err
     assert (tmp_path / "d" / "scores.csv").read_text() == "precious"
+
+
+def sparse(path, head=b""):
+    """Write a file that claims a tebibyte and takes none."""
+    with open(path, "wb") as file:
+        file.write(head)
+        try:
+            file.truncate(1 << 40)
+        except OSError as error:
+            pytest.skip(f"no file of that size: {error}")
+
+
+@pytest.mark.boundary
+def test_an_image_of_a_tebibyte_is_a_row_and_the_rest_is_scored(folders, capsys):
+    sparse(folders / "ref" / "a" / "x.png", b"\x89PNG\r\n\x1a\n")
+    code, out, err = run(capsys, "compare", "ref", "test", "--json")
+    assert (code, err) == (1, "")
+    assert [row["status"] for row in json.loads(out)["rows"]] == ["unreadable", "ok", "ok"]
+    assert "REF: has 1099511627776 bytes, more than the 4294967296" in out
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("head", [b"", b"label,score\n1,2\n", b'label,score,x\n1,2,"a'], ids=["header", "row", "quote"])
+@pytest.mark.parametrize("extension", ["csv", "tsv", "jsonl"])
+def test_a_table_that_goes_on_without_text_is_refused_at_its_first_nul(head, extension, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    if extension != "csv" and head:
+        head = {"tsv": head.replace(b",", b"\t"), "jsonl": b'{"label": 1, "score": 2}\n'}[extension]
+    sparse(f"t.{extension}", head)
+    code, _, err = run(capsys, "auroc", f"t.{extension}")
+    assert code == 2
+    assert err.startswith(f"pixelgauge auroc: error: t.{extension}: ")
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("name", ["x.pth", "x.npz", "x.safetensors"])
+def test_a_checkpoint_beyond_the_memory_is_named(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(b"PK\3\4")
+
+    class Large(io.BytesIO):
+        def read(self, size=-1):
+            raise MemoryError
+
+    monkeypatch.setattr(reading, "open_regular", lambda *args: Large(bytes(100)))
+    assert main(["models", "add", "inception-fid", name]) == 1
+    assert f"{name}: has 100 bytes, more than there is memory for" in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+def test_memory_that_ends_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def out_of_memory(*args):
+        raise MemoryError
+
+    monkeypatch.setattr("pixelgauge.cli.auroc.read_table", out_of_memory)
+    assert main(["auroc", "t.csv"]) == 2
+    assert capsys.readouterr().err.startswith("pixelgauge auroc: error: there is not enough memory")

@@ -261,6 +261,8 @@ def score_pair(ref: str, test: str, settings: Settings) -> Row:
         side = "REF" if error.path == ref else "TEST"
         remedy = f": {error.remedy}" if error.remedy else ""
         return row("unreadable", f"{side}: {error.reason}{remedy}")
+    except MemoryError:
+        return row("unreadable", "there is not enough memory to read it: give fewer workers")
     if different := _difference(x, y):
         return row("mismatch", different)
     if wrong := _unfit(x, settings) or _unfit(y, settings):

@@ -120,6 +120,8 @@ def _run(args: argparse.Namespace) -> int:
         return _failed(args, _of_options(args, error), error.code, lines=lines)
     except OSError as error:
         return _failed(args, f"stopped: {error}" if is_nameless(error) else str(error), EXIT_WRONG_USE)
+    except MemoryError:
+        return _failed(args, "there is not enough memory: give smaller files, or fewer workers", EXIT_WRONG_USE)
     except ModelMissingError as error:  # of several lines, with the commands to give
         return _failed(args, str(error), EXIT_WRONG_USE, lines=True)
     except (ValueError, TypeError, ImportError, RuntimeError) as error:  # bad input, a missing model or onnxruntime

@@ -188,6 +188,8 @@ def read_regular(path: str | os.PathLike[str], most: int | None = None, kind: ty
             return file.read(size if most is None else most)
         except OSError as error:
             raise OSError(error.errno, error.strerror, name) from error
+        except (MemoryError, OverflowError) as error:
+            raise kind(name, f"has {size} bytes, more than there is memory for") from error
 
 
 def parse_json(data: bytes | str, path: str, what: str = "is not JSON", kind: type[FileError] = FileError) -> Any:
