@@ -353,3 +353,12 @@ def test_a_cache_that_may_not_be_read_counts_as_one_without_lpips(cache: Path, m
     scoring._lpips.cache_clear()
     monkeypatch.setattr(model_store, "installed", refused)
     assert not scoring.lpips_available()
+
+
+@pytest.mark.boundary
+def test_a_cache_of_an_odd_name_stays_on_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIXELGAUGE_CACHE", "odd\n\x1b[31m")
+    with pytest.raises(ModelMissingError) as caught:
+        model_store.installed(MODEL)
+    assert len(str(caught.value).split("\n")) == 4
+    assert r"odd\n\x1b[31m" in str(caught.value)

@@ -29,7 +29,7 @@ from pixelgauge.checkpoints import Checkpoint, CheckpointError, read_hashed
 from pixelgauge.convert import convert, read_sources, roles_of
 from pixelgauge.download import address_of, download, file_sha256, offline
 from pixelgauge.files.lock import locked
-from pixelgauge.files.reading import FileError, cause, open_regular, parse_json, read_regular
+from pixelgauge.files.reading import FileError, cause, open_regular, parse_json, printable, read_regular
 from pixelgauge.files.writing import moved_aside, new_folder, recover_folder, remove_folder
 from pixelgauge.manifest import (
     Model,
@@ -253,12 +253,13 @@ def installed(name: str) -> Installed:
         with _alone(folder):  # which brings it back
             pass
     if not (folder / ORIGIN_FILE).exists():
+        place = printable(str(cache_folder()))
         if any(map(_is_no_folder, (cache_folder(), folder.parent, folder))):
             raise ModelMissingError(
-                f"model {name!r} is not in the cache {cache_folder()}, which is no folder: set PIXELGAUGE_CACHE to one"
+                f"model {name!r} is not in the cache {place}, which is no folder: set PIXELGAUGE_CACHE to one"
             )
         raise ModelMissingError(
-            f"model {name!r} is not in the cache {cache_folder()}. With a network:\n"
+            f"model {name!r} is not in the cache {place}. With a network:\n"
             f"  pixelgauge models pull {name}\n"
             "or, from files already on this machine:\n"
             f"  pixelgauge models add {name} {model.files}"
