@@ -188,7 +188,7 @@ def _encoded(picture: Picture) -> bytes:
     return file.getvalue()
 
 
-def _write(folder: str, files: dict[str, bytes], *, overwrite: bool) -> None:
+def _write(folder: str, files: dict[str, bytes], *, overwrite: bool = True) -> None:
     """Write the files into a new folder, which appears when all are there, or one by one into one that is there."""
     if not os.path.lexists(folder):
         with new_folder(Path(folder), overwrite=False) as staging:
