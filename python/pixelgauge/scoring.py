@@ -18,6 +18,7 @@ import numpy as np
 
 from pixelgauge import _core
 from pixelgauge._version import __version__
+from pixelgauge.files.reading import cut
 from pixelgauge.full_reference import ms_ssim, mse, psnr, ssim
 from pixelgauge.images import Array, ImageFileError, alpha_background, read_image, value_range_length
 from pixelgauge.pairing import Pairing
@@ -136,7 +137,7 @@ def _lpips(backbone: str) -> LPIPS:
 
 
 def lpips_available(backbone: str = "alex") -> bool:
-    """Whether LPIPS can be computed here: its model is in the cache and onnxruntime is installed.
+    """Whether LPIPS can be computed here: its model is in the cache, which can be read, and onnxruntime is installed.
 
     Raises
     ------
@@ -147,7 +148,7 @@ def lpips_available(backbone: str = "alex") -> bool:
 
     try:
         _lpips(backbone)
-    except (ImportError, ModelMissingError):
+    except (ImportError, ModelMissingError, PermissionError):
         return False
     return True
 
@@ -251,7 +252,7 @@ def score_pair(ref: str, test: str, settings: Settings) -> Row:
     files = file_state(ref), file_state(test)  # before they are read: a replacement meanwhile then shows
 
     def row(status: Status, message: str, values: Mapping[str, float] | None = None) -> Row:
-        return Row(ref, test, status, message, values or {}, files)
+        return Row(ref, test, status, cut(message), values or {}, files)
 
     try:
         x = read_image(ref, gray=settings.gray, alpha=settings.alpha)
@@ -260,6 +261,8 @@ def score_pair(ref: str, test: str, settings: Settings) -> Row:
         side = "REF" if error.path == ref else "TEST"
         remedy = f": {error.remedy}" if error.remedy else ""
         return row("unreadable", f"{side}: {error.reason}{remedy}")
+    except MemoryError:
+        return row("unreadable", "there is not enough memory to read it: give fewer workers")
     if different := _difference(x, y):
         return row("mismatch", different)
     if wrong := _unfit(x, settings) or _unfit(y, settings):
@@ -334,7 +337,7 @@ def _scored(pairing: Pairing, settings: Settings, workers: int) -> Generator[Row
         for pair in pairing.pairs:
             ref, test = pairing.paths(pair)
             if pair.status != "ok" or ref is None or test is None:
-                window.append(Row(ref, test, pair.status, pair.message))
+                window.append(Row(ref, test, pair.status, cut(pair.message)))
             else:
                 window.append(pool.submit(score_pair, ref, test, settings))
             # Long enough that one slow pair at its head does not idle the other workers; it holds rows, not images.
