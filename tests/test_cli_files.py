@@ -2,19 +2,23 @@
 character on any stream."""
 
 import contextlib
+import io
 import json
 import os
 import socket
 import subprocess
 import sys
 import time
+import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import pixelgauge
+from pixelgauge.cli import demo as cli_demo
 from pixelgauge.cli import main
+from pixelgauge.files import reading
 from pixelgauge.files.reading import printable
 
 pytestmark = pytest.mark.cli
@@ -352,3 +356,262 @@ def test_dir_shows_what_is_public():
     code = "import pixelgauge; print(*[n for n in dir(pixelgauge) if not n.startswith('__')])"
     fresh = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert set(fresh) == set(pixelgauge.__all__) - {"__version__"}
+
+
+_EMPTY_PATHS = [
+    ["compare", "", "t"],
+    ["compare", "r", "t", "--output", ""],
+    ["distance", "", "f.npy"],
+    ["distance", "f.npy", "f.npy", "--weights", ""],
+    ["stats", "f.npy", "-o", ""],
+    ["auroc", ""],
+    ["auroc", "t.csv", "--csv", ""],
+    ["auroc", "t.csv", "--plot", ""],
+    ["demo", "--output", ""],
+    ["models", "add", "lpips-alex", ""],
+    ["models", "export", "lpips-alex", ""],
+]
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("argv", _EMPTY_PATHS, ids=" ".join)
+def test_an_empty_path_is_named_by_its_argument_at_once(argv, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        main(argv)
+    assert "is empty: name a file or folder" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+_LONG = "x" * 5000
+_LONG_ARGUMENTS = [
+    ["compare", "r", "r", "--output", f"{_LONG}.csv"],
+    ["compare", "r", "r", "--metrics", _LONG],
+    ["compare", "r", "r", "--alpha", _LONG],
+    ["compare", _LONG, "r"],
+    ["distance", _LONG, "f.npy"],
+    ["distance", "f.npy", "f.npy", "--metrics", _LONG],
+    ["distance", "f.npy", "f.npy", "--weights", _LONG],
+    ["stats", "f.npy", "-o", f"{_LONG}.npz"],
+    ["auroc", f"{_LONG}.csv"],
+    ["demo", "--output", _LONG],
+    ["models", "add", "inception-fid", _LONG],
+]
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("argv", _LONG_ARGUMENTS, ids=lambda argv: " ".join(argv).replace(_LONG, "long"))
+def test_a_message_is_cut_whatever_the_command_was_given(argv, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "r").mkdir()
+    Image.fromarray(picture()).save("r/0.png")
+    np.save("f.npy", np.random.default_rng(0).standard_normal((8, 3)))
+    assert main(argv) in (1, 2)
+    err = capsys.readouterr().err
+    assert ": error: " in err
+    assert len(err) <= 2000
+
+
+@pytest.mark.boundary
+def test_an_option_of_any_length_is_cut_by_the_parser_too(capsys):
+    for argv in (["compare", "r", "r", f"--{_LONG}"], ["compare", "r", "r", "--lpips-backbone", _LONG], [_LONG]):
+        with pytest.raises(SystemExit, match="2"):
+            main(argv)
+        assert max(map(len, capsys.readouterr().err.splitlines())) < 2100
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("command", "options", "message"),
+    [
+        ("distance", ["--weights", "w.pth"], "--weights 'w.pth' would not be used"),
+        ("distance", ["--preset", "clean-fid"], "--preset 'clean-fid' would not be used"),
+        ("distance", ["--providers", "nope"], "--providers 'nope' would not be used"),
+        ("distance", ["--limit", "9"], "--limit 9 exceeds the 8 samples"),
+        ("stats", ["--weights", "w.pth"], "--weights 'w.pth' would not be used"),
+        ("stats", ["--providers", "cpu"], "--providers 'cpu' would not be used"),
+        ("stats", ["--limit", "9"], "--limit 9 exceeds the 8 samples"),
+    ],
+)
+def test_messages_name_options_and_no_arguments_of_python(command, options, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    np.save("f.npy", np.random.default_rng(0).standard_normal((8, 3)))
+    assert main([command, "f.npy", *(["-o", "s.npz"] if command == "stats" else ["f.npy"]), *options]) == 2
+    assert f"error: {message}" in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+def test_a_file_that_is_named_like_an_argument_keeps_its_name(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("limit=5", "preset: x"):
+        with zipfile.ZipFile(name, "w") as archive:
+            archive.writestr("a.txt", "nothing")
+        assert main(["distance", name, name]) == 2
+        assert f"error: {name}" in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+def test_the_message_of_a_row_is_cut_however_long_the_paths_are(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    deep = "/".join(["d" * 200] * 5)
+    for side, extensions in (("r", ("bmp", "tif")), ("t", ("png", "jpg"))):
+        os.makedirs(f"{side}/{deep}")
+        for extension in extensions:
+            Image.fromarray(picture()).save(f"{side}/{deep}/one.{extension}")
+    assert main(["compare", "r", "t", "--json"]) == 1
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert {row["status"] for row in rows} == {"ambiguous"}
+    assert max(len(row["message"]) for row in rows) == 2000
+
+
+@pytest.mark.boundary
+def test_a_cache_that_is_no_folder_is_named_as_that(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cache").write_bytes(b"")
+    (tmp_path / "cache").chmod(0o666)
+    monkeypatch.setenv("PIXELGAUGE_CACHE", "cache")
+    monkeypatch.setenv("PIXELGAUGE_OFFLINE", "1")
+    (tmp_path / "w.pth").write_bytes(b"")
+    for argv in (["pull", "lpips-alex"], ["add", "inception-fid", "w.pth"], ["path", "lpips-alex"]):
+        main(["models", *argv])
+        err = capsys.readouterr().err
+        assert "is no folder" in err or "PIXELGAUGE_OFFLINE" in err
+        assert "chmod" not in err
+
+
+@pytest.mark.boundary
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+def test_the_demo_finds_a_name_that_is_taken_before_its_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_bytes(b"")
+    os.mkfifo("pipe")
+    os.symlink("loop", "loop")
+    monkeypatch.setattr("pixelgauge.cli.demo._scored", None)  # is not called
+    for name in ("file", "pipe", "loop"):
+        for options in ([], ["--overwrite"]):
+            assert main(["demo", "--output", name, *options]) == 2
+            assert f"--output {name}: is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+def test_the_demo_finds_a_folder_that_cannot_be_made_before_its_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setattr("pixelgauge.cli.demo._scored", None)
+    assert main(["demo", "--output", "file/new/folder"]) == 2
+    assert "--output file/new/folder: cannot be written: Not a directory" in capsys.readouterr().err
+    assert os.listdir() == ["file"]
+
+
+@pytest.mark.boundary
+def test_statistics_that_appear_during_the_work_are_not_replaced(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    np.save("f.npy", np.random.default_rng(0).standard_normal((8, 3)))
+    whole = pixelgauge.FeatureStats.update
+
+    def slow_update(self, *args, **kwargs):
+        (tmp_path / "s.npz").write_bytes(b"precious")
+        return whole(self, *args, **kwargs)
+
+    monkeypatch.setattr(pixelgauge.FeatureStats, "update", slow_update)
+    assert main(["stats", "f.npy", "-o", "s.npz"]) == 2
+    assert "s.npz" in capsys.readouterr().err
+    assert (tmp_path / "s.npz").read_bytes() == b"precious"
+    assert main(["stats", "f.npy", "-o", "s.npz", "--overwrite"]) == 0
+    assert sorted(os.listdir()) == ["f.npy", "s.npz"]
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("how", ["deleted", "folder", "replaced"])
+def test_rows_whose_file_was_taken_away_are_not_called_written(how, folders, monkeypatch, capsys):
+    out = folders / "out"
+    out.mkdir()
+    score = pixelgauge.engine.pipeline.score_pair
+
+    def taking(*args):
+        (out / "rows.csv").unlink(missing_ok=True)
+        if how == "folder" and out.exists():
+            out.rmdir()
+        elif how == "replaced":
+            (out / "rows.csv").write_text("another")
+        return score(*args)
+
+    monkeypatch.setattr("pixelgauge.engine.pipeline.score_pair", taking)
+    assert main(["compare", "ref", "test", "--output", "out/rows.csv", "--workers", "1"]) == 2
+    assert "was deleted or replaced while it was written: 'out/rows.csv'" in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+def test_a_demo_that_appears_during_the_work_is_not_replaced(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    contents = cli_demo._contents
+
+    def slow(*args):
+        (tmp_path / "d").mkdir()
+        (tmp_path / "d" / "scores.csv").write_text("precious")
+        return contents(*args)
+
+    monkeypatch.setattr(cli_demo, "_contents", slow)
+    monkeypatch.setattr(cli_demo, "CONTENTS", {"shapes": cli_demo.CONTENTS["shapes"]})
+    assert main(["demo", "--output", "d"]) == 2
+    assert "d is not empty" in capsys.readouterr().err
+    assert (tmp_path / "d" / "scores.csv").read_text() == "precious"
+
+
+def sparse(path, head=b""):
+    """Write a file that claims a tebibyte and takes none."""
+    with open(path, "wb") as file:
+        file.write(head)
+        try:
+            file.truncate(1 << 40)
+        except OSError as error:
+            pytest.skip(f"no file of that size: {error}")
+
+
+@pytest.mark.boundary
+def test_an_image_of_a_tebibyte_is_a_row_and_the_rest_is_scored(folders, capsys):
+    sparse(folders / "ref" / "a" / "x.png", b"\x89PNG\r\n\x1a\n")
+    code, out, err = run(capsys, "compare", "ref", "test", "--json")
+    assert (code, err) == (1, "")
+    assert [row["status"] for row in json.loads(out)["rows"]] == ["unreadable", "ok", "ok"]
+    assert "REF: has 1099511627776 bytes, more than the 4294967296" in out
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("head", [b"", b"label,score\n1,2\n", b'label,score,x\n1,2,"a'], ids=["header", "row", "quote"])
+@pytest.mark.parametrize("extension", ["csv", "tsv", "jsonl"])
+def test_a_table_that_goes_on_without_text_is_refused_at_its_first_nul(head, extension, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    if extension != "csv" and head:
+        head = {"tsv": head.replace(b",", b"\t"), "jsonl": b'{"label": 1, "score": 2}\n'}[extension]
+    sparse(f"t.{extension}", head)
+    code, _, err = run(capsys, "auroc", f"t.{extension}")
+    assert code == 2
+    assert err.startswith(f"pixelgauge auroc: error: t.{extension}: ")
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("name", ["x.pth", "x.npz", "x.safetensors"])
+def test_a_checkpoint_beyond_the_memory_is_named(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(b"PK\3\4")
+
+    class Large(io.BytesIO):
+        def read(self, size=-1):
+            raise MemoryError
+
+    monkeypatch.setattr(reading, "open_regular", lambda *args: Large(bytes(100)))
+    assert main(["models", "add", "inception-fid", name]) == 1
+    assert f"{name}: has 100 bytes, more than there is memory for" in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+def test_memory_that_ends_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def out_of_memory(*args):
+        raise MemoryError
+
+    monkeypatch.setattr("pixelgauge.cli.auroc.read_table", out_of_memory)
+    assert main(["auroc", "t.csv"]) == 2
+    assert capsys.readouterr().err.startswith("pixelgauge auroc: error: there is not enough memory")

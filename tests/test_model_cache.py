@@ -14,6 +14,7 @@ import pytest
 
 from models import MODEL, checkpoints
 from pixelgauge import FileError, ModelError, cli
+from pixelgauge.engine import registry
 from pixelgauge.networks import convert as conversion
 from pixelgauge.networks import manifest
 from pixelgauge.networks import store as model_store
@@ -48,7 +49,14 @@ def loose_umask() -> Iterator[None]:
 
 # ---- trust --------------------------------------------------------------------------------------------------------
 
-LEVELS = ("", "models", f"models/{MODEL}", f"models/{MODEL}/origin.json", f"models/{MODEL}/weights.bin")
+LEVELS = (
+    "",
+    "models",
+    f"models/{MODEL}",
+    f"models/{MODEL}/origin.json",
+    f"models/{MODEL}/weights.bin",
+    f"models/{MODEL}/model.onnx",
+)
 
 
 @posix
@@ -328,3 +336,32 @@ def test_export_follows_no_link_that_stands_in_its_way(tmp_path: Path, paths: li
         model_store.export(MODEL, tmp_path / "out")
     assert not (tmp_path / "absent").exists()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".pixelgauge-")]
+
+
+# ---- what is not there --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.boundary
+def test_removing_what_is_not_there_makes_nothing(cache: Path) -> None:
+    (cache / "models").mkdir(parents=True)
+    assert not model_store.remove(MODEL)
+    assert [path.name for path in cache.rglob("*")] == ["models"]
+
+
+@pytest.mark.boundary
+def test_a_cache_that_may_not_be_read_counts_as_one_without_lpips(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(name: str) -> None:
+        raise PermissionError(13, "Permission denied", str(cache / name))
+
+    registry._lpips.cache_clear()
+    monkeypatch.setattr(model_store, "installed", refused)
+    assert not registry.lpips_available()
+
+
+@pytest.mark.boundary
+def test_a_cache_of_an_odd_name_stays_on_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIXELGAUGE_CACHE", "odd\n\x1b[31m")
+    with pytest.raises(ModelMissingError) as caught:
+        model_store.installed(MODEL)
+    assert len(str(caught.value).split("\n")) == 4
+    assert r"odd\n\x1b[31m" in str(caught.value)

@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from pixelgauge.full_reference.ssim import ssim as ssim
     from pixelgauge.images import ImageFileError as ImageFileError
     from pixelgauge.networks.checkpoint import CheckpointError as CheckpointError
+    from pixelgauge.networks.manifest import ModelDamagedError as ModelDamagedError
+    from pixelgauge.networks.manifest import ModelError as ModelError
+    from pixelgauge.networks.manifest import ModelMissingError as ModelMissingError
     from pixelgauge.networks.providers import ProviderError as ProviderError
-    from pixelgauge.networks.store import ModelError as ModelError
-    from pixelgauge.networks.store import ModelMissingError as ModelMissingError
     from pixelgauge.perceptual.inception import InceptionFeatures as InceptionFeatures
     from pixelgauge.perceptual.lpips import LPIPS as LPIPS
     from pixelgauge.ranking.aupro import aupro as aupro
@@ -89,7 +90,7 @@ _MODULES = {
     "images": ["ImageFileError"],
     "networks.checkpoint": ["CheckpointError"],
     "networks.providers": ["ProviderError"],
-    "networks.store": ["ModelError", "ModelMissingError"],
+    "networks.manifest": ["ModelDamagedError", "ModelError", "ModelMissingError"],
     "perceptual.inception": ["InceptionFeatures"],
     "perceptual.lpips": ["LPIPS"],
     "ranking.aupro": ["aupro"],

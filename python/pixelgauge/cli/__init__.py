@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from pixelgauge._version import __version__
 from pixelgauge.cli.streams import drop, guarded
-from pixelgauge.files.reading import printable
-from pixelgauge.networks.store import ModelMissingError
+from pixelgauge.files.reading import MOST_MESSAGE, FileError, shown
+from pixelgauge.networks.manifest import ModelMissingError
 
 COMMANDS = ("compare", "distance", "stats", "auroc", "demo", "models", "info")
 """Modules of this package, in the order the help lists them."""
@@ -49,6 +51,8 @@ class _Once(argparse._StoreAction):
         super().__call__(parser, namespace, values, option_string)
 
 
+_PATHS = frozenset({"FILE", "DIR", "OUT"})
+"""What options that take a path call it."""
 _GIVEN = "options given"  # no option has blanks in its name
 
 
@@ -72,9 +76,16 @@ class Parser(argparse.ArgumentParser):
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return found, unknown
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Convert what was given; a path that is empty comes of a script's unset variable, and leads nowhere."""
+        is_path = action.metavar in _PATHS or not action.option_strings
+        if "" in arg_strings and is_path and action.nargs != argparse.PARSER:
+            raise argparse.ArgumentError(action, "is empty: name a file or folder")
+        return super()._get_values(action, arg_strings)
+
     def error(self, message: str) -> NoReturn:
         """Print usage and message, and exit."""
-        super().error(printable(message))
+        super().error(shown(message, MOST_MESSAGE))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -105,13 +116,34 @@ def _run(args: argparse.Namespace) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except UsageError as error:
-        return _failed(args, str(error), error.code, lines=isinstance(error.__cause__, ModelMissingError))
+        lines = isinstance(error.__cause__, ModelMissingError)
+        return _failed(args, _of_options(args, error), error.code, lines=lines)
     except OSError as error:
         return _failed(args, f"stopped: {error}" if is_nameless(error) else str(error), EXIT_WRONG_USE)
+    except MemoryError:
+        return _failed(args, "there is not enough memory: give smaller files, or fewer workers", EXIT_WRONG_USE)
     except ModelMissingError as error:  # of several lines, with the commands to give
         return _failed(args, str(error), EXIT_WRONG_USE, lines=True)
     except (ValueError, TypeError, ImportError, RuntimeError) as error:  # bad input, a missing model or onnxruntime
-        return _failed(args, str(error), EXIT_WRONG_USE)
+        return _failed(args, _of_options(args, error), EXIT_WRONG_USE)
+
+
+_ARGUMENT = re.compile(r"([a-z][a-z_]*)(?:=|(?= '|: ))")
+"""How the functions for Python name an argument at the start of a message."""
+
+
+def _of_options(args: argparse.Namespace, error: Exception) -> str:
+    """Message of an error, where an argument of a Python function is named as the option that it comes from."""
+    message = str(error)
+    if isinstance(error, FileError | OSError) or isinstance(error.__cause__, FileError | OSError):
+        return message  # begins with the name of a file
+    found = _ARGUMENT.match(message)
+    if found is None or found[1] not in vars(args):
+        return message
+    texts = (os.fspath(value) for value in vars(args).values() if isinstance(value, str | os.PathLike))
+    if any(text and message.startswith(text) for text in texts):
+        return message
+    return f"--{found[1].replace('_', '-')}{' ' * found[0].endswith('=')}{message[found.end() :]}"
 
 
 def is_nameless(error: OSError) -> bool:
@@ -122,8 +154,10 @@ def is_nameless(error: OSError) -> bool:
 def _failed(args: argparse.Namespace, message: str, code: int, *, lines: bool = False) -> int:
     """Print an error, of one line unless its line ends are its own, and return the exit code."""
     command = " ".join([args.command, *([args.action] if "action" in args else [])])
-    shown = "\n".join(map(printable, message.split("\n"))) if lines else printable(message)
-    print(f"pixelgauge {command}: error: {shown}", file=sys.stderr)
+    head = f"pixelgauge {command}: error: "
+    parts = message.split("\n") if lines else [message]
+    text = "\n".join(shown(part, (MOST_MESSAGE - len(head)) // len(parts) - 1) for part in parts)
+    print(f"{head}{text}", file=sys.stderr)
     return code
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import os
 import sys
 import warnings
@@ -146,6 +147,10 @@ def _checked(args: argparse.Namespace) -> tuple[Settings, Pairing]:
     ):
         if value is not None and metric not in metrics:
             raise UsageError(f"{option} is for {metric}, which is not among the metrics {args.metrics}")
+    if args.data_range is not None and not 0 < args.data_range < math.inf:
+        raise UsageError(f"--data-range {args.data_range:g} must be a number above 0")
+    if args.gray and "lpips" in metrics:
+        raise UsageError("--gray: lpips is of colour images; score it in a run without --gray")
     if args.output is None and (args.resume or args.overwrite):
         raise UsageError("--resume and --overwrite need --output FILE")
     try:
@@ -189,6 +194,8 @@ def _compare(args: argparse.Namespace, settings: Settings, pairing: Pairing, out
                 progress.print(table.line(row))
             elif args.json and output is None:
                 rows.append(row)
+    if output is not None:
+        output.require_in_place()
     if args.json:
         print(json.dumps(_report(args, settings, pairing, summary, rows, failures), indent=2, allow_nan=False))
     else:

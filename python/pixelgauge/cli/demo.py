@@ -9,6 +9,7 @@ import io
 import json
 import os
 import stat
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from pixelgauge.cli.demo_page import demo_page
 from pixelgauge.cli.terminal import number
 from pixelgauge.engine.registry import METRICS, Settings, lpips_available
 from pixelgauge.files.reading import printable
-from pixelgauge.files.writing import new_folder, replacing
+from pixelgauge.files.writing import PREFIX, new_folder, replacing
 from pixelgauge.runtime import get_num_threads, isa
 
 _BY_CONTENT = ("psnr", "ssim")
@@ -61,8 +62,10 @@ def run(args: argparse.Namespace) -> int:
     """Make, degrade, score and show."""
     if args.overwrite and args.output is None:
         raise UsageError("--overwrite needs --output DIR")
-    if args.output is not None and not args.overwrite:
-        _require_empty(args.output)
+    if args.output is not None:
+        _require_folder_or_nothing(args.output)
+        if not args.overwrite:
+            _require_empty(args.output)
     isa()  # an environment variable that cannot be followed is told of before the work
     get_num_threads()
     with_lpips = lpips_available()
@@ -78,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     seconds = time.perf_counter() - start
     if args.output is not None:
         try:
-            _write(args.output, _contents(pictures, results, settings))
+            _write(args.output, _contents(pictures, results, settings), overwrite=args.overwrite)
         except OSError as error:
             raise UsageError(f"--output {args.output}: {error}") from error
     if args.json:
@@ -132,6 +135,19 @@ def _print_by_content(results: list[_Result], metric: str) -> None:
         )
 
 
+def _require_folder_or_nothing(folder: str) -> None:
+    """Raise for what cannot be written into, before the work."""
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise UsageError(f"--output {folder}: is no folder, and one is to be written into: name another")
+    try:
+        above = os.path.abspath(folder)
+        while not os.path.lexists(above):
+            above = os.path.dirname(above)
+        os.rmdir(tempfile.mkdtemp(prefix=f"{PREFIX}tmp-", dir=above))
+    except OSError as error:
+        raise UsageError(f"--output {folder}: cannot be written: {error.strerror}") from error
+
+
 def _require_empty(folder: str) -> None:
     try:
         with os.scandir(folder) as entries:
@@ -172,7 +188,7 @@ def _encoded(picture: Picture) -> bytes:
     return file.getvalue()
 
 
-def _write(folder: str, files: dict[str, bytes]) -> None:
+def _write(folder: str, files: dict[str, bytes], *, overwrite: bool = True) -> None:
     """Write the files into a new folder, which appears when all are there, or one by one into one that is there."""
     if not os.path.lexists(folder):
         with new_folder(Path(folder), overwrite=False) as staging:
@@ -180,10 +196,12 @@ def _write(folder: str, files: dict[str, bytes]) -> None:
                 (staging / address).parent.mkdir(exist_ok=True)
                 (staging / address).write_bytes(data)
         return
+    if not overwrite:
+        _require_empty(folder)  # once more: another may have come during the work
     for address, data in files.items():
         if "/" in address:
             _require_folder(os.path.join(folder, os.path.dirname(address)))
-        with replacing(os.path.join(folder, address), follow=False) as file:
+        with replacing(os.path.join(folder, address), overwrite=overwrite, follow=False) as file:
             file.write(data)
 
 

@@ -138,7 +138,7 @@ def _facts(args: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
     with Progress("img", quiet=args.quiet) as bars:
         a = Source(args.a, "A", limit=args.limit, seed=args.seed)
         b = Source(args.b, "B", limit=args.limit, seed=args.seed)
-        require_used([a, b], preset=args.preset, weights=args.weights)
+        require_used([a, b], preset=args.preset, weights=args.weights, providers=args.providers)
         if args.explain and not (a.holds_images and b.holds_images):
             raise ValueError("--explain needs images on both sides: features are of one preset already")
         # What cannot be computed is found before any image goes through the network, and told then.

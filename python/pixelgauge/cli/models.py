@@ -19,7 +19,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "models",
         help="fetch, import, list, check, locate, remove and export pretrained models",
         description="Pretrained models, kept in PIXELGAUGE_CACHE (default: the user's cache folder). "
-        "PIXELGAUGE_OFFLINE=1 forbids the network; PIXELGAUGE_MIRROR names a folder to fetch the official files from.",
+        "PIXELGAUGE_OFFLINE=1 forbids the network; PIXELGAUGE_MIRROR is the http or https address of a folder to "
+        "fetch the official files from.",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     names = list(model_store.manifest())

@@ -45,9 +45,9 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"{args.a} holds statistics already")
         if len(source) < 2:
             raise UsageError(f"{args.a} gives {len(source)} sample: a covariance needs at least two")
-        require_used([source], preset=args.preset, weights=args.weights)
+        require_used([source], preset=args.preset, weights=args.weights, providers=args.providers)
         stats = source.statistics(inception, report=progress.reach)
-    stats.save(args.output)
+    stats.save_as(args.output, overwrite=args.overwrite)
     facts = {
         "version": __version__,
         "output": args.output,

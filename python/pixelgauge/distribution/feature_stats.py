@@ -378,13 +378,16 @@ class FeatureStats:
         OSError
             If no file can be written there.
         """
-        path = path_name(path, "path")
+        self.save_as(path_name(path, "path"), overwrite=True)
+
+    def save_as(self, path: str, *, overwrite: bool) -> None:
+        """As :meth:`save`; without `overwrite` a file that is there, however late it came, is a FileExistsError."""
         if self._is_frozen or self._count >= 2:
             cov = self._covariance()
             if self._is_lost(cov):
                 raise lost_moments("save()", self.rounding()[0], math.fsum(np.diag(cov)))
-        require_writable(path, overwrite=True)
-        with replacing(path) as file:
+        require_writable(path, overwrite=overwrite)
+        with replacing(path, overwrite=overwrite) as file:
             self._write(file)
 
     def _fields(self) -> dict[str, npt.NDArray[Any]]:

@@ -365,21 +365,23 @@ def require_comparable(a: Source, b: Source, inception: Inception) -> None:
                 )
 
 
-def require_used(sides: Collection[Source], *, preset: str | None, weights: object) -> None:
-    """Raise a ``ValueError`` if a preset or weights are asked for that no side uses.
+def require_used(sides: Collection[Source], *, preset: str | None, weights: object, providers: object = None) -> None:
+    """Raise a ``ValueError`` if a preset, weights or providers are asked for that no side uses.
 
     Parameters
     ----------
     sides : collection of Source
     preset : str, optional
         The one that was asked for. Statistics that record theirs use it: :meth:`Source.collect` compares.
-    weights : optional
+    weights, providers : optional
     """
     if any(side.holds_images for side in sides):
         return
     names = " and ".join(dict.fromkeys(side.name for side in sides))
     if weights is not None:
         raise ValueError(f"weights={str(weights)!r} would not be used: there are no images in {names}")
+    if providers is not None:
+        raise ValueError(f"providers={providers!r} would not be used: there are no images in {names}")
     if preset is not None and not any(side.has_preset for side in sides):
         raise ValueError(
             f"preset={preset!r} would not be used: there are no images in {names}, and no record of how features were "

@@ -83,8 +83,10 @@ def find_pairs(ref: str | os.PathLike[str], test: str | os.PathLike[str]) -> Pai
     """
     ref, test = path_name(ref, "ref"), path_name(test, "test")
     for path in (ref, test):
-        if not os.path.exists(path):
-            raise FileNotFoundError(f"{path} does not exist")
+        try:
+            os.stat(path)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{path} does not exist") from error
     if os.path.isdir(ref) != os.path.isdir(test):
         folder, file = (ref, test) if os.path.isdir(ref) else (test, ref)
         raise ValueError(f"{folder} is a folder and {file} a file: give two files or two folders")

@@ -10,6 +10,7 @@ import numpy as np
 
 from pixelgauge import _core
 from pixelgauge.engine.pairing import Pair, Pairing
+from pixelgauge.files.reading import cut
 from pixelgauge.images import Array, ImageFileError, read_image
 from pixelgauge.parallel import ordered_map
 from pixelgauge.runtime import get_num_threads
@@ -34,7 +35,7 @@ def score_pair(ref: str, test: str, settings: Settings) -> Row:
     files = file_state(ref), file_state(test)  # before they are read: a replacement meanwhile then shows
 
     def row(status: Status, message: str, values: Mapping[str, float] | None = None) -> Row:
-        return Row(ref, test, status, message, values or {}, files)
+        return Row(ref, test, status, cut(message), values or {}, files)
 
     try:
         x = read_image(ref, gray=settings.gray, alpha=settings.alpha)
@@ -43,6 +44,8 @@ def score_pair(ref: str, test: str, settings: Settings) -> Row:
         side = "REF" if error.path == ref else "TEST"
         remedy = f": {error.remedy}" if error.remedy else ""
         return row("unreadable", f"{side}: {error.reason}{remedy}")
+    except MemoryError:
+        return row("unreadable", "there is not enough memory to read it: give fewer workers")
     if different := _difference(x, y):
         return row("mismatch", different)
     if wrong := _unfit(x, settings) or _unfit(y, settings):
@@ -114,7 +117,7 @@ def _scored(pairing: Pairing, settings: Settings, workers: int) -> Generator[Row
     def row_of(pair: Pair) -> Row:
         ref, test = pairing.paths(pair)
         if pair.status != "ok" or ref is None or test is None:
-            return Row(ref, test, pair.status, pair.message)
+            return Row(ref, test, pair.status, cut(pair.message))
         return score_pair(ref, test, settings)
 
     # Rows wait, not images: sixteen a worker hide a slow pair.

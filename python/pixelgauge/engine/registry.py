@@ -125,7 +125,7 @@ def _lpips(backbone: str) -> LPIPS:
 
 
 def lpips_available(backbone: str = "alex") -> bool:
-    """Whether LPIPS can be computed here: its model is in the cache and onnxruntime is installed.
+    """Whether LPIPS can be computed here: its model is in the cache, which can be read, and onnxruntime is installed.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def lpips_available(backbone: str = "alex") -> bool:
 
     try:
         _lpips(backbone)
-    except (ImportError, ModelMissingError):
+    except (ImportError, ModelMissingError, PermissionError):
         return False
     return True
 

@@ -99,6 +99,21 @@ class RowFile:
         """Close the file, for other runs to go on with."""
         self._file.close()
 
+    def require_in_place(self) -> None:
+        """Raise unless the file still has its name: otherwise nobody finds the rows that were written.
+
+        Raises
+        ------
+        OSError
+            If it was deleted, moved or replaced since it was opened.
+        """
+        try:
+            if os.path.samestat(os.fstat(self._file.fileno()), os.stat(self.path)):
+                return
+        except OSError:
+            pass
+        raise OSError(errno.ENOENT, "was deleted or replaced while it was written", self.path)
+
     def append(self, row: Row) -> None:
         """Write a row."""
         self._write(self._line(row))

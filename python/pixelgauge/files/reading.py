@@ -73,7 +73,11 @@ def printable(text: str) -> str:
 def shown(value: object, most: int = MOST_SHOWN) -> str:
     """Text for a message: printable, and cut in the middle to at most `most` characters."""
     text = value if isinstance(value, str) else str(value)
-    text = printable(text if len(text) <= 2 * most else f"{text[:most]}{text[-most:]}")
+    return cut(printable(text if len(text) <= 2 * most else f"{text[:most]}{text[-most:]}"), most)
+
+
+def cut(text: str, most: int = MOST_MESSAGE) -> str:
+    """Leave out the middle of a text of more than `most` characters."""
     if len(text) <= most:
         return text
     tail = (most - 5) // 3
@@ -83,6 +87,7 @@ def shown(value: object, most: int = MOST_SHOWN) -> str:
 def cause(error: BaseException) -> str:
     """Say what a foreign error says, within a message: its text, or its kind where it has none."""
     text = getattr(error, "strerror", None) or str(error)
+    text = text.partition("; use sys.")[0]  # what Python advises its programmers on long integers
     return shown(text) if text else type(error).__name__
 
 
@@ -183,6 +188,8 @@ def read_regular(path: str | os.PathLike[str], most: int | None = None, kind: ty
             return file.read(size if most is None else most)
         except OSError as error:
             raise OSError(error.errno, error.strerror, name) from error
+        except (MemoryError, OverflowError) as error:
+            raise kind(name, f"has {size} bytes, more than there is memory for") from error
 
 
 def parse_json(data: bytes | str, path: str, what: str = "is not JSON", kind: type[FileError] = FileError) -> Any:

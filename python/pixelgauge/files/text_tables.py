@@ -59,7 +59,7 @@ class _Lines:
             return False
         read = self._file.read(max(_BLOCK, len(self.data) - self.at))
         self.data, self.at = self.data[self.at :] + read, 0
-        if not read:
+        if not read or b"\0" in read:  # which no text has: what follows decides nothing, however long it is
             self._ended = True
             if self.data and not self.data.endswith((b"\n", b"\r")):
                 self.data += b"\n"

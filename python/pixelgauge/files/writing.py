@@ -28,7 +28,11 @@ _OLD_SECONDS = 24 * 3600
 
 def target_of(path: str | os.PathLike[str]) -> str:
     """Where a file of that name will lie: links are followed, once, so that the rename replaces what they lead to."""
-    return os.path.realpath(os.fsdecode(path))
+    name = os.fsdecode(path)
+    try:
+        return os.path.realpath(name)
+    except OSError as error:  # the working folder is gone
+        raise OSError(error.errno, error.strerror, name) from error
 
 
 def require_writable(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge.files.reading import FileError, cause, open_regular
+from pixelgauge.files.reading import FileError, cause, read_regular
 from pixelgauge.images.formats import decoding, open_image
 from pixelgauge.images.opening import Opened
 from pixelgauge.images.samples import pixels_of
@@ -35,6 +35,8 @@ ALPHA_CHOICES = ("error", "drop", "black", "white", "#rrggbb")
 """What may be done with an alpha channel that is not opaque everywhere; the last stands for any such colour."""
 
 _ORIENTATION = 274
+_MOST_BYTES = 1 << 32
+"""Of a file: three times what the most pixels that are read take without compression."""
 
 
 class ImageFileError(FileError):
@@ -204,8 +206,7 @@ def _named_data(path: Any) -> tuple[str, bytes]:
     if isinstance(path, str | os.PathLike):
         name = path_name(path, "path")
         try:
-            with open_regular(name, ImageFileError) as file:
-                return name, file.read()
+            return name, read_regular(name, _MOST_BYTES, ImageFileError)
         except OSError as error:
             raise ImageFileError(name, cause(error)) from error
     if isinstance(path, bytes | bytearray | memoryview):

@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from pixelgauge._version import __version__
 from pixelgauge.files.lock import locked
-from pixelgauge.files.reading import FileError, cause, open_regular, parse_json, read_regular
+from pixelgauge.files.reading import FileError, cause, open_regular, parse_json, printable, read_regular
 from pixelgauge.files.writing import moved_aside, new_folder, recover_folder, remove_folder
 from pixelgauge.networks.checkpoint import Checkpoint, CheckpointError, read_hashed
 from pixelgauge.networks.convert import convert, read_sources, roles_of
@@ -114,7 +114,7 @@ def _require_own(path: Path) -> None:
         return
     try:
         found = os.stat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     place = shlex.quote(str(path))
     if found.st_uid not in (0, os.geteuid()):
@@ -129,9 +129,15 @@ def _require_own(path: Path) -> None:
         )
 
 
+def _is_no_folder(path: Path) -> bool:
+    return os.path.exists(path) and not os.path.isdir(path)
+
+
 def _require_own_cache(folder: Path) -> None:
-    """Raise if any level from the cache down to a model's folder is not trusted."""
+    """Raise if any level from the cache down to a model's folder is not trusted, or is no folder."""
     for level in (cache_folder(), folder.parent, folder):
+        if _is_no_folder(level):
+            raise ModelError(f"{level} is no folder, and models are kept in one: set PIXELGAUGE_CACHE to another")
         _require_own(level)
 
 
@@ -247,8 +253,13 @@ def installed(name: str) -> Installed:
         with _alone(folder):  # which brings it back
             pass
     if not (folder / ORIGIN_FILE).exists():
+        place = printable(str(cache_folder()))
+        if any(map(_is_no_folder, (cache_folder(), folder.parent, folder))):
+            raise ModelMissingError(
+                f"model {name!r} is not in the cache {place}, which is no folder: set PIXELGAUGE_CACHE to one"
+            )
         raise ModelMissingError(
-            f"model {name!r} is not in the cache {cache_folder()}. With a network:\n"
+            f"model {name!r} is not in the cache {place}. With a network:\n"
             f"  pixelgauge models pull {name}\n"
             "or, from files already on this machine:\n"
             f"  pixelgauge models add {name} {model.files}"
@@ -259,7 +270,7 @@ def installed(name: str) -> Installed:
 def _open(model: Model, folder: Path) -> Installed:
     _require_own_cache(folder)
     path = folder / ORIGIN_FILE
-    for file in (path, folder / model.data_file):
+    for file in (path, folder / model.data_file, folder / GRAPH_FILE):
         _require_own(file)
     try:
         origin = parse_json(read_regular(path, _MOST_ORIGIN), str(path))
@@ -377,7 +388,7 @@ def remove(name: str) -> bool:
     """Take a model out of the cache; False if it was not there."""
     model = model_named(name)
     folder = cache_folder() / _MODELS / model.name
-    if not folder.parent.is_dir():
+    if not os.path.lexists(folder) and moved_aside(folder) is None:
         return False
     with _alone(folder):
         if not folder.exists():
