@@ -113,6 +113,11 @@ def refusing(
         raise kind(path, f"{what} ({cause(error)})", remedy) from error
 
 
+_READING = os.O_RDONLY
+for _flag in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"):
+    _READING |= getattr(os, _flag, 0)
+
+
 def open_regular(path: str | os.PathLike[str], kind: type[FileError] = FileError) -> BinaryIO:
     """Open a regular file to read its bytes, without waiting for whoever writes to a pipe of that name.
 
@@ -125,14 +130,7 @@ def open_regular(path: str | os.PathLike[str], kind: type[FileError] = FileError
     """
     name = os.fsdecode(path)
     try:
-        handle = os.open(
-            name,
-            os.O_RDONLY
-            | getattr(os, "O_NONBLOCK", 0)
-            | getattr(os, "O_NOCTTY", 0)
-            | getattr(os, "O_CLOEXEC", 0)
-            | getattr(os, "O_BINARY", 0),
-        )
+        handle = os.open(name, _READING)
     except ValueError as error:
         raise kind(name, str(error), "name another file") from error
     except OSError as error:  # of a socket, among others
@@ -148,6 +146,8 @@ def open_regular(path: str | os.PathLike[str], kind: type[FileError] = FileError
 
 
 def _require_regular(mode: int, name: str, kind: type[FileError]) -> None:
+    if stat.S_ISREG(mode):
+        return
     kinds = {
         stat.S_IFIFO: "a pipe",
         stat.S_IFSOCK: "a socket",
@@ -156,9 +156,8 @@ def _require_regular(mode: int, name: str, kind: type[FileError]) -> None:
     }
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(21, "is a folder, and a file is wanted", name)
-    if not stat.S_ISREG(mode):
-        what = kinds.get(stat.S_IFMT(mode), "no regular file")
-        raise kind(name, f"is {what}", "only regular files are read; save its content as one")
+    what = kinds.get(stat.S_IFMT(mode), "no regular file")
+    raise kind(name, f"is {what}", "only regular files are read; save its content as one")
 
 
 def size_of(file: BinaryIO) -> int:
@@ -181,11 +180,11 @@ def read_regular(path: str | os.PathLike[str], most: int | None = None, kind: ty
     """
     name = os.fsdecode(path)
     with open_regular(name, kind) as file:
-        size = size_of(file)
+        size = os.fstat(file.fileno()).st_size
         if most is not None and size > most:
             raise kind(name, f"has {size} bytes, more than the {most} that such a file may have")
         try:
-            return file.read(size if most is None else most)
+            return file.read(size)  # not one more: room for what is asked is made before it is there
         except OSError as error:
             raise OSError(error.errno, error.strerror, name) from error
         except (MemoryError, OverflowError) as error:

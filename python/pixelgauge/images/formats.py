@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from pixelgauge.images.opening import LEAST_WATCHED, MARK, Opened, opened_of, parts_of, require_size
+from pixelgauge.images.opening import Opened, opened_of, parts_of, require_size, watched_row
 from pixelgauge.images.png import open_png
 from pixelgauge.images.tiff import (
     RefusedError,
@@ -97,8 +97,8 @@ _JPEG_RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 _RESTARTS = bytes(range(0xD0, 0xD8))
 _JPEG_KEPT = {0xE0: b"JFIF\0", 0xEE: b"Adobe"}
 """Segments of applications that say what colours the components are; the others say nothing of pixels."""
-_UNITS_LEFT = 3
-"""Rows of blocks at the end that may wait for the end marker, where a row is of LEAST_WATCHED pixels: those of the last
+_UNITS_LEFT, _LEAST_WIDTH = 3, 128
+"""Rows of blocks at the end that may wait for the end marker, where a row is of so many pixels: those of the last
 few blocks, whose bits are looked at together, and of one row more, which chroma is interpolated from."""
 
 
@@ -220,21 +220,18 @@ def _watch_progress(image: Image.Image, data: bytes, unit_height: int) -> None:
     A decoder that was given all of a sound scan but the end marker has written all rows, apart from those of the last
     blocks. So a row before these is drawn with what no picture has there, and looked at once the decoder wants more.
     """
-    from PIL import Image
-
     width, height = image.size
     row = height - _UNITS_LEFT * unit_height - 1
-    if row < 0 or width < LEAST_WATCHED:
+    if row < 0 or width < _LEAST_WIDTH:
         return
-    count = width * len(image.getbands())
-    mark = Image.frombytes(image.mode, (width, 1), (MARK * (count // len(MARK) + 1))[:count])
-    place, drawn = (0, row, width, row + 1), mark.tobytes()
+    is_drawn: Callable[[], bool] = bool
 
     def draw() -> None:
-        image.im.paste(mark.im, place)
+        nonlocal is_drawn
+        is_drawn = watched_row(image.im, row, width, len(image.getbands()))
 
     def ask() -> None:
-        if mark._new(image.im.crop(place)).tobytes() == drawn:
+        if is_drawn():
             raise ValueError("the file is damaged: its scan ends before its pixels do")
 
     image.fp = _HeldBack(data, draw, ask)  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,10 +12,24 @@ from pixelgauge.images.tiff import RefusedError
 if TYPE_CHECKING:
     from PIL import Image
 
-MARK = bytes(37 * i * i + 11 * i & 255 for i in range(251))
-"""Samples of a row that no picture has."""
-LEAST_WATCHED = 128
-"""Samples that a row must have for the mark in it to be no picture's by chance."""
+_WATCHED = 16
+"""Pixels of a row that are drawn: what a picture has in all of them is none of these by chance."""
+LEAST_WATCHED = 64
+"""Pixels that a row must have to be watched."""
+
+
+def watched_row(image: Any, row: int, width: int, bands: int) -> Callable[[], bool]:
+    """Draw what no picture has into a row of an image's core, and return what tells whether it stands there still."""
+    drawn = [((k * (width - 1) // (_WATCHED - 1), row), colour) for k, colour in enumerate(_drawn_colours(bands))]
+    for place, colour in drawn:
+        image.putpixel(place, colour)
+    return lambda: all(image.getpixel(place) == colour for place, colour in drawn)
+
+
+@functools.cache
+def _drawn_colours(bands: int) -> list[Any]:
+    values = [(37 * i * i + 11 * i + 59) & 255 for i in range(bands * _WATCHED)]
+    return values if bands == 1 else list(zip(*[iter(values)] * bands, strict=True))
 
 
 class Opened(NamedTuple):

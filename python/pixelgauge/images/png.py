@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pixelgauge.files.reading import shown
-from pixelgauge.images.opening import LEAST_WATCHED, MARK, Opened, opened_of, parts_of, require_size
+from pixelgauge.images.opening import LEAST_WATCHED, Opened, opened_of, parts_of, require_size, watched_row
 from pixelgauge.images.tiff import RefusedError, exif_orientation, xmp_orientation
 
 if TYPE_CHECKING:
@@ -81,9 +81,8 @@ def open_png(data: bytes) -> Opened:
 def _png_image() -> type[Image.Image]:
     """Pillow's PNG image that refuses data which end, soundly, before the last row: Pillow would leave 0 there.
 
-    A row of what no picture has is drawn where the last one goes, and looked at once all data are decoded.
+    What no picture has is drawn where the last row goes, and looked at once all data are decoded.
     """
-    from PIL import Image
     from PIL.PngImagePlugin import PngImageFile
 
     class WatchedPng(PngImageFile):
@@ -91,23 +90,17 @@ def _png_image() -> type[Image.Image]:
         def watched(self) -> bool:
             """Whether the drawn row tells: the last one comes last, and is too long to be what is drawn by chance."""
             plain = self.mode in ("L", "LA", "P", "RGB", "RGBA") and not self.info.get("interlace")
-            return plain and self.size[0] * len(self.getbands()) >= LEAST_WATCHED
+            return plain and self.size[0] >= LEAST_WATCHED
 
         def load_prepare(self) -> None:
             super().load_prepare()
             if self.watched:
                 width, height = self.size
-                self._place = (0, height - 1, width, height)
-                count = width * len(self.getbands())
-                mark = Image.frombytes(self.mode, (width, 1), (MARK * (count // len(MARK) + 1))[:count])
-                self.im.paste(mark.im, self._place)
-                self._drawn = mark
+                self._is_drawn = watched_row(self.im, height - 1, width, len(self.getbands()))
 
         def load_end(self) -> None:
-            if self.watched:
-                row = self._drawn._new(self.im.crop(self._place))
-                if row.tobytes() == self._drawn.tobytes():
-                    raise ValueError("the file is damaged: its data end before its rows do")
+            if self.watched and self._is_drawn():
+                raise ValueError("the file is damaged: its data end before its rows do")
             super().load_end()
 
     return WatchedPng

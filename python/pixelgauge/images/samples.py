@@ -50,9 +50,10 @@ def pixels_of(
 
     With ``alpha="see"`` nothing is done about these.
     """
-    split, whole, seen = _split(opened), None, False
+    (split, in_strips), whole, seen = _split(opened), None, False
     width, height = opened.image.size
-    step = max(1, _STRIP_PIXELS // max(1, width))
+    # Pixels that are taken as they are need no strips, which would copy them twice.
+    step = max(1, _STRIP_PIXELS // max(1, width)) if in_strips or gray else max(1, height)
     for top in range(0, max(1, height), step):
         bottom = min(top + step, height)
         pixels, opacity = split(top, bottom)
@@ -76,8 +77,8 @@ def pixels_of(
     return whole, seen
 
 
-def _split(opened: Opened) -> Split:
-    """Decode an image; how its rows are taken from it."""
+def _split(opened: Opened) -> tuple[Split, bool]:
+    """Decode an image; how its rows are taken from it, and whether something is done to them on the way."""
     image = opened.image
     if image.format == "TIFF":
         _check_tiff(image)
@@ -88,7 +89,7 @@ def _split(opened: Opened) -> Split:
             raise RefusedError(
                 f"was opened from a file of {bits} 8 bits", "pass pixelgauge.images.read_image of the file"
             )
-        return _split_sixteen_bit_colour(opened, rawmodes)
+        return _split_sixteen_bit_colour(opened, rawmodes), True
     # Not left to NumPy, which takes an AttributeError, as of a closed file, for an object without pixels.
     image.load()
     mode, key = image.mode, image.info.get("transparency")
@@ -102,17 +103,17 @@ def _split(opened: Opened) -> Split:
             rows = 65535 - rows if inverted else rows
             return rows, _keyed_opacity(rows, key)
 
-        return sixteen_bit_gray
+        return sixteen_bit_gray, True
     if mode in ("P", "PA"):
         if opened.reopen is not None:
             _require_entries(image)
         if mode == "P" and key is None and not (image.palette is not None and image.palette.mode.endswith("A")):
-            return lambda top, bottom: (np.asarray(_rows(image, top, bottom).convert("RGB")), None)
-        return lambda top, bottom: _split_alpha(np.asarray(_rows(image, top, bottom).convert("RGBA")))
+            return lambda top, bottom: (np.asarray(_rows(image, top, bottom).convert("RGB")), None), True
+        return lambda top, bottom: _split_alpha(np.asarray(_rows(image, top, bottom).convert("RGBA"))), True
     if mode in ("LA", "RGBA"):
-        return lambda top, bottom: _split_alpha(np.asarray(_rows(image, top, bottom)))
+        return lambda top, bottom: _split_alpha(np.asarray(_rows(image, top, bottom))), True
     if mode == "RGBX":  # X is padding
-        return lambda top, bottom: (np.asarray(_rows(image, top, bottom))[..., :3], None)
+        return lambda top, bottom: (np.asarray(_rows(image, top, bottom))[..., :3], None), True
     if mode in ("1", "L", "RGB"):
         keys = _keys(opened)
 
@@ -121,7 +122,7 @@ def _split(opened: Opened) -> Split:
             pixels = np.asarray(rows.convert("L") if mode == "1" else rows)
             return pixels, _keyed_opacity(pixels, *keys)
 
-        return plain
+        return plain, keys != (None,)
     raise RefusedError(f"has colour mode {mode}", "convert it to 8- or 16-bit gray or RGB")
 
 
