@@ -17,7 +17,6 @@ import pixelgauge
 from pixelgauge import FeatureStats, fid, frechet_distance
 from pixelgauge.cli import main
 from pixelgauge.cli.terminal import Progress
-from pixelgauge.engine import feature_sources
 from pixelgauge.engine.feature_sources import Inception, Source, list_images
 from pixelgauge.networks.preprocess import read_rgb
 
@@ -380,4 +379,4 @@ def test_command_line_with_the_network_equals_step_by_step(folders, tmp_path, ca
     exact = ((x.mean(axis=0) - y.mean(axis=0)) ** 2).sum() + (f * f).sum() + (g * g).sum() - 2 * nuclear
     # batches of another size round the network's float32 otherwise: 1e-5 of the distance covers it
     assert_allclose(found, exact, rtol=1e-5)
-    assert feature_sources.fid(x, y) == pytest.approx(exact, rel=1e-9)
+    assert fid(x, y) == pytest.approx(exact, rel=1e-9)
