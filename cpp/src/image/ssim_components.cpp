@@ -16,15 +16,19 @@ namespace {
 // base^exponent of a factor that is at most 1, which it stays.
 double power(double base, double exponent) { return exponent == 1 ? base : exponent == 0 ? 1 : std::pow(base, exponent); }
 
+// By value, so that they stay in registers while maps are written.
+struct Constants {
+    double c1, c2, c3, origin;
+};
+
 // A window's factors from its means of 2 x and 2 y about the origin, variances and covariance of 2 x and 2 y. Each is made as what it
 // lacks of 1, which for equal images is 0 however the rest rounds; covariances never exceed deviations.
-Components factors(const SsimBlock<double>& block, double mean_x, double mean_y, double variance_x, double variance_y, double covariance) {
-    const double c1 = block.c1 / 2, c2 = block.c2 / 2, c3 = c2 / 2;
+Components factors(const Constants& k, double mean_x, double mean_y, double variance_x, double variance_y, double covariance) {
     const double vx = std::fmax(variance_x, 0) / 4, vy = std::fmax(variance_y, 0) / 4;
     const double deviations = std::sqrt(vx * vy), spread = std::sqrt(vx) - std::sqrt(vy);
-    const double d = (mean_x - mean_y) / 2, mx = (mean_x + block.origin) / 2, my = (mean_y + block.origin) / 2;
-    return {0, 1 - d * d / (mx * mx + my * my + c1), 1 - spread * spread / (vx + vy + c2),
-            1 - std::fmax(deviations - covariance / 4, 0) / (deviations + c3)};
+    const double d = (mean_x - mean_y) / 2, mx = (mean_x + k.origin) / 2, my = (mean_y + k.origin) / 2;
+    return {0, 1 - d * d / (mx * mx + my * my + k.c1), 1 - spread * spread / (vx + vy + k.c2),
+            1 - std::fmax(deviations - covariance / 4, 0) / (deviations + k.c3)};
 }
 
 void add(Components& sum, const Components& more) {
@@ -41,11 +45,13 @@ Components run_tile(const pg_images& x, const pg_images& y, const pg_ssim_option
     MomentStrip<double> strip(x, y, o, region, tile, taps, shift, 1, 0, 5, 5 * outputs);
     double* out[5];
     for (int i = 0; i < 5; ++i) out[i] = strip.extra() + i * outputs;
+    const SsimBlock<double>& block = strip.block;
+    const Constants constants{block.c1 / 2, block.c2 / 2, block.c2 / 2 / 2, block.origin};
     Components sum{};
     strip.each_block([&](int64_t row, int64_t) {
         k.moments(&strip.block, out);
         strip.layout.for_each([&](int64_t, int64_t, int64_t e) {
-            Components window = factors(strip.block, out[0][e], out[1][e], out[2][e], out[3][e], out[4][e]);
+            Components window = factors(constants, out[0][e], out[1][e], out[2][e], out[3][e], out[4][e]);
             window.score =
                 power(window.luminance, o.exponents[0]) * power(window.contrast, o.exponents[1]) * power(window.structure, o.exponents[2]);
             add(sum, window);

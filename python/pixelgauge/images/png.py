@@ -59,7 +59,9 @@ def open_png(data: bytes) -> Opened:
         if kind in seen and kind not in (b"IDAT", b"IEND"):
             raise ValueError(f"has chunk {kind.decode('latin-1')!r} twice")
         seen.add(kind)
-        if kind == b"IHDR" and end - start == 25:
+        if kind == b"IHDR":
+            if end - start != 25:
+                raise ValueError(f"the file is damaged: its header has {end - start - 12} bytes, and 13 are right")
             require_size(*struct.unpack(">II", view[start + 8 : start + 16]))
             bits = view[start + 16]
         kept.append(view[start:end])
@@ -116,7 +118,7 @@ def _require_png_rows(data: bytes) -> None:
     """Inflate what a PNG holds, a piece at a time, and refuse fewer bytes than its rows have."""
     wanted, inflated, stream = 0, 0, zlib.decompressobj()
     for kind, start, end in _png_chunks(data):
-        if kind == b"IHDR" and end - start == 25:
+        if kind == b"IHDR":
             width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[start + 8 : end - 4])
             for left, top, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
                 columns, rows = parts_of(max(width - left, 0), across), parts_of(max(height - top, 0), down)
