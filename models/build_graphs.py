@@ -377,8 +377,8 @@ LPIPS_MODELS = {
         heads("squeeze", 10811, "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76"),
     ),
 }
-# Of the data file that the official files become (`pixelgauge.networks.convert`). Computed from their `features.*`, which
-# are all that is used of a backbone; VGG's and Inception's files have not been at hand yet.
+# Of the data file that the official files become (`pixelgauge.networks.convert`). Computed from their `features.*`,
+# which are all that is used of a backbone; VGG's and Inception's files have not been at hand yet.
 CONVERTED = {
     "lpips-alex": "5d98cc48c2ce4a3ba3ff1ed19d33e99533b72bf54340d88a03ad600c18a709ac",
     "lpips-squeeze": "4b6b2390e4e74d1ad04efa615132aae1fab61b516cb0c10ec6f882979ceb79cd",
