@@ -91,19 +91,19 @@ stage_tests() {
 # Every target of the fuzzer for three minutes together; what it finds outlives the run.
 findings=build/fuzz-findings
 stage_fuzz() {
-  enter suite '.[cpu,test]'
-  fuzz mutations 180
+  enter tests '.[cpu,test]' # where the stage before has not installed it
+  fuzz mutations 180 1
 }
 
 # Hours, with inputs chosen by the branches that they take too.
 stage_fuzz_long() {
   enter fuzz '.[cpu,test,fuzz]'
-  fuzz mutations $((${FUZZ_SECONDS:-14400} / 2))
-  fuzz atheris $((${FUZZ_SECONDS:-14400} / 2))
-}
-fuzz() { # engine, seconds
   # the day is the seed: other inputs each time, and the same again on demand
-  python -m tests.fuzz --engine "$1" --seconds "$2" --jobs "$(nproc)" --seed "$(date +%Y%m%d)" --findings "$findings" |
+  fuzz mutations $((${FUZZ_SECONDS:-14400} / 2)) "$(date +%Y%m%d)"
+  fuzz atheris $((${FUZZ_SECONDS:-14400} / 2)) "$(date +%Y%m%d)"
+}
+fuzz() { # engine, seconds, seed
+  python -m tests.fuzz --engine "$1" --seconds "$2" --jobs "$(nproc)" --seed "$3" --findings "$findings" |
     tee "$work/fuzz.log"
   echo "fuzz: $(grep '^all ' "$work/fuzz.log")" >>"$work/figures"
 }
