@@ -180,7 +180,7 @@ def read_regular(path: str | os.PathLike[str], most: int | None = None, kind: ty
     """
     name = os.fsdecode(path)
     with open_regular(name, kind) as file:
-        size = os.fstat(file.fileno()).st_size
+        size = size_of(file)
         if most is not None and size > most:
             raise kind(name, f"has {size} bytes, more than the {most} that such a file may have")
         try:
