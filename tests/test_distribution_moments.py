@@ -457,3 +457,11 @@ def test_merged_statistics_are_those_of_one_pass(sizes: list[int], dim: int, see
     assert parts[0].count == whole.count
     np.testing.assert_array_equal(parts[0].mean, whole.mean)
     np.testing.assert_array_equal(parts[0].cov(), whole.cov())
+
+
+@pytest.mark.property
+def test_a_variance_that_rounding_made_negative_counts_as_none() -> None:
+    cov = np.diag([1.0, -1e-9, 2.0])
+    kept = cov.copy()
+    assert np.array_equal(FeatureStats.from_moments(np.zeros(3), cov).cov(), np.diag([1.0, 0.0, 2.0]))
+    assert np.array_equal(cov, kept)

@@ -80,7 +80,7 @@ def checked_moments(mean: object, cov: object, name: str) -> tuple[Float64Array,
             f"{name} has a covariance that is not symmetric (by {asymmetry:.3g}, and its largest element is "
             f"{scale:.3g}): the file is damaged or holds something else"
         )
-    # rounding of float32 may leave as little, and no more
+    # rounding of float32 may leave as little, which counts as 0, and no more
     if (least := float(sigma.diagonal().min())) < -1e-5 * scale:
         raise ValueError(
             f"{name} has a covariance that is not positive semi-definite, with a variance of {least:.3g}: the file is "
@@ -88,4 +88,7 @@ def checked_moments(mean: object, cov: object, name: str) -> tuple[Float64Array,
         )
     if asymmetry:
         sigma = (sigma + sigma.T) / 2
+    if least < 0:
+        sigma = sigma.copy()
+        np.fill_diagonal(sigma, np.maximum(sigma.diagonal(), 0))
     return mu, sigma
