@@ -87,7 +87,7 @@ def checked_moments(mean: object, cov: object, name: str) -> tuple[Float64Array,
             "damaged or holds something else"
         )
     if asymmetry:
-        sigma = (sigma + sigma.T) / 2
+        sigma = sigma / 2 + sigma.T / 2  # whose sum might leave float64
     if least < 0:
         sigma = sigma.copy()
         np.fill_diagonal(sigma, np.maximum(sigma.diagonal(), 0))
