@@ -88,22 +88,23 @@ stage_tests() {
   tail -n 1 "$work/pytest.log" >"$work/closing"
 }
 
-# Every target of the fuzzer for three minutes together; what it finds outlives the run.
+# Half a million executions over all targets, the same in every run: a change is judged by itself, new inputs are the other tier's.
+# What it finds outlives the run.
 findings=build/fuzz-findings
 stage_fuzz() {
   enter tests '.[cpu,test]' # where the stage before has not installed it
-  fuzz mutations 180 1
+  fuzz mutations --runs 20000 1
 }
 
 # Hours, with inputs chosen by the branches that they take too.
 stage_fuzz_long() {
   enter fuzz '.[cpu,test,fuzz]'
   # the day is the seed: other inputs each time, and the same again on demand
-  fuzz mutations $((${FUZZ_SECONDS:-14400} / 2)) "$(date +%Y%m%d)"
-  fuzz atheris $((${FUZZ_SECONDS:-14400} / 2)) "$(date +%Y%m%d)"
+  fuzz mutations --seconds $((${FUZZ_SECONDS:-14400} / 2)) "$(date +%Y%m%d)"
+  fuzz atheris --seconds $((${FUZZ_SECONDS:-14400} / 2)) "$(date +%Y%m%d)"
 }
-fuzz() { # engine, seconds, seed
-  python -m tests.fuzz --engine "$1" --seconds "$2" --jobs "$(nproc)" --seed "$3" --findings "$findings" |
+fuzz() { # engine, how long (an option and its value), seed
+  python -m tests.fuzz --engine "$1" "$2" "$3" --jobs "$(nproc)" --seed "$4" --findings "$findings" |
     tee "$work/fuzz.log"
   echo "fuzz: $(grep '^all ' "$work/fuzz.log")" >>"$work/figures"
 }
