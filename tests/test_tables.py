@@ -227,6 +227,19 @@ def test_what_is_refused_is_named(tmp_path: Path, block: int, suffix: str, data:
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("form", ['{"label":0,"score":1,%s}', '{"label":0,"score":1,"more":{%s}}'])
+def test_two_equal_keys_of_many_are_found_in_linear_time(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(form % ("".join(f'"{i:x}":0,' for i in range(150_000)) + '"last":0,"last":0') + "\n")
+    script = (
+        "import sys\nfrom pixelgauge.files.tables import read_table\n"
+        "try:\n    read_table(sys.argv[1], 'label', 'score')\nexcept ValueError as error:\n    print(error)\n"
+    )
+    # Half a second, and minutes if each was counted.
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=30)
+    assert done.stdout == f"{path}: line 1: not JSON: has 2 columns 'last'\n"
+
+
 def test_labels_that_all_differ_are_no_labels(tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "MOST_CLASSES", 3)
     assert len(read(tmp_path / "t.csv", "label,score\na,1\nb,1\nc,1\na,1\n").classes or ()) == 3
