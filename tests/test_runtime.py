@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import json
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import types
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,3 +124,18 @@ def test_everything_public_has_a_docstring_with_an_example() -> None:
         thing = getattr(pixelgauge, name)
         if callable(thing) and not isinstance(thing, type):
             assert ">>>" in (thing.__doc__ or ""), name
+
+
+def test_type_checkers_are_told_of_what_is_imported_when_used() -> None:
+    """The package names its public objects twice: for those who read it without running it, and for those who do."""
+    tree = ast.parse(Path(pixelgauge.__file__).read_text(encoding="utf-8"))
+    told = [
+        (statement.module, name.name, name.asname)
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for statement in ast.walk(block)
+        if isinstance(statement, ast.ImportFrom)
+        for name in statement.names
+    ]
+    used = [(f"pixelgauge.{module}", name, name) for name, module in pixelgauge._HOMES.items()]
+    assert sorted(told) == sorted(used)

@@ -117,7 +117,6 @@ _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = ["__version__", *sorted(_HOMES)]
 
-
 _ROOMS = {"files", "images", "presets", "runtime", *(module.partition(".")[0] for module in _MODULES)}
 
 

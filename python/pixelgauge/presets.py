@@ -116,7 +116,6 @@ MS_SSIM_PRESETS: Mapping[str, MSSSIMPreset] = _table(
     MSSSIMPreset("pytorch-msssim", "pytorch-msssim 1.0, ms_ssim()", pyramid="pool", clamp_negative=True),
 )
 
-
 INCEPTION_PRESETS: Mapping[str, InceptionPreset] = _table(
     InceptionPreset(
         "pytorch-fid", "pytorch-fid 0.3, bilinear without antialias, 2x - 1", "half_pixel", scale=2 / 255, offset=-1.0
@@ -140,7 +139,6 @@ INCEPTION_PRESETS: Mapping[str, InceptionPreset] = _table(
         clips=True,
     ),
 )
-
 
 LPIPS_PRESETS: Mapping[str, LPIPSPreset] = _table(
     LPIPSPreset("lpips", "lpips 0.1.4, version 0.1 of the metric", inside=0.0, outside=1e-10),

@@ -23,20 +23,15 @@ from pixelgauge.images import path_name
 
 Float64Array = npt.NDArray[np.float64]
 
-
 FORMAT = "pixelgauge-feature-stats-1"
 
-
 _EPS = 2.0**-53
-
 
 LOST = 1e-6
 """Share that rounding may have moved before moments are refused."""
 
-
 _CHUNK = 3072
 """Rows that the core adds up in float64 before it goes on in doubled precision."""
-
 
 _ROWS = 64
 """Rows of a matrix that are looked at together."""

@@ -11,9 +11,7 @@ from pixelgauge.distribution.samples import as_features
 
 Float64Array = npt.NDArray[np.float64]
 
-
 Features = npt.NDArray[Any]
-
 
 _EPS = 2.0**-53
 

@@ -73,10 +73,10 @@ def fid(
     24.0
     """
     if workers is not None:
-        whole_number("workers", workers, 1)
+        workers = whole_number("workers", workers, 1)
     before = _core.get_num_threads()
     if workers is not None:
-        _core.set_num_threads(int(workers))
+        _core.set_num_threads(workers)
     try:
         inception = Inception(preset, batch_size, weights, providers)
         first, second = Source(a, "a", limit=limit, seed=seed), Source(b, "b", limit=limit, seed=seed)

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pixelgauge import _core
 from pixelgauge.engine.pairing import Pair, Pairing
+from pixelgauge.engine.registry import METRICS, Settings
+from pixelgauge.engine.rows import Row, Status, file_state
 from pixelgauge.files.reading import cut
 from pixelgauge.images import Array, ImageFileError, read_image
 from pixelgauge.parallel import ordered_map
 from pixelgauge.runtime import get_num_threads
-
-if TYPE_CHECKING:
-    pass
-
-from pixelgauge.engine.registry import METRICS, Settings
-from pixelgauge.engine.rows import Row, Status, file_state
 
 
 def score_pair(ref: str, test: str, settings: Settings) -> Row:

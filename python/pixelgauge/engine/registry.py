@@ -132,7 +132,7 @@ def lpips_available(backbone: str = "alex") -> bool:
     RuntimeError
         If the model is there but damaged.
     """
-    from pixelgauge.networks.store import ModelMissingError
+    from pixelgauge.networks.manifest import ModelMissingError
 
     try:
         _lpips(backbone)

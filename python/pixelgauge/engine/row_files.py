@@ -21,7 +21,7 @@ from pixelgauge.engine.row_records import (
 )
 from pixelgauge.engine.rows import FileState, Row, Status, file_state
 from pixelgauge.files.lock import try_lock
-from pixelgauge.files.reading import FileError
+from pixelgauge.files.reading import CAREFULLY, NO_LINK, FileError
 from pixelgauge.files.writing import replacing, require_writable, target_of
 
 __all__ = ["FORMATS", "RowFile", "check_row_file", "json_value"]
@@ -146,9 +146,7 @@ class RowFile:
     def _open(self) -> tuple[BinaryIO, bool]:
         """Open the file, and say whether it was not there."""
         target = target_of(self.path)
-        flags = os.O_RDWR | os.O_APPEND
-        for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"):
-            flags |= getattr(os, name, 0)
+        flags = os.O_RDWR | os.O_APPEND | CAREFULLY | NO_LINK
         try:
             try:
                 return open(os.open(target, flags | os.O_CREAT | os.O_EXCL, 0o666), "rb"), True

@@ -8,12 +8,8 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    pass
 
 from pixelgauge.engine.registry import METRICS
 from pixelgauge.engine.rows import Row, Status

@@ -159,13 +159,13 @@ class Archive:
         if name not in self._zip.NameToInfo or not self.is_stored(name):
             return memoryview(self.read(name))
         member = self._zip.getinfo(name)
-        with refusing(self.path, f"has a damaged member {shown(name)!r}", "copy it again", self._kind):
+        with refusing(self.path, f"has a damaged member '{shown(name)}'", "copy it again", self._kind):
             start = member.header_offset + _LOCAL_HEADER
             header = data[member.header_offset : start]
             named, extra = (int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
             told = data[start : start + named].decode("utf-8" if member.flag_bits & 0x800 else "cp437")
             if header[:4] != _LOCAL_MARK or told != member.orig_filename:
-                raise ValueError(f"its own header says it is {shown(told)!r}")
+                raise ValueError(f"its own header says it is '{shown(told)}'")
             start += named + extra
             found = memoryview(data)[start : start + member.file_size]
             if len(found) < member.file_size or zlib.crc32(found) != member.CRC:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from pixelgauge.files.reading import CAREFULLY, NO_LINK
+
 if sys.platform == "win32":
     import msvcrt
 else:
@@ -48,7 +50,7 @@ def try_lock(file: IO[Any]) -> bool:
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of that name, an empty file that stays; wait for it as long as another process has it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0), 0o666)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | CAREFULLY | NO_LINK, 0o666)
     with os.fdopen(handle, "r+b", buffering=0) as file:
         if sys.platform == "win32":
             while not try_lock(file):

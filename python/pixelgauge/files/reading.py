@@ -113,9 +113,13 @@ def refusing(
         raise kind(path, f"{what} ({cause(error)})", remedy) from error
 
 
-_READING = os.O_RDONLY
+CAREFULLY = 0
+"""Flags to open a file with, of those that the system has: no pipe is waited for, no terminal taken, nothing inherited
+by other programs, no byte changed."""
 for _flag in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"):
-    _READING |= getattr(os, _flag, 0)
+    CAREFULLY |= getattr(os, _flag, 0)
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+"""Flag that refuses a link instead of writing where it leads."""
 
 
 def open_regular(path: str | os.PathLike[str], kind: type[FileError] = FileError) -> BinaryIO:
@@ -130,7 +134,7 @@ def open_regular(path: str | os.PathLike[str], kind: type[FileError] = FileError
     """
     name = os.fsdecode(path)
     try:
-        handle = os.open(name, _READING)
+        handle = os.open(name, os.O_RDONLY | CAREFULLY)
     except ValueError as error:
         raise kind(name, str(error), "name another file") from error
     except OSError as error:  # of a socket, among others

@@ -15,9 +15,7 @@ from pixelgauge.images import Images
 Float64Array = npt.NDArray[np.float64]
 Score = float | Float64Array
 
-
 DataRange = float | Sequence[float] | None
-
 
 _T = TypeVar("_T")
 

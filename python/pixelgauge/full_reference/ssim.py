@@ -1,4 +1,4 @@
-"""Metrics that compare an image with its reference: MSE, PSNR, SSIM, MS-SSIM."""
+"""SSIM: the mean, the map, and the factors that it is the product of."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ from pixelgauge.presets import SSIM_PRESETS, SSIMPreset, preset_row
 
 _PLAIN_EXPONENTS = (1, 1, 1)
 
-
 _LARGEST_WINDOW = 2**31 - 1  # an int of the C ABI
-
 
 _OVERRIDES = ("window", "window_size", "sigma", "k1", "k2", "border", "covariance", "downsample")
 

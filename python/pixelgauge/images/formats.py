@@ -41,8 +41,7 @@ def decoding(image: Image.Image) -> Iterator[None]:
             "is not decoded while PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set, which fills what is missing with gray",
             "set it to False",
         )
-    libtiff = getattr(image, "use_load_libtiff", False)
-    with libtiff_errors_raised() if libtiff else contextlib.nullcontext():
+    with libtiff_errors_raised(image):
         yield
 
 

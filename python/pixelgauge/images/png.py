@@ -31,11 +31,9 @@ def open_png(data: bytes) -> Opened:
     kept, orientation, bits, frames, apart = [view[:8]], 1, 8, 0, 0
     seen: set[bytes] = set()
     for kind, start, end in _png_chunks(data):
-        sound = None
-        if kind in _PNG_PIXELS or kind in _PNG_FRAMES or not kind[0] & 32:
-            sound = _is_sound(view, start, end)
-            if not sound:
-                raise ValueError(f"chunk {shown(kind.decode('latin-1'))!r} has a wrong checksum")
+        decides = kind in _PNG_PIXELS or kind in _PNG_FRAMES or not kind[0] & 32
+        if decides and not _is_sound(view, start, end):
+            raise ValueError(f"chunk {shown(kind.decode('latin-1'))!r} has a wrong checksum")
         if kind not in _PNG_PIXELS:
             if not kind[0] & 32:
                 raise RefusedError(

@@ -13,9 +13,12 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pixelgauge.files.reading import shown
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _ORIENTATION = 274
 _XMP = 700
@@ -443,12 +446,17 @@ _LISTENER = _Listener()
 
 
 @contextlib.contextmanager
-def libtiff_errors_raised() -> Iterator[None]:
-    """Raise what libtiff reports as an error while it decodes in this thread, also where it goes on regardless.
+def libtiff_errors_raised(image: Image.Image) -> Iterator[None]:
+    """Raise what libtiff reports as an error while it decodes an image in this thread, even if it goes on regardless.
+
+    Of an image that another decoder reads nothing is listened for.
 
     Where libtiff cannot be reached (it is within Pillow's library, and hidden), its lines go to stderr as before, and
     only what stops it is an error.
     """
+    if not getattr(image, "use_load_libtiff", False):
+        yield
+        return
     with _LISTENER.listening() as said:
         try:
             yield

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from pixelgauge._version import __version__
-from pixelgauge.files.reading import FileError, cause, open_regular, shown
+from pixelgauge.files.reading import CAREFULLY, NO_LINK, FileError, cause, open_regular, shown
 from pixelgauge.networks.manifest import ModelError, Source
 
 _CHUNK = 1 << 16
@@ -354,11 +354,8 @@ def download(
         part.unlink()
         if not inherited:
             raise ModelError(f"{name}: sha256 is {found}, the manifest says {sha256}: not the official file, discarded")
-        inherited, failures, best = (
-            False,
-            0,
-            0,
-        )  # what an earlier process left may be to blame: once more from the start
+        # What an earlier process left may be to blame: once more from the start.
+        inherited, failures, best = False, 0, 0
 
 
 def _size_of(path: Path) -> int:
@@ -502,7 +499,5 @@ def _write(file: BinaryIO, chunk: bytes, part: Path) -> None:
 
 def _open_part(part: Path, offset: int) -> BinaryIO:
     """Open to append, or to write from the start; no link of that name is followed, no pipe waited for."""
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if offset else os.O_TRUNC)
-    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
-        flags |= getattr(os, name, 0)
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if offset else os.O_TRUNC) | CAREFULLY | NO_LINK
     return os.fdopen(os.open(part, flags, 0o644), "wb", buffering=0)

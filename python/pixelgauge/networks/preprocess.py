@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
 import os
@@ -10,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,10 +26,6 @@ from pixelgauge.images import (
     value_range_bounds,
 )
 from pixelgauge.images.tiff import libtiff_errors_raised
-
-if TYPE_CHECKING:
-    pass
-
 from pixelgauge.networks.session import Float32Array
 
 
@@ -83,8 +78,7 @@ def read_rgb(image: Any, name: str = "image") -> npt.NDArray[np.uint8]:
     try:
         with _openable(path if is_path else image) as file, Image.open(file) as opened:
             if not _is_deep(opened.mode):
-                libtiff = getattr(opened, "use_load_libtiff", False)
-                with libtiff_errors_raised() if libtiff else contextlib.nullcontext():
+                with libtiff_errors_raised(opened):
                     return np.asarray(opened.convert("RGB"))
     except (FileError, MemoryError):
         raise

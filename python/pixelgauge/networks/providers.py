@@ -8,27 +8,19 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from pixelgauge import _core
 
-if TYPE_CHECKING:
-    pass
-
-
 Precision = Literal["float32", "tf32", "bf16"]
-
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
-
 Providers = str | Sequence[str | tuple[str, Mapping[str, Any]]] | None
-
 
 _SHORT_NAMES: Mapping[str, str] = MappingProxyType(
     {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "openvino": "OpenVINOExecutionProvider"}
 )
-
 
 CPU, CUDA, OPENVINO = _SHORT_NAMES.values()
 

@@ -20,12 +20,9 @@ from pixelgauge.networks.store import Installed
 
 Float32Array = npt.NDArray[np.float32]
 
-
 Paths = str | Path | Sequence[str | Path]
 
-
 _TILES: Tiles = MappingProxyType({(3, 3): (4, 4), (5, 5): (2, 2), (1, 7): (1, 2), (7, 1): (2, 1)})
-
 
 WINOGRAD_TILES: Mapping[str, Tiles] = MappingProxyType(
     {

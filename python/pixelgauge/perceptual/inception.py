@@ -1,4 +1,4 @@
-"""ONNX sessions: the only file that imports onnxruntime, and only when a session is first made."""
+"""Features of the Inception network of FID, by the preprocessing of each program that publishes it."""
 
 from __future__ import annotations
 
@@ -8,24 +8,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pixelgauge import _core
 from pixelgauge.checks import whole_number
 from pixelgauge.full_reference.arguments import DataRange
-from pixelgauge.images import (
-    Array,
-    canonical_images,
-)
+from pixelgauge.images import Array, canonical_images
 from pixelgauge.images.folders import list_images
-from pixelgauge.networks.store import from_files, installed
-from pixelgauge.presets import INCEPTION_PRESETS, InceptionPreset, preset_row
-
-if TYPE_CHECKING:
-    pass
-
 from pixelgauge.networks.preprocess import (
     are_files,
     batched,
@@ -39,24 +30,24 @@ from pixelgauge.networks.preprocess import (
 )
 from pixelgauge.networks.providers import CPU, OPENVINO, Precision, Providers, plan
 from pixelgauge.networks.session import Float32Array, Session
+from pixelgauge.networks.store import from_files, installed
 from pixelgauge.parallel import ordered_map
+from pixelgauge.presets import INCEPTION_PRESETS, InceptionPreset, preset_row
 
 INCEPTION_SIZE = 299
 
-
-def side_by_side(outputs: list[Float32Array]) -> Float32Array:
-    """Join a network's outputs along the columns."""
-    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=1)
-
-
 _STREAM_BATCH = 8
 """Images a run of OpenVINO: more gain nothing, and fewer of the last are padding."""
-
 
 INCEPTION_OUTPUTS: Mapping[str, int] = MappingProxyType(
     {"64": 64, "192": 192, "768": 768, "2048": 2048, "spatial": 2023, "logits": 1008, "logits_unbiased": 1008}
 )
 """Features by name: how many values each has."""
+
+
+def side_by_side(outputs: list[Float32Array]) -> Float32Array:
+    """Join a network's outputs along the columns."""
+    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=1)
 
 
 class InceptionFeatures:
@@ -126,7 +117,7 @@ class InceptionFeatures:
         chosen = plan(providers, precision)
         model = installed("inception-fid") if weights is None else from_files("inception-fid", [weights])
         self.output = output
-        self.batch_size = int(batch_size)
+        self.batch_size = batch_size
         self._run_size = min(self.batch_size, _STREAM_BATCH) if chosen.provider == OPENVINO else self.batch_size
         fixed = self._run_size if chosen.fixed_batch else None
         self._session = Session(model, chosen, outputs, batch_size=fixed)

@@ -35,9 +35,7 @@ from pixelgauge.ranking.inputs import (
 
 Average = Literal["micro", "macro", "samples", "weighted"] | None
 
-
 Curve = tuple[Float64Array, Float64Array, Array]
-
 
 _BinaryMetric = Callable[[Bits, Scores, Float64Array | None], float]
 
