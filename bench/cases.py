@@ -8,8 +8,11 @@ and pixelgauge itself is imported by `prepare` alone, so that a process may read
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
+import io
+import json
 import math
 import os
 import shutil
@@ -186,24 +189,34 @@ def resized(rule: str, size: tuple[int, int]) -> Callable[[], Call]:
     return prepare
 
 
-def read(name: str, size: tuple[int, int], **save: Any) -> Callable[[], Call]:
-    """Prepare the decoding of an image file."""
+def in_folder(make: Callable[[Path], Call]) -> Callable[[], Call]:
+    """Prepare a call in a folder of its own, which goes with the call."""
 
     def prepare() -> Call:
-        from PIL import Image
-
-        read_image = attribute("pixelgauge.images:read_image", "pixelgauge.images.decoding:read_image")
         folder = tempfile.mkdtemp(prefix="pixelgauge-bench-")
-        path = Path(folder, name)
-        Image.fromarray(pair(*size)[0]).save(path, **save)
+        made = make(Path(folder))
 
         def call() -> object:
-            return read_image(path)
+            return made()
 
         weakref.finalize(call, shutil.rmtree, folder)
         return call
 
     return prepare
+
+
+def read(name: str, size: tuple[int, int], **save: Any) -> Callable[[], Call]:
+    """Prepare the decoding of an image file."""
+
+    def make(folder: Path) -> Call:
+        from PIL import Image
+
+        read_image = attribute("pixelgauge.images:read_image", "pixelgauge.images.decoding:read_image")
+        path = folder / name
+        Image.fromarray(pair(*size)[0]).save(path, **save)
+        return lambda: read_image(path)
+
+    return in_folder(make)
 
 
 def images() -> Iterator[Case]:
@@ -398,6 +411,106 @@ def distribution() -> Iterator[Case]:
     yield Case("density_coverage/k5/2000x64", of_samples("density_coverage", 2000, 64), 2e-3)
 
 
+# Files.
+
+
+def statistics_file(dim: int, *, saves: bool) -> Callable[[], Call]:
+    """Prepare writing a file of statistics anew, or reading it."""
+
+    def make(folder: Path) -> Call:
+        import pixelgauge
+
+        stats = pixelgauge.FeatureStats(dim).update(inception_like(1000, 1, dim))
+        path = folder / "stats.npz"
+        stats.save(path)
+
+        def save() -> object:
+            path.unlink()
+            stats.save(path)
+            return stats.count
+
+        def load() -> object:
+            found = pixelgauge.FeatureStats.load(path)
+            return found.count, found.mean
+
+        return save if saves else load
+
+    return in_folder(make)
+
+
+def first_values(tensors: dict[str, np.ndarray]) -> list[float]:
+    """Make the tensors of a checkpoint a result to compare by the first value of each: to add all up would be what is timed."""
+    return [float(tensor.flat[0]) for tensor in tensors.values()]
+
+
+def written_checkpoint(count: int, side: int) -> Callable[[], Call]:
+    """Prepare reading an .npz of square matrices as a state dict."""
+
+    def make(folder: Path) -> Call:
+        read_checkpoint = attribute(
+            "pixelgauge.networks.checkpoint:read_checkpoint", "pixelgauge.checkpoints:read_checkpoint"
+        )
+        rng = np.random.default_rng(0)
+        path = folder / "weights.npz"
+        np.savez(path, **{f"{i}.weight": rng.standard_normal((side, side), dtype=np.float32) for i in range(count)})
+        return lambda: first_values(read_checkpoint(path))
+
+    return in_folder(make)
+
+
+def official_checkpoint(file: str) -> Callable[[], Call]:
+    """Prepare reading one of the official files of weights."""
+
+    def prepare() -> Call:
+        read_checkpoint = attribute(
+            "pixelgauge.networks.checkpoint:read_checkpoint", "pixelgauge.checkpoints:read_checkpoint"
+        )
+        path = SHARED / "weights" / file
+        if not path.is_file():
+            raise MissingInputError(f"{path} is not there: PIXELGAUGE_SHARED names the folder that holds weights/")
+        return lambda: first_values(read_checkpoint(path))
+
+    return prepare
+
+
+def scored_table(suffix: str, n: int) -> Callable[[], Call]:
+    """Prepare `pixelgauge auroc` of a table: reading it is nearly all."""
+
+    def make(folder: Path) -> Call:
+        main = attribute("pixelgauge.cli:main")
+        y, x = scores_of(n)
+        path = folder / f"table{suffix}"
+        row, rows = '{{"label": {:d}, "score": {!r}}}\n', [""]
+        if suffix == ".csv":
+            row, rows = "{:d},{!r}\n", ["label,score\n"]
+        rows += map(row.format, y.tolist(), x.tolist())
+        path.write_text("".join(rows))
+
+        def call() -> object:
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                main(["auroc", str(path), "--json"])
+            return float(json.loads(out.getvalue())["auroc"])
+
+        return call
+
+    return in_folder(make)
+
+
+def files() -> Iterator[Case]:
+    """Strangers' files, read and written: statistics, checkpoints and tables."""
+    for dim in (64, 2048):
+        yield Case(f"feature_stats/save/{dim}", statistics_file(dim, saves=True), 0.0)
+        yield Case(f"feature_stats/load/{dim}", statistics_file(dim, saves=False), 1e-12)
+    yield Case("read_checkpoint/npz/64", written_checkpoint(64, 64), 0.0)
+    yield Case("read_checkpoint/npz/16x1024", written_checkpoint(16, 1024), 0.0)
+    yield Case("read_checkpoint/pth/heads", official_checkpoint("lpips_v0.1_alex.pth"), 0.0)
+    yield Case("read_checkpoint/pth/squeezenet", official_checkpoint("squeezenet1_1_features.pth"), 0.0)
+    for name, n in {"1e4": 10**4, "1e5": 10**5}.items():
+        yield Case(f"auroc_table/csv/{name}", scored_table(".csv", n), 0.0)
+        yield Case(f"auroc_table/jsonl/{name}", scored_table(".jsonl", n), 0.0)
+
+
 # Starting, and networks.
 
 
@@ -449,7 +562,7 @@ def forget_inputs() -> None:
 
 CASES = {
     case.name: case
-    for family in (full_reference, images, ranking, distribution, networks, starting)
+    for family in (full_reference, images, ranking, distribution, files, networks, starting)
     for case in family()
 }
 
