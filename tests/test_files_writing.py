@@ -18,6 +18,7 @@ import pytest
 
 from pixelgauge.files import writing
 from pixelgauge.files.writing import new_folder, recover_folder, remove_folder, replacing, require_writable, sweep
+from rights import without_roots_rights
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files")
 
@@ -453,6 +454,23 @@ class TestRecoverAndSweep:
         fill(tmp_path / "b")
         remove_folder(tmp_path / "b")
         assert not (tmp_path / "b").exists()
+
+    @pytest.mark.parametrize("step", ["folder", "rename"])
+    def test_what_may_not_be_removed_is_named_and_stays(self, tmp_path, monkeypatch, step):
+        fill(tmp_path / "a")
+        if step == "folder":
+            tmp_path.chmod(0o555)
+        else:
+
+            def failing(source: Any, target: Any) -> None:
+                raise PermissionError(errno.EACCES, "Permission denied", target)
+
+            monkeypatch.setattr(writing.os, "replace", failing)
+        with without_roots_rights(), pytest.raises(PermissionError) as caught:
+            remove_folder(tmp_path / "a")
+        assert caught.value.filename == str(tmp_path / "a")
+        tmp_path.chmod(0o755)
+        assert names(tmp_path) == ["a"]
 
     def test_sweeping_takes_only_its_own_and_follows_nothing(self, tmp_path):
         theirs = tmp_path / "theirs"

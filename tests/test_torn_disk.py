@@ -12,9 +12,9 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from pixelgauge.networks import manifest
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.download import download
 from pixelgauge.networks.manifest import ModelMissingError
+from rights import without_roots_rights
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
 
@@ -301,6 +302,19 @@ def forked(work: Callable[[], object]) -> int | None:
     return os.WEXITSTATUS(status)
 
 
+def refused(writer: Writer, folder: Path) -> int:
+    """3 if the writer names a file of the folder in an OSError, or says that it goes on in memory."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            writer.write(folder)
+    except RuntimeWarning as warning:  # of weights=
+        return 3 if "the cache cannot be written" in str(warning) else 4
+    except OSError as error:
+        return 3 if str(error.filename).startswith(str(folder)) and PREFIX not in str(error) else 5
+    return 0
+
+
 def left_behind(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.name.startswith(PREFIX)]
 
@@ -359,7 +373,6 @@ def test_killed_before_every_step(prepared: dict[str, Path], tmp_path: Path, nam
 def test_full_disk(prepared: dict[str, Path], tmp_path: Path, name: str, room: int) -> None:
     """No file grows beyond `room`: an OSError that names a file of the caller, the old content whole, nothing left."""
     import resource
-    import warnings
 
     writer = WRITERS[name]
     folder = tmp_path / "a"
@@ -367,15 +380,7 @@ def test_full_disk(prepared: dict[str, Path], tmp_path: Path, name: str, room: i
 
     def work() -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", RuntimeWarning)
-                writer.write(folder)
-        except RuntimeWarning as warning:  # of weights=, which goes on in memory
-            return 3 if "the cache cannot be written" in str(warning) else 4
-        except OSError as error:
-            return 3 if str(error.filename).startswith(str(folder)) and PREFIX not in str(error) else 5
-        return 0
+        return refused(writer, folder)
 
     assert forked(work) == 3
     assert writer.content(folder) == writer.old
@@ -387,50 +392,28 @@ def test_full_disk(prepared: dict[str, Path], tmp_path: Path, name: str, room: i
 # ---- read-only ----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that another user reaches."""
-    folder = Path(tempfile.mkdtemp(prefix="pixelgauge-torn-"))
-    folder.chmod(0o755)
-    yield folder
-    for path in folder.rglob("*"):
-        if path.is_dir():
-            path.chmod(0o755)
-    shutil.rmtree(folder)
-
-
 @pytest.mark.boundary
 @pytest.mark.usefixtures("restored_cache")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("name", WRITERS)
-def test_read_only_folder(prepared: dict[str, Path], open_folder: Path, name: str) -> None:
+def test_read_only_folder(prepared: dict[str, Path], tmp_path: Path, name: str) -> None:
     """A clear OSError; what is there can be read on, as in an image whose cache another user made."""
-    import warnings
-
     writer = WRITERS[name]
-    folder = open_folder / "a"
+    folder = tmp_path / "a"
     shutil.copytree(prepared[name], folder, symlinks=True)
-    for path in (folder, *folder.rglob("*")):
+    below = [folder, *folder.rglob("*")]
+    for path in below:
         if path.is_dir():
             path.chmod(0o555)
         elif not path.name.endswith(".lock"):
             path.chmod(0o444)
 
     def work() -> int:
-        if os.geteuid() == 0:
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", RuntimeWarning)
-                writer.write(folder)
-        except RuntimeWarning as warning:
-            return 3 if "the cache cannot be written" in str(warning) else 4
-        except OSError as error:
-            return 3 if str(error.filename).startswith(str(folder)) and PREFIX not in str(error) else 5
-        return 0
+        with without_roots_rights():
+            return refused(writer, folder)
 
     assert forked(work) == 3
     assert writer.content(folder) == writer.old
     assert left_behind(folder) == []
+    for path in below:
+        path.chmod(0o755)

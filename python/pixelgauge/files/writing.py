@@ -278,10 +278,22 @@ def moved_aside(path: Path) -> Path | None:
 
 
 def remove_folder(path: Path) -> None:
-    """Take a folder away by one rename, then delete it."""
-    old = Path(tempfile.mkdtemp(prefix=f"{PREFIX}old-", dir=path.parent))
-    os.replace(path, old / f"removed-{path.name}")  # a name that nothing brings back
-    shutil.rmtree(old)
+    """Take a folder away by one rename, then delete it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be taken away, or not all of it be deleted; named by `path`.
+    """
+    old = None
+    try:
+        old = Path(tempfile.mkdtemp(prefix=f"{PREFIX}old-", dir=path.parent))
+        os.replace(path, old / f"removed-{path.name}")  # a name that nothing brings back
+        shutil.rmtree(old)
+    except OSError as error:
+        if old is not None:
+            _discard(old)
+        raise _same_kind(error, str(path)) from error
 
 
 def sweep(folder: Path) -> None:
