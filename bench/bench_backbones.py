@@ -2,7 +2,7 @@
 
 ``python bench/bench_backbones.py lpips inception program resize start winograd openvino``: any of them, all by default;
 ``alex``, ``vgg`` and ``squeeze`` are the parts of ``lpips``. PyTorch, torchvision, lpips and pytorch-fid are only needed
-for the first three. Weights are drawn at random in the official names, which changes no operation, and both sides load the
+for the first three; where pixelgauge chooses CUDA, they run there too, TF32 off. Weights are drawn at random in the official names, which changes no operation, and both sides load the
 same; each case asserts that both give the same numbers. Times are medians of wall clock; beside them the processor seconds
 and each contender's best run, which other machines on the same processor have disturbed least.
 """
@@ -139,6 +139,16 @@ def draw(name: str, folder: Path) -> tuple[list[Path], dict[str, dict[str, np.nd
     return paths, roles
 
 
+def pytorch_device() -> str:
+    """Where PyTorch is to run: as pixelgauge does by default, in float32 and with its best algorithms."""
+    import torch
+
+    torch.set_num_threads(pixelgauge.get_num_threads())
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
+    return "cuda" if providers.plan().provider == providers.CUDA else "cpu"
+
+
 # Multiply-adds of an image at 256x256.
 LPIPS_PRODUCTS = {"alex": 868e6, "vgg": 20.04e9, "squeeze": 347e6}
 
@@ -152,7 +162,7 @@ def bench_backbone(folder: Path, net: str) -> None:
     import lpips
     import torch
 
-    torch.set_num_threads(pixelgauge.get_num_threads())
+    device = pytorch_device()
     paths, roles = draw(f"lpips-{net}", folder)
     ours = pixelgauge.LPIPS(net, weights=paths)
     theirs = lpips.LPIPS(net=net, pretrained=False, pnet_rand=True, verbose=False)
@@ -165,14 +175,15 @@ def bench_backbone(folder: Path, net: str) -> None:
         elif key.startswith("lins."):
             state[key] = torch.from_numpy(roles["heads"][f"lin{key.split('.')[1]}.model.1.weight"])
     theirs.load_state_dict(state)
+    theirs.to(device)
     rng = np.random.default_rng(1)
-    for count in (1, 8):
+    for count in (1, 8) if device == "cpu" else (1, 8, 32):
         x, y = rng.integers(0, 256, (2, count, 256, 256, 3), np.uint8)
         a, b = (torch.from_numpy(image.transpose(0, 3, 1, 2) / np.float32(127.5) - 1) for image in (x, y))
 
         def original(a: Any = a, b: Any = b) -> np.ndarray:
             with torch.inference_mode():
-                return theirs(a, b).numpy().ravel()
+                return theirs(a.to(device), b.to(device)).cpu().numpy().ravel()
 
         np.testing.assert_allclose(ours(x, y), original(), rtol=1e-5)
         contest(
@@ -183,27 +194,27 @@ def bench_backbone(folder: Path, net: str) -> None:
         )
 
 
-def original_inception(folder: Path) -> tuple[Path, Any]:
+def original_inception(folder: Path, device: str) -> tuple[Path, Any]:
     """Random weights as a file, and pytorch-fid's network with them."""
     import pytorch_fid.inception
     import torch
 
-    torch.set_num_threads(pixelgauge.get_num_threads())
     paths, roles = draw("inception-fid", folder)
     state = {name: torch.from_numpy(value) for name, value in roles["backbone"].items()}
     counts = {
         f"{n.removesuffix('.weight')}.num_batches_tracked": torch.tensor(0) for n in state if n.endswith("bn.weight")
     }
     pytorch_fid.inception.load_state_dict_from_url = lambda *_, **__: {**state, **counts}
-    return paths[0], pytorch_fid.inception.InceptionV3().eval()
+    return paths[0], pytorch_fid.inception.InceptionV3().eval().to(device)
 
 
 def bench_inception(folder: Path) -> None:
     """The network alone: tensors in, features out, resizing included in both."""
     import torch
 
-    path, theirs = original_inception(folder)
-    for count in (8, 50):
+    device = pytorch_device()
+    path, theirs = original_inception(folder, device)
+    for count in (8, 50) if device == "cpu" else (32, 128):
         ours = pixelgauge.InceptionFeatures(weights=path)
         x = np.random.default_rng(1).integers(0, 256, (count, 256, 256, 3), np.uint8)
         a = torch.from_numpy(x.transpose(0, 3, 1, 2).astype(np.float32) / 255)
@@ -211,7 +222,7 @@ def bench_inception(folder: Path) -> None:
 
         def original(images: Any, count: int = count) -> np.ndarray:
             with torch.inference_mode():
-                return theirs(images)[0].numpy().reshape(count, 2048)
+                return theirs(images.to(device))[0].cpu().numpy().reshape(count, 2048)
 
         value, expected = ours(x), original(a)
         assert np.linalg.norm(value - expected) < 1e-4 * np.linalg.norm(expected)
@@ -232,7 +243,8 @@ def bench_program(folder: Path) -> None:
     from PIL import Image
     from pytorch_fid.fid_score import get_activations
 
-    path, theirs = original_inception(folder)
+    device = pytorch_device()
+    path, theirs = original_inception(folder, device)
     ours = pixelgauge.InceptionFeatures(weights=path)
     workers = min(pixelgauge.get_num_threads(), 8)  # as its command line chooses
     for extension, shape in (("png", (256, 256, 3)), ("jpg", (500, 375, 3))):
@@ -245,7 +257,7 @@ def bench_program(folder: Path) -> None:
 
         def original(files: Any = files) -> np.ndarray:
             with contextlib.redirect_stderr(io.StringIO()):  # its progress bar
-                return get_activations(files, theirs, batch_size=50, dims=2048, device="cpu", num_workers=workers)
+                return get_activations(files, theirs, batch_size=50, dims=2048, device=device, num_workers=workers)
 
         value, expected = ours(files), original()
         assert np.linalg.norm(value - expected) < 1e-4 * np.linalg.norm(expected)

@@ -63,15 +63,36 @@ class Graph:
         self.end = -(-(offset + length) // ALIGNMENT) * ALIGNMENT
         return name
 
-    def model(self, inputs: dict[str, list[Any]], outputs: dict[str, list[Any]]) -> bytes:
+    def model(
+        self, inputs: dict[str, list[Any]], outputs: dict[str, list[Any]], types: dict[str, int] | None = None
+    ) -> bytes:
+        """Serialise; inputs and outputs are float32 unless `types` says otherwise."""
+
         def infos(values: dict[str, list[Any]]) -> list[onnx.ValueInfoProto]:
-            return [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in values.items()]
+            return [
+                helper.make_tensor_value_info(name, (types or {}).get(name, TensorProto.FLOAT), shape)
+                for name, shape in values.items()
+            ]
 
         graph = helper.make_graph(self.nodes, self.name, infos(inputs), infos(outputs), self.initialisers)
         model = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="pixelgauge"
         )
         return bytes(model.SerializeToString(deterministic=True))
+
+
+# ---- pixels -------------------------------------------------------------------------------------------------------
+
+
+def pixels() -> bytes:
+    """Bytes (N, H, W, C) to planes (N, C, H, W), each value times `scale` plus `offset`: a device is sent a quarter."""
+    g = Graph("pixels")
+    values = g.node(
+        "Cast", [g.node("Transpose", ["pixels"], "laid_out", perm=[0, 3, 1, 2])], "values", to=TensorProto.FLOAT
+    )
+    g.node("Add", [g.node("Mul", [values, "scale"], "scaled"), "offset"], "planes")
+    inputs = {"pixels": ["N", "H", "W", "C"], "scale": [1], "offset": [1]}
+    return g.model(inputs, {"planes": ["N", "C", "H", "W"]}, {"pixels": TensorProto.UINT8})
 
 
 # ---- LPIPS --------------------------------------------------------------------------------------------------------
@@ -396,7 +417,7 @@ INCEPTION_SOURCE = {
 
 def build() -> dict[str, bytes]:
     """Every file this script writes, by name."""
-    files: dict[str, bytes] = {}
+    files: dict[str, bytes] = {"pixels.onnx": pixels()}
     models: dict[str, Any] = {}
     for name, (steps, smallest, *sources) in LPIPS_MODELS.items():
         graph = name.replace("-", "_")

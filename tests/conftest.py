@@ -16,11 +16,20 @@ import skimage.data
 
 import pixelgauge
 from pixelgauge import _core
+from pixelgauge.networks import providers
 
 # The same examples in every run, and no clock: the machines that run them are noisy. `HYPOTHESIS_PROFILE=deep` draws new ones.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 hypothesis.settings.register_profile("deep", deadline=None, print_blob=True, max_examples=5000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_device() -> Iterator[None]:
+    """What the tests compute they compute on the CPU, wherever they run; `test_cuda.py` shows them the card again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(providers, "cuda_devices", lambda: 0)
+        yield
 
 
 @pytest.fixture(scope="session")

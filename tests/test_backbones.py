@@ -14,10 +14,12 @@ from PIL import Image
 from pixelgauge.networks import providers
 from pixelgauge.networks import session as sessions
 from pixelgauge.networks import store as model_store
+from pixelgauge.networks.bound_runs import BoundRuns
 from pixelgauge.networks.graph_rewrite import cut
+from pixelgauge.networks.pixels import Pixels
 from pixelgauge.networks.preprocess import batched, read_rgb
-from pixelgauge.networks.providers import CPU, CUDA, OPENVINO, ProviderError, plan, session_providers
-from pixelgauge.networks.session import BoundRuns, Session
+from pixelgauge.networks.providers import CPU, CUDA, OPENVINO, ProviderError, plan
+from pixelgauge.networks.session import Session
 from pixelgauge.parallel import ordered_map
 
 ALL = [CUDA, OPENVINO, CPU]
@@ -39,25 +41,16 @@ def test_automatic_choice():
 def test_cuda_options():
     chosen = plan("cuda", available=ALL, devices=1)
     assert chosen.providers[0][1]["use_tf32"] == "0"
-    assert chosen.environment == {"NVIDIA_TF32_OVERRIDE": "0"}
-    assert chosen.providers[0][1]["cudnn_conv_algo_search"] == "EXHAUSTIVE"
+    assert chosen.providers[0][1]["cudnn_conv_algo_search"] == "HEURISTIC"
     assert chosen.providers[0][1]["prefer_nhwc"] == "0"
     assert chosen.fixed_batch
     asked = plan("cuda", "tf32", available=ALL, devices=1)
     assert asked.providers[0][1]["use_tf32"] == "1"
     assert asked.providers[0][1]["prefer_nhwc"] == "1"
-    assert asked.environment == {}
 
 
-@pytest.mark.property
-def test_cuda_graphs_where_there_is_one_shape():
-    chosen = plan("cuda", available=ALL, devices=1)
-    assert "enable_cuda_graph" not in session_providers(chosen, False)[0][1]
-    assert session_providers(chosen, True)[0][1]["enable_cuda_graph"] == "1"
-    off = plan([(CUDA, {"enable_cuda_graph": "0"}), CPU], available=ALL, devices=1)
-    assert session_providers(off, True)[0][1]["enable_cuda_graph"] == "0"
-    assert session_providers(off, True)[1] == (CPU, {})
-    assert session_providers(plan("cpu", available=ALL), True) == [(CPU, {})]
+def no_pixels():
+    pytest.fail("planes need no change")
 
 
 class Recorded:
@@ -77,7 +70,6 @@ class Recorded:
 def test_cuda_sessions_by_inspection(squeeze, monkeypatch):
     ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     monkeypatch.setattr(ort, "InferenceSession", Recorded)
-    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
     chosen = plan([(CUDA, {"device_id": "1"}), CPU], available=ALL, devices=2)
     bound = []
     monkeypatch.setattr(sessions, "BoundRuns", lambda *arguments: bound.append(arguments[1:]))
@@ -85,16 +77,13 @@ def test_cuda_sessions_by_inspection(squeeze, monkeypatch):
     (_, providers) = Recorded.started[-1]
     assert [name for name, _ in providers] == [CUDA, CPU]
     assert providers[0][1] == {
-        "enable_cuda_graph": "1",
         "use_tf32": "0",
         "prefer_nhwc": "0",
-        "cudnn_conv_algo_search": "EXHAUSTIVE",
+        "cudnn_conv_algo_search": "HEURISTIC",
         "device_id": "1",
     }
-    assert bound == [(["distance"], "cuda", 1)]
+    assert [(outputs, *rest) for outputs, _, *rest in bound] == [(["distance"], "cuda", 1, 2)]
     assert session.session(session.threads).providers == providers
-    Session(squeeze, chosen, ["distance"])  # images of any size: no graph
-    assert "enable_cuda_graph" not in Recorded.started[-1][1][0][1]
 
 
 @pytest.mark.property
@@ -103,7 +92,7 @@ def test_bound_buffers_give_what_plain_runs_give(squeeze, batch_size):
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     outputs = ["per_layer", "distance"]
     started = Session(squeeze, plan("cpu"), outputs, batch_size=batch_size).session(1)
-    bound = BoundRuns(started, outputs, "cpu")
+    bound = BoundRuns(started, outputs, no_pixels, "cpu")
     rng = np.random.default_rng(0)
     results = []
     for height in (20, 20, 24, 20):  # the same buffers again, others, and back
@@ -112,6 +101,77 @@ def test_bound_buffers_give_what_plain_runs_give(squeeze, batch_size):
     for values, expected in results:
         for value, plain in zip(values, expected, strict=True):
             np.testing.assert_array_equal(value, plain)
+
+
+@pytest.mark.property
+def test_pixels_become_planes_on_the_device(squeeze):
+    """What CUDA does for 8-bit pixels, on the CPU: the same planes but for the rounding of a product and a sum."""
+    pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    session = Session(squeeze, plan("cpu"), ["distance"])
+    bound = BoundRuns(session.session(1), ["distance"], session._to_planes, "cpu")
+    rng = np.random.default_rng(0)
+    for shape in ((2, 20, 30, 3), (2, 20, 30, 3), (1, 24, 21, 3)):
+        for scale, offset in ((2 / 255, -1.0), (1 / 255, 0.0)):
+            images = rng.integers(0, 256, (2, *shape), np.uint8)
+            pixels = {name: Pixels(image, scale, offset) for name, image in zip("xy", images, strict=True)}
+            (expected,) = session.run(pixels)
+            np.testing.assert_allclose(bound.run(pixels)[0], expected, rtol=2e-5)
+            mixed = {"x": pixels["x"].planes(), "y": Pixels(images[1][..., ::-1].astype(np.float32), scale, offset)}
+            np.testing.assert_allclose(bound.run(mixed)[0], session.run(mixed)[0], rtol=1e-6)
+            strided = {name: Pixels(one.images[:, ::-1], scale, offset) for name, one in pixels.items()}
+            np.testing.assert_allclose(bound.run(strided)[0], session.run(strided)[0], rtol=2e-5)
+
+
+@pytest.mark.property
+def test_bound_runs_at_a_time(squeeze):
+    pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    started = Session(squeeze, plan("cpu"), ["distance"]).session(1)
+    bound = BoundRuns(started, ["distance"], no_pixels, "cpu", at_once=2)
+    rng = np.random.default_rng(0)
+    inputs = [{name: rng.uniform(-1, 1, (2, 3, 20 + i % 3, 30)).astype(np.float32) for name in "xy"} for i in range(12)]
+    expected = [started.run(["distance"], one)[0] for one in inputs]
+    for value, right in zip(ordered_map(bound.run, inputs, workers=4, ahead=4), expected, strict=True):
+        np.testing.assert_array_equal(value[0], right)
+
+
+@pytest.mark.boundary
+def test_bound_runs_go_on_after_an_error(squeeze):
+    pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    started = Session(squeeze, plan("cpu"), ["distance"]).session(1)
+    bound = BoundRuns(started, ["distance"], no_pixels, "cpu", at_once=1)
+    good = {name: np.zeros((1, 3, 20, 30), np.float32) for name in "xy"}
+    bound.run(good)
+    for _ in range(2):
+        with pytest.raises(Exception, match=r"(?i)shape|dimension"):
+            bound.run({**good, "y": np.zeros((1, 3, 21, 30), np.float32)})
+    assert bound.run(good)[0].tolist() == [0]
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("precision", "switch", "refused"),
+    [("float32", "0", False), ("tf32", "1", False), ("float32", "1", True), ("tf32", "0", True), ("tf32", "\n", True)],
+)
+def test_the_drivers_switch_for_tf32(monkeypatch, precision, switch, refused):
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", switch)
+    assert plan("cpu", available=ALL).provider == CPU
+    if refused:
+        with pytest.raises(ProviderError, match=f"precision='{precision}', but NVIDIA_TF32_OVERRIDE="):
+            plan("cuda", precision, available=ALL, devices=1)
+    else:
+        assert plan("cuda", precision, available=ALL, devices=1).precision == precision
+
+
+@pytest.mark.property
+def test_cuda_libraries_are_loaded_from_the_packages_beside_onnxruntime(monkeypatch):
+    ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    providers.load_cuda_libraries.cache_clear()
+    monkeypatch.setattr(ort, "preload_dlls", lambda: print("Failed to load\nlibcudnn.so.9"), raising=False)
+    assert providers.load_cuda_libraries() == "Failed to load libcudnn.so.9"
+    providers.load_cuda_libraries.cache_clear()
+    monkeypatch.delattr(ort, "preload_dlls")
+    assert providers.load_cuda_libraries() == ""
+    providers.load_cuda_libraries.cache_clear()
 
 
 @pytest.mark.property
@@ -132,7 +192,7 @@ def test_explicit_providers_pass_through():
     chosen = plan([(CUDA, {"device_id": "3", "use_tf32": "1"}), "cpu"], available=ALL, devices=4)
     assert chosen.providers[0] == (
         CUDA,
-        {"use_tf32": "1", "prefer_nhwc": "0", "cudnn_conv_algo_search": "EXHAUSTIVE", "device_id": "3"},
+        {"use_tf32": "1", "prefer_nhwc": "0", "cudnn_conv_algo_search": "HEURISTIC", "device_id": "3"},
     )
     assert chosen.providers[1] == (CPU, {})
     assert not plan("cpu", available=ALL).fixed_batch
@@ -178,9 +238,9 @@ def test_impossible_plans(arguments, error, match):
 
 @pytest.fixture
 def squeeze():
-    """A model in memory with weights of one value, which is enough to run it."""
+    """A model in memory with small random weights."""
     model = model_store.model_named("lpips-squeeze")
-    data = np.full(model.data_bytes // 4, 0.01, "<f4").view(np.uint8)
+    data = np.random.default_rng(0).uniform(-0.1, 0.11, model.data_bytes // 4).astype("<f4").view(np.uint8)
     return model_store.Installed(model, None, data, {"weights_sha256": "0" * 64, "official": False})
 
 
@@ -252,12 +312,14 @@ def test_results_come_in_order_and_errors_where_they_belong():
 
 @pytest.mark.boundary
 def test_a_provider_that_does_not_start_is_an_error(squeeze, monkeypatch):
-    pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     pretended = plan("cuda", available=ALL, devices=1)
-    if providers.cuda_devices():
-        pytest.skip("a CUDA device is here, so the provider would start")
-    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
-    started = "CUDAExecutionProvider did not start; onnxruntime offers CPUExecutionProvider"
+    if CUDA in ort.get_available_providers():
+        pytest.skip("this onnxruntime has CUDA, which might start")
+    started = (
+        "CUDAExecutionProvider did not start; onnxruntime offers CPUExecutionProvider instead: "
+        r"pip install 'onnxruntime-gpu\[cuda,cudnn\]' brings CUDA's libraries"
+    )
     with pytest.warns(UserWarning, match="not in available provider"), pytest.raises(ProviderError, match=started):
         Session(squeeze, pretended, ["distance"])
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import dataclasses
 import json
 import os
 import pickle
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import pixelgauge
 from pixelgauge.images import ImageFileError
@@ -301,6 +303,32 @@ def test_openvino(tmp_path, precision):
     assert metric(x, x).tolist() == [0] * 6  # in any precision
     assert metric(y, x).tolist() == distances.tolist()
     assert [metric(a, b) for a, b in zip(x, y, strict=True)] == distances.tolist()
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("count", [1, 2, 3, 9, 21])
+def test_batches_for_a_device_change_nothing(tmp_path, monkeypatch, count):
+    """A device's way through the pairs, with the CPU's session in its place."""
+    metric = LPIPS("alex", weights=random_weights("alex", tmp_path))
+    x, y = pair((count, 40, 36, 3))
+    expected = metric(x, y, spatial=True, per_layer=True)
+    assert metric(x, y).tolist() == expected[0].tolist()  # loads what goes without maps
+    sizes = []
+    run = metric._run
+    monkeypatch.setattr(metric, "_run", lambda pairs, a, *rest: sizes.append(len(a)) or run(pairs, a, *rest))
+    other = dataclasses.replace(metric._plan, providers=(("OtherExecutionProvider", {}),), fixed_batch=True)
+    monkeypatch.setattr(metric, "_plan", other)
+    monkeypatch.setitem(perceptual._DEVICE_PIXELS, "alex", 8 * 40 * 36 + 1)
+    for value, right in zip(metric(x, y, spatial=True, per_layer=True), expected, strict=True):
+        np.testing.assert_array_equal(value, right)
+    assert sizes == {1: [1], 2: [2], 3: [4], 9: [8] * 2, 21: [8] * 3}[count]
+    paths = [(tmp_path / f"x{i}.png", tmp_path / f"y{i}.png") for i in range(count)]
+    for i, names in enumerate(paths):
+        for name, image in zip(names, (x[i], y[i]), strict=True):
+            Image.fromarray(image).save(name)
+    left, right = zip(*paths, strict=True)
+    assert metric(left, right).tolist() == expected[0].tolist()
+    assert sizes[-count:] == [1] * count
 
 
 @pytest.mark.property

@@ -85,7 +85,12 @@ class Model:
 
     def graph_bytes(self) -> bytes:
         """Read the graph, without weights, from the package."""
-        return resources.files("pixelgauge").joinpath("models", self.graph).read_bytes()
+        return graph_named(self.graph)
+
+
+def graph_named(file: str) -> bytes:
+    """Read a graph of the package by its file's name."""
+    return resources.files("pixelgauge").joinpath("models", file).read_bytes()
 
 
 @functools.cache

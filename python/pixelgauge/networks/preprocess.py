@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -26,7 +25,7 @@ from pixelgauge.images import (
     value_range_bounds,
 )
 from pixelgauge.images.tiff import libtiff_errors_raised
-from pixelgauge.networks.session import Float32Array
+from pixelgauge.networks.pixels import Float32Array
 
 
 def batched(arrays: Iterator[Float32Array], count: int) -> Iterator[Float32Array]:
@@ -119,26 +118,6 @@ _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 def _is_deep(mode: str) -> bool:
     return mode in ("I", "F") or mode.startswith("I;")
-
-
-def in_float32(pixels: npt.NDArray[Any], low: float, high: float) -> tuple[npt.NDArray[Any], float, float]:
-    """Pixels and their bounds as float32 arithmetic can scale them without losing digits.
-
-    Ranges far from zero, of which little is left after subtracting `low`, and those near the ends of float32 are scaled
-    to 0..1 in float64; others stay as they are.
-    """
-    length = high - low
-    if 1e-30 <= length <= 1e30 and max(abs(low), abs(high)) <= 4 * length:
-        return pixels, low, high
-    return (pixels.astype(np.float64) - low) / length, 0.0, 1.0
-
-
-def network_input(images: npt.NDArray[Any], scale: float, offset: float) -> Float32Array:
-    """(N, H, W, 3) of any kernel dtype to (N, 3, H, W) float32, each value times `scale` plus `offset`."""
-    # At its own size, resizing is a change of layout and scale.
-    return _core.resize(
-        images, _core.ResizeRule.half_pixel, images.shape[1], images.shape[2], scale, offset, -math.inf, math.inf
-    )
 
 
 def is_file(x: object) -> bool:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType, ModuleType
 from typing import Any, Literal, cast, get_args
 
 from pixelgauge import _core
+from pixelgauge.files.reading import printable
 
 Precision = Literal["float32", "tf32", "bf16"]
 
@@ -52,6 +56,23 @@ def cuda_devices() -> int:
     return count.value
 
 
+@cache
+def load_cuda_libraries() -> str:
+    """Have onnxruntime load CUDA and cuDNN from the packages beside it, where the system's linker does not look.
+
+    Returns
+    -------
+    str
+        What onnxruntime says of those that it does not find; empty if there are none.
+    """
+    preload = getattr(onnxruntime(), "preload_dlls", None)  # since onnxruntime 1.21
+    said = io.StringIO()
+    if preload is not None:
+        with redirect_stdout(said):  # it prints
+            preload()
+    return " ".join(said.getvalue().split())
+
+
 def facts() -> dict[str, Any]:
     """Tell what this machine has for the networks and what would be used, for ``pixelgauge info``."""
     try:
@@ -80,8 +101,6 @@ class Plan:
     precision: Precision
     fixed_batch: bool
     """Pad each batch to one size: a provider may choose another algorithm for another shape."""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables that are set, unless they are, before the provider is loaded."""
 
     @property
     def provider(self) -> str:
@@ -148,9 +167,13 @@ def plan(
         raise ProviderError(f"precision='bf16' needs OpenVINO, not {first}: pip install 'pixelgauge[openvino]'")
     defaults = {CUDA: _cuda_options, OPENVINO: _openvino_options}
     full = tuple((name, {**(defaults[name](precision) if name in defaults else {}), **given}) for name, given in chosen)
-    # A path of cuDNN has used TF32 whatever use_tf32 said; the driver's own switch covers it.
-    environment = {"NVIDIA_TF32_OVERRIDE": "0"} if first == CUDA and precision == "float32" else {}
-    return Plan(full, precision, fixed_batch=first != CPU, environment=environment)
+    switch = os.environ.get("NVIDIA_TF32_OVERRIDE")  # the driver's, which goes before what a session says
+    if first == CUDA and switch is not None and switch != {"float32": "0", "tf32": "1"}[precision]:
+        raise ProviderError(
+            f"precision={precision!r}, but NVIDIA_TF32_OVERRIDE={printable(switch)} decides for the whole process: "
+            "unset it before the process starts"
+        )
+    return Plan(full, precision, fixed_batch=first != CPU)
 
 
 def _named(item: str | tuple[str, Mapping[str, Any]]) -> tuple[str, Mapping[str, Any]]:
@@ -174,8 +197,8 @@ def _cuda_options(precision: Precision) -> dict[str, str]:
         "use_tf32": tensor_cores,
         # Tensor cores want channels last; the float32 kernels do not, and would pay for transposing.
         "prefer_nhwc": tensor_cores,
-        # The search runs once, since the batch is padded to one shape.
-        "cudnn_conv_algo_search": "EXHAUSTIVE",
+        # By rule: a search may find another algorithm quickest the next time, and each new size would wait for one.
+        "cudnn_conv_algo_search": "HEURISTIC",
     }
 
 
@@ -187,9 +210,3 @@ def _openvino_options(precision: Precision) -> dict[str, str]:
         "NUM_STREAMS": str(_core.get_num_threads()),
     }
     return {"device_type": "CPU", "load_config": json.dumps({"CPU": hint})}
-
-
-def session_providers(plan: Plan, one_shape: bool) -> list[tuple[str, dict[str, Any]]]:
-    """List a plan's providers for onnxruntime; with CUDA, runs of `one_shape` are recorded as a CUDA graph."""
-    graph = {"enable_cuda_graph": "1"} if one_shape else {}
-    return [(name, {**(graph if name == CUDA else {}), **given}) for name, given in plan.providers]

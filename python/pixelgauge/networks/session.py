@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
@@ -10,15 +9,23 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelgauge import _core
 from pixelgauge._version import __version__
+from pixelgauge.files.reading import printable
+from pixelgauge.networks.bound_runs import BoundRuns, Input
 from pixelgauge.networks.graph_rewrite import Tiles, cut, with_unit_differences, with_winograd
-from pixelgauge.networks.providers import CPU, CUDA, Plan, ProviderError, onnxruntime, session_providers
+from pixelgauge.networks.manifest import graph_named
+from pixelgauge.networks.pixels import Float32Array, Pixels
+from pixelgauge.networks.providers import (
+    CPU,
+    CUDA,
+    Plan,
+    ProviderError,
+    load_cuda_libraries,
+    onnxruntime,
+)
 from pixelgauge.networks.store import Installed
-
-Float32Array = npt.NDArray[np.float32]
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -36,56 +43,8 @@ WINOGRAD_TILES: Mapping[str, Tiles] = MappingProxyType(
 """What the CPU computes by the package's Winograd convolution, by model; measured, see docs/models.md."""
 
 
-class BoundRuns:
-    """Runs of a session with inputs and outputs in buffers on its device, made once for each shape of inputs in a row.
-
-    A CUDA graph reads and writes where it did when it was recorded; without one this spares allocating and the
-    synchronisation of every output by itself.
-
-    Parameters
-    ----------
-    session : onnxruntime.InferenceSession
-    outputs : sequence of str
-    device : str
-        ``"cuda"``, or ``"cpu"``, where it is of no use but works alike.
-    device_id : int, default 0
-    """
-
-    def __init__(self, session: Any, outputs: Sequence[str], device: str, device_id: int = 0) -> None:
-        self._session = session
-        self._outputs = list(outputs)
-        self._device = device, device_id
-        self._shapes: dict[str, tuple[int, ...]] = {}
-        self._buffers: dict[str, Any] = {}
-        self._binding: Any = None
-        self._one_at_a_time = Lock()
-
-    def run(self, inputs: Mapping[str, Float32Array]) -> list[Float32Array]:
-        """Compute the outputs, in the order they were named."""
-        with self._one_at_a_time:
-            shapes = {name: value.shape for name, value in inputs.items()}
-            if shapes != self._shapes:
-                self._bind(shapes)
-                self._shapes = shapes
-            for name, value in inputs.items():
-                self._buffers[name].update_inplace(value)
-            self._session.run_with_iobinding(self._binding)
-            # On the CPU these would be the buffers themselves, which the next run overwrites.
-            return [value.copy() for value in self._binding.copy_outputs_to_cpu()]
-
-    def _bind(self, inputs: Mapping[str, tuple[int, ...]]) -> None:
-        allocate = onnxruntime().OrtValue.ortvalue_from_shape_and_type
-        self._binding = self._session.io_binding()
-        self._buffers = {name: allocate(shape, np.float32, *self._device) for name, shape in inputs.items()}
-        for name, buffer in self._buffers.items():
-            self._binding.bind_ortvalue_input(name, buffer)
-        outputs = {output.name: output.shape for output in self._session.get_outputs()}
-        for name in self._outputs:
-            if all(isinstance(length, int) for length in outputs[name]):
-                self._buffers[name] = allocate(outputs[name], np.float32, *self._device)
-                self._binding.bind_ortvalue_output(name, self._buffers[name])
-            else:  # its shape shows only when it is computed
-                self._binding.bind_output(name, *self._device)
+_AT_ONCE = 2
+"""Runs on a CUDA device: while one computes, another's inputs are copied."""
 
 
 class Session:
@@ -120,8 +79,6 @@ class Session:
         winograd: bool = True,
     ) -> None:
         ort = onnxruntime()
-        for name, value in plan.environment.items():
-            os.environ.setdefault(name, value)
         # Not for one fixed shape: providers that compile want it, and onnxruntime cannot infer the operators' shapes.
         self._own_operators = plan.provider == CPU and batch_size is None
         graph = weights.model.graph_bytes()
@@ -150,6 +107,7 @@ class Session:
         self.outputs = list(outputs)
         self.threads = _core.get_num_threads()
         self._loaded: dict[int, Any] = {}
+        self._pixels: Any = None
         self._loading = Lock()
         self._running = 0
         self._bound: BoundRuns | None = None
@@ -157,7 +115,7 @@ class Session:
             session = self.session(self.threads)
             if plan.provider == CUDA:
                 device_id = int(plan.providers[0][1].get("device_id", 0))
-                self._bound = BoundRuns(session, self.outputs, "cuda", device_id)
+                self._bound = BoundRuns(session, self.outputs, self._to_planes, "cuda", device_id, _AT_ONCE)
 
     def session(self, threads: int) -> Any:
         """Load, or have loaded, the ``onnxruntime.InferenceSession`` that splits a run over so many threads."""
@@ -177,16 +135,40 @@ class Session:
         graph, _ = with_winograd(self._graph, self._tiles, self._transformed, threads)
         if self._own_operators:
             options.register_custom_ops_library(_core.__file__)
-        session = ort.InferenceSession(
-            graph, options, providers=session_providers(self.plan, self._batch_size is not None)
-        )
+        return self._started(graph, options)
+
+    def _to_planes(self) -> Any:
+        """Load, or have loaded, what turns 8-bit pixels into planes on the device."""
+        with self._loading:
+            if self._pixels is None:
+                options = onnxruntime().SessionOptions()
+                options.log_severity_level = 3
+                self._pixels = self._started(graph_named("pixels.onnx"), options)
+            return self._pixels
+
+    def _started(self, graph: bytes, options: Any) -> Any:
+        missing = load_cuda_libraries() if self.plan.provider == CUDA else ""
+        session = onnxruntime().InferenceSession(graph, options, providers=list(self.plan.providers))
         running = session.get_providers()
         if self.plan.provider not in running:
-            raise ProviderError(f"{self.plan.provider} did not start; onnxruntime offers {', '.join(running)} instead")
+            hint = (
+                ": pip install 'onnxruntime-gpu[cuda,cudnn]' brings CUDA's libraries"
+                if self.plan.provider == CUDA
+                else ""
+            )
+            said = f" (onnxruntime: {printable(missing[:1000])})" if missing else ""
+            raise ProviderError(
+                f"{self.plan.provider} did not start; onnxruntime offers {', '.join(running)} instead{hint}{said}"
+            )
         return session
 
-    def run(self, inputs: Mapping[str, Float32Array], threads: int | None = None) -> list[Float32Array]:
-        """Compute the session's outputs for a batch, in the order they were named.
+    @property
+    def at_once(self) -> int:
+        """Runs that are worth having under way at a time on a device; on the CPU it is up to the threads."""
+        return _AT_ONCE if self._bound is not None else 1
+
+    def run(self, inputs: Mapping[str, Input], threads: int | None = None) -> list[Float32Array]:
+        """Compute the session's outputs for a batch of planes or pixels, in the order they were named.
 
         On the CPU `threads` is how many to split the run over; by default all, or one while other runs are under way.
 
@@ -204,16 +186,17 @@ class Session:
                 )
         return results
 
-    def _run(self, inputs: Mapping[str, Float32Array], threads: int | None) -> list[Float32Array]:
+    def _run(self, inputs: Mapping[str, Input], threads: int | None) -> list[Float32Array]:
         if self._bound is not None:
             return self._bound.run(inputs)
+        planes = {name: value.planes() if isinstance(value, Pixels) else value for name, value in inputs.items()}
         with self._loading:
             alone = self._running == 0
             self._running += 1
         try:
             if self.plan.provider != CPU or (threads is None and alone):
                 threads = self.threads
-            return self.session(threads or 1).run(self.outputs, dict(inputs))  # type: ignore[no-any-return]
+            return self.session(threads or 1).run(self.outputs, planes)  # type: ignore[no-any-return]
         finally:
             with self._loading:
                 self._running -= 1

@@ -17,11 +17,11 @@ from pixelgauge.checks import whole_number
 from pixelgauge.full_reference.arguments import DataRange
 from pixelgauge.images import Array, canonical_images
 from pixelgauge.images.folders import list_images
+from pixelgauge.networks.pixels import Float32Array, in_float32
 from pixelgauge.networks.preprocess import (
     are_files,
     batched,
     checked_range,
-    in_float32,
     is_file,
     listed_files,
     read_rgb,
@@ -29,7 +29,7 @@ from pixelgauge.networks.preprocess import (
     require_no_array_options,
 )
 from pixelgauge.networks.providers import CPU, OPENVINO, Precision, Providers, plan
-from pixelgauge.networks.session import Float32Array, Session
+from pixelgauge.networks.session import Session
 from pixelgauge.networks.store import from_files, installed
 from pixelgauge.parallel import ordered_map
 from pixelgauge.presets import INCEPTION_PRESETS, InceptionPreset, preset_row
@@ -255,7 +255,8 @@ class InceptionFeatures:
             return batched(
                 ordered_map(some, range(-(-count // size)), session.threads, session.threads), self.batch_size // size
             )
-        return map(self._features, batched(ordered_map(one, range(count), session.threads, size), size))
+        batches = batched(ordered_map(one, range(count), session.threads, size), size)
+        return ordered_map(self._features, batches, session.at_once, 1)
 
     def _features(self, batch: Float32Array) -> Float32Array:
         count = len(batch)

@@ -13,18 +13,17 @@ import numpy as np
 
 from pixelgauge.full_reference.arguments import DataRange
 from pixelgauge.images import Array, ImageFileError, as_array, canonical_pair, is_picture, read_image
+from pixelgauge.networks.pixels import Float32Array, Pixels, in_float32
 from pixelgauge.networks.preprocess import (
     are_files,
     checked_range,
-    in_float32,
     is_file,
     listed_files,
-    network_input,
     require_colour,
     require_no_array_options,
 )
 from pixelgauge.networks.providers import CPU, OPENVINO, Precision, Providers, plan
-from pixelgauge.networks.session import Float32Array, Paths, Session
+from pixelgauge.networks.session import Paths, Session
 from pixelgauge.networks.store import from_files, installed
 from pixelgauge.parallel import ordered_map
 from pixelgauge.presets import LPIPS_PRESETS, LPIPSPreset, preset_row
@@ -36,6 +35,8 @@ _BATCH_PIXELS = 1 << 19
 _FEWEST_PIXELS = 96 * 96
 """From here on Winograd convolution rounds LPIPS about as PyTorch's float32 does; smaller images have too few positions
 to average its rounding out."""
+_DEVICE_PIXELS = {"alex": 1 << 21, "vgg": 1 << 18, "squeeze": 1 << 21}
+"""Pixels of one side of a batch on a device. An H200 gained little by more; for more of VGG's, cuDNN chooses badly."""
 _STREAM_PIXELS = 1 << 21
 """Pixels of one side of all pairs that threads may have in hand at once; larger ones take turns."""
 
@@ -46,6 +47,8 @@ class _Pairs:
 
     count: int
     read: Callable[[int], tuple[Array, Array]]
+    together: int
+    """Pairs of a read, of which the last may have fewer."""
     low: float
     high: float
 
@@ -275,10 +278,14 @@ class LPIPS:
         a, b, single = left.pixels, right.pixels, left.single
         low, high = checked_range({"x": a, "y": b}, data_range)
         self._check_size(a)
-        # Where a provider may choose another algorithm for another batch, pairs go one by one.
-        most = 1 if self._plan.fixed_batch else max(1, _BATCH_PIXELS // (a.shape[1] * a.shape[2]))
-        step = 1 if len(a) >= 2 * self._session.threads else most
-        return _Pairs(-(-len(a) // step), lambda i: (a[i * step :][:step], b[i * step :][:step]), low, high), single
+        if self._on_device:
+            step = self._device_batch(a)
+        else:
+            # Where a provider may choose another algorithm for another batch, pairs go one by one.
+            most = 1 if self._plan.fixed_batch else max(1, _BATCH_PIXELS // (a.shape[1] * a.shape[2]))
+            step = 1 if len(a) >= 2 * self._session.threads else most
+        count = -(-len(a) // step)
+        return _Pairs(count, lambda i: (a[i * step :][:step], b[i * step :][:step]), step, low, high), single
 
     def _files(self, x: object, y: object) -> tuple[_Pairs, bool]:
         if not (are_files(x) and are_files(y)):
@@ -301,7 +308,7 @@ class LPIPS:
             self._check_size(a[np.newaxis], left)
             return a[np.newaxis], b[np.newaxis]
 
-        return _Pairs(len(first), read, 0.0, 255.0), single
+        return _Pairs(len(first), read, 1, 0.0, 255.0), single
 
     def _check_size(self, images: Array, name: str = "x") -> None:
         height, width = images.shape[1:3]
@@ -312,26 +319,49 @@ class LPIPS:
             )
 
     def _results(self, pairs: _Pairs, spatial: bool) -> Iterator[list[Float32Array]]:
+        session, each = self._session, range(pairs.count)
+        if not self._on_device:
+            if pairs.count < 2 * session.threads:
+                return (self._run(pairs, *pairs.read(i), spatial) for i in each)
+            return ordered_map(partial(self._side_by_side, pairs, spatial), each, session.threads, session.threads)
 
-        def signed(images: Array) -> Float32Array:
+        def filled(batch: tuple[Array, Array]) -> list[Float32Array]:
+            count = len(batch[0])
+            a, b = (_filled(images, pairs.together) for images in batch)
+            return [result[:count] for result in self._run(pairs, a, b, spatial)]
+
+        if pairs.count == 1:  # threads would take longer to start than it takes
+            return iter([filled(pairs.read(0))])
+        return ordered_map(filled, ordered_map(pairs.read, each, session.threads, session.threads), session.at_once, 1)
+
+    def _run(self, pairs: _Pairs, a: Array, b: Array, spatial: bool, threads: int | None = None) -> list[Float32Array]:
+        """Distances, layers and, if asked for, maps of pairs of one size."""
+
+        def signed(images: Array) -> Pixels:
             pixels, low, high = in_float32(images, pairs.low, pairs.high)
-            return network_input(pixels, 2 / (high - low), -1 - 2 * low / (high - low))
+            return Pixels(pixels, 2 / (high - low), -1 - 2 * low / (high - low))
 
-        def inputs(a: Array, b: Array) -> dict[str, Float32Array]:
-            return {"x": signed(a), "y": signed(b)}
+        return self._session_for(a, spatial).run({"x": signed(a), "y": signed(b)}, threads)
 
-        def side_by_side(i: int) -> list[Float32Array]:
-            a, b = pairs.read(i)
-            session = self._session_for(a, spatial)
-            if a[..., 0].size * session.threads > _STREAM_PIXELS:
-                with self._large:
-                    return session.run(inputs(a, b), session.threads)
-            return session.run(inputs(a, b), 1)
+    def _side_by_side(self, pairs: _Pairs, spatial: bool, i: int) -> list[Float32Array]:
+        """One of several runs at a time, on a thread each."""
+        a, b = pairs.read(i)
+        if a[..., 0].size * self._session.threads > _STREAM_PIXELS:
+            with self._large:
+                return self._run(pairs, a, b, spatial, self._session.threads)
+        return self._run(pairs, a, b, spatial, 1)
 
-        threads = self._session.threads
-        if self._plan.provider in (CPU, OPENVINO) and pairs.count >= 2 * threads:
-            yield from ordered_map(side_by_side, range(pairs.count), threads, threads)
-        else:
-            for i in range(pairs.count):
-                a, b = pairs.read(i)
-                yield self._session_for(a, spatial).run(inputs(a, b))
+    @property
+    def _on_device(self) -> bool:
+        """Whether batches go to a device, which may compute one of another size by another algorithm."""
+        return self._plan.provider not in (CPU, OPENVINO)
+
+    def _device_batch(self, images: Array) -> int:
+        """Pairs that a device computes at a time of a call's: a power of two, for each may cost it a search."""
+        most = max(1, _DEVICE_PIXELS[self.backbone] // int(images.shape[1] * images.shape[2]))
+        return min(1 << (most.bit_length() - 1), 1 << (len(images) - 1).bit_length())
+
+
+def _filled(images: Array, count: int) -> Array:
+    missing = count - len(images)
+    return np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)]) if missing else images

@@ -1,0 +1,135 @@
+"""LPIPS and Inception on a CUDA device: parity with the original programs, and what a device must not change."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import test_inception
+import test_perceptual
+from pixelgauge.networks import providers
+from pixelgauge.networks import store as model_store
+from pixelgauge.networks.session import Session
+from pixelgauge.perceptual.inception import INCEPTION_OUTPUTS, InceptionFeatures
+from pixelgauge.perceptual.lpips import BACKBONES, LPIPS
+
+ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the gpu extra, is not installed")
+DEVICES = providers.cuda_devices()
+if providers.CUDA not in ort.get_available_providers():
+    pytest.skip("this onnxruntime has no CUDA: the gpu extra is not installed", allow_module_level=True)
+if DEVICES == 0:
+    pytest.skip("no CUDA device answers", allow_module_level=True)
+
+SHARED = test_perceptual.SHARED
+needs_shared = test_perceptual.needs_shared
+# TF32 keeps ten bits of what is multiplied: 4e-4 was measured for features, up to 7e-4 for distances.
+TF32 = 2e-3
+
+
+@pytest.fixture(scope="module", autouse=True)
+def device(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIXELGAUGE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr(providers, "cuda_devices", lambda: DEVICES)
+        yield
+
+
+@pytest.fixture(scope="module")
+def inception(tmp_path_factory):
+    facts = json.loads((SHARED / "reference" / "inception_recipe.json").read_text())
+    path = tmp_path_factory.mktemp("official") / "inception.npz"
+    np.savez(path, **test_inception.recipe(facts["tensors"], facts["seed"]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def official(tmp_path_factory):
+    weights = SHARED / "weights"
+    files = {net: weights / file for net, file in test_perceptual.BACKBONES.items()}
+    files["vgg"] = test_perceptual.vgg_recipe(tmp_path_factory.mktemp("vgg") / "vgg16.npz")
+    return {net: (files[net], weights / f"lpips_v0.1_{net}.pth") for net in BACKBONES}
+
+
+def test_it_is_the_default(tmp_path):
+    metric = LPIPS("alex", weights=test_perceptual.random_weights("alex", tmp_path))
+    assert metric.fingerprint["provider"] == "CUDAExecutionProvider"
+
+
+@pytest.mark.parity
+@needs_shared
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("tf32", TF32)])
+def test_inception_programs(inception, precision, tolerance):
+    reference = np.load(SHARED / "reference" / "inception_parity.npz")
+    model = model_store.from_files("inception-fid", [inception])
+    session = Session(model, providers.plan("cuda", precision), list(INCEPTION_OUTPUTS))
+    for preset in ("pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid"):
+        inputs = InceptionFeatures(preset, weights=inception, providers="cpu")
+        for case in test_inception.CASES:
+            values = session.run({"images": inputs.resized(reference[f"image/{case}"])})
+            bound = tolerance if case == "exact_299x299" else max(tolerance, 1e-4)
+            for output, value in zip(INCEPTION_OUTPUTS, values, strict=True):
+                key = f"{preset}/{case}/{output}"
+                if key in reference:
+                    assert test_inception.relative(value, reference[key]) < bound, key
+
+
+@pytest.mark.parity
+@needs_shared
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("tf32", TF32)])
+@pytest.mark.parametrize("net", BACKBONES)
+def test_lpips_program(official, net, precision, tolerance):
+    reference = np.load(SHARED / "reference" / "lpips_parity.npz")
+    metric = LPIPS(net, weights=official[net], providers="cuda", precision=precision)
+    for case in test_perceptual.CASES:
+        x, y = reference[f"image/{case}/ref"], reference[f"image/{case}/test"]
+        expected = {name: reference[f"{net}/{case}/{name}"] for name in ("distance", "per_layer", "spatial")}
+        distance, map_, layers = metric(x, y, spatial=True, per_layer=True)
+        assert distance == pytest.approx(float(expected["distance"]), rel=tolerance)
+        if precision == "float32":
+            np.testing.assert_allclose(layers, expected["per_layer"], rtol=tolerance)
+            np.testing.assert_allclose(map_, expected["spatial"], rtol=0, atol=1e-4)
+        # Pixels as floats go another way to the device.
+        assert metric(x / 255, y / 255, data_range=1.0) == pytest.approx(float(expected["distance"]), rel=tolerance)
+        assert metric(x, x) == pytest.approx(0, abs=0 if precision == "float32" else 1e-8)
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("precision", ["float32", "tf32"])
+def test_lpips_of_a_batch_does_not_depend_on_what_else_is_in_it(tmp_path, precision):
+    metric = LPIPS("alex", weights=test_perceptual.random_weights("alex", tmp_path), precision=precision)
+    x, y = test_perceptual.pair((40, 64, 72, 3))
+    distances = metric(x, y)
+    assert metric(x, y).tolist() == distances.tolist()
+    order = np.random.default_rng(0).permutation(len(x))
+    assert metric(x[order], y[order]).tolist() == distances[order].tolist()
+    alone = np.array([metric(a, b) for a, b in zip(x, y, strict=True)])  # another size of batch
+    np.testing.assert_allclose(alone, distances, rtol=1e-5 if precision == "float32" else TF32)
+    np.testing.assert_allclose(metric(x[:5], y[:5]), distances[:5], rtol=1e-5 if precision == "float32" else TF32)
+
+
+@pytest.mark.property
+def test_inception_does_not_depend_on_neighbours(tmp_path):
+    path = tmp_path / "inception.npz"
+    np.savez(path, **test_inception.own_recipe())
+    images = test_inception.images_of((70, 60, 50, 3))
+    features = InceptionFeatures(weights=path, batch_size=16)
+    values = features(images)
+    np.testing.assert_array_equal(features(images[::-1]), values[::-1])
+    np.testing.assert_array_equal(features(images[7:8]), values[7:8])
+    cpu = InceptionFeatures(weights=path, providers="cpu")(images[:4])
+    assert test_inception.relative(values[:4], cpu) < 1e-5
+
+
+@pytest.mark.property
+def test_tf32_after_float32_in_one_process(tmp_path):
+    """No switch of the whole process decides: the second session has its own precision."""
+    path: Path = tmp_path / "inception.npz"
+    np.savez(path, **test_inception.own_recipe())
+    images = test_inception.images_of((2, 60, 50, 3))
+    exact = InceptionFeatures(weights=path)(images)
+    rounded = InceptionFeatures(weights=path, precision="tf32")(images)
+    assert 1e-5 < test_inception.relative(rounded, exact) < TF32
+    np.testing.assert_array_equal(InceptionFeatures(weights=path)(images), exact)
