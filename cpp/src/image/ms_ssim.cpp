@@ -6,10 +6,13 @@
 #include "image/rows.h"
 #include "image/ssim_windows.h"
 #include "runtime/status.h"
+#include "runtime/threads.h"
 
 namespace pixelgauge {
 
 namespace {
+
+constexpr int64_t kSideBySide = int64_t{1} << 24;  // pixels
 
 Axis halving(pg_pyramid pyramid, int64_t n) {
     // pytorch-msssim pads an odd size with a zero on both sides; Wang's block begins at the sample.
@@ -43,11 +46,13 @@ void scale_dissimilarities(const pg_images& x, const pg_images& y, pg_ssim_optio
     };
     window_dissimilarities(x, y, o, scales == 1, precision_of(x, y, o, scales == 1 && magnifies), finest.data());
     for (size_t c = 0; c < channels; ++c) terms[c * scales] = finest[c];
-    for (size_t c = 0; c < channels && scales > 1; ++c) {  // a channel at a time: a third of the memory
+    if (scales == 1) return;
+    const auto coarser = [&](int64_t channel) {
+        const size_t c = static_cast<size_t>(channel);
         pg_images plane_x = x, plane_y = y;
         plane_x.channels = plane_y.channels = 1;
-        plane_x.data = static_cast<const char*>(x.data) + static_cast<int64_t>(c) * x.channel_stride;
-        plane_y.data = static_cast<const char*>(y.data) + static_cast<int64_t>(c) * y.channel_stride;
+        plane_x.data = static_cast<const char*>(x.data) + channel * x.channel_stride;
+        plane_y.data = static_cast<const char*>(y.data) + channel * y.channel_stride;
         Reduced level_x, level_y;
         pg_ssim_options level = o;
         for (int s = 1; s < ms.scales; ++s) {
@@ -61,7 +66,12 @@ void scale_dissimilarities(const pg_images& x, const pg_images& y, pg_ssim_optio
             window_dissimilarities(plane_x, plane_y, level, coarsest, precision_of(plane_x, plane_y, level, coarsest && magnifies),
                                    &terms[c * scales + static_cast<size_t>(s)]);
         }
-    }
+    };
+    // Side by side, since the coarsest scales are too small to be split; of a large image one at a time, in a third of the memory.
+    if (x.height * x.width <= kSideBySide)
+        parallel_for(x.channels, coarser);
+    else
+        for (int64_t c = 0; c < x.channels; ++c) coarser(c);
 }
 
 }  // namespace
@@ -107,8 +117,9 @@ extern "C" pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg
                    std::to_string(o.scales) + " scales of a window of " + std::to_string(o.ssim.window_size) + ": at least " +
                    std::to_string(needed + 1) + " x " + std::to_string(needed + 1) + " is needed; use larger images or fewer weights";
         });
-        std::vector<double> terms(static_cast<size_t>(x->channels * o.scales));
-        for (int64_t i = 0; i < x->count; ++i) {
+        // Images side by side: each has dozens of steps, and so many threads would wait for one another after every one.
+        parallel_for(x->count, [&](int64_t i) {
+            std::vector<double> terms(static_cast<size_t>(x->channels * o.scales));
             pg_images one_x = *x, one_y = *y;
             one_x.count = one_y.count = 1;
             one_x.data = static_cast<const char*>(x->data) + i * x->count_stride;
@@ -117,6 +128,6 @@ extern "C" pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg
             scores[i] = 0;
             for (int64_t c = 0; c < x->channels; ++c) scores[i] += combine(&terms[static_cast<size_t>(c * o.scales)], o);
             scores[i] /= static_cast<double>(x->channels);
-        }
+        });
     });
 }
