@@ -33,3 +33,4 @@ void register_full_reference(py::module_& m);
 void register_backbones(py::module_& m);
 void register_distribution(py::module_& m);
 void register_ranking(py::module_& m);
+void register_pictures(py::module_& m);

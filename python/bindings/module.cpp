@@ -77,4 +77,5 @@ PYBIND11_MODULE(_core, m) {
     register_backbones(m);
     register_distribution(m);
     register_ranking(m);
+    register_pictures(m);
 }

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge.images.opening import Opened
+from pixelgauge.images.pillow import rgb_pixels
 from pixelgauge.images.tiff import RefusedError
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _split(opened: Opened) -> tuple[Split, bool]:
 
         def plain(top: int, bottom: int) -> tuple[Array, Array | None]:
             rows = _rows(image, top, bottom)
-            pixels = np.asarray(rows.convert("L") if mode == "1" else rows)
+            pixels = rgb_pixels(rows) if mode == "RGB" else np.asarray(rows.convert("L") if mode == "1" else rows)
             return pixels, _keyed_opacity(pixels, *keys)
 
         return plain, keys != (None,)

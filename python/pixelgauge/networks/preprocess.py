@@ -24,6 +24,7 @@ from pixelgauge.images import (
     path_name,
     value_range_bounds,
 )
+from pixelgauge.images.pillow import rgb_pixels
 from pixelgauge.images.tiff import libtiff_errors_raised
 from pixelgauge.networks.pixels import Float32Array
 
@@ -61,7 +62,7 @@ def read_rgb(image: Any, name: str = "image") -> npt.NDArray[np.uint8]:
     if is_picture(image):
         if not _is_deep(image.mode):
             try:
-                return np.asarray(image.convert("RGB"))
+                return rgb_pixels(image.convert("RGB"))
             except MemoryError:
                 raise
             except Exception as error:  # what Pillow's plugins raise
@@ -78,7 +79,7 @@ def read_rgb(image: Any, name: str = "image") -> npt.NDArray[np.uint8]:
         with _openable(path if is_path else image) as file, Image.open(file) as opened:
             if not _is_deep(opened.mode):
                 with libtiff_errors_raised(opened):
-                    return np.asarray(opened.convert("RGB"))
+                    return rgb_pixels(opened.convert("RGB"))
     except (FileError, MemoryError):
         raise
     except UnidentifiedImageError as error:
