@@ -80,6 +80,9 @@ PG_INLINE __mmask16 lanes_left(int64_t left) {
     return left >= 16 ? static_cast<__mmask16>(0xffff) : static_cast<__mmask16>((1u << left) - 1);
 }
 
+// Of those that are valid. By comparison: of the sign bits' mask and another, Clang 19 makes no end.
+PG_INLINE __mmask16 negative_lanes(__mmask16 valid, __m512i v) { return _mm512_mask_cmplt_epi32_mask(valid, v, _mm512_setzero_si512()); }
+
 template <>
 uint64_t rank_sum<uint32_t>(const uint32_t* keys, int64_t n, const RankTable<uint32_t>* table, uint32_t* unresolved,
                             int64_t* unresolved_count) {
@@ -94,7 +97,7 @@ uint64_t rank_sum<uint32_t>(const uint32_t* keys, int64_t n, const RankTable<uin
             const __mmask16 valid = lanes_left(piece - i);
             const __m512i key = _mm512_maskz_loadu_epi32(valid, keys + i);
             const __m512i rank = g.ranks(key, valid);
-            const __mmask16 open = _mm512_movepi32_mask(rank) & valid;
+            const __mmask16 open = negative_lanes(valid, rank);
             sums = _mm512_mask_add_epi32(sums, static_cast<__mmask16>(valid & ~open), sums, rank);
             _mm512_storeu_si512(unresolved + count, _mm512_maskz_compress_epi32(open, key));
             count += __builtin_popcount(open);
@@ -120,7 +123,7 @@ void count_ranks<uint32_t>(const uint32_t* keys, int64_t n, const RankTable<uint
         const __mmask16 valid = lanes_left(n - i);
         const __m512i key = _mm512_maskz_loadu_epi32(valid, keys + i);
         const __m512i rank = g.ranks(key, valid);
-        const __mmask16 open = _mm512_movepi32_mask(rank) & valid;
+        const __mmask16 open = negative_lanes(valid, rank);
         _mm512_storeu_si512(unresolved + count, _mm512_maskz_compress_epi32(open, key));
         count += __builtin_popcount(open);
         _mm512_store_si512(ranks, _mm512_mask_mov_epi32(beside, static_cast<__mmask16>(valid & ~open), rank));
