@@ -22,7 +22,8 @@ import pytest
 from hypothesis import strategies as st
 
 from pixelgauge import FileError
-from pixelgauge.files import cells, text_tables
+from pixelgauge.files import cells, tables, text_tables
+from pixelgauge.files.parquet_pages import largest_page
 from pixelgauge.files.tables import Table, read_table
 
 
@@ -421,6 +422,88 @@ def test_a_small_parquet_of_many_rows_is_refused(tmp_path: Path) -> None:
     long = pa.DictionaryArray.from_arrays(np.arange(1000, dtype=np.int32) % 2, ["x" * 100_000, "y"])
     parquet.write_table(pa.table({"label": long, "score": np.arange(1000)}), path)
     assert {len(text) for text in read_table(path, "label", "score").classes or ()} == {100_000, 1}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {}, {"compression": "none"}, {"compression": "gzip", "row_group_size": 100}, {"use_dictionary": False},
+        {"data_page_version": "2.0"}, {"data_page_size": 64}, {"write_statistics": False}, {"write_page_index": True},
+        {"write_page_checksum": True}, {"version": "1.0"}, {"store_schema": False}, {"use_byte_stream_split": ["score"], "use_dictionary": ["label"]},
+        {"column_encoding": {"score": "PLAIN", "label": "DELTA_BYTE_ARRAY"}, "use_dictionary": False},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_pages_of_every_kind_are_followed(tmp_path: Path, options: dict[str, Any]) -> None:
+    pa, parquet = arrow()
+    path = tmp_path / "t.parquet"
+    rng = np.random.default_rng(0)
+    texts = [("ill" if i % 3 else "well") + "x" * (5000 if i == 700 else 0) for i in range(1000)]
+    scores = rng.random(1000)
+    other = pa.array([{"label": ["a"] * (i % 4), "score": {"k": i}} for i in range(1000)])
+    parquet.write_table(pa.table({"other": other, "label": texts, "score": scores}), path, **options)
+    table = read_table(path, "label", "score")
+    assert columns(table) == (texts, scores.tolist())
+    metadata = parquet.ParquetFile(path).metadata
+    with open(path, "rb") as file:
+        for name in ("label", "score"):
+            chunks = [
+                metadata.row_group(i).column(k)
+                for i in range(metadata.num_row_groups)
+                for k in range(metadata.num_columns)
+                if metadata.row_group(i).column(k).path_in_schema == name
+            ]
+            largest = largest_page(file, path.stat().st_size, [name])
+            assert 0 < largest <= max(chunk.total_uncompressed_size for chunk in chunks)
+        assert largest_page(file, path.stat().st_size, ["nowhere"]) == 0
+
+
+def one_page(claim: bytes, packed: bytes = b"\x04") -> bytes:
+    """A column "label" of one page of two bytes, whose header claims to unpack to `claim`, a zigzag number."""
+    page = b"\x15\0\x15" + claim + b"\x15" + packed + b"\0" + b"xy"
+    length = 2 * len(page)
+    footer = b"\x49\x1c\x19\x1c\x3c\x39\x18\x05label\x46" + bytes([length]) + b"\x26\x08\0\0\0\0"
+    return b"PAR1" + page + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+
+
+@pytest.mark.boundary
+def test_a_page_that_claims_too_much_is_refused_before_there_is_room_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    huge = one_page(b"\xfe\xff\xff\xff\xff\x0f")
+    assert largest_page(io.BytesIO(huge), len(huge), ["label"]) == 2**38 - 1
+    path = tmp_path / "t.parquet"
+    path.write_bytes(huge)
+    with pytest.raises(FileError, match=f"has a page that says it unpacks to {2**38 - 1} bytes; at most 2 times its"):
+        read_table(path, "label", "score")
+    pa, parquet = arrow()
+    parquet.write_table(pa.table({"label": np.zeros(9999), "score": np.zeros(9999)}), path, use_dictionary=False)
+    assert len(read_table(path, "label", "score", "drop").scores) == 9999
+    monkeypatch.setattr(tables, "EXPANSION_FREE", 1 << 10)
+    with pytest.raises(FileError, match=r"unpacks to (79|80)[0-9]{3} bytes; at most 2 times"):
+        read_table(path, "label", "score")
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "too short"),
+        (b"PAR1" + bytes(20), "no end of a Parquet file"),
+        (b"PAR1" + b"\xff\xff\xff\x7fPAR1", "no end of a Parquet file"),
+        (b"PAR1" + b"\x19" + b"\x01\0\0\0PAR1", "ends within its metadata"),
+        (b"PAR1" + b"\x2c" * 60 + b"\x3c\0\0\0PAR1", "nested more than 32 deep"),
+        (b"PAR1" + b"\x15" + b"\xff" * 12 + b"\x0d\0\0\0PAR1", "more than 64 bits"),
+        (b"PAR1" + b"\x1f\0" + b"\x02\0\0\0PAR1", "metadata are damaged"),
+        # one group of one column "label", which begins at 4 and has 99 bytes
+        (b"PAR1\x49\x1c\x19\x1c\x3c\x39\x18\x05label\x46\xc6\x01\x26\x08\0\0\0\0" + b"\x16\0\0\0PAR1", "lies outside"),
+        (one_page(b"\x03"), "reaches beyond its column"),
+        (one_page(b"\x04", b"\x06"), "reaches beyond its column"),
+    ],
+)  # fmt: skip
+def test_metadata_that_cannot_be_followed(data: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        largest_page(io.BytesIO(data), len(data), ["label"])
 
 
 MUTATIONS = """

@@ -14,6 +14,7 @@ import numpy as np
 from pixelgauge.files.archive import open_archive, read_array
 from pixelgauge.files.cells import Labels, Missing, Scores
 from pixelgauge.files.npy import Array, map_npy
+from pixelgauge.files.parquet_pages import largest_page
 from pixelgauge.files.reading import EXPANSION, EXPANSION_FREE, FileError, open_regular, refusing, size_of
 from pixelgauge.files.text_tables import Delimited, JsonLines, require_columns
 
@@ -199,12 +200,15 @@ def _decoded(text: Any) -> Any:
 def _read_parquet(path: str, label: str, score: str, missing: Missing) -> Table:
     parquet = import_parquet()
     with open_regular(path) as file, refusing(path, "cannot be read as Parquet"):
+        size = size_of(file)
+        _require_small_pages(path, largest_page(file, size, {label, score}), size)
+        file.seek(0)
         opened = parquet.ParquetFile(file)
         require_columns(path, "", list(opened.schema_arrow.names), label, score)
         kinds = [_kind(path, name, opened.schema_arrow.field(name).type) for name in (label, score)]
         if kinds[1] == "text":
             raise FileError(path, f"column {score!r}, holds text: use numbers")
-        _require_bounded(path, _rows_of(path, opened.metadata), kinds, size_of(file))
+        _require_bounded(path, _rows_of(path, opened.metadata), kinds, size)
         held = opened.read(columns=[score] if kinds[0] == "text" else [label, score])
         columns = [_texts(file, label) if kinds[0] == "text" else held.column(label), held.column(score)]
         if len(columns[0]) != len(columns[1]):
@@ -257,6 +261,7 @@ def _kind(path: str, name: str, kind: Any) -> str:
 
 
 _TEXTS = ("string", "large_string", "string_view", "binary", "large_binary", "binary_view", "fixed_size_binary")
+_PAGE_EXPANSION = 2
 _WIDTHS = {"text": 12, "decimal": 128, "number": 8}
 """Bytes of a row while a column is held."""
 
@@ -266,11 +271,17 @@ def _texts(file: BinaryIO, label: str) -> Any:
     import pyarrow
     import pyarrow.parquet as parquet
 
-    opened = parquet.ParquetFile(file, read_dictionary=[label])
-    chunks = []
-    for batch in opened.iter_batches(1 << 14, columns=[label]):
-        texts = batch.column(label)
-        chunks.append(texts if hasattr(texts, "dictionary") else texts.dictionary_encode())
+    def read(**options: Any) -> list[Any]:
+        chunks = []
+        for batch in parquet.ParquetFile(file, **options).iter_batches(1 << 14, columns=[label]):
+            texts = batch.column(label)
+            chunks.append(texts if hasattr(texts, "dictionary") else texts.dictionary_encode())
+        return chunks
+
+    try:
+        chunks = read(read_dictionary=[label])
+    except OSError:  # of an encoding that pyarrow cannot take so; of damage this fails again
+        chunks = read()
     return pyarrow.chunked_array(chunks, None if chunks else pyarrow.string())
 
 
@@ -280,6 +291,14 @@ def _rows_of(path: str, metadata: Any) -> int:
     if min(rows, default=0) < 0 or sum(rows) != metadata.num_rows:
         raise FileError(path, f"tells of {metadata.num_rows} rows, and its groups of {sum(rows)}", "it is damaged")
     return sum(rows)
+
+
+def _require_small_pages(path: str, largest: int, size: int) -> None:
+    """Raise where a page says that it unpacks to much more than the file holds: pyarrow makes room for it at once."""
+    if largest > _PAGE_EXPANSION * size + EXPANSION_FREE:
+        what = f"of {size} bytes has a page that says it unpacks to {largest} bytes"
+        most = f"at most {_PAGE_EXPANSION} times its bytes and {EXPANSION_FREE >> 20} MiB are unpacked at a time"
+        raise FileError(path, f"{what}; {most}", "write it with smaller pages, a megabyte being usual")
 
 
 def _require_bounded(path: str, rows: int, kinds: list[str], size: int) -> None:
