@@ -146,7 +146,7 @@ def pytorch_device() -> str:
     torch.set_num_threads(pixelgauge.get_num_threads())
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
-    return "cuda" if providers.plan().provider == providers.CUDA else "cpu"
+    return "cuda" if providers.choose_providers().provider == providers.CUDA else "cpu"
 
 
 # Multiply-adds of an image at 256x256.

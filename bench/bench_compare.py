@@ -19,7 +19,7 @@ from PIL import Image, ImageFilter
 import pixelgauge
 from pixelgauge.engine.pairing import find_pairs
 from pixelgauge.engine.pipeline import score_pairs
-from pixelgauge.engine.registry import METRICS, Settings
+from pixelgauge.engine.registry import METRICS, CompareOptions
 from pixelgauge.images import read_image
 
 SHAPE = (512, 768, 3)
@@ -60,7 +60,7 @@ def main() -> None:
 
         def score_all(*metrics: str) -> Callable[[], None]:
             def run() -> None:
-                rows = list(score_pairs(pairing, Settings(metrics=metrics), workers=args.workers))
+                rows = list(score_pairs(pairing, CompareOptions(metrics=metrics), workers=args.workers))
                 assert [row.status for row in rows] == ["ok"] * args.pairs
                 x, y = read_image(files[-2]), read_image(files[-1])
                 assert rows[-1].values["psnr"] == pixelgauge.psnr(x, y)

@@ -76,11 +76,11 @@ def compare(path, transparent):
 
 def distance_source(path):
     """Open and decode a file as `distance` does on its way to the network."""
-    from pixelgauge.engine.feature_sources import Source
+    from pixelgauge.engine.feature_sources import FeatureSource
     from pixelgauge.networks.preprocess import read_rgb
 
     try:
-        assert len(Source([path], "real")) == 1
+        assert len(FeatureSource([path], "real")) == 1
         return {"read": True, "shape": read_rgb(path).shape}
     except (OSError, ValueError) as error:
         return {"refused": str(error), **checked_message(error)}

@@ -15,10 +15,10 @@ from pixelgauge.networks import providers
 from pixelgauge.networks import session as sessions
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.bound_runs import BoundRuns
-from pixelgauge.networks.graph_rewrite import cut
+from pixelgauge.networks.graph_rewrite import extract_subgraph
 from pixelgauge.networks.pixels import Pixels
 from pixelgauge.networks.preprocess import batched, read_rgb
-from pixelgauge.networks.providers import CPU, CUDA, OPENVINO, ProviderError, plan
+from pixelgauge.networks.providers import CPU, CUDA, OPENVINO, ProviderError, choose_providers
 from pixelgauge.networks.session import Session
 from pixelgauge.parallel import ordered_map
 
@@ -29,22 +29,22 @@ ALL = [CUDA, OPENVINO, CPU]
 
 @pytest.mark.property
 def test_automatic_choice():
-    assert plan(available=[CPU]).provider == CPU
-    assert plan(available=ALL, devices=0).provider == CPU
-    assert plan(available=ALL, devices=1).provider == CUDA
-    assert [name for name, _ in plan(available=ALL, devices=1).providers] == [CUDA, CPU]
-    assert plan(precision="bf16", available=ALL, devices=1).provider == OPENVINO
-    assert plan(precision="tf32", available=ALL, devices=1).provider == CUDA
+    assert choose_providers(available=[CPU]).provider == CPU
+    assert choose_providers(available=ALL, devices=0).provider == CPU
+    assert choose_providers(available=ALL, devices=1).provider == CUDA
+    assert [name for name, _ in choose_providers(available=ALL, devices=1).providers] == [CUDA, CPU]
+    assert choose_providers(precision="bf16", available=ALL, devices=1).provider == OPENVINO
+    assert choose_providers(precision="tf32", available=ALL, devices=1).provider == CUDA
 
 
 @pytest.mark.property
 def test_cuda_options():
-    chosen = plan("cuda", available=ALL, devices=1)
+    chosen = choose_providers("cuda", available=ALL, devices=1)
     assert chosen.providers[0][1]["use_tf32"] == "0"
     assert chosen.providers[0][1]["cudnn_conv_algo_search"] == "HEURISTIC"
     assert chosen.providers[0][1]["prefer_nhwc"] == "0"
     assert chosen.fixed_batch
-    asked = plan("cuda", "tf32", available=ALL, devices=1)
+    asked = choose_providers("cuda", "tf32", available=ALL, devices=1)
     assert asked.providers[0][1]["use_tf32"] == "1"
     assert asked.providers[0][1]["prefer_nhwc"] == "1"
 
@@ -70,7 +70,7 @@ class Recorded:
 def test_cuda_sessions_by_inspection(squeeze, monkeypatch):
     ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     monkeypatch.setattr(ort, "InferenceSession", Recorded)
-    chosen = plan([(CUDA, {"device_id": "1"}), CPU], available=ALL, devices=2)
+    chosen = choose_providers([(CUDA, {"device_id": "1"}), CPU], available=ALL, devices=2)
     bound = []
     monkeypatch.setattr(sessions, "BoundRuns", lambda *arguments: bound.append(arguments[1:]))
     session = Session(squeeze, chosen, ["distance"], batch_size=4)
@@ -91,7 +91,7 @@ def test_cuda_sessions_by_inspection(squeeze, monkeypatch):
 def test_bound_buffers_give_what_plain_runs_give(squeeze, batch_size):
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     outputs = ["per_layer", "distance"]
-    started = Session(squeeze, plan("cpu"), outputs, batch_size=batch_size).session(1)
+    started = Session(squeeze, choose_providers("cpu"), outputs, batch_size=batch_size).session(1)
     bound = BoundRuns(started, outputs, no_pixels, "cpu")
     rng = np.random.default_rng(0)
     results = []
@@ -107,7 +107,7 @@ def test_bound_buffers_give_what_plain_runs_give(squeeze, batch_size):
 def test_pixels_become_planes_on_the_device(squeeze):
     """What CUDA does for 8-bit pixels, on the CPU: the same planes but for the rounding of a product and a sum."""
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
-    session = Session(squeeze, plan("cpu"), ["distance"])
+    session = Session(squeeze, choose_providers("cpu"), ["distance"])
     bound = BoundRuns(session.session(1), ["distance"], session._to_planes, "cpu")
     rng = np.random.default_rng(0)
     for shape in ((2, 20, 30, 3), (2, 20, 30, 3), (1, 24, 21, 3)):
@@ -125,7 +125,7 @@ def test_pixels_become_planes_on_the_device(squeeze):
 @pytest.mark.property
 def test_bound_runs_at_a_time(squeeze):
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
-    started = Session(squeeze, plan("cpu"), ["distance"]).session(1)
+    started = Session(squeeze, choose_providers("cpu"), ["distance"]).session(1)
     bound = BoundRuns(started, ["distance"], no_pixels, "cpu", at_once=2)
     rng = np.random.default_rng(0)
     inputs = [{name: rng.uniform(-1, 1, (2, 3, 20 + i % 3, 30)).astype(np.float32) for name in "xy"} for i in range(12)]
@@ -137,7 +137,7 @@ def test_bound_runs_at_a_time(squeeze):
 @pytest.mark.boundary
 def test_bound_runs_go_on_after_an_error(squeeze):
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
-    started = Session(squeeze, plan("cpu"), ["distance"]).session(1)
+    started = Session(squeeze, choose_providers("cpu"), ["distance"]).session(1)
     bound = BoundRuns(started, ["distance"], no_pixels, "cpu", at_once=1)
     good = {name: np.zeros((1, 3, 20, 30), np.float32) for name in "xy"}
     bound.run(good)
@@ -154,12 +154,12 @@ def test_bound_runs_go_on_after_an_error(squeeze):
 )
 def test_the_drivers_switch_for_tf32(monkeypatch, precision, switch, refused):
     monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", switch)
-    assert plan("cpu", available=ALL).provider == CPU
+    assert choose_providers("cpu", available=ALL).provider == CPU
     if refused:
         with pytest.raises(ProviderError, match=f"precision='{precision}', but NVIDIA_TF32_OVERRIDE="):
-            plan("cuda", precision, available=ALL, devices=1)
+            choose_providers("cuda", precision, available=ALL, devices=1)
     else:
-        assert plan("cuda", precision, available=ALL, devices=1).precision == precision
+        assert choose_providers("cuda", precision, available=ALL, devices=1).precision == precision
 
 
 @pytest.mark.property
@@ -179,23 +179,23 @@ def test_openvino_options():
     from pixelgauge import get_num_threads
 
     for precision, hint in (("float32", "f32"), ("bf16", "bf16")):
-        options = plan("openvino", precision, available=ALL).providers[0][1]
+        options = choose_providers("openvino", precision, available=ALL).providers[0][1]
         assert options["device_type"] == "CPU"
         assert json.loads(options["load_config"]) == {
             "CPU": {"INFERENCE_PRECISION_HINT": hint, "NUM_STREAMS": str(get_num_threads())}
         }
-    assert plan("openvino", available=ALL).fixed_batch
+    assert choose_providers("openvino", available=ALL).fixed_batch
 
 
 @pytest.mark.property
 def test_explicit_providers_pass_through():
-    chosen = plan([(CUDA, {"device_id": "3", "use_tf32": "1"}), "cpu"], available=ALL, devices=4)
+    chosen = choose_providers([(CUDA, {"device_id": "3", "use_tf32": "1"}), "cpu"], available=ALL, devices=4)
     assert chosen.providers[0] == (
         CUDA,
         {"use_tf32": "1", "prefer_nhwc": "0", "cudnn_conv_algo_search": "HEURISTIC", "device_id": "3"},
     )
     assert chosen.providers[1] == (CPU, {})
-    assert not plan("cpu", available=ALL).fixed_batch
+    assert not choose_providers("cpu", available=ALL).fixed_batch
 
 
 @pytest.mark.boundary
@@ -230,7 +230,7 @@ def test_explicit_providers_pass_through():
 )
 def test_impossible_plans(arguments, error, match):
     with pytest.raises(error, match=match):
-        plan(**arguments)
+        choose_providers(**arguments)
 
 
 # ---- sessions -----------------------------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ def test_session_options_and_tiny_run(squeeze):
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     from pixelgauge import get_num_threads
 
-    session = Session(squeeze, plan("cpu"), ["distance"])
+    session = Session(squeeze, choose_providers("cpu"), ["distance"])
     started = session.session(get_num_threads())
     assert session.session(get_num_threads()) is started
     assert started.get_session_options().intra_op_num_threads == get_num_threads()
@@ -264,7 +264,7 @@ def test_session_options_and_tiny_run(squeeze):
 @pytest.mark.property
 def test_runs_side_by_side_keep_to_a_thread_each(squeeze, monkeypatch):
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
-    session = Session(squeeze, plan("cpu"), ["distance"])
+    session = Session(squeeze, choose_providers("cpu"), ["distance"])
     session.threads = 4
     together, chosen = Barrier(2, timeout=60), []
 
@@ -313,7 +313,7 @@ def test_results_come_in_order_and_errors_where_they_belong():
 @pytest.mark.boundary
 def test_a_provider_that_does_not_start_is_an_error(squeeze, monkeypatch):
     ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
-    pretended = plan("cuda", available=ALL, devices=1)
+    pretended = choose_providers("cuda", available=ALL, devices=1)
     if CUDA in ort.get_available_providers():
         pytest.skip("this onnxruntime has CUDA, which might start")
     started = (
@@ -328,7 +328,7 @@ def test_a_provider_that_does_not_start_is_an_error(squeeze, monkeypatch):
 def test_without_onnxruntime(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ImportError, match=r"pip install 'pixelgauge\[cpu\]'"):
-        plan()
+        choose_providers()
     assert "not installed" in providers.facts()["onnxruntime"]
 
 
@@ -342,7 +342,7 @@ def test_cut_graphs_are_valid_and_minimal(name):
     whole = model_store.model_named(name).graph_bytes()
     full = onnx.load_model_from_string(whole)
     for wanted in [[output.name] for output in full.graph.output] + [[output.name for output in full.graph.output]]:
-        data, initialisers = cut(whole, wanted)
+        data, initialisers = extract_subgraph(whole, wanted)
         model = onnx.load_model_from_string(data)
         assert [output.name for output in model.graph.output] == wanted
         assert [i.name for i in model.graph.initializer] == [
@@ -357,13 +357,13 @@ def test_cut_graphs_are_valid_and_minimal(name):
                 nodes.append(node)
         assert list(model.graph.node) == nodes[::-1]
         assert initialisers == {i.name for i in full.graph.initializer} & needed
-    assert cut(whole, wanted)[0] == whole
+    assert extract_subgraph(whole, wanted)[0] == whole
 
 
 @pytest.mark.boundary
 def test_cut_to_an_unknown_output():
     with pytest.raises(ValueError, match="no output 'pool3': use one of '64'"):
-        cut(model_store.model_named("inception-fid").graph_bytes(), ["pool3"])
+        extract_subgraph(model_store.model_named("inception-fid").graph_bytes(), ["pool3"])
 
 
 # ---- files --------------------------------------------------------------------------------------------------------

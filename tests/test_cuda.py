@@ -64,7 +64,7 @@ def test_it_is_the_default(tmp_path):
 def test_inception_programs(inception, precision, tolerance):
     reference = np.load(SHARED / "reference" / "inception_parity.npz")
     model = model_store.from_files("inception-fid", [inception])
-    session = Session(model, providers.plan("cuda", precision), list(INCEPTION_OUTPUTS))
+    session = Session(model, providers.choose_providers("cuda", precision), list(INCEPTION_OUTPUTS))
     for preset in ("pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid"):
         inputs = InceptionFeatures(preset, weights=inception, providers="cpu")
         for case in test_inception.CASES:

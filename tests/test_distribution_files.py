@@ -12,7 +12,7 @@ from PIL import Image
 
 from pixelgauge import FeatureStats, FileError, fid, frechet_distance
 from pixelgauge.cli import main
-from pixelgauge.engine.feature_sources import Inception, Source
+from pixelgauge.engine.feature_sources import FeatureSource, Inception
 from pixelgauge.images import ImageFileError
 from test_distribution_sources import StandIn, pictures
 
@@ -107,7 +107,9 @@ def test_an_archive_is_its_folder(folders, network, mode, kind):
     for i, picture in enumerate(pictures(5, 7, (9, 14))):
         Image.fromarray(picture).convert(mode).save(folders / "a" / f"z{i}.{kind.lower()}", exif=exif)
     archive("a.zip", [(name, (folders / "a" / name).read_bytes()) for name in sorted(os.listdir("a"))])
-    np.testing.assert_array_equal(*(Source(x, "x").collect(Inception(), ["2048"], [])["2048"] for x in ("a", "a.zip")))
+    np.testing.assert_array_equal(
+        *(FeatureSource(x, "x").collect(Inception(), ["2048"], [])["2048"] for x in ("a", "a.zip"))
+    )
 
 
 @pytest.mark.boundary
@@ -150,7 +152,7 @@ def test_every_flipped_byte_of_features_is_an_error_or_nothing(tmp_path, capsys)
             path.write_bytes(data[:place] + bytes([data[place] ^ 0x10]) + data[place + 1 :])
             message = ""
             try:
-                np.testing.assert_array_equal(Source(path, "x").features, features)
+                np.testing.assert_array_equal(FeatureSource(path, "x").features, features)
             except FileError as error:
                 message = str(error)
             assert not message or (message.startswith(f"{path}: ") and len(message) <= 2000)

@@ -17,7 +17,7 @@ import pixelgauge
 from pixelgauge import FeatureStats, fid, frechet_distance
 from pixelgauge.cli import main
 from pixelgauge.cli.terminal import Progress
-from pixelgauge.engine.feature_sources import Inception, Source, list_images
+from pixelgauge.engine.feature_sources import FeatureSource, Inception, list_images
 from pixelgauge.networks.preprocess import read_rgb
 
 SHARED = pathlib.Path(os.environ.get("PIXELGAUGE_SHARED", pathlib.Path(__file__).parents[2] / "shared"))
@@ -253,7 +253,7 @@ def test_bad_sources(folders, tmp_path, stand_in, capsys):
     with pytest.raises(ValueError, match="no part"):
         fid(FeatureStats(10).update(np.eye(10)), a, limit=3)
     with pytest.raises(ValueError, match="needs the images"):
-        Source(FeatureStats(10).update(np.eye(10)), "a").collect(Inception(), ("2048",), ())
+        FeatureSource(FeatureStats(10).update(np.eye(10)), "a").collect(Inception(), ("2048",), ())
     for argv, message in [
         (["--metrics", "fid,nope"], "nope"),
         (["--metrics", ","], "empty"),
@@ -371,7 +371,7 @@ def test_command_line_with_the_network_equals_step_by_step(folders, tmp_path, ca
     found = json.loads(capsys.readouterr().out)["metrics"]["fid"]
     network = backbones.InceptionFeatures(weights=weights)
     x, y = (
-        np.concatenate([network([path]) for path in Source(folder, "a", limit=6)._images]).astype(np.float64)
+        np.concatenate([network([path]) for path in FeatureSource(folder, "a", limit=6)._images]).astype(np.float64)
         for folder in (a, b)
     )
     f, g = ((z - z.mean(axis=0)) / np.sqrt(len(z) - 1) for z in (x, y))

@@ -18,7 +18,7 @@ from hypothesis import given
 from PIL import Image
 
 import pixelgauge
-from pixelgauge.engine.feature_sources import Inception, Source
+from pixelgauge.engine.feature_sources import FeatureSource, Inception
 from pixelgauge.images import as_array, canonical_pair
 
 HEIGHT, WIDTH = 36, 44  # LPIPS needs 31, and two scales of MS-SSIM 22
@@ -646,7 +646,7 @@ def test_plain_arrays_are_asked_for_nothing_else():
 def side_features(networks):
     """Features of one side of a distance, by a network that is loaded once and cut where it is cheap."""
     inception = Inception(weights=networks["weights"], outputs=("64",))
-    return lambda side, limit=None: Source(side, "a", limit=limit).collect(inception, ("64",), ())["64"]
+    return lambda side, limit=None: FeatureSource(side, "a", limit=limit).collect(inception, ("64",), ())["64"]
 
 
 @pytest.mark.property

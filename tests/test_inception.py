@@ -16,7 +16,7 @@ from pixelgauge.images import ImageFileError
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.bound_runs import BoundRuns
 from pixelgauge.networks.checkpoint import CheckpointError
-from pixelgauge.networks.providers import OPENVINO, plan
+from pixelgauge.networks.providers import OPENVINO, choose_providers
 from pixelgauge.networks.session import Session
 from pixelgauge.perceptual.inception import INCEPTION_OUTPUTS, InceptionFeatures
 from pixelgauge.presets import INCEPTION_PRESETS
@@ -112,7 +112,9 @@ def relative(value, expected):
 def test_original_programs(official, preset):
     reference = np.load(SHARED / "reference" / "inception_parity.npz")
     checked = 0
-    everything = Session(model_store.from_files("inception-fid", [official]), plan("cpu"), list(INCEPTION_OUTPUTS))
+    everything = Session(
+        model_store.from_files("inception-fid", [official]), choose_providers("cpu"), list(INCEPTION_OUTPUTS)
+    )
     one = InceptionFeatures(preset, weights=official)
     for case in CASES:
         values = everything.run({"images": one.resized(reference[f"image/{case}"])})
@@ -152,7 +154,9 @@ def test_first_layers_against_float64(weights, state):
 @pytest.mark.property
 def test_each_output_alone_is_the_same_as_all_together(weights):
     images = images_of((1, 40, 50, 3))
-    together = Session(model_store.from_files("inception-fid", [weights]), plan("cpu"), list(INCEPTION_OUTPUTS))
+    together = Session(
+        model_store.from_files("inception-fid", [weights]), choose_providers("cpu"), list(INCEPTION_OUTPUTS)
+    )
     one = InceptionFeatures(weights=weights)
     for (output, width), value in zip(
         INCEPTION_OUTPUTS.items(), together.run({"images": one.resized(images)}), strict=True
@@ -208,7 +212,7 @@ def test_streams_of_batches_change_nothing(features, monkeypatch):
 
     shapes = []
     run = features._session.run
-    streams = dataclasses.replace(plan("cpu"), providers=((OPENVINO, {}),), fixed_batch=True)
+    streams = dataclasses.replace(choose_providers("cpu"), providers=((OPENVINO, {}),), fixed_batch=True)
     monkeypatch.setattr(features._session, "plan", streams)
     monkeypatch.setattr(features, "batch_size", 4)
     monkeypatch.setattr(features._session, "run", lambda feed: shapes.append(feed["images"].shape[0]) or run(feed))
@@ -222,7 +226,7 @@ def test_streams_of_batches_change_nothing(features, monkeypatch):
 def test_bound_outputs_of_one_shape(weights):
     """What CUDA does for a fixed batch, on the CPU: outputs land in buffers made before the run."""
     model = model_store.from_files("inception-fid", [weights])
-    started = Session(model, plan("cpu"), ["64", "768"], batch_size=2).session(1)
+    started = Session(model, choose_providers("cpu"), ["64", "768"], batch_size=2).session(1)
     bound = BoundRuns(started, ["64", "768"], pytest.fail, "cpu", at_once=1)
     inputs = [np.random.default_rng(i).uniform(-1, 1, (2, 3, 299, 299)).astype(np.float32) for i in range(2)]
     values = [bound.run({"images": images}) for images in inputs]

@@ -5,13 +5,20 @@ import pytest
 
 from pixelgauge import _core
 from pixelgauge.networks import store as model_store
-from pixelgauge.networks.graph_rewrite import CONVOLUTION, DIFFERENCE, DOMAIN, cut, with_unit_differences, with_winograd
-from pixelgauge.networks.providers import plan
+from pixelgauge.networks.graph_rewrite import (
+    CONVOLUTION,
+    DIFFERENCE,
+    DOMAIN,
+    extract_subgraph,
+    with_unit_differences,
+    with_winograd,
+)
+from pixelgauge.networks.providers import choose_providers
 from pixelgauge.networks.session import WINOGRAD_TILES, Session
 
 
 def graph_of(name, outputs):
-    return cut(model_store.model_named(name).graph_bytes(), outputs)[0]
+    return extract_subgraph(model_store.model_named(name).graph_bytes(), outputs)[0]
 
 
 @pytest.mark.property
@@ -74,7 +81,7 @@ def test_each_layer_of_lpips_is_one_operator(name, widths):
     widths = widths or [64, 128, 256, 384, 384, 512, 512]
     outputs = ["distance", "per_layer", "spatial"]
     before = onnx.load_model_from_string(graph_of(name, outputs))
-    data, initialisers = cut(with_unit_differences(model_store.model_named(name).graph_bytes()), outputs)
+    data, initialisers = extract_subgraph(with_unit_differences(model_store.model_named(name).graph_bytes()), outputs)
     after = onnx.load_model_from_string(data)
     ours = [node for node in after.graph.node if node.domain == DOMAIN]
     assert [node.op_type for node in ours] == [DIFFERENCE] * len(widths)
@@ -123,11 +130,11 @@ def test_sessions_agree_with_onnxruntimes_own_operators(monkeypatch, name):
     size = 299 if name == "inception-fid" else 95
     names = ["images"] if name == "inception-fid" else ["x", "y"]
     inputs = {key: rng.uniform(-1, 1, (2, 3, size, size)).astype(np.float32) for key in names}
-    ours = Session(model, plan("cpu"), outputs)
+    ours = Session(model, choose_providers("cpu"), outputs)
     values = [ours.run(inputs, threads) for threads in (1, 2, 3)]
     monkeypatch.setattr("pixelgauge.networks.session.WINOGRAD_TILES", {name: {}})
     monkeypatch.setattr("pixelgauge.networks.session.with_unit_differences", lambda graph: graph)
-    plain = Session(model, plan("cpu"), outputs).run(inputs, 1)
+    plain = Session(model, choose_providers("cpu"), outputs).run(inputs, 1)
     for run in values:
         for value, first, expected in zip(run, values[0], plain, strict=True):
             np.testing.assert_array_equal(value, first)

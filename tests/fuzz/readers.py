@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from pixelgauge import FeatureStats, FileError, RankingHistogram
-from pixelgauge.engine.feature_sources import Source
-from pixelgauge.engine.registry import Settings
+from pixelgauge.engine.feature_sources import FeatureSource
+from pixelgauge.engine.registry import CompareOptions
 from pixelgauge.engine.row_files import RowFile
-from pixelgauge.engine.rows import Row
+from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.files import tables
 from pixelgauge.images import ImageFileError, read_image
 from pixelgauge.networks.checkpoint import CheckpointError, read_checkpoint
@@ -18,12 +18,12 @@ from pixelgauge.networks.manifest import ModelDamagedError, manifest
 from pixelgauge.networks.store import _open
 
 __all__ = [
+    "CompareOptions",
+    "FeatureSource",
     "FeatureStats",
     "RankingHistogram",
-    "Row",
     "RowFile",
-    "Settings",
-    "Source",
+    "ScoreRow",
     "manifest",
     "open_model",
     "read_checkpoint",

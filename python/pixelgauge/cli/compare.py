@@ -17,9 +17,9 @@ from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError
 from pixelgauge.cli.terminal import Progress, columns_of, number, pad, shortened, width
 from pixelgauge.engine.pairing import Pair, Pairing, find_pairs
 from pixelgauge.engine.pipeline import score_pairs
-from pixelgauge.engine.registry import METRICS, Settings
+from pixelgauge.engine.registry import METRICS, CompareOptions
 from pixelgauge.engine.row_files import FORMATS, RowFile, check_row_file, json_value
-from pixelgauge.engine.rows import Row
+from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import MetricSummary, Summary
 from pixelgauge.files.reading import printable
 from pixelgauge.images import ALPHA_CHOICES
@@ -138,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
             output.close()
 
 
-def _checked(args: argparse.Namespace) -> tuple[Settings, Pairing]:
+def _checked(args: argparse.Namespace) -> tuple[CompareOptions, Pairing]:
     metrics = tuple(name.strip().lower().replace("_", "-") for name in args.metrics.split(","))
     for metric, option, value in (
         ("ssim", "--preset", args.preset),
@@ -154,7 +154,7 @@ def _checked(args: argparse.Namespace) -> tuple[Settings, Pairing]:
     if args.output is None and (args.resume or args.overwrite):
         raise UsageError("--resume and --overwrite need --output FILE")
     try:
-        settings = Settings(
+        settings = CompareOptions(
             metrics=metrics,
             preset="wang2004" if args.preset is None else args.preset,
             ms_ssim_preset="wang2003" if args.ms_ssim_preset is None else args.ms_ssim_preset,
@@ -176,11 +176,11 @@ def _checked(args: argparse.Namespace) -> tuple[Settings, Pairing]:
         raise UsageError(str(error)) from error
 
 
-def _compare(args: argparse.Namespace, settings: Settings, pairing: Pairing, output: RowFile | None) -> int:
+def _compare(args: argparse.Namespace, settings: CompareOptions, pairing: Pairing, output: RowFile | None) -> int:
     summary = Summary(settings.metrics)
     table = None if args.json or args.quiet or output is not None else _Table(settings, pairing)
-    rows: list[Row] = []
-    failures: list[Row] = []
+    rows: list[ScoreRow] = []
+    failures: list[ScoreRow] = []
     if table is not None:
         print(table.head())
     done = 0 if output is None else len(output.rows)
@@ -206,8 +206,8 @@ def _compare(args: argparse.Namespace, settings: Settings, pairing: Pairing, out
 
 
 def _rows(
-    args: argparse.Namespace, settings: Settings, pairing: Pairing, output: RowFile | None, progress: Progress
-) -> Iterator[Row]:
+    args: argparse.Namespace, settings: CompareOptions, pairing: Pairing, output: RowFile | None, progress: Progress
+) -> Iterator[ScoreRow]:
     """All rows, those that the output file already has first."""
     if output is not None and output.rows:
         done = {(row.ref, row.test) for row in output.rows}
@@ -225,7 +225,7 @@ def _rows(
 class _Table:
     """Lines of the table: the name of a pair, then a column a metric, or what is wrong."""
 
-    def __init__(self, settings: Settings, pairing: Pairing) -> None:
+    def __init__(self, settings: CompareOptions, pairing: Pairing) -> None:
         self._settings, self._pairing = settings, pairing
         longest = max(width(printable(pair.name)) for pair in pairing.pairs)
         columns = columns_of(sys.stdout)
@@ -236,7 +236,7 @@ class _Table:
         names = (f"{METRICS[name].label:>{_COLUMN}}" for name in self._settings.metrics)
         return " ".join([pad("pair", self._width), *names])
 
-    def line(self, row: Row) -> str:
+    def line(self, row: ScoreRow) -> str:
         cells = [pad(shortened(_name(row, self._pairing), self._width), self._width)]
         if row.values or row.status == "ok":
             cells += [f"{number(name, row.values.get(name)):>{_COLUMN}}" for name in self._settings.metrics]
@@ -245,20 +245,20 @@ class _Table:
         return " ".join(cells)
 
 
-def _name(row: Row, pairing: Pairing) -> str:
+def _name(row: ScoreRow, pairing: Pairing) -> str:
     ref = None if row.ref is None else row.ref.removeprefix(os.path.join(pairing.ref_root, ""))
     test = None if row.test is None else row.test.removeprefix(os.path.join(pairing.test_root, ""))
     return printable(Pair(ref, test).name)
 
 
-def _print_failures(failures: list[Row], pairing: Pairing, output: str | None) -> None:
+def _print_failures(failures: list[ScoreRow], pairing: Pairing, output: str | None) -> None:
     for row in failures[:_FAILURES_SHOWN]:
         print(f"{_name(row, pairing)}  {row.status}: {printable(row.message)}")
     if len(failures) > _FAILURES_SHOWN:
         print(f"... and {len(failures) - _FAILURES_SHOWN} more{f', in {printable(output)}' if output else ''}")
 
 
-def _print_summary(summary: Summary, settings: Settings, pairing: Pairing, args: argparse.Namespace) -> None:
+def _print_summary(summary: Summary, settings: CompareOptions, pairing: Pairing, args: argparse.Namespace) -> None:
     statuses = ", ".join(f"{n} {status}" for status, n in sorted(summary.statuses.items()) if status != "ok")
     failed = f", {summary.failed} failed ({statuses})" if summary.failed else ""
     print(f"\n{summary.count} pair{'s' * (summary.count != 1)}: {summary.statuses['ok']} scored{failed}")
@@ -289,11 +289,11 @@ def _infinite_note(metric: MetricSummary) -> str:
 
 def _report(
     args: argparse.Namespace,
-    settings: Settings,
+    settings: CompareOptions,
     pairing: Pairing,
     summary: Summary,
-    rows: list[Row],
-    failures: list[Row],
+    rows: list[ScoreRow],
+    failures: list[ScoreRow],
 ) -> dict[str, Any]:
     report: dict[str, Any] = {
         "fingerprint": {**settings.fingerprint(), "isa": isa(), "ref": args.ref, "test": args.test},
@@ -319,6 +319,6 @@ def _report(
     return {**report, "rows": [_record(row) for row in rows]}
 
 
-def _record(row: Row) -> dict[str, Any]:
+def _record(row: ScoreRow) -> dict[str, Any]:
     scores = {name: json_value(value) for name, value in row.values.items()}
     return {"ref": row.ref, "test": row.test, "status": row.status, "message": row.message, **scores}

@@ -19,7 +19,7 @@ from pixelgauge.cli import EXIT_DONE, UsageError
 from pixelgauge.cli.demo_images import CONTENTS, DEGRADATIONS, SIZE, STRENGTHS, Picture
 from pixelgauge.cli.demo_page import demo_page
 from pixelgauge.cli.terminal import number
-from pixelgauge.engine.registry import METRICS, Settings, lpips_available
+from pixelgauge.engine.registry import METRICS, CompareOptions, lpips_available
 from pixelgauge.files.reading import printable
 from pixelgauge.files.writing import PREFIX, new_folder, replacing
 from pixelgauge.runtime import get_num_threads, isa
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     # The strongest shift makes contrast-structure terms negative, of which wang2003 has no power.
     # LPIPS joins when its weights are there.
     metrics = tuple(name for name in METRICS if name != "lpips" or with_lpips)
-    settings = Settings(metrics=metrics, ms_ssim_preset="pytorch-msssim")
+    settings = CompareOptions(metrics=metrics, ms_ssim_preset="pytorch-msssim")
     start = time.perf_counter()
     pictures = {name: make() for name, make in CONTENTS.items()}
     results = [
@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
 _CASES = len(DEGRADATIONS) * len(STRENGTHS)
 
 
-def _scored(content: str, picture: Picture, case: int, settings: Settings) -> _Result:
+def _scored(content: str, picture: Picture, case: int, settings: CompareOptions) -> _Result:
     degradation, strength = DEGRADATIONS[case // len(STRENGTHS)], case % len(STRENGTHS)
     level = degradation.levels[strength]
     degraded = degradation.apply(picture, level)
@@ -160,7 +160,7 @@ def _require_empty(folder: str) -> None:
         raise UsageError(f"{folder} is not empty: name another folder, or give --overwrite to write into it")
 
 
-def _contents(pictures: dict[str, Picture], results: list[_Result], settings: Settings) -> dict[str, bytes]:
+def _contents(pictures: dict[str, Picture], results: list[_Result], settings: CompareOptions) -> dict[str, bytes]:
     """Everything that is written, by path."""
     files, sections = {}, {}
     for content, picture in pictures.items():

@@ -19,7 +19,7 @@ from pixelgauge.distribution.inception_score import inception_score
 from pixelgauge.distribution.kernel_distance import kernel_distance
 from pixelgauge.distribution.nearest_neighbours import neighbour_metrics
 from pixelgauge.distribution.samples import samples as count_of
-from pixelgauge.engine.feature_sources import Inception, Report, Source, require_comparable, require_used
+from pixelgauge.engine.feature_sources import FeatureSource, Inception, Report, require_comparable, require_used
 from pixelgauge.files.reading import printable
 
 METRICS = ("fid", "kid", "is", "prdc", "sfid")
@@ -29,7 +29,7 @@ PRECISION_K, DENSITY_K = 3, 5
 """Neighbours of the balls, as published."""
 
 Features = Mapping[str, Any]
-"""What :meth:`Source.collect` hands out."""
+"""What :meth:`FeatureSource.collect` hands out."""
 
 
 def add_inception_options(parser: argparse.ArgumentParser) -> None:
@@ -119,8 +119,8 @@ class _Sides:
     """What is compared, and what is wanted of it."""
 
     args: argparse.Namespace
-    a: Source
-    b: Source
+    a: FeatureSource
+    b: FeatureSource
     inception: Inception
 
 
@@ -136,8 +136,8 @@ def _facts(args: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
     samples, samples_of_b, layers = _outputs(wanted)
     inception = inception_of(args, outputs=tuple(sorted(samples_of_b | layers)))
     with Progress("img", quiet=args.quiet) as bars:
-        a = Source(args.a, "A", limit=args.limit, seed=args.seed)
-        b = Source(args.b, "B", limit=args.limit, seed=args.seed)
+        a = FeatureSource(args.a, "A", limit=args.limit, seed=args.seed)
+        b = FeatureSource(args.b, "B", limit=args.limit, seed=args.seed)
         require_used([a, b], preset=args.preset, weights=args.weights, providers=args.providers)
         if args.explain and not (a.holds_images and b.holds_images):
             raise ValueError("--explain needs images on both sides: features are of one preset already")
@@ -266,7 +266,7 @@ def _explain(sides: _Sides, progress: Report, facts: dict[str, Any]) -> None:
 
 
 def _explained(
-    args: argparse.Namespace, a: Source, b: Source, known: float | None, progress: Report
+    args: argparse.Namespace, a: FeatureSource, b: FeatureSource, known: float | None, progress: Report
 ) -> dict[str, dict[str, Any]]:
     """FID under every preset, its difference from the chosen one, and what the preset does."""
     from pixelgauge.presets import INCEPTION_PRESETS

@@ -10,7 +10,7 @@ from pixelgauge._version import __version__
 from pixelgauge.cli import EXIT_DONE, UsageError
 from pixelgauge.cli.distance import add_inception_options, inception_of
 from pixelgauge.cli.terminal import Progress
-from pixelgauge.engine.feature_sources import Source, require_used
+from pixelgauge.engine.feature_sources import FeatureSource, require_used
 from pixelgauge.files.reading import printable
 from pixelgauge.files.writing import require_writable
 
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     require_writable(args.output, overwrite=args.overwrite, inputs=inputs)
     inception = inception_of(args)
     with Progress("img", quiet=args.quiet) as progress:
-        source = Source(args.a, "A", limit=args.limit, seed=args.seed)
+        source = FeatureSource(args.a, "A", limit=args.limit, seed=args.seed)
         if source.stats is not None:
             raise UsageError(f"{args.a} holds statistics already")
         if len(source) < 2:

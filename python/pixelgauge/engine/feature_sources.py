@@ -74,7 +74,7 @@ class _Member:
         return self.archive.read(self.name)
 
 
-class Source:
+class FeatureSource:
     """One side of a comparison.
 
     Parameters
@@ -335,12 +335,12 @@ def _listed(item: object, name: str) -> Any:
     return array
 
 
-def require_comparable(a: Source, b: Source, inception: Inception) -> None:
+def require_comparable(a: FeatureSource, b: FeatureSource, inception: Inception) -> None:
     """Raise a ``ValueError`` if no Fréchet distance can come of two sides, before any image goes through the network.
 
     Parameters
     ----------
-    a, b : Source
+    a, b : FeatureSource
     inception : Inception
         Its network is loaded where a side holds images, and ends at ``"2048"`` among others.
     """
@@ -365,14 +365,16 @@ def require_comparable(a: Source, b: Source, inception: Inception) -> None:
                 )
 
 
-def require_used(sides: Collection[Source], *, preset: str | None, weights: object, providers: object = None) -> None:
+def require_used(
+    sides: Collection[FeatureSource], *, preset: str | None, weights: object, providers: object = None
+) -> None:
     """Raise a ``ValueError`` if a preset, weights or providers are asked for that no side uses.
 
     Parameters
     ----------
-    sides : collection of Source
+    sides : collection of FeatureSource
     preset : str, optional
-        The one that was asked for. Statistics that record theirs use it: :meth:`Source.collect` compares.
+        The one that was asked for. Statistics that record theirs use it: :meth:`FeatureSource.collect` compares.
     weights, providers : optional
     """
     if any(side.holds_images for side in sides):

@@ -8,7 +8,7 @@ from typing import Any
 from pixelgauge import _core
 from pixelgauge.checks import whole_number
 from pixelgauge.distribution.frechet import frechet_distance
-from pixelgauge.engine.feature_sources import Inception, Source, require_comparable, require_used
+from pixelgauge.engine.feature_sources import FeatureSource, Inception, require_comparable, require_used
 
 
 def fid(
@@ -79,7 +79,7 @@ def fid(
         _core.set_num_threads(workers)
     try:
         inception = Inception(preset, batch_size, weights, providers)
-        first, second = Source(a, "a", limit=limit, seed=seed), Source(b, "b", limit=limit, seed=seed)
+        first, second = FeatureSource(a, "a", limit=limit, seed=seed), FeatureSource(b, "b", limit=limit, seed=seed)
         require_used([first, second], preset=None if preset == Inception.preset else preset, weights=weights)
         require_comparable(first, second, inception)
         return frechet_distance(first.gaussian(inception), second.gaussian(inception))

@@ -9,28 +9,28 @@ import numpy as np
 
 from pixelgauge import _core
 from pixelgauge.engine.pairing import Pair, Pairing
-from pixelgauge.engine.registry import METRICS, Settings
-from pixelgauge.engine.rows import Row, Status, file_state
+from pixelgauge.engine.registry import METRICS, CompareOptions
+from pixelgauge.engine.rows import ScoreRow, Status, file_state
 from pixelgauge.files.reading import cut
 from pixelgauge.images import Array, ImageFileError, read_image
 from pixelgauge.parallel import ordered_map
 from pixelgauge.runtime import get_num_threads
 
 
-def score_pair(ref: str, test: str, settings: Settings) -> Row:
+def score_pair(ref: str, test: str, settings: CompareOptions) -> ScoreRow:
     """Read two files and score them; whatever is wrong with them is in the row.
 
     Parameters
     ----------
     ref, test : str
         Paths.
-    settings : Settings
+    settings : CompareOptions
         What to compute.
     """
     files = file_state(ref), file_state(test)  # before they are read: a replacement meanwhile then shows
 
-    def row(status: Status, message: str, values: Mapping[str, float] | None = None) -> Row:
-        return Row(ref, test, status, cut(message), values or {}, files)
+    def row(status: Status, message: str, values: Mapping[str, float] | None = None) -> ScoreRow:
+        return ScoreRow(ref, test, status, cut(message), values or {}, files)
 
     try:
         x = read_image(ref, gray=settings.gray, alpha=settings.alpha)
@@ -77,7 +77,9 @@ def _with_own_remedy(message: str) -> str:
     return message
 
 
-def score_pairs(pairing: Pairing, settings: Settings, *, workers: int | None = None) -> Generator[Row, None, None]:
+def score_pairs(
+    pairing: Pairing, settings: CompareOptions, *, workers: int | None = None
+) -> Generator[ScoreRow, None, None]:
     """Score pairs in parallel; rows come in the order of the pairs, whatever the number of workers.
 
     Each worker reads a pair and scores it before it takes the next, so at most `workers` pairs are in memory and
@@ -87,14 +89,14 @@ def score_pairs(pairing: Pairing, settings: Settings, *, workers: int | None = N
     ----------
     pairing : Pairing
         From :func:`pixelgauge.engine.pairing.find_pairs`.
-    settings : Settings
+    settings : CompareOptions
         What to compute.
     workers : int, optional
         Default: :func:`pixelgauge.get_num_threads`.
 
     Yields
     ------
-    Row
+    ScoreRow
         One a pair.
 
     Raises
@@ -108,11 +110,11 @@ def score_pairs(pairing: Pairing, settings: Settings, *, workers: int | None = N
     return _scored(pairing, settings, workers)
 
 
-def _scored(pairing: Pairing, settings: Settings, workers: int) -> Generator[Row, None, None]:
-    def row_of(pair: Pair) -> Row:
+def _scored(pairing: Pairing, settings: CompareOptions, workers: int) -> Generator[ScoreRow, None, None]:
+    def row_of(pair: Pair) -> ScoreRow:
         ref, test = pairing.paths(pair)
         if pair.status != "ok" or ref is None or test is None:
-            return Row(ref, test, pair.status, cut(pair.message))
+            return ScoreRow(ref, test, pair.status, cut(pair.message))
         return score_pair(ref, test, settings)
 
     # Rows wait, not images: sixteen a worker hide a slow pair.
@@ -127,7 +129,7 @@ def _difference(x: Array, y: Array) -> str:
     return "; ".join(f"{kind} differs: REF {ours}, TEST {theirs}" for kind, ours, theirs in kinds if ours != theirs)
 
 
-def _unfit(image: Array, settings: Settings) -> str:
+def _unfit(image: Array, settings: CompareOptions) -> str:
     if 2 * settings.crop_border >= min(image.shape[:2]):
         height, width = image.shape[:2]
         return f"nothing is left of {height} x {width} pixels after a crop border of {settings.crop_border}"

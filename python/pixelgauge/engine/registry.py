@@ -30,8 +30,8 @@ class Metric:
     higher_is_better: bool
     digits: str
     """How to print a score: a format of a float."""
-    score: Callable[[Array, Array, Settings], float]
-    preset: Callable[[Settings], str | None]
+    score: Callable[[Array, Array, CompareOptions], float]
+    preset: Callable[[CompareOptions], str | None]
 
     @property
     def label(self) -> str:
@@ -40,7 +40,7 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Settings:
+class CompareOptions:
     """What is computed, and how: everything that decides a score besides the images.
 
     Parameters
@@ -141,13 +141,13 @@ def lpips_available(backbone: str = "alex") -> bool:
     return True
 
 
-def _lpips_score(x: Array, y: Array, settings: Settings) -> float:
+def _lpips_score(x: Array, y: Array, settings: CompareOptions) -> float:
     if x.ndim == 2:  # gray is repeated, as LPIPS itself does with files
         x, y = (np.repeat(image[..., np.newaxis], 3, 2) for image in (x, y))
     return _single(_lpips(settings.lpips_backbone)(x, y, data_range=settings.data_range))
 
 
-def _lpips_preset(settings: Settings) -> str:
+def _lpips_preset(settings: CompareOptions) -> str:
     model = _lpips(settings.lpips_backbone).fingerprint
     return f"{model['model']}@{model['weights_sha256'][:12]}"
 

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable, Set
 from typing import Any, BinaryIO, get_args
 
-from pixelgauge.engine.registry import Settings
+from pixelgauge.engine.registry import CompareOptions
 from pixelgauge.engine.row_records import (
     Records,
     csv_line,
@@ -19,7 +19,7 @@ from pixelgauge.engine.row_records import (
     score_of,
     whole_of,
 )
-from pixelgauge.engine.rows import FileState, Row, Status, file_state
+from pixelgauge.engine.rows import FileState, ScoreRow, Status, file_state
 from pixelgauge.files.lock import try_lock
 from pixelgauge.files.reading import CAREFULLY, NO_LINK, FileError
 from pixelgauge.files.writing import replacing, require_writable, target_of
@@ -47,7 +47,7 @@ class RowFile:
     ----------
     path : path
         Its extension, .csv or .jsonl, tells the format.
-    settings : Settings
+    settings : CompareOptions
         Of this run.
     roots : (str, str), optional
         The folders that the paths of rows begin with.
@@ -80,7 +80,7 @@ class RowFile:
     def __init__(
         self,
         path: str | os.PathLike[str],
-        settings: Settings,
+        settings: CompareOptions,
         *,
         roots: tuple[str, str] = ("", ""),
         resume: Set[_Paths] | None = None,
@@ -88,7 +88,7 @@ class RowFile:
         inputs: Iterable[str] = (),
     ) -> None:
         self.path = os.fspath(path)
-        self.rows: list[Row] = []
+        self.rows: list[ScoreRow] = []
         self._metrics, self._made, self._roots = settings.metrics, str(settings), roots
         self._old_columns = ["ref", "test", "status", "message", *settings.metrics, "settings"]
         self._columns = [*self._old_columns, *_STATE_COLUMNS]
@@ -114,7 +114,7 @@ class RowFile:
             pass
         raise OSError(errno.ENOENT, "was deleted or replaced while it was written", self.path)
 
-    def append(self, row: Row) -> None:
+    def append(self, row: ScoreRow) -> None:
         """Write a row."""
         self._write(self._line(row))
 
@@ -183,7 +183,7 @@ class RowFile:
     def _head(self) -> bytes:
         return b"" if self._jsonl else csv_line(self._columns)
 
-    def _line(self, row: Row) -> bytes:
+    def _line(self, row: ScoreRow) -> bytes:
         values = [row.values.get(name) for name in self._metrics]
         ref, test = row.files
         paths, names = (row.ref, row.test), self._names((row.ref, row.test))
@@ -214,8 +214,8 @@ class RowFile:
         by_names = {self._names(paths): paths for paths in pairs}
         if not self._jsonl:
             by_names = {(plain_path(ref), plain_path(test)): paths for (ref, test), paths in by_names.items()}
-        kept: dict[_Paths, tuple[int, Row]] = {}
-        elsewhere: list[Row] = []
+        kept: dict[_Paths, tuple[int, ScoreRow]] = {}
+        elsewhere: list[ScoreRow] = []
         moved = changed = False
         for line, record in records:
             row, names = self._parsed(records, line, record)
@@ -231,7 +231,7 @@ class RowFile:
             elif status == "elsewhere":
                 elsewhere.append(row)
             else:
-                again = Row(*paths, "ok", row.message, row.values, row.files)
+                again = ScoreRow(*paths, "ok", row.message, row.values, row.files)
                 before = kept.setdefault(paths, (line, again))
                 if before[1] is not again:
                     if before[1].values != again.values:
@@ -245,15 +245,15 @@ class RowFile:
         self.rows = [row for _, row in kept.values()]
         return changed or bool(elsewhere) or records.cut_short or records.columns != self._columns
 
-    def _of_no_pair(self, row: Row) -> FileError:
+    def _of_no_pair(self, row: ScoreRow) -> FileError:
         return FileError(
             self.path,
             f"has scores of {row.ref} and {row.test}, which are no pair of this run",
             "give the folders that it was made of, or --overwrite to replace it",
         )
 
-    def _parsed(self, records: Records, line: int, record: dict[str, Any]) -> tuple[Row, _Paths]:
-        """Row of a record, and the paths within their folders."""
+    def _parsed(self, records: Records, line: int, record: dict[str, Any]) -> tuple[ScoreRow, _Paths]:
+        """ScoreRow of a record, and the paths within their folders."""
         if record["settings"] != self._made:
             raise FileError(
                 self.path,
@@ -285,7 +285,7 @@ class RowFile:
                     states[what] = whole_of(record[what], is_text=is_text)
         except ValueError as error:
             raise records.wrong(line, f"has, as {what}, {error}") from error
-        row = Row(ref, test, status, message, values, (_state(states, "ref"), _state(states, "test")))  # type: ignore[arg-type]
+        row = ScoreRow(ref, test, status, message, values, (_state(states, "ref"), _state(states, "test")))  # type: ignore[arg-type]
         if row.status == "ok" and (ref is None or test is None):
             raise records.wrong(line, "is ok and names no pair")
         if row.status == "ok" and len(values) < len(self._metrics):
@@ -299,7 +299,7 @@ def _state(states: dict[str, int | None], side: str) -> FileState | None:
     return None if size is None or time is None else FileState(size, time)
 
 
-def _compared(row: Row, paths: _Paths) -> str:
+def _compared(row: ScoreRow, paths: _Paths) -> str:
     """Whether a row's files are those at these paths: ``same``, ``moved``, ``replaced``; or of ``elsewhere``."""
     is_here = (row.ref, row.test) == paths or (_same_path(row.ref, paths[0]) and _same_path(row.test, paths[1]))
     if row.files[0] is None or row.files[1] is None:  # a file of version 0.1.0 does not say

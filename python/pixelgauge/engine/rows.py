@@ -31,7 +31,7 @@ def file_state(path: str | None) -> FileState | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ScoreRow:
     """The result for one pair.
 
     Parameters

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pixelgauge.engine.registry import METRICS
-from pixelgauge.engine.rows import Row, Status
+from pixelgauge.engine.rows import ScoreRow, Status
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class MetricSummary:
     median: float | None
     std: float | None
     """Sample standard deviation (n - 1); None for fewer than two values."""
-    worst: list[tuple[float, Row]]
+    worst: list[tuple[float, ScoreRow]]
     """The ten worst that are finite, worst first."""
 
 
@@ -49,7 +49,7 @@ class Summary:
         self.statuses: Counter[Status] = Counter()
         self._values = {name: _Values() for name in metrics}
 
-    def add(self, row: Row) -> None:
+    def add(self, row: ScoreRow) -> None:
         """Count a row in."""
         index = self.count
         self.statuses[row.status] += 1
@@ -75,9 +75,9 @@ class _Values:
     def __init__(self) -> None:
         self.finite: array[float] = array("d")
         self.infinite = 0
-        self.worst: list[tuple[float, int, float, Row]] = []
+        self.worst: list[tuple[float, int, float, ScoreRow]] = []
 
-    def add(self, value: float, goodness: float, index: int, row: Row) -> None:
+    def add(self, value: float, goodness: float, index: int, row: ScoreRow) -> None:
         if math.isinf(value):
             self.infinite += 1
             return

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pixelgauge.files.reading import shown
 from pixelgauge.networks.checkpoint import CheckpointError, Tensor, read_checkpoint
-from pixelgauge.networks.manifest import Model, Row
+from pixelgauge.networks.manifest import Initialiser, Model
 
 Take = Callable[[str, str, tuple[int, ...]], npt.NDArray[np.float64]]
 
@@ -81,7 +81,9 @@ def convert(
     return data
 
 
-def _folded(row: Row, eps: float, take: Take, wrong: Callable[[str, str], CheckpointError]) -> npt.NDArray[np.float64]:
+def _folded(
+    row: Initialiser, eps: float, take: Take, wrong: Callable[[str, str], CheckpointError]
+) -> npt.NDArray[np.float64]:
     fold, filters = row.fold, row.shape[:1]
     gamma, variance = take(row.role, f"{fold}.bn.weight", filters), take(row.role, f"{fold}.bn.running_var", filters)
     if (variance < 0).any():

@@ -60,7 +60,7 @@ def _length(n: int) -> bytes:
     return bytes([*out, n])
 
 
-def cut(model: bytes, outputs: Sequence[str]) -> tuple[bytes, set[str]]:
+def extract_subgraph(model: bytes, outputs: Sequence[str]) -> tuple[bytes, set[str]]:
     """Leave out what `outputs` do not need.
 
     Parameters
@@ -182,7 +182,7 @@ def _importing(model: bytes, graph: Sequence[bytes]) -> bytes:
 def with_unit_differences(model: bytes) -> bytes:
     """Compute each layer of an LPIPS graph, from its features to its map, by one operator of the package.
 
-    What the operator makes superfluous is left for :func:`cut`.
+    What the operator makes superfluous is left for :func:`extract_subgraph`.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ def with_winograd(
     Parameters
     ----------
     model : bytes
-        A serialised ONNX model as :func:`cut` leaves it.
+        A serialised ONNX model as :func:`extract_subgraph` leaves it.
     tiles : mapping
         Which kernels to replace, and how; see :data:`Tiles`. None leaves a convolution as it is.
     lengths : mapping of str to int, optional

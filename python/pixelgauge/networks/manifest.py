@@ -39,7 +39,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Row:
+class Initialiser:
     """One initialiser of a graph: where it lies in the data file and what it is made of."""
 
     name: str
@@ -67,7 +67,7 @@ class Model:
     smallest: int
     """Smallest image height and width that the network takes."""
     sources: tuple[Source, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[Initialiser, ...]
     batch_norm_eps: float
     data_file: str
     weights_sha256: str | None = None
@@ -103,7 +103,7 @@ def manifest() -> Mapping[str, Model]:
             entry["graph"],
             entry["smallest"],
             tuple(Source(**{**source, "ignored": tuple(source["ignored"])}) for source in entry["sources"]),
-            tuple(Row(**{**row, "shape": tuple(row["shape"])}) for row in entry["tensors"]),
+            tuple(Initialiser(**{**row, "shape": tuple(row["shape"])}) for row in entry["tensors"]),
             entry.get("batch_norm_eps", 0.0),
             facts["data_file"],
             entry.get("weights_sha256"),

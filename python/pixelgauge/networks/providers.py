@@ -82,7 +82,7 @@ def facts() -> dict[str, Any]:
     chosen = {}
     for precision in PRECISIONS:
         try:
-            chosen[precision] = plan(precision=precision).provider
+            chosen[precision] = choose_providers(precision=precision).provider
         except ProviderError as error:
             chosen[precision] = f"no: {error}"
     return {
@@ -108,7 +108,7 @@ class Plan:
         return self.providers[0][0]
 
 
-def plan(
+def choose_providers(
     providers: Providers = None,
     precision: Precision = "float32",
     *,

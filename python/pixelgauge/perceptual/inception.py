@@ -28,7 +28,7 @@ from pixelgauge.networks.preprocess import (
     require_colour,
     require_no_array_options,
 )
-from pixelgauge.networks.providers import CPU, OPENVINO, Precision, Providers, plan
+from pixelgauge.networks.providers import CPU, OPENVINO, Precision, Providers, choose_providers
 from pixelgauge.networks.session import Session
 from pixelgauge.networks.store import from_files, installed
 from pixelgauge.parallel import ordered_map
@@ -114,7 +114,7 @@ class InceptionFeatures:
                 "different ones"
             )
         batch_size = whole_number("batch_size", batch_size, 1)
-        chosen = plan(providers, precision)
+        chosen = choose_providers(providers, precision)
         model = installed("inception-fid") if weights is None else from_files("inception-fid", [weights])
         self.output = output
         self.batch_size = batch_size

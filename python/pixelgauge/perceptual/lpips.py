@@ -22,7 +22,7 @@ from pixelgauge.networks.preprocess import (
     require_colour,
     require_no_array_options,
 )
-from pixelgauge.networks.providers import CPU, OPENVINO, Precision, Providers, plan
+from pixelgauge.networks.providers import CPU, OPENVINO, Precision, Providers, choose_providers
 from pixelgauge.networks.session import Paths, Session
 from pixelgauge.networks.store import from_files, installed
 from pixelgauge.parallel import ordered_map
@@ -140,7 +140,7 @@ class LPIPS:
         sequence = isinstance(weights, Sequence) and not isinstance(weights, bytes | bytearray | memoryview)
         if not (weights is None or sequence or isinstance(weights, os.PathLike)):
             raise TypeError(f"weights={weights!r} must be a path, or a pair of paths: backbone and heads")
-        chosen = plan(providers, precision)
+        chosen = choose_providers(providers, precision)
         if weights is None:
             model = installed(name)
         else:

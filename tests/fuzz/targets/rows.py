@@ -1,4 +1,4 @@
-"""Row files that a run resumes: rows of the run's own pairs, each once, and the file it leaves is read as the same."""
+"""ScoreRow files that a run resumes: rows of the run's own pairs, each once, and the file it leaves is read as the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .. import readers
 from ..mutations import with_tokens
 from ..target import Target, placed
 
-SETTINGS = readers.Settings(("ssim", "psnr"))
+SETTINGS = readers.CompareOptions(("ssim", "psnr"))
 PAIRS = {(f"a/{i}.png", f"b/{i}.png") for i in range(4)} | {('a/",\n.png', "b/=1.png"), ("a/é.png", "b/\r.png")}
 
 
@@ -52,7 +52,7 @@ def _right(suffix: str) -> Callable[[Any, bytes], None]:
         missing = next(pair for pair in sorted(PAIRS) if pair not in keys) if len(keys) < len(PAIRS) else None
         if missing:
             file = readers.RowFile(path, SETTINGS, resume=PAIRS)
-            file.append(readers.Row(*missing, "ok", "", {"ssim": 0.5, "psnr": math.inf}))
+            file.append(readers.ScoreRow(*missing, "ok", "", {"ssim": 0.5, "psnr": math.inf}))
             file.close()
             assert len(_taken_up(path)) == len(rows) + 1, "a row that was added is lost"
 
