@@ -58,9 +58,9 @@ def test_product_equals_numpy(isa, dtype, shape):
     exact = a.astype(np.float64) @ b.astype(np.float64).T
     # a sum of k products of unit variance: k eps bounds it, sqrt(k) eps is what happens
     tolerance = 8 * math.sqrt(k) * np.finfo(dtype).eps * 4
-    assert_allclose(_core.product(a, b), exact, rtol=0, atol=tolerance)
-    assert_allclose(_core.product(np.asfortranarray(a), b[::-1]), exact[:, ::-1], rtol=0, atol=tolerance)
-    square = _core.product(a, a)
+    assert_allclose(_core.matmul_transposed(a, b), exact, rtol=0, atol=tolerance)
+    assert_allclose(_core.matmul_transposed(np.asfortranarray(a), b[::-1]), exact[:, ::-1], rtol=0, atol=tolerance)
+    square = _core.matmul_transposed(a, a)
     assert_array_equal(square, square.T)
     # the diagonal sums k positive terms, so partial sums grow to k: k eps bounds the relative error
     assert_allclose(square, a.astype(np.float64) @ a.astype(np.float64).T, rtol=k * np.finfo(dtype).eps, atol=tolerance)
@@ -76,7 +76,7 @@ def test_products_and_norms_do_not_depend_on_threads(isa):
             pixelgauge.set_num_threads(threads)
             stats = FeatureStats(130).update(x)
             results.append(
-                (_core.product(x, x), stats.cov(), frechet_distance(x[:200], x[150:]), sqrtm_psd(stats.cov()))
+                (_core.matmul_transposed(x, x), stats.cov(), frechet_distance(x[:200], x[150:]), sqrtm_psd(stats.cov()))
             )
     finally:
         pixelgauge.set_num_threads(before)
@@ -88,13 +88,13 @@ def test_products_and_norms_do_not_depend_on_threads(isa):
 @pytest.mark.boundary
 def test_product_refuses_what_does_not_fit():
     with pytest.raises(ValueError, match="columns"):
-        _core.product(np.ones((2, 3)), np.ones((2, 4)))
+        _core.matmul_transposed(np.ones((2, 3)), np.ones((2, 4)))
     with pytest.raises(TypeError, match="dtype"):
-        _core.product(np.ones((2, 3), np.int32), np.ones((2, 3), np.int32))
+        _core.matmul_transposed(np.ones((2, 3), np.int32), np.ones((2, 3), np.int32))
     with pytest.raises(ValueError, match="differ in dtype"):
-        _core.product(np.ones((2, 3), np.float32), np.ones((2, 3)))
+        _core.matmul_transposed(np.ones((2, 3), np.float32), np.ones((2, 3)))
     with pytest.raises(ValueError, match="empty"):
-        _core.product(np.ones((0, 3)), np.ones((2, 3)))
+        _core.matmul_transposed(np.ones((0, 3)), np.ones((2, 3)))
 
 
 # ---- square roots ----

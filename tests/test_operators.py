@@ -10,7 +10,7 @@ from pixelgauge.networks.graph_rewrite import (
     DIFFERENCE,
     DOMAIN,
     extract_subgraph,
-    with_unit_differences,
+    with_lpips_layers,
     with_winograd,
 )
 from pixelgauge.networks.providers import choose_providers
@@ -81,7 +81,7 @@ def test_each_layer_of_lpips_is_one_operator(name, widths):
     widths = widths or [64, 128, 256, 384, 384, 512, 512]
     outputs = ["distance", "per_layer", "spatial"]
     before = onnx.load_model_from_string(graph_of(name, outputs))
-    data, initialisers = extract_subgraph(with_unit_differences(model_store.model_named(name).graph_bytes()), outputs)
+    data, initialisers = extract_subgraph(with_lpips_layers(model_store.model_named(name).graph_bytes()), outputs)
     after = onnx.load_model_from_string(data)
     ours = [node for node in after.graph.node if node.domain == DOMAIN]
     assert [node.op_type for node in ours] == [DIFFERENCE] * len(widths)
@@ -133,7 +133,7 @@ def test_sessions_agree_with_onnxruntimes_own_operators(monkeypatch, name):
     ours = Session(model, choose_providers("cpu"), outputs)
     values = [ours.run(inputs, threads) for threads in (1, 2, 3)]
     monkeypatch.setattr("pixelgauge.networks.session.WINOGRAD_TILES", {name: {}})
-    monkeypatch.setattr("pixelgauge.networks.session.with_unit_differences", lambda graph: graph)
+    monkeypatch.setattr("pixelgauge.networks.session.with_lpips_layers", lambda graph: graph)
     plain = Session(model, choose_providers("cpu"), outputs).run(inputs, 1)
     for run in values:
         for value, first, expected in zip(run, values[0], plain, strict=True):

@@ -192,7 +192,7 @@ def test_aupro_equals_sweep(max_fpr: float, dtype: str) -> None:
 def test_regions_equal_scipy(density: float) -> None:
     ndimage = pytest.importorskip("scipy.ndimage", reason="SciPy, the oracle of connected regions, is not installed")
     masks = (RNG.random((4, 40, 31)) < density).astype(np.uint8)
-    labels, counts = _core.label_regions(masks)
+    labels, counts = _core.connected_components(masks)
     for mask, ours, n in zip(masks, labels, counts, strict=True):
         theirs, m = ndimage.label(mask, structure=np.ones((3, 3)))
         assert n == m

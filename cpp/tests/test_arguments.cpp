@@ -328,16 +328,17 @@ pg_matrix matrix(int64_t rows, int64_t columns, int32_t dtype, bool dense = fals
 }
 int32_t float_type() { return one_in(2) ? PG_FLOAT32 : PG_FLOAT64; }
 
-void product() {
+void matmul_transposed() {
     const int32_t dtype = float_type();
     const int64_t m = between(1, 20), n = between(1, 40), k = between(1, 40);
     const pg_matrix a = matrix(m, k, dtype), b = matrix(n, k, dtype);
     Results<double> c(m * n);
-    if (succeeded("pg_product", pg_product(&a, &b, pointer(c.data()))))
+    if (succeeded("pg_matmul_transposed", pg_matmul_transposed(&a, &b, pointer(c.data()))))
         for (int64_t i = 0; i < m * n; ++i) {
             float narrow;
             std::memcpy(&narrow, reinterpret_cast<const char*>(c.data()) + 4 * i, 4);
-            require_sane("pg_product", std::isfinite(dtype == PG_FLOAT32 ? static_cast<double>(narrow) : c[static_cast<size_t>(i)]));
+            require_sane("pg_matmul_transposed",
+                         std::isfinite(dtype == PG_FLOAT32 ? static_cast<double>(narrow) : c[static_cast<size_t>(i)]));
         }
     CHECK(c.kept_margin());
 }
@@ -510,14 +511,15 @@ void label_bits() {
     CHECK(bits.kept_margin());
 }
 
-void label_regions() {
+void connected_components() {
     const int64_t count = between(1, 3), height = between(1, 30), width = between(1, 30);
     Results<int32_t> labels(count * height * width);
     Results<int64_t> regions(count);
     const uint8_t* const masks = values<uint8_t>(count * height * width);
     const int64_t n = size(count), h = size(height), w = size(width);
-    if (succeeded("pg_label_regions", pg_label_regions(pointer(masks), n, h, w, pointer(labels.data()), pointer(regions.data()))))
-        for (size_t i = 0; i < labels.size(); ++i) require_sane("pg_label_regions", labels[i] >= 0 && labels[i] <= height * width);
+    if (succeeded("pg_connected_components",
+                  pg_connected_components(pointer(masks), n, h, w, pointer(labels.data()), pointer(regions.data()))))
+        for (size_t i = 0; i < labels.size(); ++i) require_sane("pg_connected_components", labels[i] >= 0 && labels[i] <= height * width);
     CHECK(labels.kept_margin() && regions.kept_margin());
 }
 
@@ -560,7 +562,7 @@ void convolution() {
     CHECK(out.kept_margin());
 }
 
-void unit_difference() {
+void lpips_layer() {
     const int64_t pairs = up_to(2), channels = between(1, 20), positions = up_to(150);
     const float *const x = values<float>(pairs * channels * positions), *const y = values<float>(pairs * channels * positions);
     const float* const weights = values<float>(channels);
@@ -570,8 +572,8 @@ void unit_difference() {
     const float inside = static_cast<float>(number(0)), outside = static_cast<float>(number(1e-10));
     float* const to = empty ? map.data() : pointer(map.data());
     if (empty) wrong = false;  // where nothing is asked for, the other sizes may be any
-    if (succeeded("pg_unit_difference", pg_unit_difference(x, y, n, c, p, weights, inside, outside, to, nullptr, nullptr)))
-        require_sane("pg_unit_difference", map.finite());
+    if (succeeded("pg_lpips_layer", pg_lpips_layer(x, y, n, c, p, weights, inside, outside, to, nullptr, nullptr)))
+        require_sane("pg_lpips_layer", map.finite());
     CHECK(map.kept_margin());
 }
 
@@ -603,8 +605,9 @@ void runtime() {
 int main(int count, char** arguments) {
     const int64_t wanted = count > 1 ? std::atoll(arguments[1]) : 100000;
     state = count > 2 ? std::strtoull(arguments[2], nullptr, 10) : 11;
-    void (*const all[])() = {value_range,  mse,     ssim,    ms_ssim,    resize,        product,     scatter_add,     count_neighbours,
-                             square_roots, ranking, ranking, label_bits, label_regions, convolution, unit_difference, runtime};
+    void (*const all[])() = {value_range,      mse,          ssim,    ms_ssim, resize,     matmul_transposed,    scatter_add,
+                             count_neighbours, square_roots, ranking, ranking, label_bits, connected_components, convolution,
+                             lpips_layer,      runtime};
     while (call_count < wanted && failures < 20) {
         spoilt = !one_in(3);
         wrong = false;

@@ -260,11 +260,11 @@ void products() {
             for (const int64_t k : {int64_t{1}, int64_t{3}, int64_t{8}, int64_t{17}, 1 + (m + n) % 130}) {
                 const int form = static_cast<int>((m + n + k) % 4);
                 const pg_matrix a = matrix<T>(0, m, k, form), b = matrix<T>(1, n, k, (form + 1) % 4);
-                now("pg_product of %d x %d and %d x %d, %d bytes, form %d", int(m), int(k), int(n), int(k), int(sizeof(T)), form);
-                expect_ok(pg_product(&a, &b, place<T>(2, m * n)));
+                now("pg_matmul_transposed of %d x %d and %d x %d, %d bytes, form %d", int(m), int(k), int(n), int(k), int(sizeof(T)), form);
+                expect_ok(pg_matmul_transposed(&a, &b, place<T>(2, m * n)));
                 if (n != 1) continue;
-                now("pg_product of %d x %d with itself, %d bytes, form %d", int(m), int(k), int(sizeof(T)), form);
-                expect_ok(pg_product(&a, &a, place<T>(2, m * m)));
+                now("pg_matmul_transposed of %d x %d with itself, %d bytes, form %d", int(m), int(k), int(sizeof(T)), form);
+                expect_ok(pg_matmul_transposed(&a, &a, place<T>(2, m * m)));
             }
     for (const int64_t columns : sizes())
         for (const int64_t rows : some({1, 2, 5, 64})) {
@@ -290,7 +290,7 @@ void square_roots() {
         for (const int64_t rank : {n, std::max<int64_t>(1, n / 2)}) {
             const pg_matrix l = matrix<double>(0, n, rank, 0);
             double *a = place<double>(1, n * n), *out = place<double>(2, n * n), *remainder = place<double>(4, 1);
-            expect_ok(pg_product(&l, &l, a));
+            expect_ok(pg_matmul_transposed(&l, &l, a));
             int64_t* const found = place<int64_t>(3, 1);
             now("pg_pivoted_cholesky of %d, rank %d", int(n), int(rank));
             expect_ok(pg_pivoted_cholesky(a, n, out, found, remainder));
@@ -388,8 +388,8 @@ void regions() {
         for (const int64_t height : some({1, 2, 17})) {
             uint8_t* const masks = place<uint8_t>(0, 2 * height * width);
             for (int64_t i = 0; i < 2 * height * width; ++i) masks[i] = next_random() % 2;
-            now("pg_label_regions of %d x %d", int(height), int(width));
-            expect_ok(pg_label_regions(masks, 2, height, width, place<int32_t>(1, 2 * height * width), place<int64_t>(2, 2)));
+            now("pg_connected_components of %d x %d", int(height), int(width));
+            expect_ok(pg_connected_components(masks, 2, height, width, place<int32_t>(1, 2 * height * width), place<int64_t>(2, 2)));
         }
 }
 
@@ -420,9 +420,8 @@ void networks() {
         for (const int64_t channels : some({1, 2, 5, 33, 64})) {
             const float *const x = filled<float>(0, 2 * channels * positions), *const y = filled<float>(1, 2 * channels * positions);
             const float* const weights = filled<float>(2, channels);
-            now("pg_unit_difference of %d channels, %d positions", int(channels), int(positions));
-            expect_ok(
-                pg_unit_difference(x, y, 2, channels, positions, weights, 0, 1e-10F, place<float>(3, 2 * positions), nullptr, nullptr));
+            now("pg_lpips_layer of %d channels, %d positions", int(channels), int(positions));
+            expect_ok(pg_lpips_layer(x, y, 2, channels, positions, weights, 0, 1e-10F, place<float>(3, 2 * positions), nullptr, nullptr));
         }
 }
 

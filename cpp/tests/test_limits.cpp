@@ -148,7 +148,7 @@ void choices() {
         double m[4] = {1, 0, 0, 1}, c[4];
         pg_matrix matrix{m, PG_FLOAT64, 2, 2, 16, 8};
         matrix.dtype = bad;
-        CHECK(refused(pg_product(&matrix, &matrix, c), "a must be float32 or float64"));
+        CHECK(refused(pg_matmul_transposed(&matrix, &matrix, c), "a must be float32 or float64"));
         int64_t length = 0;
         const pg_convolution convolution{1, 1, 3, 3, 2, 2, 0, 0, bad};
         CHECK(refused(pg_convolution_filters_length(&convolution, &length), "rectified"));
@@ -197,7 +197,7 @@ void sizes() {
             pg_matrix m = square;
             m.row_stride = m.column_stride = 0;
             m.*field = size;
-            CHECK(refused(pg_product(&m, &m, out.data()), "a"));
+            CHECK(refused(pg_matmul_transposed(&m, &m, out.data()), "a"));
             CHECK(refused(pg_nuclear_norm(&m, &norm), "m"));
             CHECK(refused(pg_scatter_add(&m, memory.data(), out.data(), out.data()), "features"));
             m.column_stride = 8;
@@ -226,9 +226,9 @@ void sizes() {
         const uint8_t mask = 1;
         int32_t region = 0;
         int64_t number = 0;
-        CHECK(refused(pg_label_regions(&mask, size, 1, 1, &region, &number), ""));
-        CHECK(refused(pg_label_regions(&mask, 1, size, 1, &region, &number), "height"));
-        CHECK(refused(pg_label_regions(&mask, 1, 1, size, &region, &number), "width"));
+        CHECK(refused(pg_connected_components(&mask, size, 1, 1, &region, &number), ""));
+        CHECK(refused(pg_connected_components(&mask, 1, size, 1, &region, &number), "height"));
+        CHECK(refused(pg_connected_components(&mask, 1, 1, size, &region, &number), "width"));
         float plain[64] = {}, result[64] = {};
         const pg_convolution c{1, 1, 3, 3, 2, 2, 1, 1, 1};
         CHECK(refused(pg_convolve(&c, plain, size, 3, 3, plain, plain, result, 1, nullptr, nullptr), ""));
@@ -241,9 +241,9 @@ void sizes() {
             wrong.*field = size;
             CHECK(refused(pg_convolution_filters_length(&wrong, &length), ""));
         }
-        CHECK(refused(pg_unit_difference(plain, plain, size, 1, 1, plain, 0, 1, result, nullptr, nullptr), ""));
-        CHECK(refused(pg_unit_difference(plain, plain, 1, size, 1, plain, 0, 1, result, nullptr, nullptr), "channels"));
-        CHECK(refused(pg_unit_difference(plain, plain, 1, 1, size, plain, 0, 1, result, nullptr, nullptr), ""));
+        CHECK(refused(pg_lpips_layer(plain, plain, size, 1, 1, plain, 0, 1, result, nullptr, nullptr), ""));
+        CHECK(refused(pg_lpips_layer(plain, plain, 1, size, 1, plain, 0, 1, result, nullptr, nullptr), "channels"));
+        CHECK(refused(pg_lpips_layer(plain, plain, 1, 1, size, plain, 0, 1, result, nullptr, nullptr), ""));
         const pg_images rgb{memory.data(), PG_UINT8, 1, 2, 2, 3, 12, 6, 3, 1};
         CHECK(refused(pg_resize(&rgb, 0, size, 2, 1, 0, 0, 1, result), "height"));
         CHECK(refused(pg_resize(&rgb, 0, 2, size, 1, 0, 0, 1, result), "width"));
@@ -284,7 +284,7 @@ void numbers() {
         const pg_matrix near{small.data(), PG_FLOAT64, 2, 2, 16, 8};
         CHECK(refused(pg_scatter_add(&near, far.data(), sum.data(), scatter.data()), "shift holds"));
         std::vector<double> product(4);
-        CHECK(refused(pg_product(&m, &m, product.data()), "overflow"));
+        CHECK(refused(pg_matmul_transposed(&m, &m, product.data()), "overflow"));
         pg_neighbours found;
         CHECK(refused(pg_count_neighbours(&m, &m, 1, 1, &found), "real holds"));
     }
@@ -292,8 +292,8 @@ void numbers() {
         const std::vector<double> features{1, bad, 2, 3, 0, 0}, zeros(6);
         std::vector<double> product(9);
         const pg_matrix m{features.data(), PG_FLOAT64, 3, 2, 16, 8}, z{zeros.data(), PG_FLOAT64, 3, 2, 16, 8};
-        CHECK(refused(pg_product(&m, &z, product.data()), "a holds NaN"));  // 0 times it would pass for 0
-        CHECK(refused(pg_product(&z, &m, product.data()), "b holds NaN"));
+        CHECK(refused(pg_matmul_transposed(&m, &z, product.data()), "a holds NaN"));  // 0 times it would pass for 0
+        CHECK(refused(pg_matmul_transposed(&z, &m, product.data()), "b holds NaN"));
         std::vector<double> sum(4), scatter(8, bad), shift{0, bad};
         const pg_matrix finite{zeros.data(), PG_FLOAT64, 3, 2, 16, 8};
         CHECK(refused(pg_scatter_add(&finite, shift.data(), sum.data(), scatter.data()), "shift holds"));
@@ -341,13 +341,13 @@ void numbers() {
     for (const float bad : {std::nanf(""), HUGE_VALF, 1e30F}) {
         std::vector<float> x(3 * 200, 0.5F), y(3 * 200, 0.25F), w(3, 1.0F), map(200, -1.0F);
         x[200 + 150] = bad;
-        CHECK(refused(pg_unit_difference(x.data(), y.data(), 1, 3, 200, w.data(), 0, 1e-10F, map.data(), nullptr, nullptr),
+        CHECK(refused(pg_lpips_layer(x.data(), y.data(), 1, 3, 200, w.data(), 0, 1e-10F, map.data(), nullptr, nullptr),
                       "at position 150 of pair 0"));
         for (size_t i = 0; i < 200; ++i) CHECK(i == 150 ? std::isnan(map[i]) : map[i] >= 0 && map[i] < 1e-6F);
         if (bad == 1e30F) continue;  // a square that overflows, where a weight is only large
         x[200 + 150] = 0.5F;
         w[1] = bad;
-        CHECK(refused(pg_unit_difference(x.data(), y.data(), 1, 3, 200, w.data(), 0, 1e-30F, map.data(), nullptr, nullptr), "weights"));
+        CHECK(refused(pg_lpips_layer(x.data(), y.data(), 1, 3, 200, w.data(), 0, 1e-30F, map.data(), nullptr, nullptr), "weights"));
     }
     for (const float bad : {std::nanf(""), HUGE_VALF, 3e38F}) {
         std::vector<float> filters(9, bad), transformed(16 * 16);

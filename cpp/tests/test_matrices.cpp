@@ -45,8 +45,8 @@ void products() {
             for (int64_t p = i + 1; p < k; ++p) a[static_cast<size_t>(i * k + p)] = m > 8 ? T(0) : a[static_cast<size_t>(i * k + p)];
         std::vector<T> c(static_cast<size_t>(m * n), std::numeric_limits<T>::quiet_NaN()), square(static_cast<size_t>(m * m));
         const pg_matrix x = matrix(a, m, k), y = matrix(b, n, k);
-        CHECK(pg_product(&x, &y, c.data()) == PG_OK);
-        CHECK(pg_product(&x, &x, square.data()) == PG_OK);
+        CHECK(pg_matmul_transposed(&x, &y, c.data()) == PG_OK);
+        CHECK(pg_matmul_transposed(&x, &x, square.data()) == PG_OK);
         double worst = 0, worst_square = 0, longest = 0;
         for (int64_t i = 0; i < m; ++i) {
             const auto dot = [&](const std::vector<T>& other, int64_t j) {
@@ -115,7 +115,7 @@ void square_roots() {
             }
         std::vector<double> a(static_cast<size_t>(n * n)), root(a), factor(a), back(a);
         const pg_matrix rows = matrix(l, n, n);
-        CHECK(pg_product(&rows, &rows, a.data()) == PG_OK);
+        CHECK(pg_matmul_transposed(&rows, &rows, a.data()) == PG_OK);
         double trace = 0, largest = 0, remainder = -1;
         for (int64_t i = 0; i < n; ++i) trace += a[static_cast<size_t>(i * n + i)];
         for (const double x : a) largest = std::max(largest, std::fabs(x));
@@ -127,13 +127,13 @@ void square_roots() {
         const double tolerance = 64 * double(n) * 0x1p-53 * largest;
         CHECK(pg_sqrtm_psd(a.data(), n, root.data()) == PG_OK);
         const pg_matrix r = matrix(root, n, n);
-        CHECK(pg_product(&r, &r, back.data()) == PG_OK);
+        CHECK(pg_matmul_transposed(&r, &r, back.data()) == PG_OK);
         // the quintics multiply what rounding leaves in small directions: 1e-11 of the norm at worst, as documented
         for (size_t i = 0; i < a.size(); ++i) CHECK(std::fabs(back[i] - a[i]) <= 1e-11 * largest);
         int64_t rank = 0;
         CHECK(pg_pivoted_cholesky(a.data(), n, factor.data(), &rank, &remainder) == PG_OK && remainder >= 0 && rank <= n);
         const pg_matrix f = matrix(factor, n, n);
-        CHECK(pg_product(&f, &f, back.data()) == PG_OK);
+        CHECK(pg_matmul_transposed(&f, &f, back.data()) == PG_OK);
         for (size_t i = 0; i < a.size(); ++i) CHECK(std::fabs(back[i] - a[i]) <= tolerance);
     }
     std::vector<double> indefinite{1, 2, 2, 1}, l(4);
@@ -152,9 +152,9 @@ void roots_of_a_leading_direction() {
         std::vector<double> l(static_cast<size_t>(n * rank)), a(static_cast<size_t>(n * n)), root(a), back(a);
         for (double& x : l) x = (state = state * 1664525u + 1013904223u) / 256 % 200;
         const pg_matrix m = matrix(l, n, rank), r = matrix(root, n, n);
-        CHECK(pg_product(&m, &m, a.data()) == PG_OK);
+        CHECK(pg_matmul_transposed(&m, &m, a.data()) == PG_OK);
         CHECK(pg_sqrtm_psd(a.data(), n, root.data()) == PG_OK);
-        CHECK(pg_product(&r, &r, back.data()) == PG_OK);
+        CHECK(pg_matmul_transposed(&r, &r, back.data()) == PG_OK);
         const double largest = *std::max_element(a.begin(), a.end());
         for (size_t i = 0; i < a.size(); ++i) CHECK(std::fabs(back[i] - a[i]) <= 1e-11 * largest);
     }

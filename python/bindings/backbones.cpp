@@ -67,7 +67,7 @@ Floats convolve(const Floats& x, const Floats& transformed, const Floats& bias, 
 }
 
 // Features (pairs, channels, positions) to LPIPS's (pairs, positions).
-Floats unit_difference(const Floats& x, const Floats& y, const Floats& weights, float inside, float outside) {
+Floats lpips_layer(const Floats& x, const Floats& y, const Floats& weights, float inside, float outside) {
     if (x.ndim() != 3 || y.ndim() != 3 || x.shape(0) != y.shape(0) || x.shape(1) != y.shape(1) || x.shape(2) != y.shape(2))
         throw py::value_error("x and y must have three axes and the same shape");
     if (weights.size() != x.shape(1))
@@ -75,7 +75,7 @@ Floats unit_difference(const Floats& x, const Floats& y, const Floats& weights, 
     Floats result(std::vector<py::ssize_t>{x.shape(0), x.shape(2)});
     const float *a = x.data(), *b = y.data(), *w = weights.data();
     float* map = result.mutable_data();
-    released([&] { return pg_unit_difference(a, b, x.shape(0), x.shape(1), x.shape(2), w, inside, outside, map, nullptr, nullptr); });
+    released([&] { return pg_lpips_layer(a, b, x.shape(0), x.shape(1), x.shape(2), w, inside, outside, map, nullptr, nullptr); });
     return result;
 }
 
@@ -92,5 +92,5 @@ void register_backbones(py::module_& m) {
     m.def("convolution_filters", &convolution_filters, py::arg("filters"), py::arg("tile"));
     m.def("convolve", &convolve, py::arg("x"), py::arg("transformed"), py::arg("bias"), py::arg("kernel"), py::arg("tile"),
           py::arg("padding"));
-    m.def("unit_difference", &unit_difference, py::arg("x"), py::arg("y"), py::arg("weights"), py::arg("inside"), py::arg("outside"));
+    m.def("lpips_layer", &lpips_layer, py::arg("x"), py::arg("y"), py::arg("weights"), py::arg("inside"), py::arg("outside"));
 }

@@ -31,11 +31,11 @@ int64_t order_of(const Float64& a, const char* name) {
     return a.shape(0);
 }
 
-py::array product(const py::array& a, const py::array& b) {
+py::array matmul_transposed(const py::array& a, const py::array& b) {
     const pg_matrix x = matrix_of(a, "a"), y = matrix_of(b, "b");
     py::array c(a.dtype(), std::vector<py::ssize_t>{x.rows, y.rows});
     void* out = c.mutable_data();
-    released([&] { return pg_product(&x, &y, out); });
+    released([&] { return pg_matmul_transposed(&x, &y, out); });
     return c;
 }
 
@@ -85,7 +85,7 @@ Float64 sqrtm_psd(const Float64& a) {
 }  // namespace
 
 void register_distribution(py::module_& m) {
-    m.def("product", &product, py::arg("a"), py::arg("b"));
+    m.def("matmul_transposed", &matmul_transposed, py::arg("a"), py::arg("b"));
     m.def("scatter_add", &scatter_add, py::arg("features"), py::arg("shift").noconvert(), py::arg("sum").noconvert(),
           py::arg("scatter").noconvert());
     m.def("count_neighbours", &count_neighbours, py::arg("real"), py::arg("fake"), py::arg("precision_k"), py::arg("density_k"));

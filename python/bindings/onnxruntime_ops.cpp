@@ -202,8 +202,8 @@ struct WinogradConv {
 
 // Features (2 count, channels, height, width), those of the first images before those of the second, weights of the channels,
 // and the two constants of the norm to LPIPS's (count, 1, height, width).
-struct UnitDifference {
-    static constexpr const char* name = "UnitDifference";
+struct LpipsLayer {
+    static constexpr const char* name = "LpipsLayer";
     static constexpr size_t inputs = 4;
     Api api;
 
@@ -216,14 +216,14 @@ struct UnitDifference {
         RETURN_IF_FAILED(values_of(api, context, 1, shape[1], &weights));
         RETURN_IF_FAILED(values_of(api, context, 2, 1, &inside));
         RETURN_IF_FAILED(values_of(api, context, 3, 1, &outside));
-        if (shape[0] % 2 != 0) return create_status(api)(kErrorFail, "UnitDifference: the features are not pairs");
+        if (shape[0] % 2 != 0) return create_status(api)(kErrorFail, "LpipsLayer: the features are not pairs");
         const int64_t pairs = shape[0] / 2, channels = shape[1], positions = shape[2] * shape[3];
         float* map = nullptr;
         RETURN_IF_FAILED(make_output(api, context, {pairs, 1, shape[2], shape[3]}, &map));
         SessionThreads run{api, context};
         std::fill_n(map, pairs * positions, 0.0F);
-        if (pg_unit_difference(features, features + pairs * channels * positions, pairs, channels, positions, weights, *inside, *outside,
-                               map, SessionThreads::parallel, &run) == PG_OK)
+        if (pg_lpips_layer(features, features + pairs * channels * positions, pairs, channels, positions, weights, *inside, *outside, map,
+                           SessionThreads::parallel, &run) == PG_OK)
             return run.failure;
         // What is not finite goes on with its map, to whoever runs the session and knows the network's name.
         const bool computed = std::any_of(map, map + pairs * positions, [](float value) { return !std::isfinite(value); });
@@ -261,7 +261,7 @@ constexpr CustomOp make_op() {
     op.last_version = [](const CustomOp*) { return INT32_MAX; };
     return op;
 }
-constexpr CustomOp kOps[] = {make_op<WinogradConv>(), make_op<UnitDifference>()};
+constexpr CustomOp kOps[] = {make_op<WinogradConv>(), make_op<LpipsLayer>()};
 
 }  // namespace
 

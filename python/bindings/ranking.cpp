@@ -136,14 +136,14 @@ py::tuple delong(const py::array& scores, const Bits& labels, bool bfloat16) {
                           wide(sums.negative_squares[1], sums.negative_squares[0]), sums.positives, sums.negatives);
 }
 
-py::tuple label_regions(const py::array_t<uint8_t, py::array::c_style>& masks) {
+py::tuple connected_components(const py::array_t<uint8_t, py::array::c_style>& masks) {
     if (masks.ndim() != 3) throw py::value_error("masks must have 3 axes, not " + std::to_string(masks.ndim()));
     py::array_t<int32_t> labels({masks.shape(0), masks.shape(1), masks.shape(2)});
     py::array_t<int64_t> regions(masks.shape(0));
     const uint8_t* in = masks.data();
     int32_t* out = labels.mutable_data();
     int64_t* numbers = regions.mutable_data();
-    released([&] { return pg_label_regions(in, masks.shape(0), masks.shape(1), masks.shape(2), out, numbers); });
+    released([&] { return pg_connected_components(in, masks.shape(0), masks.shape(1), masks.shape(2), out, numbers); });
     return py::make_tuple(labels, regions);
 }
 
@@ -159,7 +159,7 @@ void register_ranking(py::module_& m) {
     m.def("average_precision", &average_precision, py::arg("scores"), py::arg("labels"), py::arg("weights"), py::arg("bfloat16") = false);
     m.def("weighted_auroc", &weighted_auroc, py::arg("scores"), py::arg("labels"), py::arg("weights"), py::arg("bfloat16") = false);
     m.def("delong", &delong, py::arg("scores"), py::arg("labels"), py::arg("bfloat16") = false);
-    m.def("label_regions", &label_regions, py::arg("masks"));
+    m.def("connected_components", &connected_components, py::arg("masks"));
     m.def("label_bits", &label_bits, py::arg("labels"), py::arg("positive"), py::arg("negative"));
     m.def("auroc", &auroc, py::arg("scores"), py::arg("labels"), py::arg("bfloat16") = false);
     m.def("auroc_by_group", &auroc_by_group, py::arg("scores"), py::arg("labels"), py::arg("groups"), py::arg("group_count"),

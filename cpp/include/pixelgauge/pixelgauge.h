@@ -166,7 +166,7 @@ typedef struct pg_matrix {
 
 /* c = a b^T, dense rows x rows of the same dtype as a and b, whose elements and sums are to be finite. The same matrix twice
  * costs half and is exactly symmetric. */
-PG_API pg_status pg_product(const pg_matrix* a, const pg_matrix* b, void* c);
+PG_API pg_status pg_matmul_transposed(const pg_matrix* a, const pg_matrix* b, void* c);
 
 /* Adds the rows of features, less shift[columns], to a sum[2 * columns] and a scatter[2 * columns * columns] of outer
  * products (lower triangle). Each is a leading part followed by its rounding error, so that the order in which blocks
@@ -283,7 +283,8 @@ PG_API pg_status pg_delong(const pg_ranking* ranking, pg_delong_sums* result);
 
 /* Connected regions (8 neighbours) of contiguous masks, nonzero inside: labels 1.. per image in the order of their first
  * pixels, 0 outside; regions[count] says how many. */
-PG_API pg_status pg_label_regions(const uint8_t* masks, int64_t count, int64_t height, int64_t width, int32_t* labels, int64_t* regions);
+PG_API pg_status pg_connected_components(const uint8_t* masks, int64_t count, int64_t height, int64_t width, int32_t* labels,
+                                         int64_t* regions);
 
 /* ---- networks, on the threads of the program that runs them ---- */
 
@@ -315,9 +316,8 @@ PG_API pg_status pg_convolve(const pg_convolution* convolution, const float* x, 
  * sqrt(inside + sum of squares over channels) + outside; to map (pairs, positions), the squared differences, weighted by
  * channel and summed. Equal finite features give exactly 0. No bit depends on other positions, pairs or the threads.
  * PG_INVALID_ARGUMENT where NaN, infinities or squares that overflow make a position NaN: the others are right all the same. */
-PG_API pg_status pg_unit_difference(const float* x, const float* y, int64_t pairs, int64_t channels, int64_t positions,
-                                    const float* weights, float inside, float outside, float* map, pg_parallel parallel,
-                                    void* parallel_context);
+PG_API pg_status pg_lpips_layer(const float* x, const float* y, int64_t pairs, int64_t channels, int64_t positions, const float* weights,
+                                float inside, float outside, float* map, pg_parallel parallel, void* parallel_context);
 
 #ifdef __cplusplus
 }

@@ -26,8 +26,8 @@ int32_t root(std::vector<int32_t>& parent, int32_t r) {
 
 using namespace pixelgauge;
 
-extern "C" pg_status pg_label_regions(const uint8_t* masks, int64_t count, int64_t height, int64_t width, int32_t* labels,
-                                      int64_t* regions) {
+extern "C" pg_status pg_connected_components(const uint8_t* masks, int64_t count, int64_t height, int64_t width, int32_t* labels,
+                                             int64_t* regions) {
     return guarded([&] {
         require(masks && labels && regions, "masks, labels or regions is NULL");
         require(count >= 1 && height >= 1 && width >= 1 && height <= (int64_t{1} << 31) / width, [&] {

@@ -143,7 +143,7 @@ extern "C" pg_status pg_scatter_add(const pg_matrix* features, const double* shi
     });
 }
 
-extern "C" pg_status pg_product(const pg_matrix* a, const pg_matrix* b, void* c) {
+extern "C" pg_status pg_matmul_transposed(const pg_matrix* a, const pg_matrix* b, void* c) {
     using namespace pixelgauge;
     return guarded([&] {
         require_matrix(a, "a");

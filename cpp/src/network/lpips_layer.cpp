@@ -13,9 +13,9 @@
 #include "runtime/status.h"
 #include "runtime/threads.h"
 
-extern "C" pg_status pg_unit_difference(const float* x, const float* y, int64_t pairs, int64_t channels, int64_t positions,
-                                        const float* weights, float inside, float outside, float* map, pg_parallel parallel,
-                                        void* parallel_context) {
+extern "C" pg_status pg_lpips_layer(const float* x, const float* y, int64_t pairs, int64_t channels, int64_t positions,
+                                    const float* weights, float inside, float outside, float* map, pg_parallel parallel,
+                                    void* parallel_context) {
     using namespace pixelgauge;
     return guarded([&] {
         const Kernels& table = kernels();

@@ -276,7 +276,7 @@ def _rounding_of_traces(a: _Side, b: _Side) -> float:
             if 2 * error * least < 1:
                 # The derivative is half the optimal map, the geometric mean of C^-1 and the other covariance, whose
                 # Frobenius norm is at most Tr(C^-1 C2)^(1/2); within the error C is at least half of itself.
-                across = _core.product(other.factor, np.ascontiguousarray(inverse.T))
+                across = _core.matmul_transposed(other.factor, np.ascontiguousarray(inverse.T))
                 squared = float(np.vdot(across, across)) + least * other.rounding[0]
                 moved = min(moved, math.sqrt(0.5 * squared) * error)
         total += 2 * moved
@@ -391,7 +391,7 @@ def _from_stats(stats: FeatureStats, name: str) -> _Side:
 
 def _nuclear_norm(a: _Side, b: _Side, method: Method, tolerance: Callable[[float], float]) -> _Nuclear:
     """Nuclear norm of the factors' product; "auto" accepts a bound of `tolerance(value)`, or of 1e-11 of the traces."""
-    m = _core.product(a.factor, b.factor)
+    m = _core.matmul_transposed(a.factor, b.factor)
     # ||E^(1/2) F2||_* <= ||E^(1/2)||_F ||F2||_F for the remainder E of a covariance
     left_out = math.sqrt(a.remainder * b.trace) + math.sqrt(b.remainder * a.trace)
     rounding = 8 * _EPS * math.sqrt(max(a.trace, 0) * max(b.trace, 0))
@@ -420,7 +420,7 @@ def _by_svd(m: Float64Array, pivots: Float64Array | None) -> _Nuclear:
 
 def _by_eigh(m: Float64Array, pivots: Float64Array | None) -> _Nuclear:
     small = m if m.shape[0] <= m.shape[1] else m.T
-    values = np.linalg.eigvalsh(_core.product(small, small))
+    values = np.linalg.eigvalsh(_core.matmul_transposed(small, small))
     values = np.maximum(values, 0)
     if values[-1] == 0:
         return _Nuclear(0.0, 0.0, 0, "eigh")

@@ -87,7 +87,7 @@ def frechet_interval(
     mean_x, dx = centred(x)
     mean_y, dy = centred(y)
     gap = mean_x - mean_y
-    cross = _core.product(dx, dy)
+    cross = _core.matmul_transposed(dx, dy)
     norm_x, norm_y = (np.einsum("ij,ij->i", z, z) for z in (dx, dy))
     n, m = len(x), len(y)
     random = np.random.default_rng(seed)

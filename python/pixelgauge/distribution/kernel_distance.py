@@ -79,7 +79,7 @@ def kernel_distance(
 
     def kernel_sum(p: Features, q: Features, leave_diagonal_out: bool) -> float:
         nonlocal longest
-        base = _core.product(p, q)
+        base = _core.matmul_transposed(p, q)
         if leave_diagonal_out:
             longest = max(longest, float(np.diagonal(base).max()))
         base *= scale

@@ -135,7 +135,7 @@ class Convolution:
 
 
 DOMAIN = "pixelgauge"
-CONVOLUTION, DIFFERENCE = "WinogradConv", "UnitDifference"
+CONVOLUTION, DIFFERENCE = "WinogradConv", "LpipsLayer"
 _FEWEST_CHANNELS = 16
 """Of a register; with fewer, an image's three, the transforms would cost more than they save."""
 
@@ -179,7 +179,7 @@ def _importing(model: bytes, graph: Sequence[bytes]) -> bytes:
     return b"".join([*parts, _block(_MODEL_GRAPH, b"".join(graph)), opset])
 
 
-def with_unit_differences(model: bytes) -> bytes:
+def with_lpips_layers(model: bytes) -> bytes:
     """Compute each layer of an LPIPS graph, from its features to its map, by one operator of the package.
 
     What the operator makes superfluous is left for :func:`extract_subgraph`.

@@ -14,7 +14,7 @@ from pixelgauge import _core
 from pixelgauge._version import __version__
 from pixelgauge.files.reading import printable
 from pixelgauge.networks.bound_runs import BoundRuns, Input
-from pixelgauge.networks.graph_rewrite import Tiles, extract_subgraph, with_unit_differences, with_winograd
+from pixelgauge.networks.graph_rewrite import Tiles, extract_subgraph, with_lpips_layers, with_winograd
 from pixelgauge.networks.manifest import graph_named
 from pixelgauge.networks.pixels import Float32Array, Pixels
 from pixelgauge.networks.providers import (
@@ -83,7 +83,7 @@ class Session:
         self._own_operators = plan.provider == CPU and batch_size is None
         graph = weights.model.graph_bytes()
         if self._own_operators and weights.model.name.startswith("lpips"):
-            graph = with_unit_differences(graph)
+            graph = with_lpips_layers(graph)
         self._graph, initialisers = extract_subgraph(graph, outputs)
         # Hashed at every load, so that a fingerprint never names weights that are not those in use.
         data = weights.checked_data()

@@ -151,7 +151,7 @@ def _regions(anomalous: Array, shapes: list[tuple[int, ...]]) -> tuple[Array, Ar
     batches = [(len(shapes), *shapes[0])] if uniform else [(1, *shape) for shape in shapes]
     for batch in batches:
         part = slice(pixels, pixels + int(np.prod(batch)))
-        labels, counts = _core.label_regions(anomalous[part].view(np.uint8).reshape(batch))
+        labels, counts = _core.connected_components(anomalous[part].view(np.uint8).reshape(batch))
         offsets = first + np.cumsum(counts) - counts
         regions[part] = (labels + (offsets - 1)[:, np.newaxis, np.newaxis]).ravel()
         areas += [np.bincount(of.ravel(), minlength=n + 1)[1:] for of, n in zip(labels, counts, strict=True)]

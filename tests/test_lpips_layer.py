@@ -31,7 +31,7 @@ def case(pairs, channels, positions, seed=0):
 )
 def test_against_float64(each_isa, inside, outside, channels, positions):
     x, y, weights = case(2, channels, positions)
-    value = _core.unit_difference(x, y, weights, inside, outside)
+    value = _core.lpips_layer(x, y, weights, inside, outside)
     expected = difference_float64(x, y, weights, inside, outside)
     assert value.shape == expected.shape
     # Sums of 32 products and of their sums, a root, a reciprocal and two products: some ten roundings of 6e-8 each.
@@ -45,21 +45,21 @@ def test_images_that_are_nearly_equal(each_isa):
     y = (x * (1 + 1e-3 * rng.standard_normal(x.shape))).astype(np.float32)
     expected = difference_float64(x, y, weights, 0.0, 1e-10)
     # Units differ by 1e-3 of themselves, of which rounding, 1e-7, is 1e-4; squares are off by twice that.
-    np.testing.assert_allclose(_core.unit_difference(x, y, weights, 0.0, 1e-10), expected, rtol=2e-4)
+    np.testing.assert_allclose(_core.lpips_layer(x, y, weights, 0.0, 1e-10), expected, rtol=2e-4)
 
 
 @pytest.mark.property
 def test_equal_features_are_at_exactly_zero(each_isa):
     x, _, weights = case(2, 130, 333)
-    assert not _core.unit_difference(x, x.copy(), weights, 0.0, 1e-10).any()
-    assert not _core.unit_difference(0 * x, 0 * x, weights, 0.0, 1e-10).any()
+    assert not _core.lpips_layer(x, x.copy(), weights, 0.0, 1e-10).any()
+    assert not _core.lpips_layer(0 * x, 0 * x, weights, 0.0, 1e-10).any()
 
 
 @pytest.mark.property
 def test_symmetric(each_isa):
     x, y, weights = case(2, 70, 100)
     np.testing.assert_array_equal(
-        _core.unit_difference(x, y, weights, 0.0, 1e-10), _core.unit_difference(y, x, weights, 0.0, 1e-10)
+        _core.lpips_layer(x, y, weights, 0.0, 1e-10), _core.lpips_layer(y, x, weights, 0.0, 1e-10)
     )
 
 
@@ -67,11 +67,11 @@ def test_symmetric(each_isa):
 def test_not_a_bit_depends_on_place_batch_or_threads(each_isa, restored_threads):
     x, y, weights = case(3, 96, 500)
     pixelgauge.set_num_threads(1)
-    alone = _core.unit_difference(x, y, weights, 0.0, 1e-10)
+    alone = _core.lpips_layer(x, y, weights, 0.0, 1e-10)
     for threads in (1, 2, 3, 16):
         pixelgauge.set_num_threads(threads)
-        np.testing.assert_array_equal(_core.unit_difference(x, y, weights, 0.0, 1e-10), alone)
-        part = _core.unit_difference(x[1:2, :, 37:], y[1:2, :, 37:], weights, 0.0, 1e-10)
+        np.testing.assert_array_equal(_core.lpips_layer(x, y, weights, 0.0, 1e-10), alone)
+        part = _core.lpips_layer(x[1:2, :, 37:], y[1:2, :, 37:], weights, 0.0, 1e-10)
         np.testing.assert_array_equal(part, alone[1:2, 37:])
 
 
@@ -82,18 +82,18 @@ def test_what_is_not_finite_is_named_by_its_position(each_isa):
         x[1, 3, 150] = bad
         for pair in ((x, y), (y, x)):
             with pytest.raises(ValueError, match=r"^x, y or weights hold NaN .* at position 150 of pair 1$"):
-                _core.unit_difference(*pair, weights, 0.0, 1e-10)
+                _core.lpips_layer(*pair, weights, 0.0, 1e-10)
     x, y, weights = case(1, 20, 200)
     weights[4] = np.nan
     with pytest.raises(ValueError, match="at position 0 of pair 0"):
-        _core.unit_difference(x, y, weights, 0.0, 1e-10)
+        _core.lpips_layer(x, y, weights, 0.0, 1e-10)
 
 
 @pytest.mark.boundary
 def test_refused():
     x, y, weights = case(1, 4, 9)
-    assert _core.unit_difference(x[:0], y[:0], weights, 0.0, 1e-10).shape == (0, 9)
-    assert _core.unit_difference(x[..., :0], y[..., :0], weights, 0.0, 1e-10).shape == (1, 0)
+    assert _core.lpips_layer(x[:0], y[:0], weights, 0.0, 1e-10).shape == (0, 9)
+    assert _core.lpips_layer(x[..., :0], y[..., :0], weights, 0.0, 1e-10).shape == (1, 0)
     for arguments, match in (
         ((x[0], y[0], weights, 0.0, 1e-10), "three axes"),
         ((x, y[..., 1:], weights, 0.0, 1e-10), "same shape"),
@@ -106,4 +106,4 @@ def test_refused():
         ((x, y, weights, np.inf, 1e-10), "inside=inf"),
     ):
         with pytest.raises(ValueError, match=match):
-            _core.unit_difference(*arguments)
+            _core.lpips_layer(*arguments)
