@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import dataclasses
 import functools
 import io
 import os
@@ -29,7 +30,7 @@ import numpy as np
 
 import pixelgauge
 from pixelgauge import _core
-from pixelgauge.networks import providers, session
+from pixelgauge.networks import providers
 from pixelgauge.networks import store as model_store
 from timing import measure, table
 
@@ -378,17 +379,17 @@ def bench_winograd(folder: Path) -> None:
     ):
         paths, _ = draw(name, folder)
 
-        def made(name: str = name, paths: list[Path] = paths) -> Callable[..., np.ndarray]:
-            if name == "inception-fid":
-                return pixelgauge.InceptionFeatures(weights=paths[0])
-            return pixelgauge.LPIPS(name.removeprefix("lpips-"), weights=paths)
+        def made(model: Any, name: str = name, paths: list[Path] = paths) -> Callable[..., np.ndarray]:
+            with mock.patch.dict(model_store.manifest(), {name: model}):
+                if name == "inception-fid":
+                    return pixelgauge.InceptionFeatures(weights=paths[0])
+                return pixelgauge.LPIPS(name.removeprefix("lpips-"), weights=paths)
 
         # SqueezeNet goes without: the comparison is why.
-        tiles = session.WINOGRAD_TILES[name] or session.WINOGRAD_TILES["lpips-vgg"]
-        with mock.patch.object(session, "WINOGRAD_TILES", {name: tiles}):
-            ours = made()
-        with mock.patch.object(session, "WINOGRAD_TILES", {name: {}}):
-            plain = made()
+        tiles = model_store.model_named(name).winograd or model_store.model_named("lpips-vgg").winograd
+        ours, plain = (
+            made(dataclasses.replace(model_store.model_named(name), winograd=chosen)) for chosen in (tiles, {})
+        )
         images = np.random.default_rng(1).integers(0, 256, (2, count, size, size, 3), np.uint8)
         inputs = images[:1] if name == "inception-fid" else images
         expected = plain(*inputs)

@@ -1,5 +1,7 @@
 """The package's operators in onnxruntime: their place in each graph, and that networks give what onnxruntime's own give."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from pixelgauge.networks.graph_rewrite import (
     with_winograd,
 )
 from pixelgauge.networks.providers import choose_providers
-from pixelgauge.networks.session import WINOGRAD_TILES, Session
+from pixelgauge.networks.session import Session
 
 
 def graph_of(name, outputs):
@@ -24,7 +26,7 @@ def graph_of(name, outputs):
 @pytest.mark.property
 def test_convolutions_of_stride_one_are_replaced():
     counts = {
-        name: len(with_winograd(graph_of(name, [output]), WINOGRAD_TILES[name])[1])
+        name: len(with_winograd(graph_of(name, [output]), model_store.model_named(name).winograd)[1])
         for name, output in (
             ("lpips-alex", "distance"),
             ("lpips-vgg", "distance"),
@@ -46,7 +48,10 @@ def test_the_new_graph_is_sound():
     onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
     before = graph_of("lpips-alex", ["distance", "per_layer"])
     after, found = with_winograd(
-        before, WINOGRAD_TILES["lpips-alex"], {f"features.{i}.weight": 100 + i for i in (3, 6, 8, 10)}, 3
+        before,
+        model_store.model_named("lpips-alex").winograd,
+        {f"features.{i}.weight": 100 + i for i in (3, 6, 8, 10)},
+        3,
     )
     old, new = onnx.load_model_from_string(before), onnx.load_model_from_string(after)
     ours = [node for node in new.graph.node if node.domain == DOMAIN]
@@ -97,7 +102,7 @@ def test_each_layer_of_lpips_is_one_operator(name, widths):
     assert not {node.op_type for node in after.graph.node} & {"Split", "Sqrt", "MatMul"}
     assert not [tensor for tensor in initialisers if tensor.startswith("ones")]
     assert {entry.domain: entry.version for entry in after.opset_import} == {"": 18, DOMAIN: 1}
-    both, _ = with_winograd(data, WINOGRAD_TILES["lpips-alex"], {})
+    both, _ = with_winograd(data, model_store.model_named("lpips-alex").winograd, {})
     assert {entry.domain: entry.version for entry in onnx.load_model_from_string(both).opset_import} == {
         "": 18,
         DOMAIN: 1,
@@ -122,7 +127,7 @@ def random_model(name):
 
 @pytest.mark.property
 @pytest.mark.parametrize("name", ["lpips-alex", "lpips-squeeze", "inception-fid"])
-def test_sessions_agree_with_onnxruntimes_own_operators(monkeypatch, name):
+def test_sessions_agree_with_onnxruntimes_own_operators(name):
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     rng = np.random.default_rng(2)
     model = random_model(name)
@@ -132,9 +137,8 @@ def test_sessions_agree_with_onnxruntimes_own_operators(monkeypatch, name):
     inputs = {key: rng.uniform(-1, 1, (2, 3, size, size)).astype(np.float32) for key in names}
     ours = Session(model, choose_providers("cpu"), outputs)
     values = [ours.run(inputs, threads) for threads in (1, 2, 3)]
-    monkeypatch.setattr("pixelgauge.networks.session.WINOGRAD_TILES", {name: {}})
-    monkeypatch.setattr("pixelgauge.networks.session.with_lpips_layers", lambda graph: graph)
-    plain = Session(model, choose_providers("cpu"), outputs).run(inputs, 1)
+    bare = dataclasses.replace(model, model=dataclasses.replace(model.model, winograd={}, rewrites=()))
+    plain = Session(bare, choose_providers("cpu"), outputs).run(inputs, 1)
     for run in values:
         for value, first, expected in zip(run, values[0], plain, strict=True):
             np.testing.assert_array_equal(value, first)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pixelgauge.networks.manifest import Tiles
+
 # Field numbers of onnx.proto.
 _MODEL_GRAPH, _MODEL_OPSET = 7, 8
 _GRAPH_NODE, _GRAPH_INITIALISER, _GRAPH_OUTPUT = 1, 5, 12
@@ -111,10 +113,6 @@ def extract_subgraph(model: bytes, outputs: Sequence[str]) -> tuple[bytes, set[s
     smaller = b"".join(parts)
     field = _block(_MODEL_GRAPH, smaller)
     return b"".join(field if number == _MODEL_GRAPH else whole for number, whole, _ in _fields(model)), initialisers
-
-
-Tiles = Mapping[str | tuple[int, int], tuple[int, int] | None]
-"""Outputs (height, width) to compute at a time, by the size of the kernel, or by a weight's name where that differs."""
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,13 @@ import functools
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 
 from pixelgauge.files.reading import FileError
+
+Tiles = Mapping[str | tuple[int, int], tuple[int, int] | None]
+"""Outputs (height, width) to compute at a time, by the size of the kernel, or by a weight's name where that differs."""
 
 
 class ModelError(RuntimeError):
@@ -70,6 +73,10 @@ class Model:
     rows: tuple[Initialiser, ...]
     batch_norm_eps: float
     data_file: str
+    rewrites: tuple[str, ...] = ()
+    """What the CPU computes by operators of the package instead: ``"lpips_layers"``."""
+    winograd: Tiles = field(default_factory=dict)
+    """What the CPU computes by the package's Winograd convolution; measured, see docs/models.md."""
     weights_sha256: str | None = None
     """Hash of the data file that the official files become; None where it has not been computed yet."""
 
@@ -93,6 +100,14 @@ def graph_named(file: str) -> bytes:
     return resources.files("pixelgauge").joinpath("models", file).read_bytes()
 
 
+def _tile(entry: tuple[str, list[int] | None]) -> tuple[str | tuple[int, int], tuple[int, int] | None]:
+    """Kernel, given as "3x3", or weight, and the tile of outputs, None for a weight that is left out."""
+    of, tile = entry
+    height, _, width = of.partition("x")
+    kernel = (int(height), int(width)) if height.isdigit() and width.isdigit() else of
+    return kernel, None if tile is None else (tile[0], tile[1])
+
+
 @functools.cache
 def manifest() -> Mapping[str, Model]:
     """Every model, by name."""
@@ -106,6 +121,8 @@ def manifest() -> Mapping[str, Model]:
             tuple(Initialiser(**{**row, "shape": tuple(row["shape"])}) for row in entry["tensors"]),
             entry.get("batch_norm_eps", 0.0),
             facts["data_file"],
+            tuple(entry.get("rewrites", ())),
+            dict(map(_tile, entry.get("winograd", {}).items())),
             entry.get("weights_sha256"),
         )
         for name, entry in facts["models"].items()

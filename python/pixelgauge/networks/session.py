@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from pixelgauge import _core
 from pixelgauge._version import __version__
 from pixelgauge.files.reading import printable
 from pixelgauge.networks.bound_runs import BoundRuns, Input
-from pixelgauge.networks.graph_rewrite import Tiles, extract_subgraph, with_lpips_layers, with_winograd
+from pixelgauge.networks.graph_rewrite import extract_subgraph, with_lpips_layers, with_winograd
 from pixelgauge.networks.manifest import graph_named
 from pixelgauge.networks.pixels import Float32Array, Pixels
 from pixelgauge.networks.providers import (
@@ -29,20 +28,8 @@ from pixelgauge.networks.store import Installed
 
 Paths = str | Path | Sequence[str | Path]
 
-_TILES: Tiles = MappingProxyType({(3, 3): (4, 4), (5, 5): (2, 2), (1, 7): (1, 2), (7, 1): (2, 1)})
-
-WINOGRAD_TILES: Mapping[str, Tiles] = MappingProxyType(
-    {
-        "lpips-alex": {**_TILES, (3, 3): (3, 3)},  # 15x15 at 256x256, a multiple of three
-        "lpips-vgg": _TILES,
-        "lpips-squeeze": {},  # its few channels gain too little for the digits
-        # On 8x8 the transformed filters, 25 MB, take longer to read than is saved.
-        "inception-fid": {**_TILES, **{f"Mixed_7{block}.branch3x3dbl_2.weight": None for block in "bc"}},
-    }
-)
-"""What the CPU computes by the package's Winograd convolution, by model; measured, see docs/models.md."""
-
-
+_REWRITES = {"lpips_layers": with_lpips_layers}
+"""What the CPU runs otherwise than the graph says, by the manifest's names."""
 _AT_ONCE = 2
 """Runs on a CUDA device: while one computes, another's inputs are copied."""
 
@@ -82,8 +69,8 @@ class Session:
         # Not for one fixed shape: providers that compile want it, and onnxruntime cannot infer the operators' shapes.
         self._own_operators = plan.provider == CPU and batch_size is None
         graph = weights.model.graph_bytes()
-        if self._own_operators and weights.model.name.startswith("lpips"):
-            graph = with_lpips_layers(graph)
+        for name in weights.model.rewrites if self._own_operators else ():
+            graph = _REWRITES[name](graph)
         self._graph, initialisers = extract_subgraph(graph, outputs)
         # Hashed at every load, so that a fingerprint never names weights that are not those in use.
         data = weights.checked_data()
@@ -93,7 +80,7 @@ class Session:
             if row.name in initialisers
         }
         values.update(replace or {})
-        self._tiles = WINOGRAD_TILES[weights.model.name] if winograd and self._own_operators else {}
+        self._tiles = weights.model.winograd if winograd and self._own_operators else {}
         self._transformed: dict[str, int] = {}
         for one in with_winograd(self._graph, self._tiles)[1]:
             filters = _core.convolution_filters(values.pop(one.weight), one.tile)
