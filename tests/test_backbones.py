@@ -114,12 +114,12 @@ def test_pixels_become_planes_on_the_device(squeeze):
         for scale, offset in ((2 / 255, -1.0), (1 / 255, 0.0)):
             images = rng.integers(0, 256, (2, *shape), np.uint8)
             pixels = {name: Pixels(image, scale, offset) for name, image in zip("xy", images, strict=True)}
-            (expected,) = session.run(pixels)
+            expected = session.run(pixels)["distance"]
             np.testing.assert_allclose(bound.run(pixels)[0], expected, rtol=2e-5)
             mixed = {"x": pixels["x"].planes(), "y": Pixels(images[1][..., ::-1].astype(np.float32), scale, offset)}
-            np.testing.assert_allclose(bound.run(mixed)[0], session.run(mixed)[0], rtol=1e-6)
+            np.testing.assert_allclose(bound.run(mixed)[0], session.run(mixed)["distance"], rtol=1e-6)
             strided = {name: Pixels(one.images[:, ::-1], scale, offset) for name, one in pixels.items()}
-            np.testing.assert_allclose(bound.run(strided)[0], session.run(strided)[0], rtol=2e-5)
+            np.testing.assert_allclose(bound.run(strided)[0], session.run(strided)["distance"], rtol=2e-5)
 
 
 @pytest.mark.property
@@ -256,7 +256,7 @@ def test_session_options_and_tiny_run(squeeze):
     assert started.get_providers() == [CPU]
     assert [output.name for output in started.get_outputs()] == ["distance"]
     x = np.zeros((2, 3, 20, 24), np.float32)
-    (distance,) = session.run({"x": x, "y": x})
+    distance = session.run({"x": x, "y": x})["distance"]
     assert distance.tolist() == [0, 0]
     assert session.fingerprint["precision"] == "float32"
 
@@ -283,11 +283,11 @@ def test_runs_side_by_side_keep_to_a_thread_each(squeeze, monkeypatch):
     first = Thread(target=session.run, args=({"wait": True},))
     first.start()
     together.wait()
-    assert session.run({"wait": False}) == [1]
+    assert session.run({"wait": False}) == {"distance": 1}
     together.wait()
     first.join()
-    assert session.run({"wait": False}) == [4]
-    assert session.run({"wait": False}, threads=2) == [2]
+    assert session.run({"wait": False}) == {"distance": 4}
+    assert session.run({"wait": False}, threads=2) == {"distance": 2}
     assert chosen == [4, 1, 4, 2]
 
 

@@ -162,7 +162,9 @@ def test_small_images_go_without_winograd(alex):
     x, y = pair((2, 95, 97, 3))
     alone = Session(alex._model, alex._plan, ["distance"], replace=alex._replace, winograd=False)
     inputs = {name: image.transpose(0, 3, 1, 2) / np.float32(127.5) - 1 for name, image in (("x", x), ("y", y))}
-    np.testing.assert_allclose(alex(x, y), alone.run(inputs)[0], rtol=1e-6)  # but for the rounding of the inputs
+    np.testing.assert_allclose(
+        alex(x, y), alone.run(inputs)["distance"], rtol=1e-6
+    )  # but for the rounding of the inputs
     assert not alex._loaded(spatial=False, winograd=False).uses_winograd
     assert alex._session_for(x, spatial=False) is alex._loaded(spatial=False, winograd=False)
     assert alex._session_for(pair((1, 96, 96, 3))[0], spatial=False) is alex._session

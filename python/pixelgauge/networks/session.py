@@ -154,8 +154,8 @@ class Session:
         """Runs that are worth having under way at a time on a device; on the CPU it is up to the threads."""
         return _AT_ONCE if self._bound is not None else 1
 
-    def run(self, inputs: Mapping[str, Input], threads: int | None = None) -> list[Float32Array]:
-        """Compute the session's outputs for a batch of planes or pixels, in the order they were named.
+    def run(self, inputs: Mapping[str, Input], threads: int | None = None) -> dict[str, Float32Array]:
+        """Compute the session's outputs for a batch of planes or pixels, by name.
 
         On the CPU `threads` is how many to split the run over; by default all, or one while other runs are under way.
 
@@ -164,8 +164,8 @@ class Session:
         ValueError
             If a result is not finite, as weights of absurd size make it.
         """
-        results = self._run(inputs, threads)
-        for name, result in zip(self.outputs, results, strict=True):
+        results = dict(zip(self.outputs, self._run(inputs, threads), strict=True))
+        for name, result in results.items():
             if not np.isfinite(result).all():
                 raise ValueError(
                     f"{self.weights.model.name} gives values of {name!r} that are not finite: with these weights "

@@ -45,9 +45,10 @@ INCEPTION_OUTPUTS: Mapping[str, int] = MappingProxyType(
 """Features by name: how many values each has."""
 
 
-def side_by_side(outputs: list[Float32Array]) -> Float32Array:
+def side_by_side(outputs: Mapping[str, Float32Array]) -> Float32Array:
     """Join a network's outputs along the columns."""
-    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=1)
+    several = list(outputs.values())
+    return several[0] if len(several) == 1 else np.concatenate(several, axis=1)
 
 
 class InceptionFeatures:

@@ -258,17 +258,17 @@ class LPIPS:
         else:
             pairs, single = self._arrays(x, y, data_range, channel_axis)
         results = list(self._results(pairs, spatial))
-        distance = np.concatenate([result[0] for result in results]).astype(np.float64)
+        distance = np.concatenate([result["distance"] for result in results]).astype(np.float64)
         answer: list[Any] = [float(distance[0]) if single else distance]
         if spatial:
-            maps = [result[2] for result in results]
+            maps = [result["spatial"] for result in results]
             if len({m.shape[1:] for m in maps}) == 1:
                 together = np.concatenate(maps)
                 answer.append(together[0] if single else together)
             else:
                 answer.append([one for m in maps for one in m])
         if per_layer:
-            layers = np.concatenate([result[1] for result in results]).astype(np.float64)
+            layers = np.concatenate([result["per_layer"] for result in results]).astype(np.float64)
             answer.append(layers[0] if single else layers)
         return tuple(answer) if len(answer) > 1 else answer[0]
 
@@ -318,23 +318,25 @@ class LPIPS:
                 f"{self._smallest}; enlarge the images"
             )
 
-    def _results(self, pairs: _Pairs, spatial: bool) -> Iterator[list[Float32Array]]:
+    def _results(self, pairs: _Pairs, spatial: bool) -> Iterator[dict[str, Float32Array]]:
         session, each = self._session, range(pairs.count)
         if not self._on_device:
             if pairs.count < 2 * session.threads:
                 return (self._run(pairs, *pairs.read(i), spatial) for i in each)
             return ordered_map(partial(self._side_by_side, pairs, spatial), each, session.threads, session.threads)
 
-        def filled(batch: tuple[Array, Array]) -> list[Float32Array]:
+        def filled(batch: tuple[Array, Array]) -> dict[str, Float32Array]:
             count = len(batch[0])
             a, b = (_filled(images, pairs.together) for images in batch)
-            return [result[:count] for result in self._run(pairs, a, b, spatial)]
+            return {name: result[:count] for name, result in self._run(pairs, a, b, spatial).items()}
 
         if pairs.count == 1:  # threads would take longer to start than it takes
             return iter([filled(pairs.read(0))])
         return ordered_map(filled, ordered_map(pairs.read, each, session.threads, session.threads), session.at_once, 1)
 
-    def _run(self, pairs: _Pairs, a: Array, b: Array, spatial: bool, threads: int | None = None) -> list[Float32Array]:
+    def _run(
+        self, pairs: _Pairs, a: Array, b: Array, spatial: bool, threads: int | None = None
+    ) -> dict[str, Float32Array]:
         """Distances, layers and, if asked for, maps of pairs of one size."""
 
         def signed(images: Array) -> Pixels:
@@ -343,7 +345,7 @@ class LPIPS:
 
         return self._session_for(a, spatial).run({"x": signed(a), "y": signed(b)}, threads)
 
-    def _side_by_side(self, pairs: _Pairs, spatial: bool, i: int) -> list[Float32Array]:
+    def _side_by_side(self, pairs: _Pairs, spatial: bool, i: int) -> dict[str, Float32Array]:
         """One of several runs at a time, on a thread each."""
         a, b = pairs.read(i)
         if a[..., 0].size * self._session.threads > _STREAM_PIXELS:
