@@ -26,6 +26,13 @@ def whole_number(name: str, value: object, least: int, most: int | None = None) 
     return int(value)
 
 
+def flag(name: str, value: object) -> bool:
+    """Return an argument that is True or False; ``TypeError`` for anything else: text such as "no" counts as true."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}={reprlib.repr(value)} must be True or False")
+    return bool(value)
+
+
 def require_number(name: str, value: object) -> None:
     """Raise a ``TypeError`` unless an argument is a real number; text that reads like one is none, nor a masked one."""
     try:

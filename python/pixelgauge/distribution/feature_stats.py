@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.checks import whole_number
+from pixelgauge.checks import flag, whole_number
 from pixelgauge.distribution.moments import checked_moments, real_array
 from pixelgauge.distribution.samples import as_features, samples
 from pixelgauge.distribution.statistics_files import MOST_SAMPLES, fields_of, numbers, pickled_moments, text, whole
@@ -427,6 +427,7 @@ class FeatureStats:
         OSError
             If it cannot be opened.
         """
+        spatial = flag("spatial", spatial)
         name = path_name(path, "path")
         with open_regular(name) as file:
             if not looks_pickled(file):

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
+from pixelgauge.checks import flag
 from pixelgauge.distribution.feature_stats import LOST, FeatureStats, lost_moments
 from pixelgauge.distribution.moments import checked_moments, number_array
 from pixelgauge.distribution.samples import as_features, samples
@@ -203,6 +204,7 @@ def frechet_distance(
     8.0
     """
     _require_method(method)
+    return_info = flag("return_info", return_info)
     start = time.perf_counter()
     if isinstance(a, FeatureStats) and isinstance(b, FeatureStats):
         a._require_same(b, "compare")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
-from pixelgauge import _core
+from pixelgauge import _core, caller
 from pixelgauge.full_reference.arguments import DataRange, Float64Array, Score, explain_axes, numbers_of, result_of
 from pixelgauge.full_reference.ssim import preset_options
 from pixelgauge.images import canonical_pair, value_range_length
@@ -91,11 +90,10 @@ def ms_ssim(
                 f"MS-SSIM over- or underflows at data_range={data_range!r} and the values there are: scale the images "
                 "and data_range to a length near 1"
             )
-        warnings.warn(
+        caller.warn(
             "MS-SSIM is NaN: a negative contrast-structure term has no fractional power; "
             "use combine='sum' or preset='pytorch-msssim', which counts such terms as 0",
             RuntimeWarning,
-            stacklevel=2,
         )
     return result_of(scores, a.single)
 

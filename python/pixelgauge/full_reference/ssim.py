@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pixelgauge import _core
-from pixelgauge.checks import whole_number
+from pixelgauge import _core, caller
+from pixelgauge.checks import flag, whole_number
 from pixelgauge.full_reference.arguments import (
     DataRange,
     Score,
@@ -120,9 +119,7 @@ def ssim(
     >>> index.shape
     (54, 54)
     """
-    for name, value in (("full", full), ("components", components)):
-        if type(value) is not bool and not isinstance(value, np.bool_):
-            raise TypeError(f"{name}={value!r} must be True or False")
+    full, components = flag("full", full), flag("components", components)
     a, b = canonical_pair(x, y, channel_axis)
     row = preset_row(SSIM_PRESETS, preset)
     length = value_range_length(data_range, a.pixels.dtype)
@@ -133,7 +130,7 @@ def ssim(
     if row.clips_to_range and data_range is not None and np.ndim(data_range) == 1:
         require_inside(a, b, data_range, preset)
     try:
-        scores, index, parts = _core.ssim(a.pixels, b.pixels, options, bool(full), bool(components))
+        scores, index, parts = _core.ssim(a.pixels, b.pixels, options, full, components)
     except ValueError as error:
         explain_axes(error, a)
         raise
@@ -143,11 +140,7 @@ def ssim(
                 f"SSIM over- or underflows at data_range={data_range!r} and the values there are: scale the images and "
                 "data_range to a length near 1"
             )
-        warnings.warn(
-            f"SSIM is NaN: a negative factor has no power with exponents={tuple(exponents)}",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        caller.warn(f"SSIM is NaN: a negative factor has no power with exponents={tuple(exponents)}", RuntimeWarning)
     result: Score | SSIMComponents = result_of(scores, a.single)
     if components:
         result = SSIMComponents(*(result_of(part, a.single) for part in parts))

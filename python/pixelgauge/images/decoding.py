@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+from pixelgauge.checks import flag
 from pixelgauge.files.reading import FileError, cause, read_regular
 from pixelgauge.images.formats import decoding, open_image
 from pixelgauge.images.opening import Opened
@@ -190,7 +191,7 @@ def read_image(
     ...     read_image(file.name).shape, int(read_image(file.name, gray=True)[0, 0])
     ((3, 4, 3), 76)
     """
-    background = alpha_background(alpha)
+    background, gray = alpha_background(alpha), flag("gray", gray)
     name, data = _named_data(path)
     try:
         return _from_bytes(data, gray, alpha, background)

@@ -15,7 +15,6 @@ import os
 import shlex
 import stat
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pixelgauge import caller
 from pixelgauge._version import __version__
 from pixelgauge.files.lock import locked
 from pixelgauge.files.reading import FileError, cause, open_regular, parse_json, printable, read_regular
@@ -310,10 +310,9 @@ def from_files(name: str, paths: Sequence[str | Path]) -> Installed:
             if not (folder / ORIGIN_FILE).exists():
                 _write(model, data, origin, folder)
     except OSError as error:
-        warnings.warn(
+        caller.warn(
             f"the cache cannot be written ({error}), so {name} is converted anew in each process: set PIXELGAUGE_CACHE",
             RuntimeWarning,
-            stacklevel=3,
         )
         return Installed(model, None, data, origin)
     return _open(model, folder)

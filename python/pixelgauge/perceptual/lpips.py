@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pixelgauge.checks import flag
 from pixelgauge.full_reference.arguments import DataRange
 from pixelgauge.images import Array, ImageFileError, as_array, canonical_pair, is_picture, read_image
 from pixelgauge.networks.pixels import Float32Array, Pixels, in_float32
@@ -51,11 +52,6 @@ class _Pairs:
     """Pairs of a read, of which the last may have fewer."""
     low: float
     high: float
-
-
-def _require_flag(name: str, value: object) -> None:
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name}={value!r} must be True or False")
 
 
 def _names_files(x: object) -> bool:
@@ -136,7 +132,7 @@ class LPIPS:
         if backbone not in BACKBONES:
             raise ValueError(f"backbone={backbone!r} is not known: use one of {', '.join(map(repr, BACKBONES))}")
         name = f"lpips-{backbone}"
-        _require_flag("linear", linear)
+        flag("linear", linear)
         sequence = isinstance(weights, Sequence) and not isinstance(weights, bytes | bytearray | memoryview)
         if not (weights is None or sequence or isinstance(weights, os.PathLike)):
             raise TypeError(f"weights={weights!r} must be a path, or a pair of paths: backbone and heads")
@@ -246,8 +242,8 @@ class LPIPS:
             several frames, transparent or of more than 8 bits, float images come without a range, or values lie outside
             the range or so far inside that another one must be meant.
         """
-        _require_flag("spatial", spatial)
-        _require_flag("per_layer", per_layer)
+        flag("spatial", spatial)
+        flag("per_layer", per_layer)
         for name, images in (("x", x), ("y", y)):
             if isinstance(images, list | tuple) and not images:
                 raise ValueError(f"{name} is empty: name at least one file, or pass an array")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import combinations
@@ -11,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pixelgauge import _core
-from pixelgauge.checks import require_number
+from pixelgauge import _core, caller
+from pixelgauge.checks import flag, require_number
 from pixelgauge.images import Array
 from pixelgauge.ranking.arrays import beyond_float64, column
 from pixelgauge.ranking.binary_inputs import binary_inputs, with_positive
@@ -21,7 +20,6 @@ from pixelgauge.ranking.inputs import (
     Bits,
     Float64Array,
     Scores,
-    UndefinedMetricWarning,
     check_lengths,
     class_codes,
     label_array,
@@ -31,6 +29,7 @@ from pixelgauge.ranking.inputs import (
     score_array,
     scores_of,
     target_type,
+    warn_undefined,
 )
 
 Average = Literal["micro", "macro", "samples", "weighted"] | None
@@ -179,7 +178,7 @@ def roc_curve(
     ([0.0, 0.0, 0.5, 0.5, 1.0], [0.0, 0.5, 0.5, 1.0, 1.0])
     """
     bits, scores, weights = binary_inputs(y_true, y_score, pos_label, sample_weight)
-    drop = _core.CurveDrop.equal_steps if drop_intermediate else _core.CurveDrop.none
+    drop = _core.CurveDrop.equal_steps if flag("drop_intermediate", drop_intermediate) else _core.CurveDrop.none
     return _roc_of_bits(bits, scores, weights, drop)
 
 
@@ -220,14 +219,14 @@ def precision_recall_curve(
     [1.0, 1.0, 0.5, 0.5, 0.0]
     """
     bits, scores, weights = binary_inputs(y_true, y_score, pos_label, sample_weight)
-    drop = _core.CurveDrop.same_positives if drop_intermediate else _core.CurveDrop.none
+    drop = _core.CurveDrop.same_positives if flag("drop_intermediate", drop_intermediate) else _core.CurveDrop.none
     # the curve's first point, at infinity, is the last one here: nothing is called, and precision is 1 by convention
     fps, tps, thresholds = scores.curve(bits, weights, drop, rates=False)
     fps += tps
     precision = np.ones_like(tps)
     np.divide(tps[1:], fps[1:], out=precision[1:])
     if tps[-1] == 0:
-        warnings.warn("No positive class found in y_true, recall is set to one for all thresholds.", stacklevel=2)
+        caller.warn("No positive class found in y_true, recall is set to one for all thresholds.")
         tps[1:] = 1
     else:
         tps /= tps[-1]
@@ -237,8 +236,8 @@ def precision_recall_curve(
 def det_curve(
     y_true: object,
     y_score: object,
-    *,
     pos_label: object = None,
+    *,
     sample_weight: object = None,
     drop_intermediate: bool = False,
 ) -> Curve:
@@ -273,7 +272,7 @@ def det_curve(
         raise ValueError(
             "Only one class is present in y_true. Detection error tradeoff curve is not defined in that case."
         )
-    if drop_intermediate and len(fps) > 2:
+    if flag("drop_intermediate", drop_intermediate) and len(fps) > 2:
         stays = np.concatenate(([True], (np.diff(tps[:-1]) != 0) | (np.diff(tps[1:]) != 0), [True]))
         fps, tps, thresholds = fps[stays], tps[stays], thresholds[stays]
     # from the last point without false positives to the first with all true ones
@@ -402,11 +401,7 @@ def _roc_of_bits(bits: Bits, scores: Scores, weights: Float64Array | None, drop:
     fpr, tpr, thresholds = scores.curve(bits, weights, drop, rates=True)
     for rates, sign, rate in ((fpr, "negative", "false positive"), (tpr, "positive", "true positive")):
         if math.isnan(rates[0]):
-            warnings.warn(
-                f"No {sign} samples in y_true, {rate} value should be meaningless",
-                UndefinedMetricWarning,
-                stacklevel=3,
-            )
+            warn_undefined(f"No {sign} samples in y_true, {rate} value should be meaningless")
     return fpr, tpr, thresholds
 
 
@@ -431,18 +426,14 @@ def _binary_auroc(bits: Bits, scores: Scores, weights: Float64Array | None, max_
 
 
 def _undefined_auroc(of_weight: str) -> float:
-    warnings.warn(
-        f"Only one class is present in y_true{of_weight}. ROC AUC score is not defined in that case.",
-        UndefinedMetricWarning,
-        stacklevel=6,
-    )
+    warn_undefined(f"Only one class is present in y_true{of_weight}. ROC AUC score is not defined in that case.")
     return math.nan
 
 
 def _binary_average_precision(bits: Bits, scores: Scores, weights: Float64Array | None) -> float:
     value = _core.average_precision(scores.values, bits, weights, scores.bfloat16) if bits.any() else math.nan
     if math.isnan(value):  # 0/0: no positive, or none with any weight
-        warnings.warn("No positive class found in y_true, recall is set to one for all thresholds.", stacklevel=4)
+        caller.warn("No positive class found in y_true, recall is set to one for all thresholds.")
         return 0.0
     return value
 

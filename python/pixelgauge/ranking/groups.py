@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
 
 from pixelgauge import _core
-from pixelgauge.checks import whole_number
+from pixelgauge.checks import flag, whole_number
 from pixelgauge.images import Array
 from pixelgauge.ranking.arrays import column, to_array
 from pixelgauge.ranking.inputs import (
     BinaryLabels,
     Float64Array,
-    UndefinedMetricWarning,
     check_lengths,
     class_codes,
     label_array,
@@ -24,6 +22,7 @@ from pixelgauge.ranking.inputs import (
     score_array,
     scores_of,
     target_type,
+    warn_undefined,
     weight_array,
 )
 
@@ -67,10 +66,8 @@ def auroc_by_group(y_true: object, y_score: object, groups: object) -> dict[obje
         if positives + negatives == 0:
             continue
         if positives == 0 or negatives == 0:
-            warnings.warn(
-                f"Only one class is present in y_true of group {name!r}. ROC AUC score is not defined in that case.",
-                UndefinedMetricWarning,
-                stacklevel=2,
+            warn_undefined(
+                f"Only one class is present in y_true of group {name!r}. ROC AUC score is not defined in that case."
             )
         result[name] = twice_u / (2 * positives * negatives) if positives and negatives else math.nan
     return result
@@ -117,11 +114,7 @@ def auroc_by_column(y_true: object, y_score: object) -> Float64Array:
             twice_u, positives, negatives = _core.auroc(one.values, binary.bits, one.bfloat16)
             values[first + k] = twice_u / (2 * positives * negatives) if positives and negatives else math.nan
     if np.isnan(values).any():
-        warnings.warn(
-            "Only one class is present in y_true. ROC AUC score is not defined in that case.",
-            UndefinedMetricWarning,
-            stacklevel=2,
-        )
+        warn_undefined("Only one class is present in y_true. ROC AUC score is not defined in that case.")
     return values
 
 
@@ -169,6 +162,7 @@ def top_k_accuracy_score(
     0.6666666666666666
     """
     k = whole_number("k", k, 1)
+    normalize = flag("normalize", normalize)
     y = column(label_array(y_true), "y_true")
     target_type(y)  # labels that are no classes are refused
     scores = score_array(y_score)
@@ -179,11 +173,9 @@ def top_k_accuracy_score(
     require_ranks(scores)
     classes, codes = class_codes(y, labels, 2 if scores.ndim == 1 else scores.shape[1])
     if k >= len(classes):
-        warnings.warn(
+        warn_undefined(
             f"'k' ({k}) greater than or equal to 'n_classes' ({len(classes)}) will result in a perfect score and is "
-            "therefore meaningless.",
-            UndefinedMetricWarning,
-            stacklevel=2,
+            "therefore meaningless."
         )
     if scores.ndim == 1:
         threshold = 0.5 if scores.min() >= 0 and scores.max() <= 1 else 0

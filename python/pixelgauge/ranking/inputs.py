@@ -6,14 +6,16 @@ that no dtype of 64 bits holds are ranked by Python's comparisons first.
 
 from __future__ import annotations
 
+import functools
 import math
+import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge import _core
+from pixelgauge import _core, caller
 from pixelgauge.images import Array
 from pixelgauge.ranking.arrays import beyond_float64, column, exact_numbers, to_array
 
@@ -27,7 +29,22 @@ _USUAL_EXPONENT = 400
 
 
 class UndefinedMetricWarning(UserWarning):
-    """A metric is not defined on these data, such as AUROC where one class is absent."""
+    """A metric is not defined on these data, such as AUROC where one class is absent.
+
+    Where scikit-learn is imported, what is warned of is of its class of this name too, so that filters for either work.
+    """
+
+
+def warn_undefined(message: str) -> None:
+    """Warn, at the line outside of the package, that a metric is not defined."""
+    theirs = getattr(sys.modules.get("sklearn.exceptions"), "UndefinedMetricWarning", None)
+    caller.warn(message, UndefinedMetricWarning if theirs is None else _of_both(theirs))
+
+
+@functools.cache
+def _of_both(theirs: type[Warning]) -> type[Warning]:
+    facts = {"__module__": UndefinedMetricWarning.__module__, "__doc__": UndefinedMetricWarning.__doc__}
+    return type(UndefinedMetricWarning.__name__, (UndefinedMetricWarning, theirs), facts)
 
 
 @dataclass(frozen=True)
