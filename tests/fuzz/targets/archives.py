@@ -27,7 +27,7 @@ def _right(members: Any, data: bytes) -> None:
 
 
 def _read_source(data: bytes) -> Any:
-    return readers.Source(placed(data, "source.zip"), "real")
+    return readers.FeatureSource(placed(data, "source.zip"), "real")
 
 
 def _right_source(source: Any, data: bytes) -> None:

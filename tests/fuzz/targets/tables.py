@@ -64,7 +64,7 @@ def _right_csv(delimiter: str) -> Callable[[Any, bytes], None]:
 
 def _right_jsonl(table: Any, data: bytes) -> None:
     _right(table, data)
-    lines = [line for line in io.StringIO(data.decode("utf-8-sig")) if line.strip()]
+    lines = [line for line in io.StringIO(data.decode("utf-8-sig"), newline=None) if line.strip()]
     assert len(lines) == len(table[0])
     for line, score in zip(lines, table[1].tolist(), strict=True):
         assert float(json.loads(line)["score"]) == float(score)
