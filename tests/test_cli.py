@@ -85,7 +85,7 @@ def test_whatever_fails_is_a_row_and_the_exit_code_is_1(folders, capsys):
     code, out, _ = run(capsys, "ref", "test")
     assert code == 1
     found = {line.split()[0]: line.split(maxsplit=1)[1] for line in out.splitlines() if ".png" in line}
-    assert found["0.png"] == "mismatch: colour mode differs: REF RGB, TEST gray"
+    assert found["0.png"] == "mismatch: colour mode differs: REF RGB, TEST gray; --gray scores both in gray"
     assert found["1.png"] == "unreadable: TEST: not a readable PNG, JPEG, WebP, BMP or TIFF image"
     assert found["extra.png"] == "missing: no partner in REF"
     assert found["lost.png"] == "missing: no partner in TEST"

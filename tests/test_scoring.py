@@ -174,13 +174,13 @@ def test_a_row_has_the_scores_of_the_functions(tmp_path, settings):
     ("test", "status", "message"),
     [
         (picture(shape=(40, 43, 3)), "mismatch", "size (height x width) differs: REF 40 x 44, TEST 40 x 43"),
-        (picture(shape=(40, 44)), "mismatch", "colour mode differs: REF RGB, TEST gray"),
+        (picture(shape=(40, 44)), "mismatch", "colour mode differs: REF RGB, TEST gray; --gray scores both in gray"),
         (
             picture(shape=(9, 9), dtype=np.uint16),
             "mismatch",
             "size (height x width) differs: REF 40 x 44, TEST 9 x 9; "
             "colour mode differs: REF RGB, TEST gray; bit depth differs: REF 8-bit, "
-            "TEST 16-bit",
+            "TEST 16-bit; --gray scores both in gray",
         ),
         (b"", "unreadable", "TEST: the file is empty"),
         (b"nonsense", "unreadable", "TEST: not a readable PNG, JPEG, WebP, BMP or TIFF image"),

@@ -12,7 +12,7 @@ namespace pixelgauge {
 
 namespace {
 
-constexpr int64_t kSideBySide = int64_t{1} << 24;  // pixels
+constexpr int64_t kSideBySide = int64_t{1} << 20;  // pixels
 
 Axis halving(pg_pyramid pyramid, int64_t n) {
     // pytorch-msssim pads an odd size with a zero on both sides; Wang's block begins at the sample.
@@ -67,7 +67,7 @@ void scale_dissimilarities(const pg_images& x, const pg_images& y, pg_ssim_optio
                                    &terms[c * scales + static_cast<size_t>(s)]);
         }
     };
-    // Side by side, since the coarsest scales are too small to be split; of a large image one at a time, in a third of the memory.
+    // Side by side, since few tiles make up the coarser scales; of a larger image one at a time, in a third of the memory.
     if (x.height * x.width <= kSideBySide)
         parallel_for(x.channels, coarser);
     else

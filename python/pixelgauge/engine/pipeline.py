@@ -42,7 +42,7 @@ def score_pair(ref: str, test: str, settings: CompareOptions) -> ScoreRow:
     except MemoryError:
         return row("unreadable", "there is not enough memory to read it: give fewer workers")
     if different := _difference(x, y):
-        return row("mismatch", different)
+        return row("mismatch", different if x.ndim == y.ndim else f"{different}; --gray scores both in gray")
     if wrong := _unfit(x, settings) or _unfit(y, settings):
         return row("unscorable", wrong)
     if border := settings.crop_border:
