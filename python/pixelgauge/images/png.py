@@ -6,8 +6,10 @@ import contextlib
 import functools
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from pixelgauge.files.reading import shown
 from pixelgauge.images.opening import LEAST_WATCHED, Opened, opened_of, parts_of, require_size, watched_row
@@ -70,11 +72,64 @@ def open_png(data: bytes) -> Opened:
             f"holds {frames + apart + 1} frames or pages",
             "save the one to compare as a file of its own",
         )
+    decoded = _direct(view, seen, apart, kept)
+    if decoded is not None:
+        return Opened(decoded(), decoded, orientation, bits=bits)
     pixels = data if sum(map(len, kept)) == len(data) else b"".join(kept)
     opened = opened_of(_png_image(), pixels, orientation=orientation, bits=bits)
     if not opened.image.watched:  # type: ignore[attr-defined]
         _require_png_rows(pixels)
     return opened
+
+
+_ENDS_EARLY = "the file is damaged: its data end before its rows do"
+_DIRECT = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}
+"""Colour types of 8 bits whose samples are the pixels."""
+
+
+def _direct(view: memoryview, seen: set[bytes], apart: int, kept: list[memoryview]) -> Callable[[], Image.Image] | None:
+    """How Pillow's decoder alone is to decode, whose class would check and copy all chunks once more; None if not."""
+    width, height, bits, colour, *methods = struct.unpack(">IIBBBBB", kept[1][8:21])
+    mode = _DIRECT.get(colour)
+    if mode is None or bits != 8 or any(methods) or b"tRNS" in seen or apart or width < LEAST_WATCHED or not height:
+        return None
+    if not _decodes_directly():
+        return None
+    rows = b"".join(chunk[8:-4] for chunk in kept[2:] if bytes(chunk[4:8]) == b"IDAT")
+    return functools.partial(_decoded, rows, mode, (width, height))
+
+
+def _decoded(rows: bytes, mode: str, size: tuple[int, int]) -> Image.Image:
+    from PIL import Image
+
+    image = Image.new(mode, size, None)
+    is_drawn = watched_row(image.im, size[1] - 1, size[0], len(mode))
+    decoder = Image._getdecoder(mode, "zip", (mode,))
+    try:
+        decoder.setimage(image.im, (0, 0, *size))
+        read, error = decoder.decode(rows)
+    finally:
+        decoder.cleanup()
+    if read >= 0 or error < 0:
+        raise ValueError("the file is damaged: its data are broken or end early")
+    if is_drawn():
+        raise ValueError(_ENDS_EARLY)
+    return image
+
+
+@functools.cache
+def _decodes_directly() -> bool:
+    """Whether this Pillow's decoder is called as those from 10.1 to 13 are."""
+    for channels, mode in ((1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")):
+        pixels = (np.arange(64 * 3 * channels, dtype=np.uint32) * 40503 >> 8).astype(np.uint8).reshape(3, 64, channels)
+        rows = zlib.compress(b"".join(b"\0" + row.tobytes() for row in pixels))
+        try:
+            found = np.asarray(_decoded(rows, mode, (64, 3)))
+        except Exception:  # it is another Pillow
+            return False
+        if (found.reshape(pixels.shape) != pixels).any():
+            return False
+    return True
 
 
 @functools.cache
@@ -100,7 +155,7 @@ def _png_image() -> type[Image.Image]:
 
         def load_end(self) -> None:
             if self.watched and self._is_drawn():
-                raise ValueError("the file is damaged: its data end before its rows do")
+                raise ValueError(_ENDS_EARLY)
             super().load_end()
 
     return WatchedPng
@@ -127,7 +182,7 @@ def _require_png_rows(data: bytes) -> None:
                 inflated += len(stream.decompress(piece, 1 << 20))
                 piece = stream.unconsumed_tail
     if inflated < wanted:
-        raise ValueError("the file is damaged: its data end before its rows do")
+        raise ValueError(_ENDS_EARLY)
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
