@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,29 @@ def test_filters_for_either_class_work(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.warns(pg.UndefinedMetricWarning) as caught:
         pg.roc_auc_score(*ONE_CLASS)
     assert [warning.category for warning in caught] == [pg.UndefinedMetricWarning]
+
+
+@pytest.mark.property
+def test_warnings_of_both_classes_are_pickled() -> None:
+    pytest.importorskip("sklearn.exceptions", reason="scikit-learn is not installed")
+    import pickle
+
+    with pytest.warns(pg.UndefinedMetricWarning) as caught:
+        pg.roc_auc_score(*ONE_CLASS)
+    again = pickle.loads(pickle.dumps(caught[0].message))
+    assert (type(again), again.args) == (type(caught[0].message), caught[0].message.args)  # type: ignore[union-attr]
+    assert pickle.loads(pickle.dumps(caught[0].category)) is caught[0].category
+    assert caught[0].category.__name__ == "UndefinedMetricWarning"
+
+
+@pytest.mark.property
+def test_where_there_is_no_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.warns(pg.UndefinedMetricWarning) as caught:
+        exec(compile("pg.roc_auc_score([1, 1], [0.1, 0.2])", "<cell>", "exec"), {"pg": pg})
+    assert caught[0].filename == "<cell>"
 
 
 FLAG_CALLS: dict[str, Callable[[Any], Any]] = {

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from pixelgauge.engine.pairing import find_pairs
-from pixelgauge.images import ImageFileError, image_files, read_image
+from pixelgauge.images import ImageFileError, decoding, image_files, read_image
 
 HEIGHT, WIDTH = 19, 23
 
@@ -614,3 +614,12 @@ def test_folders_are_no_bytes(tmp_path):
 def test_a_name_with_a_null_byte_is_an_unreadable_file():
     with pytest.raises(ImageFileError, match="null"):
         read_image("a\0.png")
+
+
+@pytest.mark.property
+def test_while_another_thread_imports_pillow(monkeypatch):
+    """The module is there before its class: nothing is an image then, and nobody fails."""
+    import types
+
+    monkeypatch.setitem(sys.modules, "PIL.Image", types.ModuleType("PIL.Image"))
+    assert not decoding.is_picture(np.zeros((2, 2)))

@@ -79,6 +79,49 @@ def test_a_stream_that_cannot_be_decoded_is_damage(each_way: str) -> None:
         read_image(data.replace(b"\xff\xdb", b"\xff\xe5"))  # no quantisation tables
 
 
+def with_segment(data: bytes, at: int, segment: bytes) -> bytes:
+    return data[:at] + segment + data[at:]
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("options", [{}, {"restart_marker_blocks": 4}], ids=str)
+def test_components_of_one_name(each_way: str, subsampling: int, options: dict[str, Any]) -> None:
+    data = bytearray(encoded(picture(64, 160), subsampling=subsampling, **options))
+    frame, scan = data.index(b"\xff\xc0"), data.index(b"\xff\xda")
+    for k in range(3):
+        data[frame + 10 + 3 * k] = data[scan + 5 + 2 * k] = 0
+    with Image.open(io.BytesIO(data)) as image:
+        np.testing.assert_array_equal(read_image(bytes(data)), np.asarray(image))
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("segment", [b"\xff\xee\0\x07Adobe", b"\xff\xe1\0\4ab\0", b"\xff\xfe\0\4ab\0\0\xff\xff"])
+def test_segments_that_say_nothing(each_way: str, segment: bytes) -> None:
+    data = encoded(picture(64, 160))
+    np.testing.assert_array_equal(read_image(with_segment(data, 2, segment)), read_image(data))
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("lost", [0, 100])
+@pytest.mark.parametrize("marker", [b"\xff\xfe", b"\xff\xe3"])
+def test_a_segment_within_a_scan_is_damage(each_way: str, marker: bytes, lost: int) -> None:
+    data = encoded(picture(64, 160))
+    at = (data.index(b"\xff\xda") + len(data)) // 2
+    with pytest.raises(ImageFileError, match=r"a segment stands within its scan|ends before its pixels do"):
+        read_image(data[:at] + marker + b"\0\4ab" + data[at + lost :])
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("factors", [0x11, 0x12, 0x13, 0x14, 0x24, 0x44])
+@pytest.mark.parametrize("height", [25, 32, 64, 129])
+def test_gray_of_any_sampling(each_way: str, factors: int, height: int) -> None:
+    data = bytearray(encoded(picture(height, 160, 1)))
+    data[data.index(b"\xff\xc0") + 11] = factors
+    with Image.open(io.BytesIO(data)) as image:
+        np.testing.assert_array_equal(read_image(bytes(data)), np.asarray(image))
+
+
 # ---- out of Pillow's memory ---------------------------------------------------------------------------------------
 
 

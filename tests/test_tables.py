@@ -22,7 +22,7 @@ import pytest
 from hypothesis import strategies as st
 
 from pixelgauge import FileError
-from pixelgauge.files import cells, tables, text_tables
+from pixelgauge.files import cells, parquet_pages, tables, text_tables
 from pixelgauge.files.parquet_pages import largest_page
 from pixelgauge.files.tables import Table, read_table
 
@@ -458,11 +458,11 @@ def test_pages_of_every_kind_are_followed(tmp_path: Path, options: dict[str, Any
         assert largest_page(file, path.stat().st_size, ["nowhere"]) == 0
 
 
-def one_page(claim: bytes, packed: bytes = b"\x04") -> bytes:
-    """A column "label" of one page of two bytes, whose header claims to unpack to `claim`, a zigzag number."""
-    page = b"\x15\0\x15" + claim + b"\x15" + packed + b"\0" + b"xy"
-    length = 2 * len(page)
-    footer = b"\x49\x1c\x19\x1c\x3c\x39\x18\x05label\x46" + bytes([length]) + b"\x26\x08\0\0\0\0"
+def one_page(claim: bytes, packed: bytes = b"\x04", chunks: int = 1, values: bytes = b"\x04") -> bytes:
+    """A column "label" of one page of two values and two bytes, whose header claims to unpack to `claim`, in zigzag."""
+    page = b"\x15\0\x15" + claim + b"\x15" + packed + b"\x2c\x15\x04\0\0" + b"xy"
+    chunk = b"\x3c\x39\x18\x05label\x26" + values + b"\x26" + bytes([2 * len(page)]) + b"\x26\x08\0\0"
+    footer = b"\x49\x1c\x19\xfc" + bytes([chunks]) + chunks * chunk + b"\0\0"
     return b"PAR1" + page + footer + len(footer).to_bytes(4, "little") + b"PAR1"
 
 
@@ -498,12 +498,65 @@ def test_a_page_that_claims_too_much_is_refused_before_there_is_room_for_it(
         # one group of one column "label", which begins at 4 and has 99 bytes
         (b"PAR1\x49\x1c\x19\x1c\x3c\x39\x18\x05label\x46\xc6\x01\x26\x08\0\0\0\0" + b"\x16\0\0\0PAR1", "lies outside"),
         (one_page(b"\x03"), "reaches beyond its column"),
-        (one_page(b"\x04", b"\x06"), "reaches beyond its column"),
+        (one_page(b"\x04", b"\xe0\x0c"), "reaches beyond its column"),
+        (one_page(b"\x04", values=b"\xfe\xff\x03"), "metadata|beyond its column|before its values"),
     ],
 )  # fmt: skip
 def test_metadata_that_cannot_be_followed(data: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         largest_page(io.BytesIO(data), len(data), ["label"])
+
+
+@pytest.mark.boundary
+def test_columns_that_share_their_bytes_are_not_walked_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    walked = []
+    real = parquet_pages._page
+    monkeypatch.setattr(parquet_pages, "_page", lambda *rest: walked.append(1) or real(*rest))
+
+    def zigzag(value: int) -> bytes:
+        value, out = 2 * value, b""
+        while value >= 128:
+            value, out = value >> 7, out + bytes([value & 127 | 128])
+        return out + bytes([value])
+
+    for pages, count in ((4000, 400), (9, 9000)):
+        page = b"\x15\0\x15\0\x15\0\0"
+        chunk = b"\x3c\x39\x18\x05label\x26" + zigzag(9**9) + b"\x26" + zigzag(len(page) * pages) + b"\x26\x08\0\0"
+        footer = (
+            b"\x49\x1c\x19\xfc" + zigzag(count)[:0] + bytes([count & 127 | 128, count >> 7 & 127 | 128, count >> 14])
+        )
+        footer += chunk * count + b"\0\0"
+        data = b"PAR1" + page * pages + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+        walked.clear()
+        with pytest.raises(ValueError, match=r"share their bytes|before its values|metadata"):
+            largest_page(io.BytesIO(data), len(data), ["label"])
+        assert 0 < len(walked) < len(data) / 4
+
+
+def test_what_old_writers_left_uncounted_and_what_follows_the_last_page(tmp_path: Path) -> None:
+    pa, parquet = arrow()
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"label": ["a", "b"] * 50, "score": np.arange(100.0)}), path)
+    with open(path, "rb") as file:
+        whole = largest_page(file, path.stat().st_size, ["label"])
+        for change in (-14, -1, 0, 30):  # of the length that the metadata tell
+            real = parquet_pages._chunks
+
+            def changed(footer: bytes, change: int = change, real: Any = real) -> Iterator[Any]:
+                return (chunk._replace(length=chunk.length + change) for chunk in real(footer))
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(parquet_pages, "_chunks", changed)
+                assert largest_page(file, path.stat().st_size, ["label"]) == whole
+
+
+def test_encrypted_parquet_is_called_that(tmp_path: Path) -> None:
+    arrow()
+    path = tmp_path / "t.parquet"
+    for data in (b"PAR1" + bytes(20) + b"\4\0\0\0PARE", b"PAR1\x8c\0\0" + b"\x03\0\0\0PAR1"):
+        path.write_bytes(data)
+        with pytest.raises(FileError, match="is encrypted: decrypt it first"):
+            read_table(path, "label", "score")
 
 
 MUTATIONS = """

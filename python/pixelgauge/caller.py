@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from types import FrameType
 
-_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_PACKAGE = __name__.partition(".")[0]
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn as if the line that called into the package had, however deep in it this is called."""
-    level, frame = 1, sys._getframe()
-    found: FrameType | None = frame
-    while found is not None and os.path.abspath(found.f_code.co_filename).startswith(_PACKAGE):
-        level, found = level + 1, found.f_back
+    level = 1
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE:
+        level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)

@@ -7,13 +7,21 @@ first: the footer and the headers of pages are structures in Thrift's compact pr
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 _MAGIC = b"PAR1"
 _MOST_LEVELS = 32
 _WINDOW = 1 << 12
+_UNCOUNTED = 100
+"""Bytes of a column that old writers forgot to count, those of a dictionary's header."""
+_LEAST_CHUNK = 12
+"""Bytes that a column takes of the metadata at least."""
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT, _UUID = 1, 2, 3, 7, 8, 9, 10, 11, 12, 13
 _WHOLE_NUMBERS = (4, 5, 6)
+
+
+class EncryptedError(ValueError):
+    """What is to be read is encrypted."""
 
 
 class _ShortError(ValueError):
@@ -114,18 +122,24 @@ def largest_page(file: BinaryIO, size: int, columns: Collection[str]) -> int:
 
     Raises
     ------
+    EncryptedError
+        If the file, or a column of it, is encrypted.
     ValueError
         If the metadata of the file, or the headers of the pages, cannot be followed.
     """
     footer = _footer(file, size)
     wanted = {name.encode() for name in columns}
-    largest = 0
-    for name, start, length in _chunks(footer):
-        if name in wanted:
-            if start < len(_MAGIC) or length < 0 or start + length > size:
-                raise ValueError("a column of it lies outside of the file")
-            for unpacked in _pages(file, start, length):
-                largest = max(largest, unpacked)
+    largest = walked = 0
+    for chunk in _chunks(footer):
+        if chunk.name not in wanted:
+            continue
+        if chunk.start < len(_MAGIC) or chunk.length < 0 or chunk.start + chunk.length > size:
+            raise ValueError("a column of it lies outside of the file")
+        walked += chunk.length + _UNCOUNTED
+        if walked > size + _UNCOUNTED * (1 + len(footer) // _LEAST_CHUNK):
+            raise ValueError("columns of it share their bytes")
+        for unpacked in _pages(file, chunk, size):
+            largest = max(largest, unpacked)
     return largest
 
 
@@ -135,16 +149,29 @@ def _footer(file: BinaryIO, size: int) -> bytes:
     file.seek(size - 8)
     end = file.read(8)
     length = int.from_bytes(end[:4], "little")
+    if end[4:] == b"PARE":
+        raise EncryptedError
     if end[4:] != _MAGIC or length > size - 12:
         raise ValueError("it has no end of a Parquet file that can be read")
     file.seek(size - 8 - length)
     return file.read(length)
 
 
-def _chunks(footer: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and length of each column of each group of rows."""
+class _Chunk(NamedTuple):
+    """A column of a group of rows."""
+
+    name: bytes
+    start: int
+    length: int
+    values: int
+
+
+def _chunks(footer: bytes) -> Iterator[_Chunk]:
+    """Go through the columns of the groups of rows."""
     metadata = _Compact(footer)
     for number, kind in metadata.fields():
+        if number == 8:  # how it is encrypted
+            raise EncryptedError
         if number != 4:  # the groups of rows
             metadata.skip(kind)
             continue
@@ -157,9 +184,11 @@ def _chunks(footer: bytes) -> Iterator[tuple[bytes, int, int]]:
                     yield _chunk(metadata)
 
 
-def _chunk(metadata: _Compact) -> tuple[bytes, int, int]:
-    name, length, starts = b"", -1, []
+def _chunk(metadata: _Compact) -> _Chunk:
+    name, length, values, starts = b"", -1, 0, []
     for number, kind in metadata.fields():
+        if number == 8:  # how it is encrypted
+            raise EncryptedError
         if number != 3:  # what is known of the column
             metadata.skip(kind)
             continue
@@ -171,37 +200,56 @@ def _chunk(metadata: _Compact) -> tuple[bytes, int, int]:
                         name = metadata.text()
                     else:
                         metadata.skip(element, in_list=True)
+            elif field == 5 and of in _WHOLE_NUMBERS:
+                values = metadata.whole()
             elif field == 7 and of in _WHOLE_NUMBERS:
                 length = metadata.whole()
             elif field in (9, 11) and of in _WHOLE_NUMBERS:  # the first page of values, and that of a dictionary
                 starts.append(metadata.whole())
             else:
                 metadata.skip(of)
-    return name, min((start for start in starts if start > 0), default=0), length
+    return _Chunk(name, min((start for start in starts if start > 0), default=0), length, values)
 
 
-def _pages(file: BinaryIO, start: int, length: int) -> Iterator[int]:
-    """Bytes that each page of a column says it unpacks to."""
-    at, end = start, start + length
-    while at < end:
-        unpacked, packed, header = _page(file, at, end)
-        if unpacked < 0 or packed < 0 or at + header + packed > end:
+def _pages(file: BinaryIO, chunk: _Chunk, size: int) -> Iterator[int]:
+    """Bytes that each page of a column says it unpacks to, up to that with the last value, where pyarrow stops."""
+    at, end, seen = chunk.start, min(chunk.start + chunk.length + _UNCOUNTED, size), 0
+    while seen < chunk.values:
+        if at >= end:
+            raise ValueError("a column of it ends before its values do")
+        page = _page(file, at, end)
+        at += page.header + page.packed
+        if page.unpacked < 0 or page.packed < 0 or at > end or page.values < 0:
             raise ValueError("a page of it reaches beyond its column")
-        yield unpacked
-        at += header + packed
+        yield page.unpacked
+        seen += page.values
 
 
-def _page(file: BinaryIO, at: int, end: int) -> tuple[int, int, int]:
-    """Sizes that a page's header tells, unpacked and packed, and its own."""
+class _Page(NamedTuple):
+    """What the header of a page tells, and its own size."""
+
+    unpacked: int
+    packed: int
+    values: int
+    header: int
+
+
+def _page(file: BinaryIO, at: int, end: int) -> _Page:
     window = _WINDOW
     while True:
         file.seek(at)
         head = _Compact(file.read(min(window, end - at)))
-        sizes = {2: -1, 3: -1}
+        sizes, values = {2: -1, 3: -1}, 0
         try:
             for number, kind in head.fields():
                 if number in sizes and kind in _WHOLE_NUMBERS:
                     sizes[number] = head.whole()
+                elif number in (5, 8) and kind == _STRUCT:  # of a page of values, by either version
+                    for field, of in head.fields():
+                        if field == 1 and of in _WHOLE_NUMBERS:
+                            values = head.whole()
+                        else:
+                            head.skip(of)
                 else:
                     head.skip(kind)
         except _ShortError:
@@ -209,4 +257,4 @@ def _page(file: BinaryIO, at: int, end: int) -> tuple[int, int, int]:
                 raise
             window *= 16  # it holds long statistics
             continue
-        return sizes[2], sizes[3], head.at
+        return _Page(sizes[2], sizes[3], values, head.at)

@@ -14,7 +14,7 @@ import numpy as np
 from pixelgauge.files.archive import open_archive, read_array
 from pixelgauge.files.cells import Labels, Missing, Scores
 from pixelgauge.files.npy import Array, map_npy
-from pixelgauge.files.parquet_pages import largest_page
+from pixelgauge.files.parquet_pages import EncryptedError, largest_page
 from pixelgauge.files.reading import EXPANSION, EXPANSION_FREE, FileError, open_regular, refusing, size_of
 from pixelgauge.files.text_tables import Delimited, JsonLines, require_columns
 
@@ -201,7 +201,10 @@ def _read_parquet(path: str, label: str, score: str, missing: Missing) -> Table:
     parquet = import_parquet()
     with open_regular(path) as file, refusing(path, "cannot be read as Parquet"):
         size = size_of(file)
-        _require_small_pages(path, largest_page(file, size, {label, score}), size)
+        try:
+            _require_small_pages(path, largest_page(file, size, {label, score}), size)
+        except EncryptedError:
+            raise FileError(path, "is encrypted", "decrypt it first") from None
         file.seek(0)
         opened = parquet.ParquetFile(file)
         require_columns(path, "", list(opened.schema_arrow.names), label, score)

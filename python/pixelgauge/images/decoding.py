@@ -230,8 +230,9 @@ def _named_data(path: Any) -> tuple[str, bytes]:
 
 def is_picture(x: object) -> TypeGuard[Image.Image]:
     """Whether `x` is a PIL image; without importing Pillow, which made it if it is one."""
-    pillow = sys.modules.get("PIL.Image")
-    return pillow is not None and isinstance(x, pillow.Image)
+    # While another thread imports the module, it is there without its class, and no image is.
+    kind = getattr(sys.modules.get("PIL.Image"), "Image", None)
+    return kind is not None and isinstance(x, kind)
 
 
 _MODE_REMEDIES = {

@@ -22,6 +22,8 @@ _JPEG_RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 _RESTARTS = bytes(range(0xD0, 0xD8))
 _JPEG_KEPT = {0xE0: b"JFIF\0", 0xEE: b"Adobe"}
 """Segments of applications that say what colours the components are; the others say nothing of pixels."""
+_ADOBE_BYTES = 12
+"""Of Adobe's; a shorter one says nothing."""
 _UNITS_LEFT, _LEAST_WIDTH = 3, 128
 """Rows of blocks at the end that may wait for the end marker, where a row is of so many pixels: those of the last
 few blocks, whose bits are looked at together, and of one row more, which chroma is interpolated from."""
@@ -31,20 +33,20 @@ class _Scans:
     """What is known of a JPEG's frame, to tell whether its scans can be whole."""
 
     def __init__(self) -> None:
-        self.interval = self.frame = self.count = 0
+        self.interval = self.frame = self.count = self.components = 0
         self.width = self.height = 0
         self.sampling: dict[int, tuple[int, int]] = {}
 
     def unit_height(self) -> int:
         """Rows that are decoded at a time."""
-        return 8 * (1 if len(self.sampling) == 1 else max(down for _, down in self.sampling.values()))
+        return 8 * max((down for _, down in self.sampling.values()), default=1)
 
     def take_frame(self, marker: int, body: memoryview) -> None:
         bits, self.height, self.width, count = struct.unpack_from(">BHHB", body)
         if bits != 8:
             raise RefusedError(f"has {bits}-bit samples", "convert to 8 bits, or save 16 bits as PNG or TIFF")
         require_size(self.width, self.height)
-        self.frame = marker
+        self.frame, self.components = marker, count
         self.sampling = {body[6 + 3 * i]: (body[7 + 3 * i] >> 4, body[7 + 3 * i] & 15) for i in range(count)}
         if not all(across and down for across, down in self.sampling.values()):
             raise ValueError("the file is damaged: a component of it has no size")
@@ -53,6 +55,8 @@ class _Scans:
         """Refuse a scan that holds fewer restarts, or fewer bits, than its blocks must have."""
         self.count += 1
         of = [self.sampling.get(header[1 + 2 * i]) for i in range(header[0])]
+        if len(self.sampling) != self.components:  # several of one name, which libjpeg takes in their order
+            return
         if not of or None in of or self.height == 0 or self.frame not in (0xC0, 0xC1, 0xC2):
             return
         across, down = (max(pair[k] for pair in self.sampling.values()) for k in (0, 1))
@@ -78,13 +82,17 @@ def open_jpeg(data: bytes) -> Opened:
     from PIL.JpegImagePlugin import JpegImageFile
 
     view, scans = memoryview(data), _Scans()
-    parts, kept, position = [], 0, 2  # the parts before `kept` are taken
-    exif, xmp, whole = b"", b"", False
+    parts, kept, position = [], 0, 2  # the parts before `kept` are taken, or left out
+    exif, xmp, whole, left_out = b"", b"", False, False
     while not whole:
         found = _JPEG_MARKER.search(data, position)
         if found is None:
             raise ValueError("the file is truncated: it has no end marker")
         marker, start = data[found.start() + 1], found.end()
+        if left_out:  # and what stands between it and the next
+            kept, left_out = found.start(), False
+        if scans.count and data[position : found.start()].strip(b"\xff"):
+            raise ValueError("the file is damaged: a segment stands within its scan")
         if marker == 0xD9:
             whole, position = True, start
             continue
@@ -108,9 +116,10 @@ def open_jpeg(data: bytes) -> Opened:
             exif += bytes(body[6:] if exif else body)
         elif marker == 0xE1 and bytes(body[:29]) == b"http://ns.adobe.com/xap/1.0/\0":
             xmp = xmp or bytes(body)
-        if (0xE0 <= marker <= 0xEF and bytes(body[:5]) != _JPEG_KEPT.get(marker)) or marker == 0xFE:
+        says_nothing = bytes(body[:5]) != _JPEG_KEPT.get(marker) or (marker == 0xEE and len(body) < _ADOBE_BYTES)
+        if (0xE0 <= marker <= 0xEF and says_nothing) or marker == 0xFE:
             parts.append(view[kept : found.start()])
-            kept = end
+            kept, left_out = end, True
     if not scans.count or not scans.frame:
         raise ValueError("the file is damaged: it holds no picture")
     if kept or position < len(data):
@@ -119,7 +128,7 @@ def open_jpeg(data: bytes) -> Opened:
     turned = turned if turned != 1 else xmp_orientation(xmp)
     watched = scans.frame in (0xC0, 0xC1) and scans.count == 1
     row = _watched_row(scans.width, scans.height, scans.unit_height()) if watched else None
-    mode = {1: "L", 3: "RGB"}.get(len(scans.sampling))
+    mode = {1: "L", 3: "RGB"}.get(scans.components if scans.components == len(scans.sampling) else 0)
     if mode and scans.frame in (0xC0, 0xC1, 0xC2) and scans.width * scans.height and _decodes_directly():
         decoded = functools.partial(_decoded, data, mode, (scans.width, scans.height), row)
         return Opened(decoded(), decoded, turned)

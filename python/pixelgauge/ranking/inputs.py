@@ -43,8 +43,20 @@ def warn_undefined(message: str) -> None:
 
 @functools.cache
 def _of_both(theirs: type[Warning]) -> type[Warning]:
-    facts = {"__module__": UndefinedMetricWarning.__module__, "__doc__": UndefinedMetricWarning.__doc__}
+    facts = {"__module__": __name__, "__qualname__": _OF_BOTH, "__doc__": UndefinedMetricWarning.__doc__}
     return type(UndefinedMetricWarning.__name__, (UndefinedMetricWarning, theirs), facts)
+
+
+_OF_BOTH = "_UndefinedMetricWarningOfBoth"
+"""What pickle asks this module for, in a process that may not have warned yet."""
+
+
+def __getattr__(name: str) -> type[Warning]:
+    if name == _OF_BOTH:
+        from sklearn.exceptions import UndefinedMetricWarning as theirs
+
+        return _of_both(theirs)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @dataclass(frozen=True)
