@@ -126,14 +126,27 @@ PG_INLINE uint64_t label_word<uint8_t>(const uint8_t* PG_RESTRICT p, uint8_t yes
 #endif
 
 #if defined(__AVX512F__)
+// The bits of a mask. GCC 12 makes of a comparison a mask that is widened already, and where it runs out of registers stores 16 bits
+// of that and loads 32 or 64: so it may widen it only behind this.
+template <class Mask>
+PG_INLINE uint64_t bits_of(Mask mask) {
+    __asm__("" : "+k"(mask));
+    return mask;
+}
+
+template <class Mask>
+PG_INLINE int lanes_of(Mask mask) {
+    return __builtin_popcountll(bits_of(mask));
+}
+
 PG_INLINE uint64_t equal_lanes(__m512i v, uint64_t value, uint16_t) {
-    return _mm512_cmpeq_epi16_mask(v, _mm512_set1_epi16(static_cast<int16_t>(value)));
+    return bits_of(_mm512_cmpeq_epi16_mask(v, _mm512_set1_epi16(static_cast<int16_t>(value))));
 }
 PG_INLINE uint64_t equal_lanes(__m512i v, uint64_t value, uint32_t) {
-    return _mm512_cmpeq_epi32_mask(v, _mm512_set1_epi32(static_cast<int32_t>(value)));
+    return bits_of(_mm512_cmpeq_epi32_mask(v, _mm512_set1_epi32(static_cast<int32_t>(value))));
 }
 PG_INLINE uint64_t equal_lanes(__m512i v, uint64_t value, uint64_t) {
-    return _mm512_cmpeq_epi64_mask(v, _mm512_set1_epi64(static_cast<int64_t>(value)));
+    return bits_of(_mm512_cmpeq_epi64_mask(v, _mm512_set1_epi64(static_cast<int64_t>(value))));
 }
 
 // Comparisons leave a bit a lane: 2 to 8 vectors to a word.

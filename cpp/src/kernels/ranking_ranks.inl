@@ -100,7 +100,7 @@ uint64_t rank_sum<uint32_t>(const uint32_t* keys, int64_t n, const RankTable<uin
             const __mmask16 open = negative_lanes(valid, rank);
             sums = _mm512_mask_add_epi32(sums, static_cast<__mmask16>(valid & ~open), sums, rank);
             _mm512_storeu_si512(unresolved + count, _mm512_maskz_compress_epi32(open, key));
-            count += __builtin_popcount(open);
+            count += lanes_of(open);
         }
         alignas(64) uint32_t lanes[16];
         _mm512_store_si512(lanes, sums);
@@ -125,7 +125,7 @@ void count_ranks<uint32_t>(const uint32_t* keys, int64_t n, const RankTable<uint
         const __m512i rank = g.ranks(key, valid);
         const __mmask16 open = negative_lanes(valid, rank);
         _mm512_storeu_si512(unresolved + count, _mm512_maskz_compress_epi32(open, key));
-        count += __builtin_popcount(open);
+        count += lanes_of(open);
         _mm512_store_si512(ranks, _mm512_mask_mov_epi32(beside, static_cast<__mmask16>(valid & ~open), rank));
 #pragma GCC unroll 16
         for (int k = 0; k < 16; ++k) ++counts[ranks[k]];
@@ -154,7 +154,7 @@ inline CellTotals start_cells(uint32_t* PG_RESTRICT counts, int64_t n, uint32_t*
         _mm512_storeu_si512(cells + i, _mm512_mask_or_epi32(twice, _mm512_cmpgt_epu32_mask(here, one), twice, top));
         base = _mm512_permutexvar_epi32(last, sum);
         most = _mm512_max_epu32(most, here);
-        totals.occupied += __builtin_popcount(_mm512_test_epi32_mask(here, here));
+        totals.occupied += lanes_of(_mm512_test_epi32_mask(here, here));
     }
     alignas(64) uint32_t lanes[16];
     _mm512_store_si512(lanes, most);
@@ -212,7 +212,7 @@ inline int64_t select_points(const uint32_t* places, const uint32_t* counts, int
         _mm512_storeu_si512(out_places + kept, _mm512_maskz_compress_epi32(stays, place));
         _mm512_storeu_si512(positives + kept, _mm512_maskz_compress_epi32(stays, down_p));
         _mm512_storeu_si512(negatives + kept, _mm512_maskz_compress_epi32(stays, down_q));
-        kept += __builtin_popcount(stays);
+        kept += lanes_of(stays);
     }
     p = static_cast<uint32_t>(_mm512_cvtsi512_si32(base_p));
     q = static_cast<uint32_t>(_mm512_cvtsi512_si32(base_q));
@@ -237,7 +237,7 @@ inline int64_t occupied(uint32_t* PG_RESTRICT counts, int64_t n, uint32_t* PG_RE
         _mm512_storeu_si512(counts + i, _mm512_setzero_si512());
         _mm512_storeu_si512(places + found, _mm512_maskz_compress_epi32(any, place));
         _mm512_storeu_si512(values + found, _mm512_maskz_compress_epi32(any, value));
-        found += __builtin_popcount(any);
+        found += lanes_of(any);
         place = _mm512_add_epi32(place, _mm512_set1_epi32(16));
     }
 #endif

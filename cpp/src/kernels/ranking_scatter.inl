@@ -110,8 +110,8 @@ PG_INLINE int64_t keep_range<uint32_t>(const uint32_t* PG_RESTRICT keys, uint64_
         const __m512i key = _mm512_loadu_si512(keys + 16 * k);
         const __mmask16 in = static_cast<__mmask16>(_mm512_cmple_epu32_mask(_mm512_sub_epi32(key, low), width) & (valid >> (16 * k)));
         _mm512_storeu_si512(kept + n, _mm512_maskz_compress_epi32(in, key));
-        n += __builtin_popcount(in);
-        within |= static_cast<uint64_t>(in) << (16 * k);
+        n += lanes_of(in);
+        within |= bits_of(in) << (16 * k);
     }
     *labels = _pext_u64(word, within);
     return n;
@@ -130,8 +130,8 @@ PG_INLINE int64_t keep_range<uint64_t>(const uint64_t* PG_RESTRICT keys, uint64_
         const __m512i key = _mm512_loadu_si512(keys + 8 * k);
         const __mmask8 in = static_cast<__mmask8>(_mm512_cmple_epu64_mask(_mm512_sub_epi64(key, low), width) & (valid >> (8 * k)));
         _mm512_storeu_si512(kept + n, _mm512_maskz_compress_epi64(in, key));
-        n += __builtin_popcount(in);
-        within |= static_cast<uint64_t>(in) << (8 * k);
+        n += lanes_of(in);
+        within |= bits_of(in) << (8 * k);
     }
     *labels = _pext_u64(word, within);
     return n;
