@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixelgauge.images.opening import Opened, opened_of, parts_of, require_size, watched_row
+from pixelgauge.images.opening import Opened, decoding_into, opened_of, parts_of, require_size, watched_row
 from pixelgauge.images.tiff import RefusedError, exif_orientation, xmp_orientation
 
 if TYPE_CHECKING:
@@ -153,13 +153,8 @@ _ENDS_EARLY = "the file is damaged: its scan ends before its pixels do"
 
 def _decoded(data: bytes, mode: str, size: tuple[int, int], row: int | None) -> Image.Image:
     """Decode by Pillow's decoder alone: its class would read all tables once more, as lists."""
-    from PIL import Image
-
-    image = Image.new(mode, size, None)
-    decoder = Image._getdecoder(mode, "jpeg", (mode, ""))
     view, read, error = memoryview(data), 0, 0
-    try:
-        decoder.setimage(image.im, (0, 0, *size))
+    with decoding_into(mode, size, "jpeg", "") as (image, decoder):
         if row is not None:
             is_drawn = watched_row(image.im, row, size[0], len(mode))
             read, error = decoder.decode(view[:-2])
@@ -167,8 +162,6 @@ def _decoded(data: bytes, mode: str, size: tuple[int, int], row: int | None) -> 
                 raise ValueError(_ENDS_EARLY)
         if read >= 0:
             read, error = decoder.decode(view[read:])
-    finally:
-        decoder.cleanup()
     if read >= 0:
         raise ValueError("the file is truncated")
     if error < 0:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pixelgauge.images.tiff import RefusedError
@@ -73,6 +74,20 @@ def opened_of(kind: type[Image.Image], data: bytes, **known: Any) -> Opened:
         return image
 
     return Opened(reopen(), reopen, **known)
+
+
+@contextlib.contextmanager
+def decoding_into(mode: str, size: tuple[int, int], codec: str, *options: str) -> Iterator[tuple[Image.Image, Any]]:
+    """Hand out a new image, whose pixels are not set, and a decoder of Pillow's that fills it."""
+    from PIL import Image
+
+    image = Image.new(mode, size, None)
+    decoder = Image._getdecoder(mode, codec, (mode, *options))
+    try:
+        decoder.setimage(image.im, (0, 0, *size))
+        yield image, decoder
+    finally:
+        decoder.cleanup()
 
 
 def parts_of(whole: int, size: int) -> int:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pixelgauge.files.reading import shown
-from pixelgauge.images.opening import LEAST_WATCHED, Opened, opened_of, parts_of, require_size, watched_row
+from pixelgauge.images.opening import (
+    LEAST_WATCHED,
+    Opened,
+    decoding_into,
+    opened_of,
+    parts_of,
+    require_size,
+    watched_row,
+)
 from pixelgauge.images.tiff import RefusedError, exif_orientation, xmp_orientation
 
 if TYPE_CHECKING:
@@ -100,16 +108,9 @@ def _direct(view: memoryview, seen: set[bytes], apart: int, kept: list[memoryvie
 
 
 def _decoded(rows: bytes, mode: str, size: tuple[int, int]) -> Image.Image:
-    from PIL import Image
-
-    image = Image.new(mode, size, None)
-    is_drawn = watched_row(image.im, size[1] - 1, size[0], len(mode))
-    decoder = Image._getdecoder(mode, "zip", (mode,))
-    try:
-        decoder.setimage(image.im, (0, 0, *size))
+    with decoding_into(mode, size, "zip") as (image, decoder):
+        is_drawn = watched_row(image.im, size[1] - 1, size[0], len(mode))
         read, error = decoder.decode(rows)
-    finally:
-        decoder.cleanup()
     if read >= 0 or error < 0:
         raise ValueError("the file is damaged: its data are broken or end early")
     if is_drawn():

@@ -72,30 +72,29 @@ class _Buffers:
 
     def run(self, inputs: Mapping[str, Input]) -> list[Float32Array]:
         facts = {name: _facts(value) for name, value in inputs.items()}
+        sent = {name: _sent(value) for name, value in inputs.items()}
         if facts != self._bound_for:
             self._bound_for = {}  # until all is bound
-            self._bind(inputs)
+            self._bind(inputs, sent)
             self._bound_for = facts
-        for name, value in inputs.items():
-            self._filled[name].update_inplace(_sent(value))
+        for name, array in sent.items():
+            self._filled[name].update_inplace(array)
         for session, binding in self._before:
             session.run_with_iobinding(binding)
         self._session.run_with_iobinding(self._binding)
         # On the CPU these would be the buffers themselves, which the next run overwrites.
         return [value.copy() for value in self._binding.copy_outputs_to_cpu()]
 
-    def _bind(self, inputs: Mapping[str, Input]) -> None:
+    def _bind(self, inputs: Mapping[str, Input], sent: Mapping[str, npt.NDArray[Any]]) -> None:
         self._binding = self._session.io_binding()
         self._filled, self._before = {}, []
         for name, value in inputs.items():
-            sent = self._buffer(_sent(value).shape, _sent(value).dtype.type)
-            planes = sent
-            if isinstance(value, Pixels) and sent_as_bytes(value):
+            planes = self._filled[name] = self._buffer(sent[name].shape, sent[name].dtype.type)
+            if isinstance(value, Pixels) and _sent_as_bytes(value):
                 n, height, width, channels = value.images.shape
                 planes = self._buffer((n, channels, height, width), np.float32)
-                self._before.append(self._bound_to_planes(value, sent, planes))
+                self._before.append(self._bound_to_planes(value, self._filled[name], planes))
             self._binding.bind_ortvalue_input(name, planes)
-            self._filled[name] = sent
         shapes = {output.name: output.shape for output in self._session.get_outputs()}
         for name in self._outputs:
             if all(isinstance(length, int) for length in shapes[name]):
@@ -117,7 +116,7 @@ class _Buffers:
         return onnxruntime().OrtValue.ortvalue_from_shape_and_type(shape, dtype, *self._device)
 
 
-def sent_as_bytes(value: Pixels) -> bool:
+def _sent_as_bytes(value: Pixels) -> bool:
     """Whether pixels are copied as they are."""
     return value.images.dtype == np.uint8
 
@@ -125,11 +124,11 @@ def sent_as_bytes(value: Pixels) -> bool:
 def _sent(value: Input) -> npt.NDArray[Any]:
     if not isinstance(value, Pixels):
         return value
-    return np.ascontiguousarray(value.images) if sent_as_bytes(value) else value.planes()
+    return np.ascontiguousarray(value.images) if _sent_as_bytes(value) else value.planes()
 
 
 def _facts(value: Input) -> object:
     """Tell what a run's buffers are made for."""
     if not isinstance(value, Pixels):
         return value.shape
-    return value.images.shape, value.scale, value.offset, sent_as_bytes(value)
+    return value.images.shape, value.scale, value.offset, _sent_as_bytes(value)
