@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from pixelgauge.cli import demo as cli_demo
 from pixelgauge.cli import main
 from pixelgauge.files import reading
 from pixelgauge.files.reading import printable
+from tests.places import ROOT
 
 pytestmark = pytest.mark.cli
 
@@ -111,11 +111,11 @@ def test_a_user_without_rights_gets_the_rest(folders):
     """Permissions as they are enforced: root gives up its rights in the process that compares."""
     os.chmod(folders / "ref" / "b", 0)
     code = (
-        "import os, sys; sys.path.append(sys.argv.pop(1)); import rights, pixelgauge.cli as cli\n"
+        "import os, sys; sys.path.append(sys.argv.pop(1)); import tests.rights as rights, pixelgauge.cli as cli\n"
         "os.chdir(sys.argv.pop(1))\n"
         "with rights.without_roots_rights(): sys.exit(cli.main())"
     )
-    argv = [sys.executable, "-c", code, Path(__file__).parent, folders, "compare", "ref", "test"]
+    argv = [sys.executable, "-c", code, ROOT, folders, "compare", "ref", "test"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     os.chmod(folders / "ref" / "b", 0o755)
     assert (done.returncode, done.stderr) == (1, "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from PIL import Image
 
 from pixelgauge.cli import main
 from pixelgauge.engine import registry
+from tests.places import SHARED
 
-SHARED = Path(os.environ.get("PIXELGAUGE_SHARED", Path(__file__).parents[2] / "shared"))
 needs_shared = pytest.mark.skipif(
     not (SHARED / "weights").is_dir() or not (SHARED / "images").is_dir(),
     reason=f"the shared weights and images are not at {SHARED}: set PIXELGAUGE_SHARED",

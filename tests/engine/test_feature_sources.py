@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 import os
-import pathlib
 import zipfile
 
 import numpy as np
@@ -19,8 +18,7 @@ from pixelgauge.cli import main
 from pixelgauge.cli.terminal import Progress
 from pixelgauge.engine.feature_sources import FeatureSource, Inception, list_images
 from pixelgauge.networks.preprocess import read_rgb
-
-SHARED = pathlib.Path(os.environ.get("PIXELGAUGE_SHARED", pathlib.Path(__file__).parents[2] / "shared"))
+from tests.places import SHARED
 
 
 class StandIn:

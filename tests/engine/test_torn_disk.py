@@ -18,7 +18,7 @@ from pixelgauge.engine.registry import CompareOptions
 from pixelgauge.engine.row_files import RowFile
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.files.writing import PREFIX
-from rights import without_roots_rights
+from tests.rights import without_roots_rights
 
 pytestmark = pytest.mark.boundary
 

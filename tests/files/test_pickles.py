@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bounded import Outcome, outcomes_of
 from pixelgauge.files.pickles import MOST_NESTING, MOST_OPCODES, read_arrays_pickle
 from pixelgauge.files.reading import FileError
+from tests.files.bounded import Outcome, outcomes_of
 
 READER = "pixelgauge.files.pickles:read_arrays_pickle"
 RNG = np.random.default_rng(0)

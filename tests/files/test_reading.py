@@ -27,7 +27,7 @@ from pixelgauge.files.reading import (
     refusing,
     shown,
 )
-from rights import without_roots_rights
+from tests.rights import without_roots_rights
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files")
 

@@ -20,16 +20,16 @@ from pathlib import Path
 
 import pytest
 
-from lying_behaviours import whole
-from lying_server import DATA, DIGEST, LyingServer, Talk
-from models import MODEL, checkpoints
 from pixelgauge.files import writing
 from pixelgauge.files.writing import PREFIX, replacing
 from pixelgauge.networks import manifest
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.download import download
 from pixelgauge.networks.manifest import ModelMissingError
-from rights import without_roots_rights
+from tests.networks.lying_behaviours import whole
+from tests.networks.lying_server import DATA, DIGEST, LyingServer, Talk
+from tests.networks.models import MODEL, checkpoints
+from tests.rights import without_roots_rights
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
 

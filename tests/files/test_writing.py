@@ -18,7 +18,7 @@ import pytest
 
 from pixelgauge.files import writing
 from pixelgauge.files.writing import new_folder, recover_folder, remove_folder, replacing, require_writable, sweep
-from rights import without_roots_rights
+from tests.rights import without_roots_rights
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files")
 

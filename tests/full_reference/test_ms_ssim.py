@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import oracles_ssim as oracle
 import pixelgauge
+from tests.full_reference import oracles as oracle
 
 
 def noisy(image: np.ndarray, rng: np.random.Generator, sigma: float = 15.0) -> np.ndarray:

@@ -7,9 +7,9 @@ import pytest
 import skimage.data
 import skimage.metrics
 
-import oracles_ssim as oracle
 import pixelgauge
 from pixelgauge.presets import SSIM_PRESETS
+from tests.full_reference import oracles as oracle
 
 PRESETS = list(SSIM_PRESETS)
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import oracles_ssim as oracle
 import pixelgauge
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS
-from strategies import Pair, isas, pairs, running_on
+from tests.full_reference import oracles as oracle
+from tests.full_reference.strategies import Pair, isas, pairs, running_on
 
 # Rounding of float32 about a value of the window: a mean of 255 rounds by 1e-5 against sqrt(2 C2) = 10.8, ten times in a row of taps
 # (docs/presets.md). Worst seen in a window 7e-7, in a score 5e-7.

@@ -19,8 +19,7 @@ import numpy as np
 import pixelgauge as pg
 from pixelgauge import _core
 from pixelgauge.presets import INCEPTION_PRESETS, MS_SSIM_PRESETS, SSIM_PRESETS
-
-SHARED = Path(os.environ.get("PIXELGAUGE_SHARED", Path(__file__).resolve().parents[3] / "shared"))
+from tests.places import SHARED
 
 EXACT = 0.0
 """To the bit, under one instruction set: the core alone, and sums that Python adds in order."""

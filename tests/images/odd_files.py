@@ -1,6 +1,6 @@
 """Patience with odd files: reads and scores every file of a folder, each within limits, and lists what came of it.
 
-``python -m tests.odd_files FOLDER`` reads each file with `read_image`, compares it with itself, and opens and decodes it
+``python -m tests.images.odd_files FOLDER`` reads each file with `read_image`, compares it with itself, and opens and decodes it
 as `distance` does. A file is either read, and equal to itself, or refused by one documented error. Everything else is a
 finding: a hang, a crash, another exception, a message beyond 2000 characters, a line on stderr, memory beyond the bound,
 or a file that differs from itself. The exit code is 1 if there is one.
@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MOST_MESSAGE = 2000
 MEGABYTE = 1 << 20
 
@@ -156,7 +156,7 @@ class Worker:
     def __init__(self, megabytes):
         self.said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.odd_files", "--worker", str(megabytes)],
+            [sys.executable, "-m", "tests.images.odd_files", "--worker", str(megabytes)],
             cwd=REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -259,7 +259,7 @@ def report(found, out):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="python -m tests.odd_files", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.images.odd_files", description=__doc__.partition("\n")[0])
     parser.add_argument("folder", nargs="?")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=60, help="for one file")

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageFile, PngImagePlugin
 
 from pixelgauge.images import ImageFileError, formats, image_files, read_image, samples, tiff
-from test_images import ORIENTED, pillow_bytes, pixels, png_bytes, tiff_bytes
+from tests.images.test_decoding import ORIENTED, pillow_bytes, pixels, png_bytes, tiff_bytes
 
 SHORT, LONG, BYTES, LONG8 = 3, 4, 7, 16
 

@@ -412,8 +412,8 @@ def networks(tmp_path_factory):
     """LPIPS and Inception of random weights: which they are does not matter to what goes in."""
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     from pixelgauge import LPIPS, InceptionFeatures
-    from test_inception import own_recipe
-    from test_perceptual import random_weights
+    from tests.perceptual.test_inception import own_recipe
+    from tests.perceptual.test_lpips import random_weights
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIXELGAUGE_CACHE", str(tmp_path_factory.mktemp("cache")))

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from test_images import pixels, png_bytes, tiff_bytes
-from tests import odd_files
+from tests.images import odd_files
+from tests.images.test_decoding import pixels, png_bytes, tiff_bytes
 
 
 @pytest.mark.cli
@@ -27,7 +27,7 @@ def test_a_folder_of_odd_files(tmp_path):
         (folder / name).write_bytes(data)
     os.mkfifo(folder / "f.png")
     lines = tmp_path / "lines.jsonl"
-    command = [sys.executable, "-m", "tests.odd_files", str(folder), "--workers", "1", "--jsonl", str(lines)]
+    command = [sys.executable, "-m", "tests.images.odd_files", str(folder), "--workers", "1", "--jsonl", str(lines)]
     ran = subprocess.run(command, cwd=odd_files.REPOSITORY, capture_output=True, text=True, check=False, timeout=300)
     assert "findings: 0\n" in ran.stdout, ran.stdout
     assert (ran.returncode, ran.stderr) == (0, "")

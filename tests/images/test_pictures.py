@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 import pixelgauge
 from pixelgauge.images import as_array, read_image
-from test_images import ORIENTED, pillow_bytes, pixels, png_bytes, tiff_bytes
+from tests.images.test_decoding import ORIENTED, pillow_bytes, pixels, png_bytes, tiff_bytes
 
 HEIGHT, WIDTH = 19, 23
 
@@ -285,7 +285,7 @@ def test_arrays_made_images_are_the_arrays(case):
 @pytest.fixture(scope="module")
 def alex(tmp_path_factory):
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
-    from test_perceptual import random_weights
+    from tests.perceptual.test_lpips import random_weights
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIXELGAUGE_CACHE", str(tmp_path_factory.mktemp("cache")))

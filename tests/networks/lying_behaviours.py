@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from lying_server import DATA, HALF, Talk
+from tests.networks.lying_server import DATA, HALF, Talk
 
 
 class Behaviour(NamedTuple):

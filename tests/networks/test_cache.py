@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import MODEL, checkpoints
 from pixelgauge import FileError, ModelError, cli
 from pixelgauge.engine import registry
 from pixelgauge.networks import convert as conversion
@@ -20,8 +19,9 @@ from pixelgauge.networks import manifest
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.checkpoint import CheckpointError
 from pixelgauge.networks.manifest import ModelDamagedError, ModelMissingError, model_named
+from tests.networks.models import MODEL, checkpoints
+from tests.places import SHARED
 
-SHARED = Path(os.environ.get("PIXELGAUGE_SHARED", Path(__file__).parents[2] / "shared"))
 needs_shared = pytest.mark.skipif(
     not (SHARED / "weights").is_dir(), reason=f"the shared weights are not at {SHARED}: set PIXELGAUGE_SHARED"
 )

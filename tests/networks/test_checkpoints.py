@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from pixelgauge.networks.checkpoint import CheckpointError, read_checkpoint
+from tests.places import SHARED
 
-SHARED = Path(os.environ.get("PIXELGAUGE_SHARED", Path(__file__).parents[2] / "shared"))
 needs_shared = pytest.mark.skipif(
     not (SHARED / "weights").is_dir(), reason=f"the shared weights are not at {SHARED}: set PIXELGAUGE_SHARED"
 )

@@ -7,10 +7,10 @@ import urllib.request
 
 import pytest
 
-from loopback import DATA, DIGEST, cache, server
 from pixelgauge.networks import download as downloads
 from pixelgauge.networks.download import download
 from pixelgauge.networks.manifest import ModelError
+from tests.networks.loopback import DATA, DIGEST, cache, server
 
 __all__ = ["cache", "server"]
 pytestmark = pytest.mark.usefixtures("cache")

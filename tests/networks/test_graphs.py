@@ -3,14 +3,14 @@
 import importlib.util
 import json
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pixelgauge.networks.store import manifest
+from tests.places import ROOT
 
-MODELS = Path(__file__).parents[1] / "models"
+MODELS = ROOT / "models"
 SHIPPED = resources.files("pixelgauge").joinpath("models")
 GRAPHS = ("lpips_alex", "lpips_vgg", "lpips_squeeze", "inception_fid")
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bounded import Outcome, outcomes_of
 from pixelgauge import FileError
 from pixelgauge.networks.checkpoint import CheckpointError, read_checkpoint, read_hashed
-from test_checkpoints import (
+from tests.files.bounded import Outcome, outcomes_of
+from tests.networks.test_checkpoints import (
     VALUES,
     global_,
     integer,

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from lying_behaviours import BEHAVIOURS, whole
-from lying_server import DATA, DIGEST, HALF, LyingServer, Talk, serving
 from pixelgauge.networks import download as downloads
 from pixelgauge.networks.download import address_of, download, shown_address
 from pixelgauge.networks.manifest import ModelError, model_named
+from tests.networks.lying_behaviours import BEHAVIOURS, whole
+from tests.networks.lying_server import DATA, DIGEST, HALF, LyingServer, Talk, serving
 
 __all__ = ["serving"]
 Serving = Callable[..., LyingServer]

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loopback import cache, server
-from models import MODEL, checkpoints
 from pixelgauge import cli
 from pixelgauge.networks import manifest
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.checkpoint import CheckpointError
 from pixelgauge.networks.store import ModelError, ModelMissingError
+from tests.networks.loopback import cache, server
+from tests.networks.models import MODEL, checkpoints
 
 __all__ = ["cache", "server"]
 pytestmark = pytest.mark.usefixtures("cache")

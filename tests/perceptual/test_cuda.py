@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import test_inception
-import test_perceptual
 from pixelgauge.networks import providers
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.session import Session
 from pixelgauge.perceptual.inception import INCEPTION_OUTPUTS, InceptionFeatures
 from pixelgauge.perceptual.lpips import BACKBONES, LPIPS
+from tests.perceptual import test_inception, test_lpips
 
 ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the gpu extra, is not installed")
 DEVICES = providers.cuda_devices()
@@ -23,8 +22,8 @@ if providers.CUDA not in ort.get_available_providers():
 if DEVICES == 0:
     pytest.skip("no CUDA device answers", allow_module_level=True)
 
-SHARED = test_perceptual.SHARED
-needs_shared = test_perceptual.needs_shared
+SHARED = test_lpips.SHARED
+needs_shared = test_lpips.needs_shared
 # TF32 keeps ten bits of what is multiplied: 4e-4 was measured for features, up to 7e-4 for distances.
 TF32 = 2e-3
 
@@ -48,13 +47,13 @@ def inception(tmp_path_factory):
 @pytest.fixture(scope="module")
 def official(tmp_path_factory):
     weights = SHARED / "weights"
-    files = {net: weights / file for net, file in test_perceptual.BACKBONES.items()}
-    files["vgg"] = test_perceptual.vgg_recipe(tmp_path_factory.mktemp("vgg") / "vgg16.npz")
+    files = {net: weights / file for net, file in test_lpips.BACKBONES.items()}
+    files["vgg"] = test_lpips.vgg_recipe(tmp_path_factory.mktemp("vgg") / "vgg16.npz")
     return {net: (files[net], weights / f"lpips_v0.1_{net}.pth") for net in BACKBONES}
 
 
 def test_it_is_the_default(tmp_path):
-    metric = LPIPS("alex", weights=test_perceptual.random_weights("alex", tmp_path))
+    metric = LPIPS("alex", weights=test_lpips.random_weights("alex", tmp_path))
     assert metric.fingerprint["provider"] == "CUDAExecutionProvider"
 
 
@@ -83,7 +82,7 @@ def test_inception_programs(inception, precision, tolerance):
 def test_lpips_program(official, net, precision, tolerance):
     reference = np.load(SHARED / "reference" / "lpips_parity.npz")
     metric = LPIPS(net, weights=official[net], providers="cuda", precision=precision)
-    for case in test_perceptual.CASES:
+    for case in test_lpips.CASES:
         x, y = reference[f"image/{case}/ref"], reference[f"image/{case}/test"]
         expected = {name: reference[f"{net}/{case}/{name}"] for name in ("distance", "per_layer", "spatial")}
         distance, map_, layers = metric(x, y, spatial=True, per_layer=True)
@@ -99,8 +98,8 @@ def test_lpips_program(official, net, precision, tolerance):
 @pytest.mark.property
 @pytest.mark.parametrize("precision", ["float32", "tf32"])
 def test_lpips_of_a_batch_does_not_depend_on_what_else_is_in_it(tmp_path, precision):
-    metric = LPIPS("alex", weights=test_perceptual.random_weights("alex", tmp_path), precision=precision)
-    x, y = test_perceptual.pair((40, 64, 72, 3))
+    metric = LPIPS("alex", weights=test_lpips.random_weights("alex", tmp_path), precision=precision)
+    x, y = test_lpips.pair((40, 64, 72, 3))
     distances = metric(x, y)
     assert metric(x, y).tolist() == distances.tolist()
     order = np.random.default_rng(0).permutation(len(x))

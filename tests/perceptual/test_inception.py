@@ -5,7 +5,6 @@ import json
 import os
 import pickle
 import struct
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,10 +19,10 @@ from pixelgauge.networks.providers import OPENVINO, choose_providers
 from pixelgauge.networks.session import Session
 from pixelgauge.perceptual.inception import INCEPTION_OUTPUTS, InceptionFeatures
 from pixelgauge.presets import INCEPTION_PRESETS
+from tests.places import SHARED
 
 pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
 
-SHARED = Path(os.environ.get("PIXELGAUGE_SHARED", Path(__file__).parents[2] / "shared"))
 needs_shared = pytest.mark.skipif(
     not (SHARED / "reference").is_dir(), reason=f"the shared references are not at {SHARED}: set PIXELGAUGE_SHARED"
 )

@@ -4,7 +4,6 @@ import contextlib
 import copy
 import dataclasses
 import json
-import os
 import pickle
 from pathlib import Path
 
@@ -21,10 +20,10 @@ from pixelgauge.networks.session import Session
 from pixelgauge.perceptual import lpips as perceptual
 from pixelgauge.perceptual.lpips import LPIPS
 from pixelgauge.presets import LPIPS_PRESETS
+from tests.places import SHARED
 
 pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
 
-SHARED = Path(os.environ.get("PIXELGAUGE_SHARED", Path(__file__).parents[2] / "shared"))
 needs_shared = pytest.mark.skipif(
     not (SHARED / "weights").is_dir(),
     reason=f"the shared weights and references are not at {SHARED}: set PIXELGAUGE_SHARED",

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -17,8 +16,8 @@ from tests.fuzz import formats, mutations
 from tests.fuzz import target as rules
 from tests.fuzz.target import CORPUS, FOUND, MOST_INPUT, Target, forget, limited, timed
 from tests.fuzz.targets import TARGETS
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[1]
 SECONDS = 20.0
 """Of one execution, on a machine that is busy."""
 

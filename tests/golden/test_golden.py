@@ -10,7 +10,7 @@ import pytest
 
 from tests.golden.calls import Call, calls
 
-VALUES = json.loads(Path(__file__).parent.joinpath("golden", "values.json").read_text())
+VALUES = json.loads(Path(__file__).with_name("values.json").read_text())
 # Of an instruction set without values of its own: the kernels' float32 sums, which the sets add in another order.
 OTHER_SET = 2e-6
 
