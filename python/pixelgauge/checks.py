@@ -1,11 +1,93 @@
-"""Checks of arguments that are one value: ``TypeError`` for the kind, ``ValueError`` for the range."""
+"""Checks of arguments that are one value, and the error for a wrong one, in parts from which each front end speaks.
+
+``TypeError`` for the kind, ``ValueError`` for the range.
+"""
 
 from __future__ import annotations
 
 import math
 import reprlib
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+
+
+class ArgumentError(Exception):
+    """An argument that cannot be what it is, as parts: the command line names its option, files advise on files.
+
+    Raised as :class:`ArgumentTypeError` or :class:`ArgumentValueError`.
+
+    Parameters
+    ----------
+    argument : str
+        Name of the argument, of Python or of the C ABI.
+    value : str
+        What was seen, as shown in a message; empty where the problem says it.
+    problem : str
+        What is wrong: with a value the rest of a sentence, otherwise a whole one.
+    remedy : str, optional
+        What to do, for whoever calls from a program.
+    kind : str, optional
+        What went wrong, for front ends with a remedy of their own: ``"too_small"``, ``"not_finite"``, ...; as
+        ``pg_error_kind`` of the C ABI.
+    image, row, column, required : int, optional
+        Where it was found in a batch or an array, and the size that would do; None if that is not known.
+    """
+
+    def __init__(
+        self,
+        argument: str,
+        value: str,
+        problem: str,
+        remedy: str = "",
+        *,
+        kind: str = "value",
+        image: int | None = None,
+        row: int | None = None,
+        column: int | None = None,
+        required: int | None = None,
+    ) -> None:
+        self.argument, self.value, self.problem, self.remedy, self.kind = argument, value, problem, remedy, kind
+        self.image, self.row, self.column, self.required = image, row, column, required
+        super().__init__(self.told(f"{argument}={value}" if value else ""))
+
+    def told(self, subject: str, remedy: str | None = None) -> str:
+        """Message about the argument by another name, or with another remedy."""
+        advice = self.remedy if remedy is None else remedy
+        return f"{subject}{' ' * bool(subject)}{self.problem}{f': {advice}' if advice else ''}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self.args, dict(vars(self)))
+
+
+def _rebuilt(kind: type[ArgumentError], args: tuple[Any, ...], parts: dict[str, Any]) -> ArgumentError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(parts)
+    return error
+
+
+class ArgumentTypeError(ArgumentError, TypeError):
+    """An argument of the wrong kind."""
+
+
+class ArgumentValueError(ArgumentError, ValueError):
+    """An argument that has the right kind and a value that it cannot have."""
+
+
+def one_of(name: str, value: object, names: Iterable[str]) -> str:
+    """Return an argument that is one of some names.
+
+    Raises
+    ------
+    ArgumentValueError
+        If it is none of them: the message lists those there are.
+    """
+    known = list(names)
+    if not isinstance(value, str) or value not in known:
+        raise ArgumentValueError(name, reprlib.repr(value), "is not known", f"use one of {', '.join(map(repr, known))}")
+    return value
 
 
 def whole_number(name: str, value: object, least: int, most: int | None = None) -> int:
@@ -13,23 +95,23 @@ def whole_number(name: str, value: object, least: int, most: int | None = None) 
 
     Raises
     ------
-    TypeError
+    ArgumentTypeError
         If it is of another kind; a float is, and so are truth values.
-    ValueError
+    ArgumentValueError
         If it is below `least` or above `most`.
     """
     bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name}={reprlib.repr(value)} must be a whole number {bounds}")
+        raise ArgumentTypeError(name, reprlib.repr(value), f"must be a whole number {bounds}")
     if value < least or (most is not None and value > most):
-        raise ValueError(f"{name}={reprlib.repr(int(value))} must be a whole number {bounds}")
+        raise ArgumentValueError(name, reprlib.repr(int(value)), f"must be a whole number {bounds}")
     return int(value)
 
 
 def flag(name: str, value: object) -> bool:
     """Return an argument that is True or False; ``TypeError`` for anything else: text such as "no" counts as true."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name}={reprlib.repr(value)} must be True or False")
+        raise ArgumentTypeError(name, reprlib.repr(value), "must be True or False")
     return bool(value)
 
 
@@ -44,7 +126,7 @@ def require_number(name: str, value: object) -> None:
         return
     except (TypeError, ValueError):
         pass
-    raise TypeError(f"{name}={value!r} must be a number")
+    raise ArgumentTypeError(name, repr(value), "must be a number")
 
 
 def number(value: object) -> float:
