@@ -129,6 +129,15 @@ def require_number(name: str, value: object) -> None:
     raise ArgumentTypeError(name, repr(value), "must be a number")
 
 
+def positive_number(name: str, value: object) -> float:
+    """Return an argument that is a finite number above 0."""
+    require_number(name, value)
+    found = number(value)
+    if not 0 < found < math.inf:
+        raise ArgumentValueError(name, f"{found:g}", "must be a number above 0")
+    return found
+
+
 def number(value: object) -> float:
     """Read a number as float; ``TypeError`` also for what ``float`` reads as one: text, truth values, times.
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeVar
 
+from pixelgauge.checks import ArgumentValueError
+
 Window = Literal["gaussian", "uniform"]
 Border = Literal["valid", "reflect", "crop"]
 Covariance = Literal["population", "sample"]
@@ -145,10 +147,13 @@ LPIPS_PRESETS: Mapping[str, LPIPSPreset] = _table(
     LPIPSPreset("torchmetrics", "torchmetrics >= 1.2", inside=1e-8, outside=0.0),
 )
 
+LPIPS_BACKBONES = ("alex", "vgg", "squeeze")
+"""Networks whose features LPIPS compares."""
+
 
 def preset_row(table: Mapping[str, _Row], name: str, argument: str = "preset") -> _Row:
     """Row of a table, or a ``ValueError`` that lists the names there are."""
     row = table.get(name) if isinstance(name, str) else None
     if row is None:
-        raise ValueError(f"{argument}={name!r} is not known: use one of {', '.join(map(repr, table))}")
+        raise ArgumentValueError(argument, repr(name), "is not known", f"use one of {', '.join(map(repr, table))}")
     return row

@@ -414,7 +414,7 @@ def test_a_message_is_cut_whatever_the_command_was_given(argv, tmp_path, monkeyp
 
 @pytest.mark.boundary
 def test_an_option_of_any_length_is_cut_by_the_parser_too(capsys):
-    for argv in (["compare", "r", "r", f"--{_LONG}"], ["compare", "r", "r", "--lpips-backbone", _LONG], [_LONG]):
+    for argv in (["compare", "r", "r", f"--{_LONG}"], ["compare", "r", "r", "--data-range", _LONG], [_LONG]):
         with pytest.raises(SystemExit, match="2"):
             main(argv)
         assert max(map(len, capsys.readouterr().err.splitlines())) < 2100

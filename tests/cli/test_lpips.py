@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 from PIL import Image
 
 from pixelgauge.cli import main
-from pixelgauge.engine import registry
 from tests.places import SHARED
 
 needs_shared = pytest.mark.skipif(
@@ -22,11 +20,9 @@ needs_shared = pytest.mark.skipif(
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PIXELGAUGE_CACHE", str(tmp_path / "cache"))
-    registry._lpips.cache_clear()
-    yield tmp_path / "cache"
-    registry._lpips.cache_clear()
+    return tmp_path / "cache"
 
 
 @pytest.fixture

@@ -13,13 +13,14 @@ from PIL import Image
 
 import pixelgauge
 from pixelgauge.engine import pipeline
+from pixelgauge.engine.comparison import CompareOptions
 from pixelgauge.engine.pairing import Pair, find_pairs
 from pixelgauge.engine.pipeline import score_pair, score_pairs
-from pixelgauge.engine.registry import CompareOptions
 from pixelgauge.engine.row_files import RowFile
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import Summary
 from pixelgauge.images import ImageFileError
+from tests.engine.runs import comparing
 
 
 def picture(seed=0, shape=(40, 44, 3), dtype=np.uint8):
@@ -134,7 +135,7 @@ def test_two_files_are_a_pair_whatever_their_names(tmp_path):
     assert pairing.paths(pairing.pairs[0]) == (str(tmp_path / "a.png"), str(tmp_path / "b.png"))
 
 
-ALL = CompareOptions(metrics=("mse", "psnr", "ssim", "ms-ssim"))  # what needs no model
+ALL = comparing(metrics=("mse", "psnr", "ssim", "ms-ssim"))  # what needs no model
 
 
 @pytest.mark.oracle
@@ -142,8 +143,8 @@ ALL = CompareOptions(metrics=("mse", "psnr", "ssim", "ms-ssim"))  # what needs n
     "settings",
     [
         ALL,
-        CompareOptions(metrics=("ssim", "ms-ssim"), preset="skimage", ms_ssim_preset="pytorch-msssim"),
-        CompareOptions(metrics=("psnr", "ssim"), data_range=300, gray=True, crop_border=7),
+        comparing(metrics=("ssim", "ms-ssim"), preset="skimage", ms_ssim_preset="pytorch-msssim"),
+        comparing(metrics=("psnr", "ssim"), data_range=300, gray=True, crop_border=7),
     ],
 )
 def test_a_row_has_the_scores_of_the_functions(tmp_path, settings):
@@ -152,19 +153,19 @@ def test_a_row_has_the_scores_of_the_functions(tmp_path, settings):
     save(tmp_path / "x.png", x)
     save(tmp_path / "y.png", y)
     row = score_pair(str(tmp_path / "x.png"), str(tmp_path / "y.png"), settings)
-    if settings.gray:
+    if settings.options["gray"]:
         weights = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103])
         x, y = (np.floor(image @ weights + 0.5).astype(np.uint8) for image in (x, y))
-    if n := settings.crop_border:
+    if n := settings.options["crop_border"]:
         x, y = x[n:-n, n:-n], y[n:-n, n:-n]
-    length = settings.data_range
+    length = settings.options["data_range"]
     expected = {
         "mse": pixelgauge.mse(x, y),
         "psnr": pixelgauge.psnr(x, y, data_range=length),
-        "ssim": pixelgauge.ssim(x, y, data_range=length, preset=settings.preset),
+        "ssim": pixelgauge.ssim(x, y, data_range=length, preset=settings.options["preset"]),
     }
     if "ms-ssim" in settings.metrics:
-        expected["ms-ssim"] = pixelgauge.ms_ssim(x, y, data_range=length, preset=settings.ms_ssim_preset)
+        expected["ms-ssim"] = pixelgauge.ms_ssim(x, y, data_range=length, preset=settings.options["ms_ssim_preset"])
     assert row.status == "ok"
     assert row.values == {name: expected[name] for name in settings.metrics}
 
@@ -194,8 +195,8 @@ def test_a_bad_partner_becomes_a_row(tmp_path, test, status, message):
         other.write_bytes(test)
     elif test is not None:
         save(other, test)
-    assert score_pair(str(ref), str(other), CompareOptions()) == ScoreRow(str(ref), str(other), status, message)
-    swapped = score_pair(str(other), str(ref), CompareOptions())
+    assert score_pair(str(ref), str(other), comparing()) == ScoreRow(str(ref), str(other), status, message)
+    swapped = score_pair(str(other), str(ref), comparing())
     assert swapped.status == status
     if status == "unreadable":
         assert swapped.message == message.replace("TEST", "REF")
@@ -214,7 +215,7 @@ def test_one_metric_that_fails_leaves_the_others(tmp_path):
 @pytest.mark.parametrize("shape", [(8, 64), (2, 64, 3)])
 def test_too_small_images_advise_what_the_command_line_has(tmp_path, shape):
     save(tmp_path / "x.png", picture(shape=shape))
-    row = score_pair(str(tmp_path / "x.png"), str(tmp_path / "x.png"), CompareOptions(metrics=("ssim", "ms-ssim")))
+    row = score_pair(str(tmp_path / "x.png"), str(tmp_path / "x.png"), comparing(metrics=("ssim", "ms-ssim")))
     ssim, ms_ssim = row.message.split("; ms-ssim: ")
     assert "at least 11 x 11 is needed" in ssim
     assert "at least 161 x 161 is needed" in ms_ssim
@@ -223,12 +224,11 @@ def test_too_small_images_advise_what_the_command_line_has(tmp_path, shape):
 
 
 @pytest.mark.boundary
-@pytest.mark.filterwarnings("ignore:MS-SSIM is NaN:RuntimeWarning")
 def test_nan_is_no_score(tmp_path):
     x = picture(shape=(176, 176))
     save(tmp_path / "x.png", x)
     save(tmp_path / "y.png", 255 - x)
-    row = score_pair(str(tmp_path / "x.png"), str(tmp_path / "y.png"), CompareOptions(metrics=("mse", "ms-ssim")))
+    row = score_pair(str(tmp_path / "x.png"), str(tmp_path / "y.png"), comparing(metrics=("mse", "ms-ssim")))
     assert (row.status, list(row.values)) == ("unscorable", ["mse"])
     assert "--ms-ssim-preset pytorch-msssim" in row.message
 
@@ -237,8 +237,8 @@ def test_nan_is_no_score(tmp_path):
 def test_values_beyond_the_data_range_are_refused(tmp_path):
     save(tmp_path / "x.png", np.full((40, 40), 7, np.uint8))
     path = str(tmp_path / "x.png")
-    assert score_pair(path, path, CompareOptions(data_range=7)).status == "ok"
-    row = score_pair(path, path, CompareOptions(data_range=1.0))
+    assert score_pair(path, path, comparing(data_range=7)).status == "ok"
+    row = score_pair(path, path, comparing(data_range=1.0))
     assert (row.status, row.message) == ("unscorable", "has values up to 7, beyond the data range of 1")
 
 
@@ -246,8 +246,8 @@ def test_values_beyond_the_data_range_are_refused(tmp_path):
 def test_a_border_that_leaves_nothing_is_refused(tmp_path):
     save(tmp_path / "x.png", picture())
     path = str(tmp_path / "x.png")
-    assert score_pair(path, path, CompareOptions(metrics=("mse",), crop_border=19)).status == "ok"
-    row = score_pair(path, path, CompareOptions(metrics=("mse",), crop_border=20))
+    assert score_pair(path, path, comparing(metrics=("mse",), crop_border=19)).status == "ok"
+    row = score_pair(path, path, comparing(metrics=("mse",), crop_border=20))
     assert row.message == "nothing is left of 40 x 44 pixels after a crop border of 20"
 
 
@@ -259,10 +259,13 @@ def test_a_border_that_leaves_nothing_is_refused(tmp_path):
         ({"metrics": ()}, "must name at least one metric"),
         ({"metrics": ("psnr", "psnr")}, "each once"),
         ({"preset": "best"}, "preset='best' is not known"),
-        ({"ms_ssim_preset": "best"}, "ms_ssim_preset='best' is not known"),
-        ({"data_range": 0}, "data_range=0 must be positive"),
-        ({"data_range": math.nan}, "data_range=nan must be positive"),
-        ({"crop_border": -1}, "crop_border=-1 must not be negative"),
+        ({"metrics": ("ms-ssim",), "ms_ssim_preset": "best"}, "ms_ssim_preset='best' is not known"),
+        ({"data_range": 0}, "data_range=0 must be a number above 0"),
+        ({"data_range": math.nan}, "data_range=nan must be a number above 0"),
+        ({"metrics": ("psnr",), "preset": "matlab"}, "--preset is for ssim, which is not among the metrics psnr"),
+        ({"metrics": ("psnr",), "gray": True, "lpips_backbone": "vgg"}, "--lpips-backbone is for lpips"),
+        ({"metrics": ("lpips",), "gray": True}, "lpips is of colour images"),
+        ({"crop_border": -1}, "crop_border=-1 must be a whole number of at least 0"),
         ({"alpha": "grey"}, "alpha='grey' is not known"),
     ],
 )
@@ -284,7 +287,7 @@ def test_rows_keep_the_order_whatever_the_workers(tmp_path):
     (tmp_path / "test" / "007.png").unlink()
     (tmp_path / "ref" / "021.png").write_bytes(b"broken")
     pairing = find_pairs(tmp_path / "ref", tmp_path / "test")
-    rows = [list(score_pairs(pairing, CompareOptions(), workers=workers)) for workers in (1, 2, 7)]
+    rows = [list(score_pairs(pairing, comparing(), workers=workers)) for workers in (1, 2, 7)]
     assert rows[0] == rows[1] == rows[2]
     assert [(row.ref, row.test) for row in rows[0]] == [pairing.paths(pair) for pair in pairing.pairs]
     assert [row.status for row in rows[0] if row.status != "ok"] == ["missing", "unreadable"]
@@ -309,7 +312,7 @@ def test_at_most_as_many_pairs_as_workers_are_in_memory_and_work_starts_before_t
         return ScoreRow(ref, test, "ok", "")
 
     monkeypatch.setattr(pipeline, "score_pair", slow)
-    rows = score_pairs(pairing, CompareOptions(), workers=3)
+    rows = score_pairs(pairing, comparing(), workers=3)
     next(rows)
     assert started <= 16 * 3 + 2  # the window, and not all 200
     rows.close()
@@ -320,14 +323,14 @@ def test_at_most_as_many_pairs_as_workers_are_in_memory_and_work_starts_before_t
 
 @pytest.mark.boundary
 def test_no_workers_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="workers=0 must be at least 1"):
-        score_pairs(folders(tmp_path, 1), CompareOptions(), workers=0)
+    with pytest.raises(ValueError, match="workers=0 must be a whole number of at least 1"):
+        score_pairs(folders(tmp_path, 1), comparing(), workers=0)
 
 
 @pytest.mark.oracle
 def test_the_summary_is_numpys():
     rng = np.random.default_rng(0)
-    summary = Summary(("mse", "psnr"))
+    summary = Summary({"mse": False, "psnr": True})
     mse, psnr = rng.exponential(50, 101), rng.normal(30, 5, 101)
     for i in range(101):
         summary.add(ScoreRow(f"{i}", f"{i}", "ok", "", {"mse": mse[i], "psnr": psnr[i]}))
@@ -345,7 +348,7 @@ def test_the_summary_is_numpys():
 
 @pytest.mark.property
 def test_ties_among_the_worst_keep_the_order_of_rows():
-    summary = Summary(("ssim",))
+    summary = Summary({"ssim": True})
     for i in range(30):
         summary.add(ScoreRow(f"{i}", f"{i}", "ok", "", {"ssim": 0.5}))
     assert [row.ref for _, row in summary.metrics()["ssim"].worst] == [str(i) for i in range(10)]
@@ -353,7 +356,7 @@ def test_ties_among_the_worst_keep_the_order_of_rows():
 
 @pytest.mark.boundary
 def test_the_summary_of_little_says_none():
-    summary = Summary(("psnr",))
+    summary = Summary({"psnr": True})
     nothing = summary.metrics()["psnr"]
     assert (nothing.count, nothing.mean, nothing.median, nothing.std, nothing.worst) == (0, None, None, None, [])
     summary.add(ScoreRow("a", "a", "ok", "", {"psnr": math.inf}))
@@ -377,18 +380,18 @@ PAIRS = {(row.ref, row.test) for row in ROWS}
 @pytest.mark.parametrize("name", ["rows.csv", "rows.JSONL"])
 def test_row_files_give_back_the_rows_to_the_last_bit(tmp_path, name):
     path = tmp_path / name
-    file = RowFile(path, CompareOptions())
+    file = RowFile(path, comparing())
     for row in ROWS:
         file.append(row)
     file.close()
-    again = RowFile(path, CompareOptions(), resume=PAIRS)
+    again = RowFile(path, comparing(), resume=PAIRS)
     again.close()
     assert again.rows == ROWS[:2]
     for row in ROWS[2:]:  # failed rows were taken out, to be made again
-        again = RowFile(path, CompareOptions(), resume=PAIRS)
+        again = RowFile(path, comparing(), resume=PAIRS)
         again.append(row)
         again.close()
-    with closing(RowFile(path, CompareOptions(), resume=PAIRS)) as file:
+    with closing(RowFile(path, comparing(), resume=PAIRS)) as file:
         assert file.rows == ROWS[:2]
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
@@ -396,7 +399,7 @@ def test_row_files_give_back_the_rows_to_the_last_bit(tmp_path, name):
 @pytest.mark.property
 def test_row_files_are_plain_csv_and_json(tmp_path):
     for name in ("rows.csv", "rows.jsonl"):
-        file = RowFile(tmp_path / name, CompareOptions())
+        file = RowFile(tmp_path / name, comparing())
         for row in ROWS:
             file.append(row)
         file.close()
@@ -409,7 +412,7 @@ def test_row_files_are_plain_csv_and_json(tmp_path):
     assert (table[1]["psnr"], lines[1]["psnr"]) == ("inf", "inf")
     assert (table[2]["psnr"], lines[2]["psnr"]) == ("", None)
     assert (float(table[0]["ssim"]), lines[0]["ssim"]) == (1 / 3, 1 / 3)
-    assert table[0]["settings"] == lines[0]["settings"] == str(CompareOptions())
+    assert table[0]["settings"] == lines[0]["settings"] == str(comparing())
 
 
 @pytest.mark.property
@@ -417,7 +420,7 @@ def test_row_files_are_plain_csv_and_json(tmp_path):
 def test_a_row_file_cut_anywhere_resumes_to_the_same_rows(tmp_path, name):
     plain = [ScoreRow(f"r/{i}.png", f"t/{i}.png", "ok", "", {"psnr": 20 + i / 7, "ssim": i / 9}) for i in range(4)]
     path = tmp_path / name
-    file = RowFile(path, CompareOptions())
+    file = RowFile(path, comparing())
     for row in plain:
         file.append(row)
     file.close()
@@ -425,7 +428,7 @@ def test_a_row_file_cut_anywhere_resumes_to_the_same_rows(tmp_path, name):
     pairs = {(row.ref, row.test) for row in plain}
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        file = RowFile(path, CompareOptions(), resume=pairs)
+        file = RowFile(path, comparing(), resume=pairs)
         assert file.rows == plain[: len(file.rows)]
         for row in plain[len(file.rows) :]:
             file.append(row)
@@ -437,17 +440,17 @@ def test_a_row_file_cut_anywhere_resumes_to_the_same_rows(tmp_path, name):
 @pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
 def test_row_files_of_other_settings_are_not_mixed(tmp_path, name):
     path = tmp_path / name
-    file = RowFile(path, CompareOptions())
+    file = RowFile(path, comparing())
     file.append(ROWS[0])
     file.close()
     with pytest.raises(FileExistsError):
-        RowFile(path, CompareOptions())
+        RowFile(path, comparing())
     with pytest.raises(ValueError, match=r"was made with .*ssim=wang2004.*, this run is .*ssim=matlab"):
-        RowFile(path, CompareOptions(preset="matlab"), resume=PAIRS)
+        RowFile(path, comparing(preset="matlab"), resume=PAIRS)
     with pytest.raises(ValueError, match=r"was made with|is not a file of pixelgauge compare with metrics mse"):
-        RowFile(path, CompareOptions(metrics=("mse",)), resume=PAIRS)
+        RowFile(path, comparing(metrics=("mse",)), resume=PAIRS)
     assert path.read_text().count("\n") == (2 if name.endswith("csv") else 1)
-    file = RowFile(path, CompareOptions(preset="matlab"), overwrite=True)
+    file = RowFile(path, comparing(preset="matlab"), overwrite=True)
     file.close()
     assert "wang" not in path.read_text()
 
@@ -456,13 +459,13 @@ def test_row_files_of_other_settings_are_not_mixed(tmp_path, name):
 @pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
 def test_row_files_of_other_pairs_are_left_as_they_are(tmp_path, name):
     path = tmp_path / name
-    file = RowFile(path, CompareOptions())
+    file = RowFile(path, comparing())
     for row in ROWS:
         file.append(row)
     file.close()
     before = path.read_bytes()
     with pytest.raises(ValueError, match="which are no pair of this run"):
-        RowFile(path, CompareOptions(), resume=PAIRS - {(ROWS[1].ref, ROWS[1].test)})
+        RowFile(path, comparing(), resume=PAIRS - {(ROWS[1].ref, ROWS[1].test)})
     assert path.read_bytes() == before
 
 
@@ -473,23 +476,23 @@ def test_foreign_files_are_not_taken_up(tmp_path, name, text):
     path = tmp_path / name
     path.write_text(text)
     with pytest.raises(ValueError, match=r"is not a file of pixelgauge compare|was made with"):
-        RowFile(path, CompareOptions(), resume=PAIRS)
+        RowFile(path, comparing(), resume=PAIRS)
     assert path.read_text() == text
 
 
 @pytest.mark.boundary
 def test_only_csv_and_jsonl_are_written(tmp_path):
     with pytest.raises(ValueError, match=r"must end in \.csv or \.jsonl"):
-        RowFile(tmp_path / "rows.txt", CompareOptions())
+        RowFile(tmp_path / "rows.txt", comparing())
 
 
 @pytest.mark.property
 def test_settings_say_how_a_row_was_made():
     text = str(
-        CompareOptions(metrics=("mse", "ssim"), preset="piq", data_range=4095, gray=True, crop_border=2, alpha="drop")
+        comparing(metrics=("mse", "ssim"), preset="piq", data_range=4095, gray=True, crop_border=2, alpha="drop")
     )
     assert text == f"pixelgauge {pixelgauge.__version__} mse ssim=piq range=4095 alpha=drop gray=1 crop=2"
-    assert CompareOptions().fingerprint()["metrics"] == {"psnr": None, "ssim": "wang2004"}
+    assert comparing().fingerprint()["metrics"] == {"psnr": None, "ssim": "wang2004"}
 
 
 @pytest.mark.boundary
@@ -498,4 +501,4 @@ def test_an_error_other_than_of_the_file_is_not_swallowed(monkeypatch):
         raise ImageFileError(path, "is odd")
 
     monkeypatch.setattr(pipeline, "read_image", fail)
-    assert score_pair("r", "t", CompareOptions()) == ScoreRow("r", "t", "unreadable", "REF: is odd")
+    assert score_pair("r", "t", comparing()) == ScoreRow("r", "t", "unreadable", "REF: is odd")

@@ -21,10 +21,10 @@ from PIL import Image
 
 import pixelgauge
 from pixelgauge.cli import main
-from pixelgauge.engine.registry import CompareOptions
 from pixelgauge.engine.row_files import RowFile
 from pixelgauge.engine.rows import FileState, ScoreRow
 from pixelgauge.files.reading import FileError
+from tests.engine.runs import comparing
 
 NAMES = ["rows.csv", "rows.jsonl"]
 each_format = pytest.mark.parametrize("name", NAMES)
@@ -94,7 +94,7 @@ scores = st.floats(allow_nan=False, allow_infinity=True)
     st.sampled_from(NAMES),
 )
 def test_any_name_comes_back(rows, message, name):
-    settings = CompareOptions()
+    settings = comparing()
     made = [ScoreRow(a, b, "ok", message, {"psnr": x, "ssim": y}) for a, b, x, y in rows]
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, name)
@@ -153,7 +153,7 @@ def test_no_cell_of_text_is_a_formula(tmp_path, monkeypatch, start, capsys):
     assert (row["ref"], row["ref_name"]) == (first, f"./{start}.png")
     assert main(["compare", first, second, "--output", "rows.csv", "--resume"]) == 0
     assert main(["compare", str(tmp_path / first), str(tmp_path / second), "--output", "rows.csv", "--resume"]) == 0
-    with closing(RowFile("other.csv", CompareOptions())) as file:
+    with closing(RowFile("other.csv", comparing())) as file:
         file.append(ScoreRow(f"{start}.png", "t.png", "unscorable", f"{start} is what a library says", {"psnr": -1.5}))
     with open("other.csv", newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
@@ -226,9 +226,9 @@ def test_size_or_time_alone_tells_a_replacement(tmp_path, change):
         {"psnr": 1.0, "ssim": 0.5},
         (FileState(5, state.st_mtime_ns), FileState(5, os.stat(test).st_mtime_ns)),
     )
-    with closing(RowFile(path, CompareOptions())) as file:
+    with closing(RowFile(path, comparing())) as file:
         file.append(row)
-    with closing(RowFile(path, CompareOptions(), resume={(ref, test)})) as file:
+    with closing(RowFile(path, comparing(), resume={(ref, test)})) as file:
         assert [row.files for row in file.rows] == [row.files]
     if change == "size":
         with open(ref, "ab") as file:
@@ -236,10 +236,10 @@ def test_size_or_time_alone_tells_a_replacement(tmp_path, change):
         os.utime(ref, ns=(0, state.st_mtime_ns))
     else:
         os.utime(ref, ns=(0, state.st_mtime_ns + 1))
-    with closing(RowFile(path, CompareOptions(), resume={(ref, test)})) as file:
+    with closing(RowFile(path, comparing(), resume={(ref, test)})) as file:
         assert file.rows == []
     os.remove(ref)
-    with closing(RowFile(path, CompareOptions(), resume={(ref, test)})) as file:
+    with closing(RowFile(path, comparing(), resume={(ref, test)})) as file:
         assert file.rows == []
 
 
@@ -301,7 +301,7 @@ PAIRS = {("r/a.png", "t/a.png"), ("r/b.png", "t/b.png")}
 
 
 def written(path, *rows):
-    with closing(RowFile(path, CompareOptions(), overwrite=True)) as file:
+    with closing(RowFile(path, comparing(), overwrite=True)) as file:
         for row in rows:
             file.append(row)
     return path
@@ -310,7 +310,7 @@ def written(path, *rows):
 def refused(path):
     before = path.read_bytes()
     with pytest.raises(FileError) as caught:
-        RowFile(path, CompareOptions(), resume=PAIRS)
+        RowFile(path, comparing(), resume=PAIRS)
     assert path.read_bytes() == before
     assert str(caught.value).startswith(f"{path}: ")
     assert len(str(caught.value)) <= 2000
@@ -382,7 +382,7 @@ def test_a_file_of_three_runs_is_named(tmp_path):
 @each_format
 def test_each_pair_counts_once(tmp_path, name):
     path = written(tmp_path / name, GOOD, ScoreRow("r/b.png", "t/b.png", "mismatch", "size differs"), GOOD, GOOD)
-    with closing(RowFile(path, CompareOptions(), resume=PAIRS)) as file:
+    with closing(RowFile(path, comparing(), resume=PAIRS)) as file:
         assert file.rows == [GOOD]
     assert len(records(path)) == 1
     path = written(path, GOOD, ScoreRow("r/a.png", "t/a.png", "ok", "", {"psnr": 30.5, "ssim": 0.5}))
@@ -436,7 +436,7 @@ def test_damage_within_is_no_row_cut_short(tmp_path):
 def test_an_editor_may_have_changed_the_line_ends(tmp_path):
     path = written(tmp_path / "rows.csv", GOOD)
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    with closing(RowFile(path, CompareOptions(), resume=PAIRS)) as file:
+    with closing(RowFile(path, comparing(), resume=PAIRS)) as file:
         assert file.rows == [GOOD]
 
 
@@ -448,19 +448,19 @@ def test_an_editor_may_have_changed_the_line_ends(tmp_path):
 def test_one_run_writes_at_a_time(tmp_path, name):
     path = tmp_path / name
     for how in ({}, {"resume": PAIRS}, {"overwrite": True}):
-        with closing(RowFile(path, CompareOptions(), **how)) as file:
+        with closing(RowFile(path, comparing(), **how)) as file:
             file.append(ScoreRow("r/b.png", "t/b.png", "mismatch", "size differs"))
             for other in ({"resume": PAIRS}, {"overwrite": True}):
                 with pytest.raises(BlockingIOError, match=f"another run is writing it.*{name}"):
-                    RowFile(path, CompareOptions(), **other)
+                    RowFile(path, comparing(), **other)
             file.append(GOOD)
         assert [row["ref"] for row in records(path)][-2:] == ["r/b.png", "r/a.png"]
         if how == {}:
             with closing(
-                RowFile(path, CompareOptions(), resume=PAIRS)
+                RowFile(path, comparing(), resume=PAIRS)
             ) as file:  # rewritten, and the lock is on what is written
                 with pytest.raises(BlockingIOError):
-                    RowFile(path, CompareOptions(), resume=PAIRS)
+                    RowFile(path, comparing(), resume=PAIRS)
                 file.append(ScoreRow("r/b.png", "t/b.png", "ok", "", {"psnr": 1.0, "ssim": 1.0}))
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
@@ -478,7 +478,7 @@ def test_a_file_replaced_between_opening_and_lock_is_not_written(tmp_path, monke
 
     monkeypatch.setattr(row_files, "try_lock", replaced_meanwhile)
     with pytest.raises(BlockingIOError):
-        RowFile(path, CompareOptions(), resume=PAIRS)
+        RowFile(path, comparing(), resume=PAIRS)
 
 
 @pytest.mark.cli
@@ -520,13 +520,13 @@ def test_no_link_that_was_planted_is_followed(tmp_path, name):
     for planted in (f"{name}.resuming", f"{name}.{os.getpid()}.tmp"):
         os.symlink(victim, tmp_path / planted)
     written(path, GOOD, ScoreRow("r/b.png", "t/b.png", "mismatch", "size differs"))
-    RowFile(path, CompareOptions(), resume=PAIRS).close()
+    RowFile(path, comparing(), resume=PAIRS).close()
     assert victim.read_text() == "precious"
     os.symlink(
         victim, tmp_path / f"link-{name}"
     )  # the user's own link to the output is followed, to a file that exists
     with pytest.raises(FileExistsError):
-        RowFile(tmp_path / f"link-{name}", CompareOptions())
+        RowFile(tmp_path / f"link-{name}", comparing())
     assert victim.read_text() == "precious"
 
 
@@ -536,7 +536,7 @@ def test_no_link_that_was_planted_is_followed(tmp_path, name):
 def test_only_regular_files_are_written(tmp_path, make, how):
     make(tmp_path / "rows.csv")
     with pytest.raises(OSError, match=r"rows\.csv") as caught:
-        RowFile(tmp_path / "rows.csv", CompareOptions(), **how)
+        RowFile(tmp_path / "rows.csv", comparing(), **how)
     assert caught.value.errno in (errno.EISDIR, errno.EINVAL)
 
 
@@ -545,7 +545,7 @@ def test_permissions_and_links_stay_when_a_file_is_rewritten(tmp_path):
     path = written(tmp_path / "real.csv", GOOD, ScoreRow("r/b.png", "t/b.png", "mismatch", "size differs"))
     path.chmod(0o640)
     os.symlink("real.csv", tmp_path / "rows.csv")
-    with closing(RowFile(tmp_path / "rows.csv", CompareOptions(), resume=PAIRS)) as file:
+    with closing(RowFile(tmp_path / "rows.csv", comparing(), resume=PAIRS)) as file:
         file.append(GOOD)
     assert os.path.islink(tmp_path / "rows.csv")
     assert path.stat().st_mode & 0o777 == 0o640
@@ -566,5 +566,5 @@ def test_a_row_of_any_number_comes_back_to_the_last_bit(tmp_path, rng):
     rows = [ScoreRow(f"r/{i}", f"t/{i}", "ok", "", {"psnr": float(v), "ssim": float(v)}) for i, v in enumerate(values)]
     for name in NAMES:
         path = written(tmp_path / name, *rows)
-        with closing(RowFile(path, CompareOptions(), resume={(r.ref, r.test) for r in rows})) as file:
+        with closing(RowFile(path, comparing(), resume={(r.ref, r.test) for r in rows})) as file:
             assert [repr(row.values) for row in file.rows] == [repr(row.values) for row in rows]

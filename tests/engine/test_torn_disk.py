@@ -14,10 +14,10 @@ from PIL import Image
 
 from pixelgauge import FeatureStats
 from pixelgauge.cli import main
-from pixelgauge.engine.registry import CompareOptions
 from pixelgauge.engine.row_files import RowFile
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.files.writing import PREFIX
+from tests.engine.runs import comparing
 from tests.rights import without_roots_rights
 
 pytestmark = pytest.mark.boundary
@@ -33,7 +33,7 @@ from pixelgauge import FeatureStats
 from pixelgauge.cli import demo
 from pixelgauge.engine.row_files import RowFile
 from pixelgauge.engine.rows import ScoreRow
-from pixelgauge.engine.registry import CompareOptions
+from pixelgauge.engine.comparison import CompareOptions, prepare
 import numpy as np
 
 names = {STEPS!r}
@@ -109,7 +109,7 @@ FAILED = ScoreRow("r/1.png", "t/1.png", "mismatch", "size differs")
 
 WORK_WITH_ROWS = """
 rows = [ScoreRow(f"r/{i}.png", f"t/{i}.png", "ok", "", {"psnr": 20 + i / 7, "ssim": i / 9}) for i in range(3)]
-file = RowFile(NAME, CompareOptions(), **HOW)
+file = RowFile(NAME, prepare(CompareOptions()), **HOW)
 for row in rows:
     if row not in file.rows:
         file.append(row)
@@ -128,13 +128,13 @@ def test_rows_survive_a_kill_at_every_step(tmp_path, name, how):
     def prepare():
         clean(tmp_path)
         if before:
-            with closing(RowFile(path, CompareOptions())) as file:
+            with closing(RowFile(path, comparing())) as file:
                 for row in before:
                     file.append(row)
 
     def check():
         assert len(left_behind(tmp_path)) <= 1
-        with closing(RowFile(path, CompareOptions(), resume=PAIRS)) as file:
+        with closing(RowFile(path, comparing(), resume=PAIRS)) as file:
             found = list(file.rows)
             if how != "overwrite":  # what was there is there
                 assert found[: len(before) - (FAILED in before)] == [row for row in before if row is not FAILED]
@@ -143,7 +143,7 @@ def test_rows_survive_a_kill_at_every_step(tmp_path, name, how):
             for row in ROWS:
                 if row not in found:
                     file.append(row)
-        with closing(RowFile(path, CompareOptions(), resume=PAIRS)) as file:
+        with closing(RowFile(path, comparing(), resume=PAIRS)) as file:
             assert sorted(row.ref for row in file.rows) == [row.ref for row in ROWS]
 
     kills = every_kill(WORK_WITH_ROWS.replace("NAME", repr(name)).replace("HOW", options), tmp_path, prepare, check)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from pixelgauge import FeatureStats, FileError, RankingHistogram
+from pixelgauge.engine.comparison import CompareOptions, prepare
 from pixelgauge.engine.feature_sources import FeatureSource
-from pixelgauge.engine.registry import CompareOptions
 from pixelgauge.engine.row_files import RowFile
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.files import tables
@@ -26,6 +26,7 @@ __all__ = [
     "ScoreRow",
     "manifest",
     "open_model",
+    "prepare",
     "read_checkpoint",
     "read_image",
     "read_table",

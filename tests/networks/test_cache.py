@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from pixelgauge import FileError, ModelError, cli
-from pixelgauge.engine import registry
+from pixelgauge.cli import main
 from pixelgauge.networks import convert as conversion
 from pixelgauge.networks import manifest
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.checkpoint import CheckpointError
 from pixelgauge.networks.manifest import ModelDamagedError, ModelMissingError, model_named
+from pixelgauge.perceptual import lpips
 from tests.networks.models import MODEL, checkpoints
 from tests.places import SHARED
 
@@ -349,13 +350,15 @@ def test_removing_what_is_not_there_makes_nothing(cache: Path) -> None:
 
 
 @pytest.mark.boundary
-def test_a_cache_that_may_not_be_read_counts_as_one_without_lpips(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_may_not_be_read_counts_as_one_without_lpips(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def refused(name: str) -> None:
         raise PermissionError(13, "Permission denied", str(cache / name))
 
-    registry._lpips.cache_clear()
-    monkeypatch.setattr(model_store, "installed", refused)
-    assert not registry.lpips_available()
+    monkeypatch.setattr(lpips, "installed", refused)
+    assert main(["demo", "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["fingerprint"]["metrics"]) == ["mse", "psnr", "ssim", "ms-ssim"]
 
 
 @pytest.mark.boundary

@@ -374,7 +374,7 @@ def test_bad_constructor_arguments(weights):
         ({"batch_size": 2.5}, TypeError, "batch_size=2.5"),
         ({"batch_size": True}, TypeError, "batch_size=True"),
         ({"precision": "int8"}, ValueError, "precision='int8'"),
-        ({"providers": "tpu"}, ValueError, "provider 'tpu' is not known"),
+        ({"providers": "tpu"}, ValueError, "providers='tpu' is not known"),
     ):
         with pytest.raises(error, match=match):
             InceptionFeatures(**{"weights": weights, **arguments})

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
-import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from pixelgauge._version import __version__
+from pixelgauge.checks import ArgumentError
 from pixelgauge.cli.streams import drop, guarded
-from pixelgauge.files.reading import MOST_MESSAGE, FileError, shown
+from pixelgauge.files.reading import MOST_MESSAGE, shown
+from pixelgauge.metric import Option
 from pixelgauge.networks.manifest import ModelMissingError
 
 COMMANDS = ("compare", "distance", "stats", "auroc", "demo", "models", "info")
@@ -53,7 +53,7 @@ class _Once(argparse._StoreAction):
 
 _PATHS = frozenset({"FILE", "DIR", "OUT"})
 """What options that take a path call it."""
-_GIVEN = "options given"  # no option has blanks in its name
+_GIVEN, _FLAGS = "options given", "flags of options"  # no option has blanks in its name
 
 
 def given(args: argparse.Namespace, dest: str) -> bool:
@@ -72,6 +72,8 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse, and refuse what is not known: a subcommand's parser would hand it to the one above."""
         found, unknown = super().parse_known_args(args, namespace)
+        flags = {action.dest: action.option_strings[-1] for action in self._actions if action.option_strings}
+        found.__dict__[_FLAGS] = flags | vars(found).get(_FLAGS, {})
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return found, unknown
@@ -86,6 +88,15 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print usage and message, and exit."""
         super().error(shown(message, MOST_MESSAGE))
+
+
+def add_option(parser: argparse.ArgumentParser, option: Option) -> None:
+    """Add an option that a metric or a run declares; left out, it is None."""
+    if option.parse is None:
+        parser.add_argument(option.flag, action="store_true", default=None, help=option.help)
+    else:
+        words = f"{option.help} (default: {option.shown_default or option.default})"
+        parser.add_argument(option.flag, type=option.parse, metavar=option.metavar, help=words)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -117,7 +128,7 @@ def _run(args: argparse.Namespace) -> int:
         return 130
     except UsageError as error:
         lines = isinstance(error.__cause__, ModelMissingError)
-        return _failed(args, _of_options(args, error), error.code, lines=lines)
+        return _failed(args, _message(args, error), error.code, lines=lines)
     except OSError as error:
         return _failed(args, f"stopped: {error}" if is_nameless(error) else str(error), EXIT_WRONG_USE)
     except MemoryError:
@@ -125,25 +136,14 @@ def _run(args: argparse.Namespace) -> int:
     except ModelMissingError as error:  # of several lines, with the commands to give
         return _failed(args, str(error), EXIT_WRONG_USE, lines=True)
     except (ValueError, TypeError, ImportError, RuntimeError) as error:  # bad input, a missing model or onnxruntime
-        return _failed(args, _of_options(args, error), EXIT_WRONG_USE)
+        return _failed(args, _message(args, error), EXIT_WRONG_USE)
 
 
-_ARGUMENT = re.compile(r"([a-z][a-z_]*)(?:=|(?= '|: ))")
-"""How the functions for Python name an argument at the start of a message."""
-
-
-def _of_options(args: argparse.Namespace, error: Exception) -> str:
-    """Message of an error, where an argument of a Python function is named as the option that it comes from."""
-    message = str(error)
-    if isinstance(error, FileError | OSError) or isinstance(error.__cause__, FileError | OSError):
-        return message  # begins with the name of a file
-    found = _ARGUMENT.match(message)
-    if found is None or found[1] not in vars(args):
-        return message
-    texts = (os.fspath(value) for value in vars(args).values() if isinstance(value, str | os.PathLike))
-    if any(text and message.startswith(text) for text in texts):
-        return message
-    return f"--{found[1].replace('_', '-')}{' ' * found[0].endswith('=')}{message[found.end() :]}"
+def _message(args: argparse.Namespace, error: Exception) -> str:
+    """Message of an error, where an argument of a function is named as the option that it comes from."""
+    if isinstance(error, ArgumentError) and error.value and error.argument in vars(args).get(_FLAGS, {}):
+        return error.told(f"{vars(args)[_FLAGS][error.argument]} {error.value}")
+    return str(error)
 
 
 def is_nameless(error: OSError) -> bool:

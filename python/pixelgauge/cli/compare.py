@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import math
 import os
 import sys
 import warnings
@@ -13,17 +12,18 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError
+from pixelgauge.checks import whole_number
+from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError, add_option
 from pixelgauge.cli.terminal import Progress, columns_of, number, pad, shortened, width
+from pixelgauge.engine.comparison import READING, CompareOptions, Comparison, prepare
+from pixelgauge.engine.options import options_of
 from pixelgauge.engine.pairing import Pair, Pairing, find_pairs
 from pixelgauge.engine.pipeline import score_pairs
-from pixelgauge.engine.registry import METRICS, CompareOptions
+from pixelgauge.engine.registry import METRICS
 from pixelgauge.engine.row_files import FORMATS, RowFile, check_row_file, json_value
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import MetricSummary, Summary
 from pixelgauge.files.reading import printable
-from pixelgauge.images import ALPHA_CHOICES
-from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS
 from pixelgauge.runtime import get_num_threads, isa
 
 _COLUMN = 11
@@ -57,28 +57,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--metrics", default="psnr,ssim", metavar="M,...", help=f"of {', '.join(METRICS)} (default: %(default)s)"
     )
-    parser.add_argument("--preset", metavar="NAME", help=f"SSIM of: {', '.join(SSIM_PRESETS)} (default: wang2004)")
-    parser.add_argument(
-        "--ms-ssim-preset", metavar="NAME", help=f"MS-SSIM of: {', '.join(MS_SSIM_PRESETS)} (default: wang2003)"
-    )
-    parser.add_argument(
-        "--lpips-backbone",
-        metavar="NAME",
-        choices=["alex", "vgg", "squeeze"],
-        help="alex, vgg or squeeze (default: alex)",
-    )
-    parser.add_argument(
-        "--data-range", type=float, metavar="R", help="values are in 0..R (default: 255 at 8 bits, 65535 at 16)"
-    )
-    parser.add_argument("--gray", action="store_true", help="score gray images, made as by MATLAB's rgb2gray")
-    parser.add_argument(
-        "--alpha",
-        default="error",
-        metavar="CHOICE",
-        help=f"transparent pixels: one of {', '.join(ALPHA_CHOICES)}: refuse the file (default), drop the channel, or "
-        "composite over a colour",
-    )
-    parser.add_argument("--crop-border", type=int, default=0, metavar="N", help="leave out N pixels on each side")
+    for option, _ in options_of(METRICS).values():
+        if option not in READING:
+            add_option(parser, option)
+    for option in READING:
+        add_option(parser, option)
     parser.add_argument("--output", metavar="FILE", help=f"write the rows to FILE, {' or '.join(FORMATS)}, one by one")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument(
@@ -103,14 +86,14 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     """Score the pairs; print rows and summary."""
-    settings, pairing = _checked(args)
+    comparison, pairing = _checked(args)
     try:
         resume = {pairing.paths(pair) for pair in pairing.pairs} if args.resume else None
         output = None
         if args.output is not None:
             output = RowFile(
                 args.output,
-                settings,
+                comparison,
                 roots=(pairing.ref_root, pairing.test_root),
                 resume=resume,
                 overwrite=args.overwrite,
@@ -122,11 +105,10 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{error}: add --resume to go on with it, or --overwrite to replace it") from error
     except (OSError, ValueError) as error:
         raise UsageError(str(error)) from error
-    # The row says so too, and tells what to do; and what Pillow warns of is metadata, while bad pixels are its errors.
-    warnings.filterwarnings("ignore", "MS-SSIM is NaN", RuntimeWarning)
+    # what Pillow warns of is metadata, while bad pixels are its errors
     warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
-        return _compare(args, settings, pairing, output)
+        return _compare(args, comparison, pairing, output)
     except KeyboardInterrupt:
         if args.output is not None:
             print(f"\n{printable(args.output)} holds the rows done so far; --resume goes on with it", file=sys.stderr)
@@ -138,47 +120,23 @@ def run(args: argparse.Namespace) -> int:
             output.close()
 
 
-def _checked(args: argparse.Namespace) -> tuple[CompareOptions, Pairing]:
+def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing]:
     metrics = tuple(name.strip().lower().replace("_", "-") for name in args.metrics.split(","))
-    for metric, option, value in (
-        ("ssim", "--preset", args.preset),
-        ("ms-ssim", "--ms-ssim-preset", args.ms_ssim_preset),
-        ("lpips", "--lpips-backbone", args.lpips_backbone),
-    ):
-        if value is not None and metric not in metrics:
-            raise UsageError(f"{option} is for {metric}, which is not among the metrics {args.metrics}")
-    if args.data_range is not None and not 0 < args.data_range < math.inf:
-        raise UsageError(f"--data-range {args.data_range:g} must be a number above 0")
-    if args.gray and "lpips" in metrics:
-        raise UsageError("--gray: lpips is of colour images; score it in a run without --gray")
     if args.output is None and (args.resume or args.overwrite):
         raise UsageError("--resume and --overwrite need --output FILE")
-    try:
-        settings = CompareOptions(
-            metrics=metrics,
-            preset="wang2004" if args.preset is None else args.preset,
-            ms_ssim_preset="wang2003" if args.ms_ssim_preset is None else args.ms_ssim_preset,
-            lpips_backbone="alex" if args.lpips_backbone is None else args.lpips_backbone,
-            data_range=args.data_range,
-            gray=args.gray,
-            alpha=args.alpha,
-            crop_border=args.crop_border,
-        )
-        if args.workers is None:
-            args.workers = get_num_threads()
-        if args.workers < 1:
-            raise UsageError(f"--workers {args.workers} must be at least 1")
-        if args.output is not None:
-            check_row_file(args.output)
-        isa()
-        return settings, find_pairs(args.ref, args.test)
-    except (ImportError, ValueError, OSError, RuntimeError) as error:
-        raise UsageError(str(error)) from error
+    names = [*options_of(METRICS), *(option.name for option in READING)]
+    options = CompareOptions(metrics, **{name: getattr(args, name) for name in names})
+    args.workers = get_num_threads() if args.workers is None else whole_number("workers", args.workers, 1)
+    if args.output is not None:
+        check_row_file(args.output)
+    isa()
+    comparison = prepare(options)
+    return comparison, find_pairs(args.ref, args.test)
 
 
-def _compare(args: argparse.Namespace, settings: CompareOptions, pairing: Pairing, output: RowFile | None) -> int:
-    summary = Summary(settings.metrics)
-    table = None if args.json or args.quiet or output is not None else _Table(settings, pairing)
+def _compare(args: argparse.Namespace, comparison: Comparison, pairing: Pairing, output: RowFile | None) -> int:
+    summary = Summary({name: metric.higher_is_better for name, metric in comparison.metrics.items()})
+    table = None if args.json or args.quiet or output is not None else _Table(comparison, pairing)
     rows: list[ScoreRow] = []
     failures: list[ScoreRow] = []
     if table is not None:
@@ -186,7 +144,7 @@ def _compare(args: argparse.Namespace, settings: CompareOptions, pairing: Pairin
     done = 0 if output is None else len(output.rows)
     with Progress("pair", quiet=args.quiet) as progress:
         progress.start(len(pairing.pairs), done)
-        for row in _rows(args, settings, pairing, output, progress):
+        for row in _rows(args, comparison, pairing, output, progress):
             summary.add(row)
             if row.status != "ok":
                 failures.append(row)
@@ -197,16 +155,16 @@ def _compare(args: argparse.Namespace, settings: CompareOptions, pairing: Pairin
     if output is not None:
         output.require_in_place()
     if args.json:
-        print(json.dumps(_report(args, settings, pairing, summary, rows, failures), indent=2, allow_nan=False))
+        print(json.dumps(_report(args, comparison, pairing, summary, rows, failures), indent=2, allow_nan=False))
     else:
         if table is None:
             _print_failures(failures, pairing, args.output)
-        _print_summary(summary, settings, pairing, args)
+        _print_summary(summary, comparison, pairing, args)
     return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
 
 
 def _rows(
-    args: argparse.Namespace, settings: CompareOptions, pairing: Pairing, output: RowFile | None, progress: Progress
+    args: argparse.Namespace, comparison: Comparison, pairing: Pairing, output: RowFile | None, progress: Progress
 ) -> Iterator[ScoreRow]:
     """All rows, those that the output file already has first."""
     if output is not None and output.rows:
@@ -214,7 +172,7 @@ def _rows(
         left = [pair for pair in pairing.pairs if pairing.paths(pair) not in done]
         pairing = dataclasses.replace(pairing, pairs=left)
         yield from output.rows
-    with closing(score_pairs(pairing, settings, workers=args.workers)) as scored:
+    with closing(score_pairs(pairing, comparison, workers=args.workers)) as scored:
         for row in scored:
             if output is not None:
                 output.append(row)
@@ -225,21 +183,21 @@ def _rows(
 class _Table:
     """Lines of the table: the name of a pair, then a column a metric, or what is wrong."""
 
-    def __init__(self, settings: CompareOptions, pairing: Pairing) -> None:
-        self._settings, self._pairing = settings, pairing
+    def __init__(self, comparison: Comparison, pairing: Pairing) -> None:
+        self._metrics, self._pairing = comparison.metrics, pairing
         longest = max(width(printable(pair.name)) for pair in pairing.pairs)
         columns = columns_of(sys.stdout)
-        room = longest if columns is None else columns - 1 - (_COLUMN + 1) * len(settings.metrics)
+        room = longest if columns is None else columns - 1 - (_COLUMN + 1) * len(comparison.metrics)
         self._width = max(4, min(longest, max(room, 20)))
 
     def head(self) -> str:
-        names = (f"{METRICS[name].label:>{_COLUMN}}" for name in self._settings.metrics)
+        names = (f"{metric.label:>{_COLUMN}}" for metric in self._metrics.values())
         return " ".join([pad("pair", self._width), *names])
 
     def line(self, row: ScoreRow) -> str:
         cells = [pad(shortened(_name(row, self._pairing), self._width), self._width)]
         if row.values or row.status == "ok":
-            cells += [f"{number(name, row.values.get(name)):>{_COLUMN}}" for name in self._settings.metrics]
+            cells += [f"{number(m, row.values.get(name)):>{_COLUMN}}" for name, m in self._metrics.items()]
         if row.status != "ok":
             cells.append(f" {row.status}: {printable(row.message)}")
         return " ".join(cells)
@@ -258,27 +216,27 @@ def _print_failures(failures: list[ScoreRow], pairing: Pairing, output: str | No
         print(f"... and {len(failures) - _FAILURES_SHOWN} more{f', in {printable(output)}' if output else ''}")
 
 
-def _print_summary(summary: Summary, settings: CompareOptions, pairing: Pairing, args: argparse.Namespace) -> None:
+def _print_summary(summary: Summary, comparison: Comparison, pairing: Pairing, args: argparse.Namespace) -> None:
     statuses = ", ".join(f"{n} {status}" for status, n in sorted(summary.statuses.items()) if status != "ok")
     failed = f", {summary.failed} failed ({statuses})" if summary.failed else ""
     print(f"\n{summary.count} pair{'s' * (summary.count != 1)}: {summary.statuses['ok']} scored{failed}")
     if pairing.ignored:
         kinds = ", ".join(f"{n} {kind or 'without extension'}" for kind, n in pairing.ignored.most_common(5))
         print(f"not images by their extension, ignored: {printable(kinds)}{', ...' * (len(pairing.ignored) > 5)}")
-    metrics = summary.metrics()
+    figures = [(comparison.metrics[name], found) for name, found in summary.metrics().items()]
     columns = columns_of(sys.stdout)
     room = sys.maxsize if columns is None else max(columns - _COLUMN - 3, 20)
-    if any(metric.count > 1 for metric in metrics.values()):
+    if any(found.count > 1 for _, found in figures):
         print(f"\n{'over images':12} {'count':>8} {'mean':>{_COLUMN}} {'median':>{_COLUMN}} {'std':>{_COLUMN}}")
-        for name, metric in metrics.items():
-            cells = (f"{number(name, value):>{_COLUMN}}" for value in (metric.mean, metric.median, metric.std))
-            print(f"{METRICS[name].label:12} {metric.count:>8} {' '.join(cells)}{_infinite_note(metric)}")
-        for name, metric in metrics.items():
-            if metric.worst:
-                print(f"\nworst by {METRICS[name].label}")
-            for value, row in metric.worst:
-                print(f"{number(name, value):>{_COLUMN}}  {shortened(_name(row, pairing), room)}")
-    print(f"\n{settings}")
+        for metric, found in figures:
+            cells = (f"{number(metric, value):>{_COLUMN}}" for value in (found.mean, found.median, found.std))
+            print(f"{metric.label:12} {found.count:>8} {' '.join(cells)}{_infinite_note(found)}")
+        for metric, found in figures:
+            if found.worst:
+                print(f"\nworst by {metric.label}")
+            for value, row in found.worst:
+                print(f"{number(metric, value):>{_COLUMN}}  {shortened(_name(row, pairing), room)}")
+    print(f"\n{comparison}")
     if args.output is not None:
         print(f"rows in {printable(args.output)}")
 
@@ -289,14 +247,14 @@ def _infinite_note(metric: MetricSummary) -> str:
 
 def _report(
     args: argparse.Namespace,
-    settings: CompareOptions,
+    comparison: Comparison,
     pairing: Pairing,
     summary: Summary,
     rows: list[ScoreRow],
     failures: list[ScoreRow],
 ) -> dict[str, Any]:
     report: dict[str, Any] = {
-        "fingerprint": {**settings.fingerprint(), "isa": isa(), "ref": args.ref, "test": args.test},
+        "fingerprint": {**comparison.fingerprint(), "isa": isa(), "ref": args.ref, "test": args.test},
         "counts": {"pairs": summary.count, "failed": summary.failed, **summary.statuses},
         "ignored": dict(pairing.ignored),
         "summary": {

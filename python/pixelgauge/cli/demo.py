@@ -15,13 +15,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
+
 from pixelgauge.cli import EXIT_DONE, UsageError
 from pixelgauge.cli.demo_images import CONTENTS, DEGRADATIONS, SIZE, STRENGTHS, Picture
 from pixelgauge.cli.demo_page import demo_page
 from pixelgauge.cli.terminal import number
-from pixelgauge.engine.registry import METRICS, CompareOptions, lpips_available
+from pixelgauge.engine.comparison import CompareOptions, Comparison, prepare
+from pixelgauge.engine.registry import METRICS
 from pixelgauge.files.reading import printable
 from pixelgauge.files.writing import PREFIX, new_folder, replacing
+from pixelgauge.networks.manifest import ModelMissingError
 from pixelgauge.runtime import get_num_threads, isa
 
 _BY_CONTENT = ("psnr", "ssim")
@@ -68,24 +72,20 @@ def run(args: argparse.Namespace) -> int:
             _require_empty(args.output)
     isa()  # an environment variable that cannot be followed is told of before the work
     get_num_threads()
-    with_lpips = lpips_available()
-    # The strongest shift makes contrast-structure terms negative, of which wang2003 has no power.
-    # LPIPS joins when its weights are there.
-    metrics = tuple(name for name in METRICS if name != "lpips" or with_lpips)
-    settings = CompareOptions(metrics=metrics, ms_ssim_preset="pytorch-msssim")
+    comparison = _comparison()
     start = time.perf_counter()
     pictures = {name: make() for name, make in CONTENTS.items()}
     results = [
-        _scored(content, picture, index, settings) for content, picture in pictures.items() for index in range(_CASES)
+        _scored(content, picture, index, comparison) for content, picture in pictures.items() for index in range(_CASES)
     ]
     seconds = time.perf_counter() - start
     if args.output is not None:
         try:
-            _write(args.output, _contents(pictures, results, settings), overwrite=args.overwrite)
+            _write(args.output, _contents(pictures, results, comparison), overwrite=args.overwrite)
         except OSError as error:
             raise UsageError(f"--output {args.output}: {error}") from error
     if args.json:
-        fingerprint = {**settings.fingerprint(), "isa": isa()}
+        fingerprint = {**comparison.fingerprint(), "isa": isa()}
         print(
             json.dumps(
                 {"fingerprint": fingerprint, "rows": [result.record() for result in results]}, indent=2, allow_nan=False
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
         _print_by_degradation(results)
         for metric in _BY_CONTENT:
             _print_by_content(results, metric)
-        print(f"\n{settings}")
+        print(f"\n{comparison}")
         if args.output is not None:
             print(f"pictures, scores.csv and index.html in {printable(args.output)}")
     return EXIT_DONE
@@ -105,11 +105,28 @@ def run(args: argparse.Namespace) -> int:
 _CASES = len(DEGRADATIONS) * len(STRENGTHS)
 
 
-def _scored(content: str, picture: Picture, case: int, settings: CompareOptions) -> _Result:
+def _comparison() -> Comparison:
+    """Every metric whose model is here, which onnxruntime can run and the user may read."""
+
+    def options(*metrics: str) -> CompareOptions:
+        # The strongest shift makes contrast-structure terms negative, of which wang2003 has no power.
+        return CompareOptions(metrics, ms_ssim_preset="pytorch-msssim")
+
+    try:
+        return prepare(options(*METRICS))
+    except (ImportError, ModelMissingError, PermissionError):
+        return prepare(options(*(name for name, metric in METRICS.items() if not metric.needs_model)))
+
+
+def _scored(content: str, picture: Picture, case: int, comparison: Comparison) -> _Result:
     degradation, strength = DEGRADATIONS[case // len(STRENGTHS)], case % len(STRENGTHS)
     level = degradation.levels[strength]
     degraded = degradation.apply(picture, level)
-    scores = {name: METRICS[name].score(picture, degraded, settings) for name in settings.metrics}
+    scores = {}
+    for name, result in comparison.score(picture[np.newaxis], degraded[np.newaxis]).items():
+        if isinstance(result, Exception):
+            raise result
+        scores[name] = float(result[0])
     return _Result(content, degradation.name, STRENGTHS[strength], level, scores, degraded)
 
 
@@ -119,7 +136,9 @@ def _print_by_degradation(results: list[_Result]) -> None:
     for degradation in DEGRADATIONS:
         for strength, level in zip(STRENGTHS, degradation.levels, strict=True):
             these = [r.scores for r in results if (r.degradation, r.strength) == (degradation.name, strength)]
-            cells = (f"{number(name, fmean(scores[name] for scores in these)):>9}" for name in results[0].scores)
+            cells = (
+                f"{number(METRICS[name], fmean(scores[name] for scores in these)):>9}" for name in results[0].scores
+            )
             head = degradation.name if strength == STRENGTHS[0] else ""
             print(f"{head:10} {strength:8} {level:>5g} {degradation.level:13} " + " ".join(cells))
 
@@ -131,7 +150,8 @@ def _print_by_content(results: list[_Result], metric: str) -> None:
     for content in CONTENTS:
         these = {r.degradation: r.scores[metric] for r in results if (r.content, r.strength) == (content, strength)}
         print(
-            f"{content:10} " + " ".join(f"{number(metric, these[degradation.name]):>9}" for degradation in DEGRADATIONS)
+            f"{content:10} "
+            + " ".join(f"{number(METRICS[metric], these[degradation.name]):>9}" for degradation in DEGRADATIONS)
         )
 
 
@@ -160,7 +180,7 @@ def _require_empty(folder: str) -> None:
         raise UsageError(f"{folder} is not empty: name another folder, or give --overwrite to write into it")
 
 
-def _contents(pictures: dict[str, Picture], results: list[_Result], settings: CompareOptions) -> dict[str, bytes]:
+def _contents(pictures: dict[str, Picture], results: list[_Result], comparison: Comparison) -> dict[str, bytes]:
     """Everything that is written, by path."""
     files, sections = {}, {}
     for content, picture in pictures.items():
@@ -173,10 +193,12 @@ def _contents(pictures: dict[str, Picture], results: list[_Result], settings: Co
     for result in results:
         address = f"{result.content}/{result.degradation}-{result.strength}.png"
         files[address] = _encoded(result.picture)
-        table.writerow({**result.record(), "settings": str(settings)})
-        lines = "\n".join(f"{METRICS[name].label:8} {number(name, score)}" for name, score in result.scores.items())
+        table.writerow({**result.record(), "settings": str(comparison)})
+        lines = "\n".join(
+            f"{METRICS[name].label:8} {number(METRICS[name], score)}" for name, score in result.scores.items()
+        )
         sections[result.content].append((address, f"{result.degradation} {result.level:g}\n{lines}"))
-    page = demo_page("pixelgauge demo: how each metric answers", str(settings), sections)
+    page = demo_page("pixelgauge demo: how each metric answers", str(comparison), sections)
     return {**files, "scores.csv": scores.getvalue().encode(), "index.html": page.encode()}
 
 

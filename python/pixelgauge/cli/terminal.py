@@ -8,8 +8,8 @@ import unicodedata
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from pixelgauge.engine.registry import METRICS
 from pixelgauge.files.reading import printable
+from pixelgauge.metric import Metric
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -40,9 +40,9 @@ def shortened(path: str, columns: int) -> str:
     return "…" + "".join(reversed(kept))
 
 
-def number(metric: str, value: float | None) -> str:
-    """Write a score with its metric's digits; a dash if there is none."""
-    return "-" if value is None else format(value, METRICS[metric].digits)
+def number(metric: Metric[Any], value: float | None) -> str:
+    """Write a value with its metric's digits; a dash if there is none."""
+    return "-" if value is None else format(value, metric.digits)
 
 
 def columns_of(stream: TextIO) -> int | None:

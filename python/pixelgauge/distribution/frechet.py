@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.checks import flag
+from pixelgauge.checks import ArgumentValueError, flag
 from pixelgauge.distribution.feature_stats import LOST, FeatureStats, lost_moments
 from pixelgauge.distribution.moments import checked_moments, number_array
 from pixelgauge.distribution.samples import as_features, samples
@@ -287,7 +287,7 @@ def _rounding_of_traces(a: _Side, b: _Side) -> float:
 
 def _require_method(method: str) -> None:
     if method not in METHODS:
-        raise ValueError(f"method={method!r} is not known: use one of {', '.join(map(repr, METHODS))}")
+        raise ArgumentValueError("method", repr(method), "is not known", f"use one of {', '.join(map(repr, METHODS))}")
 
 
 def _covariance(a: object, name: str) -> Float64Array:

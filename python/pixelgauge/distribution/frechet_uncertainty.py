@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.checks import whole_number
+from pixelgauge.checks import ArgumentValueError, whole_number
 from pixelgauge.distribution.frechet import centred, frechet_distance
 from pixelgauge.distribution.samples import as_features
 
@@ -81,7 +81,7 @@ def frechet_interval(
     if min(len(x), len(y)) < 3:
         raise ValueError(f"a and b hold {len(x)} and {len(y)} samples: a bootstrap needs at least three of each")
     if not 0 < level < 1:
-        raise ValueError(f"level={level!r} must lie between 0 and 1")
+        raise ArgumentValueError("level", repr(level), "must lie between 0 and 1")
     whole_number("resamples", resamples, 2)
     distance = frechet_distance(x, y)
     mean_x, dx = centred(x)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from pixelgauge.checks import whole_number
+from pixelgauge.checks import ArgumentValueError, whole_number
 from pixelgauge.distribution.sample_pairs import MeanStd
 from pixelgauge.distribution.samples import as_features, samples
 
@@ -48,7 +48,7 @@ def inception_score(logits: object, *, splits: int = 10, seed: int | None = None
     whole_number("splits", splits, 1)
     n = len(x)
     if n < splits:
-        raise ValueError(f"splits={splits} exceeds the {samples(n)} given")
+        raise ArgumentValueError("splits", str(splits), f"exceeds the {samples(n)} given")
     if seed is not None:
         x = x[np.random.RandomState(seed).permutation(n)]
     scores = np.empty(splits)

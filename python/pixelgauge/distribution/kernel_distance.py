@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from pixelgauge import _core
-from pixelgauge.checks import require_number, whole_number
+from pixelgauge.checks import ArgumentValueError, require_number, whole_number
 from pixelgauge.distribution.sample_pairs import _EPS, Features, MeanStd, feature_pair
 
 
@@ -64,9 +64,8 @@ def kernel_distance(
     for name, value, least in (("degree", degree, 1), ("subsets", subsets, 1), ("subset_size", subset_size, 2)):
         whole_number(name, value, least)
     if subset_size > min(len(x), len(y)):
-        raise ValueError(
-            f"subset_size={subset_size} exceeds the samples there are ({len(x)} and {len(y)}): give a smaller one"
-        )
+        problem = f"exceeds the samples there are ({len(x)} and {len(y)})"
+        raise ArgumentValueError("subset_size", str(subset_size), problem, "give a smaller one")
     for name, number in (("gamma", 0 if gamma is None else gamma), ("coef0", coef0)):
         require_number(name, number)
     scale = 1 / x.shape[1] if gamma is None else float(gamma)

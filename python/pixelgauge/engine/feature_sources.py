@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge.checks import whole_number
+from pixelgauge.checks import ArgumentValueError, whole_number
 from pixelgauge.distribution.feature_stats import FeatureStats
 from pixelgauge.distribution.samples import as_features, samples
 from pixelgauge.files.archive import Archive, open_archive, read_array
@@ -186,7 +186,7 @@ class FeatureSource:
         if self.stats is not None:
             raise ValueError(f"{self.name} holds statistics, of which no part can be taken: leave the limit out")
         if limit > len(self):
-            raise ValueError(f"limit={limit} exceeds the {samples(len(self))} of {self.name}")
+            raise ArgumentValueError("limit", str(limit), f"exceeds the {samples(len(self))} of {self.name}")
         chosen = np.sort(np.random.RandomState(seed).choice(len(self), limit, replace=False))
         if self.features is not None:
             self.features = self.features[chosen]
@@ -381,11 +381,10 @@ def require_used(
         return
     names = " and ".join(dict.fromkeys(side.name for side in sides))
     if weights is not None:
-        raise ValueError(f"weights={str(weights)!r} would not be used: there are no images in {names}")
+        raise ArgumentValueError("weights", repr(str(weights)), "would not be used", f"there are no images in {names}")
     if providers is not None:
-        raise ValueError(f"providers={providers!r} would not be used: there are no images in {names}")
+        shown = repr(providers)
+        raise ArgumentValueError("providers", shown, "would not be used", f"there are no images in {names}")
     if preset is not None and not any(side.has_preset for side in sides):
-        raise ValueError(
-            f"preset={preset!r} would not be used: there are no images in {names}, and no record of how features were "
-            "made"
-        )
+        said = f"there are no images in {names}, and no record of how features were made"
+        raise ArgumentValueError("preset", repr(preset), "would not be used", said)

@@ -8,8 +8,9 @@ from collections.abc import Generator, Mapping
 import numpy as np
 
 from pixelgauge import _core
+from pixelgauge.checks import ArgumentError, whole_number
+from pixelgauge.engine.comparison import CompareOptions, Comparison
 from pixelgauge.engine.pairing import Pair, Pairing
-from pixelgauge.engine.registry import METRICS, CompareOptions
 from pixelgauge.engine.rows import ScoreRow, Status, file_state
 from pixelgauge.files.reading import cut
 from pixelgauge.images import Array, ImageFileError, read_image
@@ -17,24 +18,25 @@ from pixelgauge.parallel import ordered_map
 from pixelgauge.runtime import get_num_threads
 
 
-def score_pair(ref: str, test: str, settings: CompareOptions) -> ScoreRow:
+def score_pair(ref: str, test: str, comparison: Comparison) -> ScoreRow:
     """Read two files and score them; whatever is wrong with them is in the row.
 
     Parameters
     ----------
     ref, test : str
         Paths.
-    settings : CompareOptions
+    comparison : Comparison
         What to compute.
     """
+    options = comparison.options
     files = file_state(ref), file_state(test)  # before they are read: a replacement meanwhile then shows
 
     def row(status: Status, message: str, values: Mapping[str, float] | None = None) -> ScoreRow:
         return ScoreRow(ref, test, status, cut(message), values or {}, files)
 
     try:
-        x = read_image(ref, gray=settings.gray, alpha=settings.alpha)
-        y = read_image(test, gray=settings.gray, alpha=settings.alpha)
+        x = read_image(ref, gray=options["gray"], alpha=options["alpha"])
+        y = read_image(test, gray=options["gray"], alpha=options["alpha"])
     except ImageFileError as error:
         side = "REF" if error.path == ref else "TEST"
         remedy = f": {error.remedy}" if error.remedy else ""
@@ -43,42 +45,35 @@ def score_pair(ref: str, test: str, settings: CompareOptions) -> ScoreRow:
         return row("unreadable", "there is not enough memory to read it: give fewer workers")
     if different := _difference(x, y):
         return row("mismatch", different if x.ndim == y.ndim else f"{different}; --gray scores both in gray")
-    if wrong := _unfit(x, settings) or _unfit(y, settings):
+    if wrong := _unfit(x, options) or _unfit(y, options):
         return row("unscorable", wrong)
-    if border := settings.crop_border:
+    if border := options["crop_border"]:
         x, y = x[border:-border, border:-border], y[border:-border, border:-border]
     values, problems = {}, []
-    for name in settings.metrics:
-        try:
-            value = METRICS[name].score(x, y, settings)
-        except Exception as error:  # a pair that one metric refuses must not stop the others, nor the run
-            problems.append(f"{name}: {_with_own_remedy(str(error)) or type(error).__name__}")
-            continue
-        if math.isnan(value):
-            problems.append(
-                f"{name}: negative terms have no fractional power; --ms-ssim-preset pytorch-msssim counts them as 0"
-            )
+    batch = (np.atleast_3d(image)[np.newaxis] for image in (x, y))
+    for name, result in comparison.score(*batch).items():
+        if isinstance(result, Exception):  # a pair that one metric refuses must not stop the others, nor the run
+            problems.append(f"{name}: {_advised(result)}")
+        elif math.isnan(result[0]):
+            problems.append(f"{name}: {comparison.metrics[name].undefined or 'is not defined for this pair'}")
         else:
-            values[name] = value
+            values[name] = float(result[0])
     return row("unscorable" if problems else "ok", "; ".join(problems), values)
 
 
-_ARRAY_REMEDIES = (
-    ("larger images or a smaller window_size", "larger images, or leave this metric out of --metrics"),
-    ("larger images or fewer weights", "larger images, or leave this metric out of --metrics"),
-)
-"""What the functions for arrays advise, by their arguments, and what a user of files can do instead."""
+_REMEDIES = {"too_small": "use larger images, or leave this metric out of --metrics"}
+"""What a user of files can do, by the kind of an error, where functions for arrays advise by their arguments."""
 
 
-def _with_own_remedy(message: str) -> str:
-    message = message.partition(". The images were read as")[0]  # how arrays may be laid out does not matter to files
-    for theirs, ours in _ARRAY_REMEDIES:
-        message = message.replace(theirs, ours)
-    return message
+def _advised(error: Exception) -> str:
+    if isinstance(error, ArgumentError):
+        subject = f"{error.argument}={error.value}" if error.value else ""
+        return error.told(subject, _REMEDIES.get(error.kind))
+    return str(error) or type(error).__name__
 
 
 def score_pairs(
-    pairing: Pairing, settings: CompareOptions, *, workers: int | None = None
+    pairing: Pairing, comparison: Comparison, *, workers: int | None = None
 ) -> Generator[ScoreRow, None, None]:
     """Score pairs in parallel; rows come in the order of the pairs, whatever the number of workers.
 
@@ -89,7 +84,7 @@ def score_pairs(
     ----------
     pairing : Pairing
         From :func:`pixelgauge.engine.pairing.find_pairs`.
-    settings : CompareOptions
+    comparison : Comparison
         What to compute.
     workers : int, optional
         Default: :func:`pixelgauge.get_num_threads`.
@@ -104,18 +99,16 @@ def score_pairs(
     ValueError
         If `workers` is less than 1.
     """
-    workers = get_num_threads() if workers is None else workers
-    if workers < 1:
-        raise ValueError(f"workers={workers} must be at least 1")
-    return _scored(pairing, settings, workers)
+    workers = get_num_threads() if workers is None else whole_number("workers", workers, 1)
+    return _scored(pairing, comparison, workers)
 
 
-def _scored(pairing: Pairing, settings: CompareOptions, workers: int) -> Generator[ScoreRow, None, None]:
+def _scored(pairing: Pairing, comparison: Comparison, workers: int) -> Generator[ScoreRow, None, None]:
     def row_of(pair: Pair) -> ScoreRow:
         ref, test = pairing.paths(pair)
         if pair.status != "ok" or ref is None or test is None:
             return ScoreRow(ref, test, pair.status, cut(pair.message))
-        return score_pair(ref, test, settings)
+        return score_pair(ref, test, comparison)
 
     # Rows wait, not images: sixteen a worker hide a slow pair.
     return ordered_map(row_of, pairing.pairs, workers, 15 * workers)
@@ -129,12 +122,13 @@ def _difference(x: Array, y: Array) -> str:
     return "; ".join(f"{kind} differs: REF {ours}, TEST {theirs}" for kind, ours, theirs in kinds if ours != theirs)
 
 
-def _unfit(image: Array, settings: CompareOptions) -> str:
-    if 2 * settings.crop_border >= min(image.shape[:2]):
+def _unfit(image: Array, options: CompareOptions) -> str:
+    if 2 * options["crop_border"] >= min(image.shape[:2]):
         height, width = image.shape[:2]
-        return f"nothing is left of {height} x {width} pixels after a crop border of {settings.crop_border}"
-    if settings.data_range is not None:
+        return f"nothing is left of {height} x {width} pixels after a crop border of {options['crop_border']}"
+    data_range = options["data_range"]
+    if data_range is not None:
         most = _core.value_range(np.atleast_3d(image)[np.newaxis])[1]
-        if most > settings.data_range:
-            return f"has values up to {most:g}, beyond the data range of {settings.data_range:g}"
+        if most > data_range:
+            return f"has values up to {most:g}, beyond the data range of {data_range:g}"
     return ""

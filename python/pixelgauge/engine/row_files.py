@@ -8,7 +8,8 @@ import stat
 from collections.abc import Iterable, Set
 from typing import Any, BinaryIO, get_args
 
-from pixelgauge.engine.registry import CompareOptions
+from pixelgauge.checks import ArgumentValueError
+from pixelgauge.engine.comparison import Comparison
 from pixelgauge.engine.row_records import (
     Records,
     csv_line,
@@ -47,7 +48,7 @@ class RowFile:
     ----------
     path : path
         Its extension, .csv or .jsonl, tells the format.
-    settings : CompareOptions
+    made : Comparison
         Of this run.
     roots : (str, str), optional
         The folders that the paths of rows begin with.
@@ -80,7 +81,7 @@ class RowFile:
     def __init__(
         self,
         path: str | os.PathLike[str],
-        settings: CompareOptions,
+        made: Comparison,
         *,
         roots: tuple[str, str] = ("", ""),
         resume: Set[_Paths] | None = None,
@@ -89,8 +90,8 @@ class RowFile:
     ) -> None:
         self.path = os.fspath(path)
         self.rows: list[ScoreRow] = []
-        self._metrics, self._made, self._roots = settings.metrics, str(settings), roots
-        self._old_columns = ["ref", "test", "status", "message", *settings.metrics, "settings"]
+        self._metrics, self._made, self._roots = tuple(made.metrics), str(made), roots
+        self._old_columns = ["ref", "test", "status", "message", *made.metrics, "settings"]
         self._columns = [*self._old_columns, *_STATE_COLUMNS]
         self._jsonl = check_row_file(self.path)
         self._file = self._opened(resume, overwrite, inputs)
@@ -321,5 +322,5 @@ def check_row_file(path: str) -> bool:
     """Whether the path is of JSON Lines rather than CSV; ``ValueError`` if it is of neither."""
     extension = os.path.splitext(path)[1].lower()
     if extension not in FORMATS:
-        raise ValueError(f"output {path!r} must end in {' or '.join(FORMATS)}")
+        raise ArgumentValueError("output", repr(path), f"must end in {' or '.join(FORMATS)}")
     return extension == ".jsonl"

@@ -1,18 +1,22 @@
-"""Counts and figures over the rows of a run."""
+"""Counts and figures over the rows of a run, which parts of it can make apart and bring together."""
 
 from __future__ import annotations
 
+import io
+import json
 import math
 from array import array
 from bisect import insort
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, get_args
 
 import numpy as np
 
-from pixelgauge.engine.registry import METRICS
-from pixelgauge.engine.rows import ScoreRow, Status
+from pixelgauge.engine.rows import FileState, ScoreRow, Status
+from pixelgauge.files.archive import bytes_of, read_arrays, write_arrays
+from pixelgauge.files.reading import FileError, parse_json, refusing
 
 
 @dataclass(frozen=True)
@@ -39,22 +43,41 @@ class Summary:
 
     Parameters
     ----------
-    metrics : sequence of str
-        Names from :data:`METRICS`.
+    higher_is_better : mapping of str to bool
+        By metric, in the order that they are summed up in.
     """
 
     WORST = 10
 
-    def __init__(self, metrics: Sequence[str]) -> None:
+    def __init__(self, higher_is_better: Mapping[str, bool]) -> None:
         self.statuses: Counter[Status] = Counter()
-        self._values = {name: _Values() for name in metrics}
+        self._values = {name: _Values(better) for name, better in higher_is_better.items()}
 
     def add(self, row: ScoreRow) -> None:
         """Count a row in."""
         index = self.count
         self.statuses[row.status] += 1
         for name, value in row.values.items():
-            self._values[name].add(value, value if METRICS[name].higher_is_better else -value, index, row)
+            self._values[name].add(value, index, row)
+
+    def merge(self, other: Summary) -> None:
+        """Count the rows of another in, as if they were added after those of this one.
+
+        Raises
+        ------
+        ValueError
+            If the other is of other metrics.
+        """
+        ours, theirs = self._kinds(), other._kinds()
+        if ours != theirs:
+            raise ValueError(f"a summary of {theirs} does not go into one of {ours}: make both for the same metrics")
+        before = self.count
+        for name, values in self._values.items():
+            values.merge(other._values[name], before)
+        self.statuses.update(other.statuses)
+
+    def _kinds(self) -> dict[str, bool]:
+        return {name: values.higher_is_better for name, values in self._values.items()}
 
     @property
     def count(self) -> int:
@@ -70,21 +93,95 @@ class Summary:
         """By name, in the order given."""
         return {name: values.summary() for name, values in self._values.items()}
 
+    def to_bytes(self) -> bytes:
+        """Write the whole state, for :meth:`from_bytes` in another process."""
+        facts = {
+            "statuses": self.statuses,
+            "metrics": [[name, values.higher_is_better, values.infinite] for name, values in self._values.items()],
+            "worst": [[[i, value, _record(row)] for _, i, value, row in v.worst] for v in self._values.values()],
+        }
+        arrays: dict[str, object] = {"facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)}
+        arrays |= {f"values_{i}": np.asarray(values.finite) for i, values in enumerate(self._values.values())}
+        buffer = io.BytesIO()
+        write_arrays(buffer, arrays)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Summary:
+        """Summary that :meth:`to_bytes` wrote.
+
+        Raises
+        ------
+        TypeError
+            If `data` is not bytes.
+        ValueError
+            If `data` is not such a state.
+        """
+        buffer = io.BytesIO(bytes_of(data, "data"))
+        with refusing("data", "is not a Summary", "it may be truncated or damaged"):
+            arrays = read_arrays(buffer, "data")
+            facts = parse_json(bytes(arrays.pop("facts")), "data")
+            found = cls({name: higher for name, higher, _ in facts["metrics"]})
+            for status, count in facts["statuses"].items():
+                if status not in get_args(Status):
+                    raise FileError("data", f"is not a Summary: it counts rows of status {status!r}")
+                found.statuses[status] = _whole(count)
+            if set(arrays) != {f"values_{i}" for i in range(len(found._values))}:
+                raise FileError("data", f"is not a Summary: it holds {sorted(arrays)}")
+            for i, values in enumerate(found._values.values()):
+                values.restore(arrays[f"values_{i}"], facts["metrics"][i][2], facts["worst"][i], found.count)
+        return found
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
+
 
 class _Values:
-    def __init__(self) -> None:
+    """Values of one metric."""
+
+    def __init__(self, higher_is_better: bool) -> None:
+        self.higher_is_better = higher_is_better
         self.finite: array[float] = array("d")
         self.infinite = 0
         self.worst: list[tuple[float, int, float, ScoreRow]] = []
 
-    def add(self, value: float, goodness: float, index: int, row: ScoreRow) -> None:
+    def add(self, value: float, index: int, row: ScoreRow) -> None:
         if math.isinf(value):
             self.infinite += 1
             return
         self.finite.append(value)
+        self._rank(value, index, row)
+
+    def _rank(self, value: float, index: int, row: ScoreRow) -> None:
+        goodness = value if self.higher_is_better else -value
         if len(self.worst) < Summary.WORST or goodness < self.worst[-1][0]:
             insort(self.worst, (goodness, index, value, row), key=lambda entry: entry[:2])
             del self.worst[Summary.WORST :]
+
+    def merge(self, other: _Values, before: int) -> None:
+        self.finite.extend(other.finite)
+        self.infinite += other.infinite
+        for _, index, value, row in other.worst:
+            self._rank(value, before + index, row)
+
+    def restore(self, finite: Any, infinite: object, worst: list[Any], rows: int) -> None:
+        """Take a state, or raise a ``ValueError``: what is ranked must be the worst of the values."""
+        if finite.dtype != np.float64 or finite.ndim != 1 or not np.isfinite(finite).all():
+            raise ValueError("its values are no vector of finite numbers")
+        self.finite, self.infinite = array("d", finite.tobytes()), _whole(infinite)
+        if finite.size + self.infinite > rows:
+            raise ValueError(f"it has {finite.size + self.infinite} values of {rows} rows")
+        for index, value, record in worst:
+            self._rank(float(value), _whole(index), _row(record))
+        sign = 1 if self.higher_is_better else -1
+        lowest = np.sort(sign * finite)[: Summary.WORST].tolist()
+        indices = [index for _, index, _, _ in self.worst]
+        apart = len(set(indices)) == len(indices) and max(indices, default=-1) < rows
+        if not apart or [entry[0] for entry in self.worst] != lowest:
+            raise ValueError("the rows that it ranks are not those of its values")
 
     def summary(self) -> MetricSummary:
         finite = np.frombuffer(self.finite, np.float64)
@@ -96,3 +193,24 @@ class _Values:
             std=float(finite.std(ddof=1)) if finite.size > 1 else None,
             worst=[(value, row) for _, _, value, row in self.worst],
         )
+
+
+_INFINITE = {"inf": math.inf, "-inf": -math.inf}
+
+
+def _record(row: ScoreRow) -> dict[str, Any]:
+    """Fields of a row for JSON, which has no infinities."""
+    values = {name: str(value) if math.isinf(value) else value for name, value in row.values.items()}
+    return {**asdict(row), "values": values}
+
+
+def _row(record: dict[str, Any]) -> ScoreRow:
+    """Row of such fields."""
+    values = {name: _INFINITE[v] if isinstance(v, str) else v for name, v in record.pop("values").items()}
+    states = tuple(None if state is None else FileState(*map(_whole, state)) for state in record.pop("files"))
+    row = ScoreRow(**record, values=values, files=states)  # type: ignore[arg-type]
+    texts = (row.ref or "", row.test or "", row.message)
+    sound = all(isinstance(value, float) for value in values.values()) and all(isinstance(text, str) for text in texts)
+    if not sound or row.status not in get_args(Status):
+        raise ValueError(f"{record!r} is no row")
+    return row

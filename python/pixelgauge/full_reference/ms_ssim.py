@@ -66,6 +66,26 @@ def ms_ssim(
     >>> pixelgauge.ms_ssim(x, x)
     1.0
     """
+    scores, single = ms_ssim_scores(x, y, data_range, preset, weights, combine, channel_axis)
+    if np.isnan(scores).any():
+        caller.warn(
+            "MS-SSIM is NaN: a negative contrast-structure term has no fractional power; "
+            "use combine='sum' or preset='pytorch-msssim', which counts such terms as 0",
+            RuntimeWarning,
+        )
+    return result_of(scores, single)
+
+
+def ms_ssim_scores(
+    x: object,
+    y: object,
+    data_range: DataRange,
+    preset: str,
+    weights: Sequence[float] | None = None,
+    combine: str = "product",
+    channel_axis: int | None = -1,
+) -> tuple[Float64Array, bool]:
+    """Scores of all pairs, NaN without a warning, and whether it is one; parameters and errors of :func:`ms_ssim`."""
     a, b = canonical_pair(x, y, channel_axis)
     row = preset_row(MS_SSIM_PRESETS, preset)
     if combine not in ("product", "sum"):
@@ -83,19 +103,13 @@ def ms_ssim(
         explain_axes(error, a)
         raise
     finite = np.isfinite(scores)
-    if not finite.all():
-        # A sum is not finite only where a term is none; a product also where a term is negative.
-        if not np.isfinite(scores_by("sum")[~finite]).all():
-            raise ValueError(
-                f"MS-SSIM over- or underflows at data_range={data_range!r} and the values there are: scale the images "
-                "and data_range to a length near 1"
-            )
-        caller.warn(
-            "MS-SSIM is NaN: a negative contrast-structure term has no fractional power; "
-            "use combine='sum' or preset='pytorch-msssim', which counts such terms as 0",
-            RuntimeWarning,
+    # A sum is not finite only where a term is none; a product also where a term is negative.
+    if not finite.all() and not np.isfinite(scores_by("sum")[~finite]).all():
+        raise ValueError(
+            f"MS-SSIM over- or underflows at data_range={data_range!r} and the values there are: scale the images "
+            "and data_range to a length near 1"
         )
-    return result_of(scores, a.single)
+    return scores, a.single
 
 
 def _weights(weights: Sequence[float]) -> list[float]:

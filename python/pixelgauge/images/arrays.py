@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge.checks import number
+from pixelgauge.checks import ArgumentValueError, number
 from pixelgauge.images.decoding import is_picture, picture_pixels
 
 Array = npt.NDArray[Any]
@@ -430,9 +430,11 @@ def value_range_bounds(data_range: float | Sequence[float] | None, dtype: np.dty
     try:
         low, high = (0.0, number(data_range)) if np.ndim(data_range) == 0 else map(number, data_range)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
-        raise ValueError(f"data_range={data_range!r} must be a number or a pair (low, high)") from error
+        problem = "must be a number or a pair (low, high)"
+        raise ArgumentValueError("data_range", repr(data_range), problem) from error
     if not (math.isfinite(high - low) and low < high):
-        raise ValueError(f"data_range={data_range!r} must be positive and finite, or a pair with low < high")
+        problem = "must be positive and finite, or a pair with low < high"
+        raise ArgumentValueError("data_range", repr(data_range), problem)
     return low, high
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge.checks import flag
+from pixelgauge.checks import ArgumentValueError, flag
 from pixelgauge.files.reading import FileError, cause, read_regular
 from pixelgauge.images.formats import decoding, open_image
 from pixelgauge.images.opening import Opened
@@ -303,7 +303,7 @@ def alpha_background(alpha: str) -> tuple[int, int, int] | None:
         return named[alpha]
     if re.fullmatch("#[0-9a-fA-F]{6}", str(alpha)):
         return int(alpha[1:3], 16), int(alpha[3:5], 16), int(alpha[5:7], 16)
-    raise ValueError(f"alpha={alpha!r} is not known: use one of {', '.join(map(repr, ALPHA_CHOICES))}")
+    raise ArgumentValueError("alpha", repr(alpha), "is not known", f"use one of {', '.join(map(repr, ALPHA_CHOICES))}")
 
 
 def _from_bytes(data: bytes, gray: bool, alpha: str, background: tuple[int, int, int] | None) -> Array:

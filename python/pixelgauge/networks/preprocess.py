@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
+from pixelgauge.checks import ArgumentValueError
 from pixelgauge.files.reading import FileError, cause, open_regular
 from pixelgauge.full_reference.arguments import DataRange
 from pixelgauge.images import (
@@ -154,9 +155,11 @@ def require_colour(images: Images, name: str, network: str) -> None:
 def require_no_array_options(data_range: DataRange, channel_axis: int | None) -> None:
     """Raise a ``ValueError`` if options for arrays are given with files."""
     if data_range is not None:
-        raise ValueError(f"data_range={data_range!r} is for arrays: files and PIL images are decoded to 8 bits")
+        said = "files and PIL images are decoded to 8 bits"
+        raise ArgumentValueError("data_range", repr(data_range), "is for arrays", said)
     if channel_axis != -1:
-        raise ValueError(f"channel_axis={channel_axis!r} is for arrays: leave it out for files and PIL images")
+        remedy = "leave it out for files and PIL images"
+        raise ArgumentValueError("channel_axis", repr(channel_axis), "is for arrays", remedy)
 
 
 def checked_range(

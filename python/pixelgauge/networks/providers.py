@@ -14,6 +14,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, Literal, cast, get_args
 
 from pixelgauge import _core
+from pixelgauge.checks import ArgumentTypeError, ArgumentValueError
 from pixelgauge.files.reading import printable
 
 Precision = Literal["float32", "tf32", "bf16"]
@@ -138,7 +139,7 @@ def choose_providers(
         For a name or precision that is not known.
     """
     if precision not in PRECISIONS:
-        raise ValueError(f"precision={precision!r} is not known: use 'float32', 'tf32' or 'bf16'")
+        raise ArgumentValueError("precision", repr(precision), "is not known", "use 'float32', 'tf32' or 'bf16'")
     have = list(onnxruntime().get_available_providers() if available is None else available)
     if providers is None:
         if precision == "bf16":
@@ -149,10 +150,11 @@ def choose_providers(
             chosen = [(CPU, {})]
     else:
         if not isinstance(providers, str | list | tuple):
-            raise TypeError(f"providers={providers!r} must be a name, or a list of names and (name, options) pairs")
+            problem = "must be a name, or a list of names and (name, options) pairs"
+            raise ArgumentTypeError("providers", repr(providers), problem)
         chosen = [_named(item) for item in ([providers] if isinstance(providers, str) else providers)]
         if not chosen:
-            raise ValueError("providers is empty: name one, or pass None")
+            raise ArgumentValueError("providers", "[]", "names none", "name one, or pass None")
     for name, _ in chosen:
         if name not in have:
             extra = {CUDA: "gpu", OPENVINO: "openvino"}.get(name)
@@ -181,13 +183,13 @@ def _named(item: str | tuple[str, Mapping[str, Any]]) -> tuple[str, Mapping[str,
     if not (
         isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], Mapping)
     ):
-        raise TypeError(f"providers: {item!r} must be a name or a pair of a name and a dict of options, in a list")
+        problem = "must be a name or a pair of a name and a dict of options, in a list"
+        raise ArgumentTypeError("providers", repr(item), problem)
     name, options = pair
     full = _SHORT_NAMES.get(name, name)
     if not full.endswith("ExecutionProvider"):
-        raise ValueError(
-            f"provider {name!r} is not known: use {', '.join(map(repr, _SHORT_NAMES))} or onnxruntime's name"
-        )
+        remedy = f"use {', '.join(map(repr, _SHORT_NAMES))} or onnxruntime's name"
+        raise ArgumentValueError("providers", repr(name), "is not known", remedy)
     return full, options
 
 

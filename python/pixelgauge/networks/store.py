@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from pixelgauge import caller
 from pixelgauge._version import __version__
+from pixelgauge.checks import ArgumentTypeError
 from pixelgauge.files.lock import locked
 from pixelgauge.files.reading import FileError, cause, open_regular, parse_json, printable, read_regular
 from pixelgauge.files.writing import moved_aside, new_folder, recover_folder, remove_folder
@@ -296,7 +297,8 @@ def from_files(name: str, paths: Sequence[str | Path]) -> Installed:
     model = model_named(name)
     for path in paths:
         if not isinstance(path, str | os.PathLike):
-            raise TypeError(f"weights={path!r} must be the path of a state dict, or for LPIPS a pair of paths")
+            problem = "must be the path of a state dict, or for LPIPS a pair of paths"
+            raise ArgumentTypeError("weights", repr(path), problem)
     files = roles_of(model, [Path(path) for path in paths])
     # Files that were converted before are hashed in pieces, and nothing else of them is used.
     folder = _custom_folder(model, [file_sha256(path, CheckpointError) for path in files.values()])

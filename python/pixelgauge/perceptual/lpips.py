@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pixelgauge.checks import flag
+from pixelgauge.checks import ArgumentTypeError, flag, one_of
 from pixelgauge.full_reference.arguments import DataRange
 from pixelgauge.images import Array, ImageFileError, as_array, canonical_pair, is_picture, read_image
 from pixelgauge.networks.pixels import Float32Array, Pixels, in_float32
@@ -27,9 +27,7 @@ from pixelgauge.networks.providers import CPU, OPENVINO, Precision, Providers, c
 from pixelgauge.networks.session import Paths, Session
 from pixelgauge.networks.store import from_files, installed
 from pixelgauge.parallel import ordered_map
-from pixelgauge.presets import LPIPS_PRESETS, LPIPSPreset, preset_row
-
-BACKBONES = ("alex", "vgg", "squeeze")
+from pixelgauge.presets import LPIPS_BACKBONES, LPIPS_PRESETS, LPIPSPreset, preset_row
 
 _BATCH_PIXELS = 1 << 19
 """Pixels of one side of a batch: enough work for the cores, while VGG's feature maps stay near a gigabyte."""
@@ -129,13 +127,13 @@ class LPIPS:
         preset: str = "lpips",
     ) -> None:
         self.preset: LPIPSPreset = preset_row(LPIPS_PRESETS, preset)
-        if backbone not in BACKBONES:
-            raise ValueError(f"backbone={backbone!r} is not known: use one of {', '.join(map(repr, BACKBONES))}")
-        name = f"lpips-{backbone}"
+        name = f"lpips-{one_of('backbone', backbone, LPIPS_BACKBONES)}"
         flag("linear", linear)
         sequence = isinstance(weights, Sequence) and not isinstance(weights, bytes | bytearray | memoryview)
         if not (weights is None or sequence or isinstance(weights, os.PathLike)):
-            raise TypeError(f"weights={weights!r} must be a path, or a pair of paths: backbone and heads")
+            raise ArgumentTypeError(
+                "weights", repr(weights), "must be a path, or a pair of paths", "backbone and heads"
+            )
         chosen = choose_providers(providers, precision)
         if weights is None:
             model = installed(name)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pixelgauge import _core
-from pixelgauge.checks import require_number, whole_number
+from pixelgauge.checks import ArgumentValueError, require_number, whole_number
 from pixelgauge.images import Array
 from pixelgauge.ranking.binary_inputs import binary_inputs
 from pixelgauge.ranking.inputs import Scores, require_ranks
@@ -215,7 +215,7 @@ def _placements(scores: Scores, truth: Array) -> tuple[float, Array, Array]:
 def _check_level(level: float) -> None:
     require_number("level", level)
     if not 0 < level < 1:
-        raise ValueError(f"level={level} must be in (0, 1)")
+        raise ArgumentValueError("level", str(level), "must be in (0, 1)")
 
 
 def _check_classes(positives: int, negatives: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from pixelgauge import _core
+from pixelgauge.checks import ArgumentValueError
 from pixelgauge.files.npy import Header, map_npy
 from pixelgauge.files.reading import FileError, open_regular, refusing
 from pixelgauge.files.tables import PARQUET, import_parquet
@@ -78,7 +79,8 @@ def roc_auc_score_out_of_core(
     0.75
     """
     if memory_budget < LEAST_BUDGET:
-        raise ValueError(f"memory_budget={memory_budget} is too small: give at least {LEAST_BUDGET} bytes")
+        remedy = f"give at least {LEAST_BUDGET} bytes"
+        raise ArgumentValueError("memory_budget", str(memory_budget), "is too small", remedy)
     labels, scores = Path(y_true), Path(y_score)
     parquet = labels.suffix in PARQUET
     if parquet:

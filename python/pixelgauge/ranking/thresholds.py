@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from pixelgauge import _core
-from pixelgauge.checks import require_number
+from pixelgauge.checks import ArgumentValueError, require_number
 from pixelgauge.images import Array
 from pixelgauge.ranking.arrays import at_least
 from pixelgauge.ranking.binary_inputs import binary_inputs
@@ -161,7 +161,7 @@ def fpr_at_tpr(
     """
     require_number("tpr", tpr)
     if not 0 < tpr <= 1:
-        raise ValueError(f"tpr={tpr} must be in (0, 1]")
+        raise ArgumentValueError("tpr", str(tpr), "must be in (0, 1]")
     fp, tp, _ = _two_class_counts(y_true, y_score, pos_label, sample_weight)
     return float(fp[np.searchsorted(tp / tp[-1], tpr)] / fp[-1])
 
@@ -217,9 +217,8 @@ def best_threshold(
         scale = np.sqrt(called * (total - called))
         merit = np.divide(tp * negatives - fp * positives, scale, out=np.zeros_like(scale), where=scale > 0)
     else:
-        raise ValueError(
-            f"criterion={criterion!r} is not known: use youden, f1, mcc, accuracy, balanced_accuracy, closest"
-        )
+        remedy = "use youden, f1, mcc, accuracy, balanced_accuracy, closest"
+        raise ArgumentValueError("criterion", repr(criterion), "is not known", remedy)
     threshold = thresholds[np.argmax(merit)]
     return threshold if thresholds.dtype.kind == "O" else float(threshold)
 

@@ -10,12 +10,12 @@ from .. import readers
 from ..mutations import with_tokens
 from ..target import Target, placed
 
-SETTINGS = readers.CompareOptions(("ssim", "psnr"))
+COMPARISON = readers.prepare(readers.CompareOptions(("ssim", "psnr")))
 PAIRS = {(f"a/{i}.png", f"b/{i}.png") for i in range(4)} | {('a/",\n.png', "b/=1.png"), ("a/é.png", "b/\r.png")}
 
 
 def _taken_up(path: str) -> list[Any]:
-    file = readers.RowFile(path, SETTINGS, resume=PAIRS)
+    file = readers.RowFile(path, COMPARISON, resume=PAIRS)
     file.close()
     return file.rows
 
@@ -42,7 +42,7 @@ def _right(suffix: str) -> Callable[[Any, bytes], None]:
         assert len(set(keys)) == len(keys), "a pair is counted twice"
         for row in rows:
             assert row.status == "ok"
-            assert set(row.values) == set(SETTINGS.metrics), "ok, without a value"
+            assert set(row.values) == set(COMPARISON.metrics), "ok, without a value"
             assert not any(math.isnan(value) for value in row.values.values())
         path = placed(left, f"again{suffix}")
         again = _taken_up(path)
@@ -51,7 +51,7 @@ def _right(suffix: str) -> Callable[[Any, bytes], None]:
             assert file.read() == left, "a second time changes it"
         missing = next(pair for pair in sorted(PAIRS) if pair not in keys) if len(keys) < len(PAIRS) else None
         if missing:
-            file = readers.RowFile(path, SETTINGS, resume=PAIRS)
+            file = readers.RowFile(path, COMPARISON, resume=PAIRS)
             file.append(readers.ScoreRow(*missing, "ok", "", {"ssim": 0.5, "psnr": math.inf}))
             file.close()
             assert len(_taken_up(path)) == len(rows) + 1, "a row that was added is lost"

@@ -1,0 +1,56 @@
+"""LPIPS as the engine knows it: its network is loaded when it is asked for, and not before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pixelgauge.checks import one_of
+from pixelgauge.metric import DATA_RANGE, Asked, Metric, Option, PairFamily, Pixels, Result
+from pixelgauge.presets import LPIPS_BACKBONES
+
+if TYPE_CHECKING:
+    from pixelgauge.perceptual.lpips import LPIPS as Network
+
+
+def _backbone(argument: str, value: Any) -> str:
+    return one_of(argument, value, LPIPS_BACKBONES)
+
+
+BACKBONE = Option("lpips_backbone", "alex", f"LPIPS of: {', '.join(LPIPS_BACKBONES)}", _backbone)
+
+
+class _Perceptual:
+    def prepare(self, asked: Asked) -> _Distances:
+        from pixelgauge.perceptual.lpips import LPIPS
+
+        networks = {metric.name: (LPIPS(values["lpips_backbone"]), values["data_range"]) for metric, values in asked}
+        return _Distances(networks)
+
+
+class _Distances:
+    def __init__(self, networks: Mapping[str, tuple[Network, float | None]]) -> None:
+        self._networks = networks
+
+    @property
+    def made_with(self) -> dict[str, str]:
+        facts = {name: network.fingerprint for name, (network, _) in self._networks.items()}
+        return {name: f"{fact['model']}@{fact['weights_sha256'][:12]}" for name, fact in facts.items()}
+
+    def __call__(self, x: Pixels, y: Pixels) -> dict[str, Result]:
+        if x.shape[3] == 1:  # gray is repeated, as LPIPS itself does with files
+            x, y = (np.repeat(images, 3, 3) for images in (x, y))
+        results: dict[str, Result] = {}
+        for name, (network, data_range) in self._networks.items():
+            try:
+                results[name] = network(x, y, data_range=data_range)
+            except Exception as error:
+                results[name] = error
+        return results
+
+
+_FAMILY: PairFamily = _Perceptual()
+
+LPIPS = Metric("lpips", "", False, ".6f", (DATA_RANGE, BACKBONE), _FAMILY, needs_model=True, colour=True)
