@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pixelgauge.distribution.sample_pairs import MeanStd as MeanStd
     from pixelgauge.engine.fid import fid as fid
     from pixelgauge.files.reading import FileError as FileError
+    from pixelgauge.full_reference.fingerprint import fingerprint as fingerprint
     from pixelgauge.full_reference.ms_ssim import ms_ssim as ms_ssim
     from pixelgauge.full_reference.pixel_error import mse as mse
     from pixelgauge.full_reference.pixel_error import psnr as psnr
@@ -84,6 +85,7 @@ _MODULES = {
     "distribution.sample_pairs": ["MeanStd"],
     "engine.fid": ["fid"],
     "files.reading": ["FileError"],
+    "full_reference.fingerprint": ["fingerprint"],
     "full_reference.ms_ssim": ["ms_ssim"],
     "full_reference.pixel_error": ["mse", "psnr"],
     "full_reference.ssim": ["SSIMComponents", "ssim"],

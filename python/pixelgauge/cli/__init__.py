@@ -128,7 +128,7 @@ def _run(args: argparse.Namespace) -> int:
         return 130
     except UsageError as error:
         lines = isinstance(error.__cause__, ModelMissingError)
-        return _failed(args, _message(args, error), error.code, lines=lines)
+        return _failed(args, message(args, error), error.code, lines=lines)
     except OSError as error:
         return _failed(args, f"stopped: {error}" if is_nameless(error) else str(error), EXIT_WRONG_USE)
     except MemoryError:
@@ -136,10 +136,10 @@ def _run(args: argparse.Namespace) -> int:
     except ModelMissingError as error:  # of several lines, with the commands to give
         return _failed(args, str(error), EXIT_WRONG_USE, lines=True)
     except (ValueError, TypeError, ImportError, RuntimeError) as error:  # bad input, a missing model or onnxruntime
-        return _failed(args, _message(args, error), EXIT_WRONG_USE)
+        return _failed(args, message(args, error), EXIT_WRONG_USE)
 
 
-def _message(args: argparse.Namespace, error: Exception) -> str:
+def message(args: argparse.Namespace, error: Exception) -> str:
     """Message of an error, where an argument of a function is named as the option that it comes from."""
     if isinstance(error, ArgumentError) and error.value and error.argument in vars(args).get(_FLAGS, {}):
         return error.told(f"{vars(args)[_FLAGS][error.argument]} {error.value}")

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from pixelgauge import _core, caller
+from pixelgauge.checks import one_of
 from pixelgauge.full_reference.arguments import DataRange, Float64Array, Score, explain_axes, numbers_of, result_of
 from pixelgauge.full_reference.ssim import preset_options
 from pixelgauge.images import canonical_pair, value_range_length
@@ -88,14 +89,13 @@ def ms_ssim_scores(
     """Scores of all pairs, NaN without a warning, and whether it is one; parameters and errors of :func:`ms_ssim`."""
     a, b = canonical_pair(x, y, channel_axis)
     row = preset_row(MS_SSIM_PRESETS, preset)
-    if combine not in ("product", "sum"):
-        raise ValueError(f"combine={combine!r} is not known: use 'product' or 'sum'")
+    one_of("combine", combine, ("product", "sum"))
     options = preset_options("wang2004", value_range_length(data_range, a.pixels.dtype))
-    scale_weights = _weights(row.weights if weights is None else weights)
+    by_scale = scale_weights(row.weights if weights is None else weights)
 
     def scores_by(rule: str) -> Float64Array:
         pyramid, combination = getattr(_core.Pyramid, row.pyramid), getattr(_core.Combine, rule)
-        return _core.ms_ssim(a.pixels, b.pixels, options, scale_weights, pyramid, combination, row.clamp_negative)
+        return _core.ms_ssim(a.pixels, b.pixels, options, by_scale, pyramid, combination, row.clamp_negative)
 
     try:
         scores = scores_by(combine)
@@ -112,7 +112,8 @@ def ms_ssim_scores(
     return scores, a.single
 
 
-def _weights(weights: Sequence[float]) -> list[float]:
+def scale_weights(weights: Sequence[float]) -> list[float]:
+    """Check the weights of the scales, finest first, and return them."""
     if isinstance(weights, str) or not isinstance(weights, Sequence | np.ndarray) or len(weights) == 0:
         raise ValueError(f"weights={weights!r} must be a sequence of numbers, one a scale, finest first")
     return numbers_of("weights", weights)

@@ -124,7 +124,7 @@ def ssim(
     row = preset_row(SSIM_PRESETS, preset)
     length = value_range_length(data_range, a.pixels.dtype)
     if overrides or exponents is not _PLAIN_EXPONENTS:
-        options = _ssim_options(_overridden(row, overrides), length, exponents)
+        options = ssim_options(overridden(row, overrides), length, exponents)
     else:
         options = preset_options(row.name, length)
     if row.clips_to_range and data_range is not None and np.ndim(data_range) == 1:
@@ -147,7 +147,8 @@ def ssim(
     return result if index is None else (result, a.in_layout(index))
 
 
-def _overridden(row: SSIMPreset, overrides: dict[str, Any]) -> SSIMPreset:
+def overridden(row: SSIMPreset, overrides: dict[str, Any]) -> SSIMPreset:
+    """Change single settings of a preset; ``TypeError`` for one that there is not."""
     for name in overrides:
         if name not in _OVERRIDES:
             raise TypeError(f"ssim() has no argument {name!r}: a preset's settings are {', '.join(_OVERRIDES)}")
@@ -157,10 +158,11 @@ def _overridden(row: SSIMPreset, overrides: dict[str, Any]) -> SSIMPreset:
 @functools.lru_cache(maxsize=256)
 def preset_options(preset: str, length: float) -> _core.SsimOptions:
     """Options of the core for a preset as it is."""
-    return _ssim_options(SSIM_PRESETS[preset], length, _PLAIN_EXPONENTS)
+    return ssim_options(SSIM_PRESETS[preset], length, _PLAIN_EXPONENTS)
 
 
-def _ssim_options(row: SSIMPreset, length: float, exponents: Sequence[float]) -> _core.SsimOptions:
+def ssim_options(row: SSIMPreset, length: float, exponents: Sequence[float]) -> _core.SsimOptions:
+    """Check the settings of a preset, and return them as the core takes them."""
     window_size = whole_number("window_size", row.window_size, 1, _LARGEST_WINDOW)
     if isinstance(exponents, str) or not isinstance(exponents, Sequence | np.ndarray) or len(exponents) != 3:
         raise ValueError(f"exponents={exponents!r} must be three numbers: of luminance, contrast and structure")

@@ -1,0 +1,303 @@
+"""Distances between two sets: what each needs of both sides, what stands against it before any work, its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+from pixelgauge.checks import ArgumentValueError, one_of, whole_number
+from pixelgauge.distribution.frechet import METHODS, frechet_distance
+from pixelgauge.distribution.inception_score import inception_score
+from pixelgauge.distribution.kernel_distance import kernel_distance
+from pixelgauge.distribution.nearest_neighbours import neighbour_metrics
+from pixelgauge.distribution.samples import samples as count_of
+from pixelgauge.engine.feature_sources import FeatureSource, Inception, Report, require_comparable
+from pixelgauge.metric import Metric, Option, Values
+from pixelgauge.presets import INCEPTION_PRESETS
+
+PRECISION_K, DENSITY_K = 3, 5
+"""Neighbours of the balls, as published."""
+
+Features = Mapping[str, Any]
+"""What :meth:`FeatureSource.collect` hands out."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What is compared."""
+
+    a: FeatureSource
+    b: FeatureSource
+    inception: Inception
+    seed: int = 0
+
+    @cached_property
+    def unlike(self) -> ValueError | None:
+        """Why features of the two do not compare, where that is known before images are read."""
+        try:
+            require_comparable(self.a, self.b, self.inception)
+        except ValueError as error:
+            return error
+        return None
+
+    def require_alike(self) -> None:
+        """Raise unless features of the two compare."""
+        if self.unlike is not None:
+            raise self.unlike
+
+    def require_samples(self, metric: str) -> None:
+        """Raise if a side holds statistics."""
+        held = [side.name for side in (self.a, self.b) if side.stats is not None]
+        if held:
+            raise ValueError(f"{' and '.join(held)} holds statistics: {metric} needs the images or their features")
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Outputs of the network: of which samples are needed, of A and of B, and of which moments will do."""
+
+    samples_of_a: frozenset[str] = frozenset()
+    samples_of_b: frozenset[str] = frozenset()
+    moments: frozenset[str] = frozenset()
+
+    def __or__(self, other: Outputs) -> Outputs:
+        return Outputs(
+            self.samples_of_a | other.samples_of_a,
+            self.samples_of_b | other.samples_of_b,
+            self.moments | other.moments,
+        )
+
+    def names(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(sorted(self.samples_of_a | self.samples_of_b | self.moments))
+
+
+@dataclass(frozen=True)
+class Found:
+    """Numbers of a metric by name, and what else is worth telling."""
+
+    values: dict[str, float]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class SetFamily(Protocol):
+    """A metric of two sets: what the engine asks of it."""
+
+    @property
+    def outputs(self) -> Outputs:
+        """What it needs."""
+
+    def require(self, sides: Sides, values: Values) -> None:
+        """Raise a ``ValueError`` for what stands against it, as far as that is known before images are read."""
+
+    def measure(self, sides: Sides, of_a: Features, of_b: Features, values: Values) -> Found:
+        """Compute it."""
+
+
+@dataclass(frozen=True)
+class _Frechet:
+    """Of the features, or of the layer that keeps their places, of which only images tell."""
+
+    name: str
+    layer: str
+
+    @property
+    def outputs(self) -> Outputs:
+        return Outputs(moments=frozenset({self.layer}))
+
+    def require(self, sides: Sides, values: Values) -> None:
+        a, b = sides.a, sides.b
+        if self.layer == "2048":
+            sides.require_alike()
+        elif not (a.holds_images and b.holds_images):
+            raise ValueError(
+                f"{self.name} needs images on both sides: features and statistics say not of which layer they are"
+            )
+        elif min(len(a), len(b)) < 2:
+            raise ValueError(f"{self.name} needs at least two images on each side")
+
+    def measure(self, sides: Sides, of_a: Features, of_b: Features, values: Values) -> Found:
+        x, y = of_a[self.layer], of_b[self.layer]
+        value, info = frechet_distance(x, y, method=values["method"], return_info=True)
+        facts = {name: getattr(info, name) for name in ("method", "space", "rank", "bound")}
+        return Found({self.name: value}, {"frechet" if self.name == "fid" else f"frechet_of_{self.name}": facts})
+
+
+@dataclass(frozen=True)
+class _Kernel:
+    outputs: Outputs = Outputs(frozenset({"2048"}), frozenset({"2048"}))
+
+    def require(self, sides: Sides, values: Values) -> None:
+        sides.require_samples("kid")
+        ours, theirs = len(sides.a), len(sides.b)
+        if values["kid_subset_size"] > min(ours, theirs):
+            problem = f"exceeds the samples there are ({ours} and {theirs})"
+            raise ArgumentValueError("kid_subset_size", str(values["kid_subset_size"]), problem, "give a smaller one")
+        sides.require_alike()
+
+    def measure(self, sides: Sides, of_a: Features, of_b: Features, values: Values) -> Found:
+        subsets, size = values["kid_subsets"], values["kid_subset_size"]
+        found = kernel_distance(of_a["2048"], of_b["2048"], subsets=subsets, subset_size=size, seed=sides.seed)
+        return Found({"kid": found.mean, "kid_std": found.std})
+
+
+@dataclass(frozen=True)
+class _Neighbours:
+    outputs: Outputs = Outputs(frozenset({"2048"}), frozenset({"2048"}))
+
+    def require(self, sides: Sides, values: Values) -> None:
+        sides.require_samples("prdc")
+        ours, theirs = len(sides.a), len(sides.b)
+        most = max(PRECISION_K, DENSITY_K)
+        if ours <= most or theirs <= PRECISION_K:
+            raise ValueError(
+                f"prdc needs at least {most + 1} samples of A and {PRECISION_K + 1} of B: there are {ours} and {theirs}"
+            )
+        sides.require_alike()
+
+    def measure(self, sides: Sides, of_a: Features, of_b: Features, values: Values) -> Found:
+        found = neighbour_metrics(of_a["2048"], of_b["2048"], precision_k=PRECISION_K, density_k=DENSITY_K)
+        return Found(found._asdict())
+
+
+@dataclass(frozen=True)
+class _InceptionScore:
+    outputs: Outputs = Outputs(samples_of_b=frozenset({"logits_unbiased"}))
+
+    def require(self, sides: Sides, values: Values) -> None:
+        if not sides.b.holds_images:
+            raise ValueError(f"is needs the images of B: {sides.b.name} holds none")
+        if values["splits"] > len(sides.b):
+            problem = f"exceeds the {count_of(len(sides.b))} of B"
+            raise ArgumentValueError("splits", str(values["splits"]), problem, "give fewer")
+
+    def measure(self, sides: Sides, of_a: Features, of_b: Features, values: Values) -> Found:
+        score = inception_score(of_b["logits_unbiased"], splits=values["splits"], seed=sides.seed)
+        return Found({"is": score.mean, "is_std": score.std})
+
+
+def _at_least(least: int) -> Callable[[str, Any], int]:
+    return lambda argument, value: whole_number(argument, value, least)
+
+
+def _method(argument: str, value: Any) -> str:
+    return one_of(argument, value, METHODS)
+
+
+METHOD = Option("method", "auto", f"of the matrix square root, one of {', '.join(METHODS)}", _method)
+SUBSETS = Option("kid_subsets", 100, "subsets that KID is the mean of", _at_least(1), int, "N")
+SUBSET_SIZE = Option("kid_subset_size", 1000, "samples of each", _at_least(2), int, "N")
+SPLITS = Option("splits", 10, "of the Inception score", _at_least(1), int, "N")
+
+DISTANCES: dict[str, Metric[SetFamily]] = {
+    metric.name: metric
+    for metric in (
+        Metric[SetFamily]("fid", "", False, ".10g", (METHOD,), _Frechet("fid", "2048"), needs_model=True),
+        Metric[SetFamily]("kid", "", False, ".10g", (SUBSETS, SUBSET_SIZE), _Kernel(), needs_model=True),
+        Metric[SetFamily]("prdc", "", True, ".10g", (), _Neighbours(), needs_model=True),
+        Metric[SetFamily]("is", "", True, ".10g", (SPLITS,), _InceptionScore(), needs_model=True),
+        Metric[SetFamily]("sfid", "", False, ".10g", (METHOD,), _Frechet("sfid", "spatial"), needs_model=True),
+    )
+}
+"""Metrics of two sets, by name, in the order they are printed."""
+
+
+def outputs_of(metrics: Mapping[str, Metric[SetFamily]]) -> Outputs:
+    """Collect what some metrics need together."""
+    needed = Outputs()
+    for metric in metrics.values():
+        needed |= metric.family.outputs
+    return needed
+
+
+@dataclass
+class Measured:
+    """What came of a measurement."""
+
+    values: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    failed: dict[str, Exception] = field(default_factory=dict)
+
+
+def require_possible(sides: Sides, metrics: Mapping[str, Metric[SetFamily]], values: Values) -> dict[str, Exception]:
+    """Find what cannot be computed before any image goes through the network: why, by metric."""
+    failed: dict[str, Exception] = {}
+    for name, metric in metrics.items():
+        try:
+            metric.family.require(sides, values)
+        except ValueError as error:
+            failed[name] = error
+    return failed
+
+
+def measure(
+    sides: Sides,
+    metrics: Mapping[str, Metric[SetFamily]],
+    values: Values,
+    report: Report | None = None,
+) -> Measured:
+    """Go through the images of each side once, and compute every metric; one that fails does not lose the others.
+
+    Parameters
+    ----------
+    sides : Sides
+    metrics : mapping of str to Metric
+        Of :data:`DISTANCES`; what :func:`require_possible` named left out.
+    values : mapping of str to object
+        Their options.
+    report : callable, optional
+        Told of the progress.
+    """
+    needed = outputs_of(metrics)
+    of_a = sides.a.collect(sides.inception, needed.samples_of_a, needed.moments, report)
+    of_b = sides.b.collect(sides.inception, needed.samples_of_b, needed.moments, report)
+    found = Measured()
+    for name, metric in metrics.items():
+        try:
+            one = metric.family.measure(sides, of_a, of_b, values)
+        except (ValueError, TypeError, OSError, RuntimeError) as error:
+            found.failed[name] = error
+            continue
+        found.values |= one.values
+        found.facts |= one.facts
+    return found
+
+
+def under_every_preset(
+    sides: Sides, known: float | None, networks: Callable[[str], Inception], report: Report | None = None
+) -> dict[str, dict[str, Any]]:
+    """FID under every preset, its difference from the chosen one, and what the preset does.
+
+    Parameters
+    ----------
+    sides : Sides
+        Of images.
+    known : float or None
+        FID under the preset of `sides`, where it was computed.
+    networks : callable
+        Makes the network of a preset.
+    report : callable, optional
+    """
+    chosen = sides.inception.preset
+    fids: dict[str, float] = {}
+    for name in INCEPTION_PRESETS:
+        if name == chosen and known is not None:
+            fids[name] = known
+            continue
+        inception = networks(name)
+        fids[name] = frechet_distance(*(side.gaussian(inception, report=report) for side in (sides.a, sides.b)))
+    return {
+        name: {"fid": fid, "difference": fid - fids[chosen], "source": INCEPTION_PRESETS[name].source}
+        for name, fid in fids.items()
+    }
+
+
+def fingerprint(sides: Sides) -> dict[str, Any]:
+    """Preset and network that made the features, where one did."""
+    made: Collection[FeatureSource] = [side for side in (sides.a, sides.b) if side.has_preset]
+    facts: dict[str, Any] = {"preset": sides.inception.preset if made else None}
+    if any(side.holds_images for side in made):
+        facts["network"] = sides.inception.network.fingerprint
+    return facts
