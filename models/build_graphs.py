@@ -413,6 +413,8 @@ WINOGRAD: dict[str, dict[str, Any]] = {
     # On 8x8 the transformed filters, 25 MB, take longer to read than is saved.
     "inception-fid": {**TILES, **{f"Mixed_7{block}.branch3x3dbl_2.weight": None for block in "bc"}},
 }
+# Pixels of one side of a batch on a device. An H200 gained little by more; for more of VGG's, cuDNN chooses badly.
+DEVICE_PIXELS = {"lpips-alex": 1 << 21, "lpips-vgg": 1 << 18, "lpips-squeeze": 1 << 21}
 INCEPTION_SOURCE = {
     "role": "backbone",
     "address": "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
@@ -432,7 +434,7 @@ def build() -> dict[str, bytes]:
         graph = name.replace("-", "_")
         files[f"{graph}.onnx"], built = lpips(graph, steps)
         models[name] = {"graph": f"{graph}.onnx", "smallest": smallest, "sources": sources}
-        models[name] |= {"rewrites": ["lpips_layers"], "winograd": WINOGRAD[name]}
+        models[name] |= {"rewrites": ["lpips_layers"], "winograd": WINOGRAD[name], "device_pixels": DEVICE_PIXELS[name]}
         if name in CONVERTED:
             models[name]["weights_sha256"] = CONVERTED[name]
         models[name]["tensors"] = built.tensors

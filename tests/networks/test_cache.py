@@ -252,6 +252,27 @@ def test_records_of_other_kinds(cache: Path, paths: list[Path], change: dict[str
         model_store.installed(MODEL)
 
 
+@pytest.mark.property
+def test_sessions_of_one_network_share_its_weights_which_are_hashed_once(
+    cache: Path, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    folder = model_store.add(MODEL, paths).folder
+    assert folder is not None
+    hashed: list[int] = []
+    sha256 = model_store._sha256
+    monkeypatch.setattr(model_store, "_sha256", lambda data: hashed.append(len(data)) or sha256(data))
+    metric = lpips.LPIPS("squeeze")
+    x, y = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), np.uint8)
+    alone = metric(x, y)
+    before = len(hashed)
+    (folder / metric._model.model.data_file).write_bytes(b"another run is replacing it")
+    together, _ = metric(x, y, spatial=True)  # another session, of the bytes that were hashed
+    assert (together, len(hashed)) == (alone, before)
+    with pytest.raises(ModelDamagedError):
+        lpips.LPIPS("squeeze")
+
+
 @pytest.mark.cli
 @posix
 def test_a_pipe_given_as_a_checkpoint_is_an_error_at_once(

@@ -319,7 +319,7 @@ def test_batches_for_a_device_change_nothing(tmp_path, monkeypatch, count):
     monkeypatch.setattr(metric, "_run", lambda pairs, a, *rest: sizes.append(len(a)) or run(pairs, a, *rest))
     other = dataclasses.replace(metric._plan, providers=(("OtherExecutionProvider", {}),), fixed_batch=True)
     monkeypatch.setattr(metric, "_plan", other)
-    monkeypatch.setitem(perceptual._DEVICE_PIXELS, "alex", 8 * 40 * 36 + 1)
+    monkeypatch.setattr(metric, "_device_pixels", 8 * 40 * 36 + 1)
     for value, right in zip(metric(x, y, spatial=True, per_layer=True), expected, strict=True):
         np.testing.assert_array_equal(value, right)
     assert sizes == {1: [1], 2: [2], 3: [4], 9: [8] * 2, 21: [8] * 3}[count]

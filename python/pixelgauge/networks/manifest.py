@@ -77,6 +77,8 @@ class Model:
     """What the CPU computes by operators of the package instead: ``"lpips_layers"``."""
     winograd: Tiles = field(default_factory=dict)
     """What the CPU computes by the package's Winograd convolution; measured, see docs/models.md."""
+    device_pixels: int | None = None
+    """Pixels of one side of a batch that a device is given at a time; None where batches are the caller's."""
     weights_sha256: str | None = None
     """Hash of the data file that the official files become; None where it has not been computed yet."""
 
@@ -123,6 +125,7 @@ def manifest() -> Mapping[str, Model]:
             facts["data_file"],
             tuple(entry.get("rewrites", ())),
             dict(map(_tile, entry.get("winograd", {}).items())),
+            entry.get("device_pixels"),
             entry.get("weights_sha256"),
         )
         for name, entry in facts["models"].items()

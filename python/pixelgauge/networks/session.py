@@ -72,7 +72,7 @@ class Session:
         for name in weights.model.rewrites if self._own_operators else ():
             graph = _REWRITES[name](graph)
         self._graph, initialisers = extract_subgraph(graph, outputs)
-        # Hashed at every load, so that a fingerprint never names weights that are not those in use.
+        # Hashed when they are read, so that a fingerprint never names weights that are not those in use.
         data = weights.checked_data()
         values = {
             row.name: data[row.offset : row.offset + row.bytes].view("<f4").reshape(row.shape)

@@ -15,8 +15,9 @@ import os
 import shlex
 import stat
 import sys
+import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,8 @@ class Installed:
     data: npt.NDArray[np.uint8]
     """The data file; mapped, not read, when it is in the cache."""
     origin: Mapping[str, Any]
+    _checked: list[weakref.ref[npt.NDArray[np.uint8]]] = field(default_factory=list, compare=False, repr=False)
+    """What was read and hashed, while some session has it."""
 
     @property
     def weights_sha256(self) -> str:
@@ -191,6 +194,9 @@ class Installed:
         """
         if self.folder is None:  # converted in this process, and hashed then
             return self.data
+        held = self._checked[0]() if self._checked else None
+        if held is not None:  # by another session of the same network: one copy, hashed once
+            return held
         path = self.folder / self.model.data_file
         try:
             with open_regular(path) as file:
@@ -198,6 +204,7 @@ class Installed:
         except (OSError, FileError) as error:
             raise _damaged(self.model, self.folder, f"cannot be read ({cause(error)})", path.name) from error
         self._require_hash(self.folder, path.name, _sha256(data), self.weights_sha256)
+        self._checked[:] = [weakref.ref(data)]
         return data
 
     def checked_graph(self) -> bytes:

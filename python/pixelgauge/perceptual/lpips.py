@@ -34,8 +34,6 @@ _BATCH_PIXELS = 1 << 19
 _FEWEST_PIXELS = 96 * 96
 """From here on Winograd convolution rounds LPIPS about as PyTorch's float32 does; smaller images have too few positions
 to average its rounding out."""
-_DEVICE_PIXELS = {"alex": 1 << 21, "vgg": 1 << 18, "squeeze": 1 << 21}
-"""Pixels of one side of a batch on a device. An H200 gained little by more; for more of VGG's, cuDNN chooses badly."""
 _STREAM_PIXELS = 1 << 21
 """Pixels of one side of all pairs that threads may have in hand at once; larger ones take turns."""
 
@@ -165,6 +163,7 @@ class LPIPS:
             preset=preset,
         )
         self._smallest = model.model.smallest
+        self._device_pixels = model.model.device_pixels or _BATCH_PIXELS
         self._model, self._plan, self._replace = model, chosen, replace
         self._sessions: dict[tuple[bool, bool], Session] = {}
         self._loading = Lock()
@@ -354,7 +353,7 @@ class LPIPS:
 
     def _device_batch(self, images: Array) -> int:
         """Pairs that a device computes at a time of a call's: a power of two, for each may cost it a search."""
-        most = max(1, _DEVICE_PIXELS[self.backbone] // int(images.shape[1] * images.shape[2]))
+        most = max(1, self._device_pixels // int(images.shape[1] * images.shape[2]))
         return min(1 << (most.bit_length() - 1), 1 << (len(images) - 1).bit_length())
 
 
