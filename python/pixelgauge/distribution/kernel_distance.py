@@ -71,31 +71,16 @@ def kernel_distance(
     scale = 1 / x.shape[1] if gamma is None else float(gamma)
     if not (math.isfinite(scale) and math.isfinite(coef0)):
         raise ValueError(f"gamma={gamma!r} and coef0={coef0!r} must be finite")
+    kernel = _Kernel(degree, scale, coef0)
     random = np.random.RandomState(seed)
     m = subset_size
-
-    longest = 0.0  # square of the longest feature vector met
-
-    def kernel_sum(p: Features, q: Features, leave_diagonal_out: bool) -> float:
-        nonlocal longest
-        base = _core.matmul_transposed(p, q)
-        if leave_diagonal_out:
-            longest = max(longest, float(np.diagonal(base).max()))
-        base *= scale
-        base += coef0
-        kernel = base.copy()
-        for _ in range(degree - 1):
-            kernel *= base
-        total = float(kernel.sum())
-        return total - float(np.trace(kernel)) if leave_diagonal_out else total
-
     values = np.empty(subsets)
     with np.errstate(over="ignore", invalid="ignore"):
         for i in range(subsets):
             p = x[random.choice(len(x), m, replace=False)].astype(np.float64)
             q = y[random.choice(len(y), m, replace=False)].astype(np.float64)
-            within = kernel_sum(p, p, True) + kernel_sum(q, q, True)
-            values[i] = within / (m * (m - 1)) - 2 * kernel_sum(p, q, False) / (m * m)
+            within = kernel.total(p, p, leave_diagonal_out=True) + kernel.total(q, q, leave_diagonal_out=True)
+            values[i] = within / (m * (m - 1)) - 2 * kernel.total(p, q) / (m * m)
             if not math.isfinite(values[i]):
                 break
         found = MeanStd(float(values[: i + 1].mean()), float(values[: i + 1].std()))
@@ -104,17 +89,42 @@ def kernel_distance(
             f"the kernel of degree={degree} of these features overflows float64: scale the features down, or give a "
             "smaller gamma or degree"
         )
-    # By Cauchy no kernel value is larger. Against extended precision a subset's estimate was off by up to six units of
-    # that, at degree 3 and 8 to 512 features, and over a hundred subsets one is off by more.
-    with np.errstate(over="ignore"):
-        rounding = 8 * (degree + 1) * _EPS * float(np.float64(abs(scale) * longest + abs(coef0)) ** degree)
-    if 0 < rounding < math.inf and np.abs(values).max() <= rounding:
+    largest, rounding = float(np.abs(values).max()), kernel.rounding()
+    if 0 < rounding < math.inf and largest <= rounding:
         if (x == y[0]).all() and (y == y[0]).all():  # one image over and over: at distance 0, and this is rounding
             return MeanStd(0.0, 0.0)
         raise ValueError(
             "a and b lie so far from zero against their spread, or are so small beside coef0, that the kernel distance "
-            f"has lost every digit: it is {np.abs(values).max():.2g} at most in any subset, and rounding may move "
-            f"it by {rounding:.2g}. The kernel is one about zero: subtract one vector near their mean from both, or "
+            f"has lost every digit: it is {largest:.2g} at most in any subset, and rounding may move it by "
+            f"{rounding:.2g}. The kernel is one about zero: subtract one vector near their mean from both, or "
             "scale both by their spread"
         )
     return found
+
+
+class _Kernel:
+    """Sums of the polynomial kernel, and how far rounding may have moved an estimate that is made of them."""
+
+    def __init__(self, degree: int, scale: float, coef0: float) -> None:
+        self._degree, self._scale, self._coef0 = degree, scale, coef0
+        self._longest = 0.0
+        """Square of the longest feature vector met."""
+
+    def total(self, p: Features, q: Features, *, leave_diagonal_out: bool = False) -> float:
+        base = _core.matmul_transposed(p, q)
+        if leave_diagonal_out:
+            self._longest = max(self._longest, float(np.diagonal(base).max()))
+        base *= self._scale
+        base += self._coef0
+        kernel = base.copy()
+        for _ in range(self._degree - 1):
+            kernel *= base
+        total = float(kernel.sum())
+        return total - float(np.trace(kernel)) if leave_diagonal_out else total
+
+    def rounding(self) -> float:
+        # By Cauchy no kernel value is larger. Against extended precision a subset's estimate was off by up to six units
+        # of that, at degree 3 and 8 to 512 features, and over a hundred subsets one is off by more.
+        with np.errstate(over="ignore"):
+            largest = np.float64(abs(self._scale) * self._longest + abs(self._coef0)) ** self._degree
+            return 8 * (self._degree + 1) * _EPS * float(largest)

@@ -131,6 +131,21 @@ class Convolution:
         """Name of the initialiser that takes the weight's place."""
         return f"{self.weight}.winograd"
 
+    def facts(self, pads: Sequence[int], threads: int) -> dict[str, int]:
+        """Attributes of the operator, of a convolution with these pads, in a session of so many threads."""
+        return {
+            "channels": self.channels,
+            "filters": self.filters,
+            "kernel_height": self.kernel[0],
+            "kernel_width": self.kernel[1],
+            "tile_height": self.tile[0],
+            "tile_width": self.tile[1],
+            "padding_height": pads[0],
+            "padding_width": pads[1],
+            "rectified": 1,
+            "threads": threads,
+        }
+
 
 DOMAIN = "pixelgauge"
 CONVOLUTION, DIFFERENCE = "WinogradConv", "LpipsLayer"
@@ -239,6 +254,41 @@ def with_winograd(
     """
     graph = next(content for number, _, content in _fields(model) if number == _MODEL_GRAPH)
     fields = list(_fields(graph))
+    replaced: dict[int, bytes] = {}
+    found: list[Convolution] = []
+    for place, after, one, bias in _rectified_convolutions(fields, tiles):
+        node, rectifier = fields[place][2], fields[after][2]
+        inputs = [_strings(node, _NODE_INPUT)[0], one.transformed, bias]
+        result = _strings(rectifier, _NODE_OUTPUT)[0]
+        replaced[place] = _operator(CONVOLUTION, inputs, result, one.facts(_attributes(node)["pads"], threads))
+        replaced[after] = b""
+        found.append(one)
+    by_weight = {one.weight: one for one in found}
+    parts = []
+    for i, (number, whole, content) in enumerate(fields):
+        if i in replaced:
+            parts.append(replaced[i])
+        elif number == _GRAPH_INITIALISER and _strings(content, _TENSOR_NAME)[0] in by_weight:
+            one = by_weight[_strings(content, _TENSOR_NAME)[0]]
+            parts.append(_transformed_weight(content, one, (lengths or {}).get(one.weight, 0)))
+        else:
+            parts.append(whole)
+    return (_importing(model, parts) if found else model), found
+
+
+def _attributes(node: bytes) -> dict[str, list[int]]:
+    """Attributes of a node that are lists of integers, by name."""
+    return {
+        _strings(attribute, _ATTRIBUTE_NAME)[0]: _ints(attribute, _ATTRIBUTE_INTS)
+        for number, _, attribute in _fields(node)
+        if number == _NODE_ATTRIBUTE
+    }
+
+
+def _rectified_convolutions(
+    fields: Sequence[tuple[int, bytes, bytes]], tiles: Tiles
+) -> Iterator[tuple[int, int, Convolution, str]]:
+    """Find what can be replaced: the places of convolution and rectifier, what it is, and the name of its bias."""
     shapes = {
         _strings(content, _TENSOR_NAME)[0]: tuple(_ints(content, _TENSOR_DIMS))
         for number, _, content in fields
@@ -249,61 +299,30 @@ def with_winograd(
     for i, content in nodes.items():
         for name in _strings(content, _NODE_INPUT):
             readers.setdefault(name, []).append(i)
-    found: list[Convolution] = []
-    replaced: dict[int, bytes] = {}
     for i, content in nodes.items():
         if _strings(content, _NODE_OP) != ["Conv"]:
             continue
-        x, weight, bias = _strings(content, _NODE_INPUT)
-        attributes = {
-            _strings(attribute, _ATTRIBUTE_NAME)[0]: _ints(attribute, _ATTRIBUTE_INTS)
-            for number, _, attribute in _fields(content)
-            if number == _NODE_ATTRIBUTE
-        }
+        _, weight, bias = _strings(content, _NODE_INPUT)
+        attributes = _attributes(content)
         filters, channels, height, width = shapes[weight]
         tile = tiles.get(weight, tiles.get((height, width)))
         after = readers[_strings(content, _NODE_OUTPUT)[0]]
-        rectifier = nodes[after[0]]
         if (
-            tile is None
-            or channels < _FEWEST_CHANNELS
-            or attributes["strides"] != [1, 1]
-            or attributes["pads"][:2] != attributes["pads"][2:]
-            or len(after) != 1
-            or _strings(rectifier, _NODE_OP) != ["Relu"]
-            or len(readers[weight]) != 1
+            tile is not None
+            and channels >= _FEWEST_CHANNELS
+            and attributes["strides"] == [1, 1]
+            and attributes["pads"][:2] == attributes["pads"][2:]
+            and len(after) == 1
+            and _strings(nodes[after[0]], _NODE_OP) == ["Relu"]
+            and len(readers[weight]) == 1
         ):
-            continue
-        one = Convolution(weight, filters, channels, (height, width), tile)
-        facts = {
-            "channels": channels,
-            "filters": filters,
-            "kernel_height": height,
-            "kernel_width": width,
-            "tile_height": one.tile[0],
-            "tile_width": one.tile[1],
-            "padding_height": attributes["pads"][0],
-            "padding_width": attributes["pads"][1],
-            "rectified": 1,
-            "threads": threads,
-        }
-        result = _strings(rectifier, _NODE_OUTPUT)[0]
-        replaced[i] = _operator(CONVOLUTION, [x, one.transformed, bias], result, facts)
-        replaced[after[0]] = b""
-        found.append(one)
-    by_weight = {one.weight: one for one in found}
-    parts = []
-    for i, (number, whole, content) in enumerate(fields):
-        if i in replaced:
-            parts.append(replaced[i])
-        elif number == _GRAPH_INITIALISER and _strings(content, _TENSOR_NAME)[0] in by_weight:
-            one = by_weight[_strings(content, _TENSOR_NAME)[0]]
-            length = (lengths or {}).get(one.weight, 0)
-            tensor = _number(_TENSOR_DIMS, length) + _number(_TENSOR_TYPE, _FLOAT)
-            tensor += _block(_TENSOR_NAME, one.transformed.encode())
-            # Where an external initialiser would lie must be said, though it is never read: values replace it.
-            tensor += b"".join(whole for field, whole, _ in _fields(content) if field == _TENSOR_EXTERNAL)
-            parts.append(_block(_GRAPH_INITIALISER, tensor + _number(_TENSOR_LOCATION, _EXTERNAL)))
-        else:
-            parts.append(whole)
-    return (_importing(model, parts) if found else model), found
+            yield i, after[0], Convolution(weight, filters, channels, (height, width), tile), bias
+
+
+def _transformed_weight(tensor: bytes, one: Convolution, length: int) -> bytes:
+    """Make the initialiser of so many values that takes the place of a convolution's weight."""
+    made = _number(_TENSOR_DIMS, length) + _number(_TENSOR_TYPE, _FLOAT)
+    made += _block(_TENSOR_NAME, one.transformed.encode())
+    # Where an external initialiser would lie must be said, though it is never read: values replace it.
+    made += b"".join(whole for field, whole, _ in _fields(tensor) if field == _TENSOR_EXTERNAL)
+    return _block(_GRAPH_INITIALISER, made + _number(_TENSOR_LOCATION, _EXTERNAL))
