@@ -58,7 +58,7 @@ enum {
 typedef struct pg_error {
     pg_status status;
     pg_error_kind kind;
-    const char* argument; /* its name here, such as "y", "x.data" or "window_size", or the environment variable */
+    const char* argument; /* its name, such as "y", "x.data" or "window_size", or that of an environment variable */
     const char* value;    /* as shown, of at most 191 bytes */
     const char* problem;
     const char* remedy;         /* what to do, for whoever calls */

@@ -44,14 +44,25 @@ struct Samples {
           stride(m.row_stride / static_cast<int64_t>(sizeof(In))),
           norms(static_cast<size_t>(m.rows)) {
         parallel_for(count, [&](int64_t i) { norms[static_cast<size_t>(i)] = squared_distance(row(i), centre.data(), dim); });
-        for (int64_t i = 0; i < count; ++i)
-            if (!(norms[static_cast<size_t>(i)] <= kLargestNorm))
-                throw InvalidArgument(
-                    Fault(PG_ERROR_NOT_FINITE, name, "",
-                          std::string(name) + " holds NaN, infinity or a value whose square is not finite in row " + std::to_string(i))
-                        .in_row(i));
+        for (const double norm : norms) require(norm <= kLargestNorm, [&] { return spoilt(name); });
     }
     const In* row(int64_t i) const { return data + i * stride; }
+
+  private:
+    // The row to blame is that of the first value that is none, or of the largest one: by the centre it spoils all norms.
+    Fault spoilt(const char* name) const {
+        double most = -1;
+        int64_t worst = 0;
+        for (int64_t i = 0; i < count && std::isfinite(most); ++i)
+            for (int64_t j = 0; j < dim && std::isfinite(most); ++j)
+                if (const double magnitude = std::fabs(static_cast<double>(row(i)[j])); !(magnitude <= most)) {
+                    most = magnitude;
+                    worst = i;
+                }
+        return Fault(std::isfinite(most) ? PG_ERROR_OVERFLOW : PG_ERROR_NOT_FINITE, name, "",
+                     std::string(name) + " holds NaN, infinity or a value whose square is not finite in row " + std::to_string(worst))
+            .in_row(worst);
+    }
 };
 
 // Bounds of squared distances in T for samples of In.

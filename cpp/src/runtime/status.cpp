@@ -36,13 +36,15 @@ class Text {
     size_t size_ = 0;
 };
 
+constexpr size_t kArgument = 64, kValue = 192, kSentence = 512;
+
 struct LastError {
     pg_status status = PG_OK;
     pg_error_kind kind = PG_ERROR_NONE;
-    Text<64> argument;
-    Text<192> value;
-    Text<512> problem, remedy;
-    Text<64 + 192 + 512 + 512> message;  // room for all parts, so that each is in it as it is here
+    Text<kArgument> argument;
+    Text<kValue> value;
+    Text<kSentence> problem, remedy;
+    Text<kArgument + kValue + 2 * kSentence + 4> message;  // "=", " " and ": " between the parts: all of them fit
     int64_t image = -1, row = -1, column = -1, required = -1;
 
     void set(pg_status new_status, pg_error_kind new_kind, std::string_view new_argument, std::string_view new_value,
