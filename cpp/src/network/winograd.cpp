@@ -286,8 +286,8 @@ extern "C" pg_status pg_convolve(const pg_convolution* convolution, const float*
         require(out_height > 0 && out_width > 0, [&] {
             const bool low = out_height <= 0;
             const int64_t side = low ? height : width, least = side + 1 - (low ? out_height : out_width);
-            return Fault(PG_ERROR_TOO_SMALL, low ? "height" : "width", std::to_string(side), "is less than the kernel",
-                         "at least " + std::to_string(least) + " is needed")
+            return Fault(PG_ERROR_TOO_SMALL, low ? "height" : "width", "",
+                         "height=" + std::to_string(height) + ", width=" + std::to_string(width) + ": the kernel does not fit")
                 .needing(least);
         });
         checked_product("x", {count, convolution->channels, height, width, sizeof(float)});
