@@ -133,6 +133,26 @@ class Results {
 
 int64_t call_count = 0, ok_count = 0, refused_count = 0;
 
+// What is wrong with the parts of the last failure, if anything.
+const char* wrong_parts(pg_status status) {
+    pg_error e;
+    pg_error_info(&e);
+    std::string text = e.value[0] ? std::string(e.argument) + "=" + e.value + " " : "";
+    text += e.problem;
+    if (e.remedy[0]) text += std::string(": ") + e.remedy;
+    if (text != pg_last_error()) return "has a message that is not made of its parts";
+    if (e.status != status || e.problem[0] == '\0') return "has parts of another failure";
+    const bool of_argument = e.kind >= PG_ERROR_VALUE && e.kind <= PG_ERROR_MISMATCH;
+    if (of_argument != (status == PG_INVALID_ARGUMENT)) return "has another kind than its status";
+    const std::string argument = e.argument;
+    if (of_argument == argument.empty() && status != PG_UNSUPPORTED) return "names no argument, or one that is not to blame";
+    if (argument.find_first_of(" ,") != std::string::npos) return "names several arguments as one";
+    if ((e.kind == PG_ERROR_TOO_SMALL) < (e.required >= 0)) return "asks for a size where none is too small";
+    for (const int64_t place : {e.image, e.row, e.column, e.required})
+        if (place < -1) return "has a place that is none";
+    return nullptr;
+}
+
 // Whether the call succeeded; counts it, and checks what its status promises.
 bool succeeded(const char* name, pg_status status) {
     ++call_count;
@@ -143,7 +163,7 @@ bool succeeded(const char* name, pg_status status) {
     } else {
         ++refused_count;
         if (status != PG_INVALID_ARGUMENT && status != PG_OUT_OF_MEMORY && status != PG_UNSUPPORTED) what = "is no error of the caller";
-        if (pg_last_error()[0] == '\0') what = "has no message";
+        if (const char* parts = wrong_parts(status)) what = parts;
         if (!spoilt && status != PG_UNSUPPORTED) what = "is a good call";
     }
     if (what) {

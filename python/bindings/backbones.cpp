@@ -33,7 +33,7 @@ using Floats = py::array_t<float, py::array::c_style>;
 
 // (filters, channels, height, width) to what the convolution takes: one row.
 Floats convolution_filters(const Floats& filters, std::pair<int64_t, int64_t> tile) {
-    if (filters.ndim() != 4) throw py::value_error("filters must have 4 axes, not " + std::to_string(filters.ndim()));
+    if (filters.ndim() != 4) throw wrong_axes("filters", 4, filters);
     const pg_convolution convolution =
         convolution_of(filters.shape(1), filters.shape(0), {filters.shape(2), filters.shape(3)}, tile, {0, 0});
     int64_t length = 0;
@@ -48,17 +48,18 @@ Floats convolution_filters(const Floats& filters, std::pair<int64_t, int64_t> ti
 // (count, channels, height, width) to the rectified convolution.
 Floats convolve(const Floats& x, const Floats& transformed, const Floats& bias, std::pair<int64_t, int64_t> kernel,
                 std::pair<int64_t, int64_t> tile, std::pair<int64_t, int64_t> padding) {
-    if (x.ndim() != 4) throw py::value_error("x must have 4 axes, not " + std::to_string(x.ndim()));
+    if (x.ndim() != 4) throw wrong_axes("x", 4, x);
     const pg_convolution convolution = convolution_of(x.shape(1), bias.size(), kernel, tile, padding);
     int64_t length = 0;
     int32_t threads = 0;
     check(pg_convolution_filters_length(&convolution, &length));
     check(pg_get_num_threads(&threads));
     if (transformed.size() != length)
-        throw py::value_error("transformed has " + std::to_string(transformed.size()) + " values, this convolution takes " +
-                              std::to_string(length) + ": make it with convolution_filters");
+        throw wrong_value("transformed",
+                          "has " + std::to_string(transformed.size()) + " values, this convolution takes " + std::to_string(length),
+                          "make it with convolution_filters", PG_ERROR_MISMATCH);
     const int64_t height = x.shape(2) + 2 * padding.first - kernel.first + 1, width = x.shape(3) + 2 * padding.second - kernel.second + 1;
-    if (height <= 0 || width <= 0) throw py::value_error("x is smaller than the kernel");
+    if (height <= 0 || width <= 0) throw wrong_value("x", "is smaller than the kernel", "", PG_ERROR_TOO_SMALL);
     Floats result(std::vector<py::ssize_t>{x.shape(0), bias.size(), height, width});
     const float *in = x.data(), *u = transformed.data(), *b = bias.data();
     float* out = result.mutable_data();
@@ -71,7 +72,8 @@ Floats lpips_layer(const Floats& x, const Floats& y, const Floats& weights, floa
     if (x.ndim() != 3 || y.ndim() != 3 || x.shape(0) != y.shape(0) || x.shape(1) != y.shape(1) || x.shape(2) != y.shape(2))
         throw py::value_error("x and y must have three axes and the same shape");
     if (weights.size() != x.shape(1))
-        throw py::value_error("weights has " + std::to_string(weights.size()) + " values for " + std::to_string(x.shape(1)) + " channels");
+        throw wrong_value("weights", "has " + std::to_string(weights.size()) + " values for " + std::to_string(x.shape(1)) + " channels",
+                          "", PG_ERROR_MISMATCH);
     Floats result(std::vector<py::ssize_t>{x.shape(0), x.shape(2)});
     const float *a = x.data(), *b = y.data(), *w = weights.data();
     float* map = result.mutable_data();

@@ -11,10 +11,17 @@
 
 namespace py = pybind11;
 
-// Raises the Python exception that fits a failed call.
+// Raises the Python exception that fits a failed call; for an argument pixelgauge.checks.ArgumentValueError with its parts.
 void check(pg_status status);
 
-// Runs a C ABI call without the GIL, then raises if it failed. The message of a failure is per thread, so it is still there.
+// To be thrown for an argument that the bindings refuse: pixelgauge.checks.ArgumentValueError or ArgumentTypeError, whose message is
+// the argument and the problem, the rest of a sentence.
+[[nodiscard]] py::error_already_set wrong_value(const std::string& argument, std::string problem, std::string remedy = "",
+                                                pg_error_kind kind = PG_ERROR_VALUE);
+[[nodiscard]] py::error_already_set wrong_type(const std::string& argument, std::string problem, std::string remedy = "");
+[[nodiscard]] py::error_already_set wrong_axes(const std::string& argument, int axes, const py::array& array);
+
+// Runs a C ABI call without the GIL, then raises if it failed. What failed is kept per thread, so it is still there.
 template <class Call>
 void released(Call call) {
     pg_status status;

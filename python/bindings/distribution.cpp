@@ -8,15 +8,14 @@ namespace {
 using Float64 = py::array_t<double, py::array::c_style>;
 
 pg_matrix matrix_of(const py::array& array, const char* name) {
-    if (array.ndim() != 2) throw py::value_error(std::string(name) + " must have 2 axes, not " + std::to_string(array.ndim()));
+    if (array.ndim() != 2) throw wrong_axes(name, 2, array);
     pg_matrix matrix{};
     if (array.dtype().equal(py::dtype::of<float>()))
         matrix.dtype = PG_FLOAT32;
     else if (array.dtype().equal(py::dtype::of<double>()))
         matrix.dtype = PG_FLOAT64;
     else
-        throw py::type_error(std::string(name) + " has dtype " + py::str(array.dtype()).cast<std::string>() +
-                             ": use float32 or float64 in native byte order");
+        throw wrong_type(name, "has dtype " + py::str(array.dtype()).cast<std::string>(), "use float32 or float64 in native byte order");
     matrix.data = array.data();
     matrix.rows = array.shape(0);
     matrix.columns = array.shape(1);
@@ -27,7 +26,7 @@ pg_matrix matrix_of(const py::array& array, const char* name) {
 
 // A dense square float64 matrix, used where the core wants plain memory.
 int64_t order_of(const Float64& a, const char* name) {
-    if (a.ndim() != 2 || a.shape(0) != a.shape(1)) throw py::value_error(std::string(name) + " must be a square matrix");
+    if (a.ndim() != 2 || a.shape(0) != a.shape(1)) throw wrong_value(name, "must be a square matrix");
     return a.shape(0);
 }
 

@@ -61,7 +61,7 @@ py::tuple ssim(const py::array& x, const py::array& y, const pg_ssim_options& op
 Scores ms_ssim(const py::array& x, const py::array& y, const pg_ssim_options& ssim_options, const std::vector<double>& weights,
                Pyramid pyramid, Combine combine, bool clamp_negative) {
     const pg_images a = images_of(x, "x"), b = images_of(y, "y");
-    if (weights.size() > INT32_MAX) throw py::value_error("weights has too many values");
+    if (weights.size() > INT32_MAX) throw wrong_value("weights", "has too many values", "", PG_ERROR_TOO_LARGE);
     const pg_ms_ssim_options options{ssim_options,
                                      weights.data(),
                                      static_cast<int32_t>(weights.size()),

@@ -1,23 +1,8 @@
 // The extension module pixelgauge._core: instruction set, threads, build facts, and one register_* per kernel family.
 #include "bindings.h"
 
-void check(pg_status status) {
-    switch (status) {
-        case PG_OK:
-            return;
-        case PG_INVALID_ARGUMENT:
-            throw py::value_error(pg_last_error());
-        case PG_OUT_OF_MEMORY:
-            PyErr_SetString(PyExc_MemoryError, pg_last_error());
-            throw py::error_already_set();
-        default:
-            break;
-    }
-    throw std::runtime_error(pg_last_error());
-}
-
 pg_images images_of(const py::array& array, const char* name) {
-    if (array.ndim() != 4) throw py::value_error(std::string(name) + " must have 4 axes, not " + std::to_string(array.ndim()));
+    if (array.ndim() != 4) throw wrong_axes(name, 4, array);
     pg_images images{};
     if (array.dtype().equal(py::dtype::of<uint8_t>()))
         images.dtype = PG_UINT8;
@@ -28,8 +13,8 @@ pg_images images_of(const py::array& array, const char* name) {
     else if (array.dtype().equal(py::dtype::of<double>()))
         images.dtype = PG_FLOAT64;
     else
-        throw py::type_error(std::string(name) + " has dtype " + py::str(array.dtype()).cast<std::string>() +
-                             ": use uint8, uint16, float32 or float64 in native byte order");
+        throw wrong_type(name, "has dtype " + py::str(array.dtype()).cast<std::string>(),
+                         "use uint8, uint16, float32 or float64 in native byte order");
     images.data = array.data();
     images.count = array.shape(0);
     images.height = array.shape(1);

@@ -58,7 +58,7 @@ void drop_fourth(const uint8_t* from, int64_t pixels, uint8_t* to) {
 
 // Fills a (height, width, 3) array; false where the export is laid out otherwise.
 bool rgb_of_arrow(const py::capsule& schema, const py::capsule& array, py::array_t<uint8_t, py::array::c_style> out) {
-    if (out.ndim() != 3 || out.shape(2) != 3) throw py::value_error("out must have the shape (height, width, 3)");
+    if (out.ndim() != 3 || out.shape(2) != 3) throw wrong_value("out", "must have the shape (height, width, 3)");
     const auto* described = static_cast<const ArrowSchema*>(PyCapsule_GetPointer(schema.ptr(), "arrow_schema"));
     const auto* exported = described ? static_cast<const ArrowArray*>(PyCapsule_GetPointer(array.ptr(), "arrow_array")) : nullptr;
     if (!exported) throw py::error_already_set();

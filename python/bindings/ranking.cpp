@@ -32,15 +32,17 @@ pg_score_dtype score_dtype(const py::array& scores, bool bfloat16) {
             return bytes == 2 ? PG_SCORE_FLOAT16 : bytes == 4 ? PG_SCORE_FLOAT32 : PG_SCORE_FLOAT64;
         }
     }
-    throw py::type_error("y_score has dtype " + py::str(scores.dtype()).cast<std::string>() +
-                         ": use float16, float32, float64 or integers in native byte order");
+    throw wrong_type("y_score", "has dtype " + py::str(scores.dtype()).cast<std::string>(),
+                     "use float16, float32, float64 or integers in native byte order");
 }
 
 pg_ranking ranking_of(const py::array& scores, const Bits& labels, bool bfloat16) {
-    if (scores.ndim() != 1) throw py::value_error("y_score must have 1 axis, not " + std::to_string(scores.ndim()));
+    if (scores.ndim() != 1) throw wrong_axes("y_score", 1, scores);
     if (labels.size() != (scores.shape(0) + 63) / 64)
-        throw py::value_error("labels must have one bit a score: " + std::to_string(labels.size()) + " words for " +
-                              std::to_string(scores.shape(0)) + " scores");
+        throw wrong_value(
+            "labels",
+            "must have one bit a score: " + std::to_string(labels.size()) + " words for " + std::to_string(scores.shape(0)) + " scores", "",
+            PG_ERROR_MISMATCH);
     return {scores.data(), score_dtype(scores, bfloat16), scores.shape(0), scores.strides(0), labels.data()};
 }
 
@@ -50,7 +52,7 @@ py::object wide(uint64_t high, uint64_t low) {
 }
 
 py::object label_bits(const py::array& labels, const py::array& positive, const py::array& negative) {
-    if (labels.ndim() != 1) throw py::value_error("labels must have 1 axis, not " + std::to_string(labels.ndim()));
+    if (labels.ndim() != 1) throw wrong_axes("labels", 1, labels);
     const auto spellings = [&](const py::array& values, uint64_t out[2]) {
         if (!values.dtype().equal(labels.dtype()) || values.ndim() != 1 || values.shape(0) != 2)
             throw py::value_error("positive and negative must be two spellings each of the labels' dtype");
@@ -59,7 +61,7 @@ py::object label_bits(const py::array& labels, const py::array& positive, const 
     };
     uint64_t yes[2], no[2];
     const py::ssize_t bytes = labels.itemsize();
-    if (bytes > 8) throw py::type_error("labels of " + std::to_string(bytes) + " bytes: use 1, 2, 4 or 8");
+    if (bytes > 8) throw wrong_type("labels", "of " + std::to_string(bytes) + " bytes", "use 1, 2, 4 or 8");
     spellings(positive, yes);
     spellings(negative, no);
     Bits bits((labels.shape(0) + 63) / 64);
@@ -80,7 +82,7 @@ py::tuple auroc(const py::array& scores, const Bits& labels, bool bfloat16) {
 py::list auroc_by_group(const py::array& scores, const Bits& labels, const py::array_t<int64_t, py::array::c_style>& groups,
                         int64_t group_count, bool bfloat16) {
     const pg_ranking ranking = ranking_of(scores, labels, bfloat16);
-    if (groups.ndim() != 1 || groups.shape(0) != scores.shape(0)) throw py::value_error("groups must be one a score");
+    if (groups.ndim() != 1 || groups.shape(0) != scores.shape(0)) throw wrong_value("groups", "must be one a score", "", PG_ERROR_MISMATCH);
     std::vector<pg_auroc_counts> counts(static_cast<size_t>(std::max<int64_t>(group_count, 0)));
     const int64_t* of_sample = groups.data();
     released([&] { return pg_auroc_by_group(&ranking, of_sample, group_count, counts.data()); });
@@ -93,7 +95,8 @@ using Weights = py::array_t<double, py::array::c_style>;
 
 const double* weights_of(const std::optional<Weights>& weights, const py::array& scores) {
     if (!weights) return nullptr;
-    if (weights->ndim() != 1 || weights->shape(0) != scores.shape(0)) throw py::value_error("weights must be one a score");
+    if (weights->ndim() != 1 || weights->shape(0) != scores.shape(0))
+        throw wrong_value("weights", "must be one a score", "", PG_ERROR_MISMATCH);
     return weights->data();
 }
 
@@ -137,7 +140,7 @@ py::tuple delong(const py::array& scores, const Bits& labels, bool bfloat16) {
 }
 
 py::tuple connected_components(const py::array_t<uint8_t, py::array::c_style>& masks) {
-    if (masks.ndim() != 3) throw py::value_error("masks must have 3 axes, not " + std::to_string(masks.ndim()));
+    if (masks.ndim() != 3) throw wrong_axes("masks", 3, masks);
     py::array_t<int32_t> labels({masks.shape(0), masks.shape(1), masks.shape(2)});
     py::array_t<int64_t> regions(masks.shape(0));
     const uint8_t* in = masks.data();

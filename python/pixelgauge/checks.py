@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -56,6 +56,11 @@ class ArgumentError(Exception):
         """Message about the argument by another name, or with another remedy."""
         advice = self.remedy if remedy is None else remedy
         return f"{subject}{' ' * bool(subject)}{self.problem}{f': {advice}' if advice else ''}"
+
+    def but(self, **parts: Any) -> Self:
+        """Error like this one, with other parts in place of some."""
+        kept = ("argument", "value", "problem", "remedy", "kind", "image", "row", "column", "required")
+        return type(self)(**{part: getattr(self, part) for part in kept} | parts)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (type(self), self.args, dict(vars(self)))

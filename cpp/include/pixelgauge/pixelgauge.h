@@ -4,7 +4,8 @@
  * numbers that leave a result's type are PG_INVALID_ARGUMENT before a result is written, unless a function says otherwise.
  *
  * Every function returns a pg_status and throws nothing; on failure the message of the calling thread is at
- * pg_last_error(). Nothing of the caller's is kept or freed. Results do not depend on the number of threads.
+ * pg_last_error(), and its parts at pg_error_info(). Nothing of the caller's is kept or freed. Results do not depend on the
+ * number of threads.
  */
 #ifndef PIXELGAUGE_H
 #define PIXELGAUGE_H
@@ -35,6 +36,39 @@ enum {
 
 /* The message of the calling thread's last failure; never NULL. */
 PG_API const char* pg_last_error(void);
+
+/* What went wrong, for programs with remedies of their own. */
+typedef int32_t pg_error_kind;
+enum {
+    PG_ERROR_NONE = 0,        /* nothing has failed on this thread */
+    PG_ERROR_VALUE = 1,       /* an argument is out of its range, not one of its choices, or not of its form */
+    PG_ERROR_MISSING = 2,     /* a pointer is NULL, or there are no elements where some are needed */
+    PG_ERROR_TOO_SMALL = 3,   /* images, or sets of samples, smaller than the options need: `required` says how large */
+    PG_ERROR_TOO_LARGE = 4,   /* sizes or strides beyond any memory, or beyond what a function counts */
+    PG_ERROR_NOT_FINITE = 5,  /* NaN, infinities or values as good as those, in `image`, `row` and `column` where known */
+    PG_ERROR_OVERFLOW = 6,    /* finite numbers whose results leave their type */
+    PG_ERROR_MISMATCH = 7,    /* two arguments that do not fit each other: the later one is named */
+    PG_ERROR_UNSUPPORTED = 8, /* as PG_UNSUPPORTED */
+    PG_ERROR_MEMORY = 9,      /* as PG_OUT_OF_MEMORY */
+    PG_ERROR_INTERNAL = 10    /* as PG_INTERNAL */
+};
+
+/* A failure in parts. pg_last_error() reads "argument=value problem: remedy", or "problem: remedy" where value is empty: then the
+ * problem is a whole sentence. No string is NULL; those that do not apply are empty. */
+typedef struct pg_error {
+    pg_status status;
+    pg_error_kind kind;
+    const char* argument; /* its name, such as "y", "x.data" or "window_size", or that of an environment variable */
+    const char* value;    /* as shown, of at most 191 bytes */
+    const char* problem;
+    const char* remedy;         /* what to do, for whoever calls */
+    int64_t image, row, column; /* of a batch, an image or a matrix; row also the sample of a list; -1 where unknown */
+    int64_t required;           /* the least side of an image, or number of samples, that would do; -1 where unknown */
+} pg_error;
+
+/* The parts of the calling thread's last failure; a call that succeeds leaves them. The strings stay the library's and last until
+ * the thread's next failure. */
+PG_API void pg_error_info(pg_error* info);
 PG_API const char* pg_version(void);
 
 /* ---- instruction set and threads ---- */

@@ -5,27 +5,68 @@
 #include <cstdint>
 #include <exception>
 #include <limits>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pixelgauge.h"
 
 namespace pixelgauge {
 
+// The parts of a failure, as in pg_error.
+struct ErrorParts {
+    pg_status status;
+    pg_error_kind kind;
+    std::string argument, value, problem, remedy;
+    std::int64_t image = -1, row = -1, column = -1, required = -1;
+
+    ErrorParts(pg_status s, pg_error_kind k, std::string of, std::string shown, std::string wrong, std::string advice = "")
+        : status(s), kind(k), argument(std::move(of)), value(std::move(shown)), problem(std::move(wrong)), remedy(std::move(advice)) {}
+    explicit ErrorParts(const pg_error& e)
+        : status(e.status),
+          kind(e.kind),
+          argument(e.argument),
+          value(e.value),
+          problem(e.problem),
+          remedy(e.remedy),
+          image(e.image),
+          row(e.row),
+          column(e.column),
+          required(e.required) {}
+
+    std::string message() const {
+        return (value.empty() ? "" : argument + "=" + value + " ") + problem + (remedy.empty() ? "" : ": " + remedy);
+    }
+};
+
+// what() is the message; the parts are the error's own and outlive later failures.
 class Error : public std::runtime_error {
   public:
-    explicit Error(pg_status status) : std::runtime_error(pg_last_error()), status_(status) {}
-    Error(pg_status status, const std::string& message) : std::runtime_error(message), status_(status) {}
-    pg_status status() const noexcept { return status_; }
+    explicit Error(ErrorParts parts) : std::runtime_error(parts.message()), parts_(std::make_shared<ErrorParts>(std::move(parts))) {}
+    pg_status status() const noexcept { return parts_->status; }
+    pg_error_kind kind() const noexcept { return parts_->kind; }
+    const ErrorParts& parts() const noexcept { return *parts_; }
 
   private:
-    pg_status status_;
+    std::shared_ptr<const ErrorParts> parts_;  // copies of an exception are not to throw
 };
 
 inline void check(pg_status status) {
-    if (status != PG_OK) throw Error(status);
+    if (status == PG_OK) return;
+    pg_error info;
+    pg_error_info(&info);
+    throw Error(ErrorParts(info));
 }
+
+namespace detail {
+
+inline Error refused(pg_error_kind kind, std::string argument, std::string value, std::string problem, std::string remedy = "") {
+    return Error(ErrorParts(PG_INVALID_ARGUMENT, kind, std::move(argument), std::move(value), std::move(problem), std::move(remedy)));
+}
+
+}  // namespace detail
 
 template <class T>
 constexpr pg_dtype dtype_of() {
@@ -62,7 +103,8 @@ struct Image : pg_images {
     double default_range() const {
         if (dtype == PG_UINT8) return 255;
         if (dtype == PG_UINT16) return 65535;
-        throw Error(PG_INVALID_ARGUMENT, "data_range is needed for float images: pass the largest value less the smallest");
+        throw detail::refused(PG_ERROR_MISSING, "data_range", "", "data_range is needed for float images",
+                              "pass the largest value less the smallest");
     }
 
   private:
@@ -70,7 +112,8 @@ struct Image : pg_images {
     static std::int64_t stride(std::int64_t n, std::int64_t each) {
         if (n <= 0 || each <= 0) return 0;
         if (n > std::numeric_limits<std::int64_t>::max() / each)
-            throw Error(PG_INVALID_ARGUMENT, "height, width and channels of the image multiply to more than any memory holds");
+            throw detail::refused(PG_ERROR_TOO_LARGE, "height", "",
+                                  "height, width and channels of the image multiply to more than any memory holds");
         return n * each;
     }
 };
@@ -81,13 +124,13 @@ namespace detail {
 template <class Call>
 std::vector<double> values_of_batch(const Image& x, Call call) {
     constexpr std::int64_t most = std::int64_t{1} << 40;
-    if (x.count < 0 || x.count > most)
-        throw Error(PG_INVALID_ARGUMENT, "x.count=" + std::to_string(x.count) + ": a batch has 0 to 2^40 images");
+    if (x.count < 0 || x.count > most) throw detail::refused(PG_ERROR_VALUE, "x.count", std::to_string(x.count), "must be 0 to 2^40");
     std::vector<double> values;
     try {
         values.resize(static_cast<std::size_t>(x.count));
     } catch (const std::exception&) {
-        throw Error(PG_OUT_OF_MEMORY, "out of memory for a value of each of x.count=" + std::to_string(x.count) + " images");
+        throw Error(ErrorParts(PG_OUT_OF_MEMORY, PG_ERROR_MEMORY, "x.count", "",
+                               "out of memory for a value of each of x.count=" + std::to_string(x.count) + " images"));
     }
     check(call(values.data()));
     return values;
@@ -96,8 +139,8 @@ std::vector<double> values_of_batch(const Image& x, Call call) {
 inline void require_one(const Image& x, const Image& y, const char* batch) {
     for (const Image* image : {&x, &y})
         if (image->count != 1)
-            throw Error(PG_INVALID_ARGUMENT, std::string(image == &x ? "x" : "y") + ".count=" + std::to_string(image->count) +
-                                                 ": this scores one image against one; use " + batch + " for a batch");
+            throw detail::refused(PG_ERROR_VALUE, image == &x ? "x.count" : "y.count", std::to_string(image->count), "must be 1",
+                                  std::string("use ") + batch + " for a batch");
 }
 
 }  // namespace detail
@@ -115,7 +158,7 @@ inline double mse(const Image& x, const Image& y) {
 
 inline std::vector<double> psnr_batch(const Image& x, const Image& y, double data_range) {
     if (!(data_range > 0 && data_range <= std::numeric_limits<double>::max()))
-        throw Error(PG_INVALID_ARGUMENT, "data_range=" + std::to_string(data_range) + " must be positive and finite");
+        throw detail::refused(PG_ERROR_VALUE, "data_range", std::to_string(data_range), "must be positive and finite");
     std::vector<double> values = mse_batch(x, y);
     for (double& value : values) {
         const double ratio = data_range * data_range / value;

@@ -29,10 +29,11 @@ using namespace pixelgauge;
 extern "C" pg_status pg_connected_components(const uint8_t* masks, int64_t count, int64_t height, int64_t width, int32_t* labels,
                                              int64_t* regions) {
     return guarded([&] {
-        require(masks && labels && regions, "masks, labels or regions is NULL");
+        require_given({{"masks", masks}, {"labels", labels}, {"regions", regions}});
         require(count >= 1 && height >= 1 && width >= 1 && height <= (int64_t{1} << 31) / width, [&] {
-            return "masks of count=" + std::to_string(count) + ", height=" + std::to_string(height) + ", width=" + std::to_string(width) +
-                   " are empty or have more than 2^31 pixels each";
+            return Fault(count >= 1 && height >= 1 && width >= 1 ? PG_ERROR_TOO_LARGE : PG_ERROR_MISSING, "masks", "",
+                         "masks of count=" + std::to_string(count) + ", height=" + std::to_string(height) +
+                             ", width=" + std::to_string(width) + " are empty or have more than 2^31 pixels each");
         });
         checked_product("labels", {count, height, width, sizeof(int32_t)});
         parallel_for(count, [&](int64_t image) {

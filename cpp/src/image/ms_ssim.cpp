@@ -83,27 +83,35 @@ using namespace pixelgauge;
 extern "C" pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg_ms_ssim_options* options, double* scores) {
     return guarded([&] {
         require_pair(x, y);
-        require(options != nullptr, "options is NULL");
+        require_given({{"options", options}});
         const pg_ms_ssim_options& o = *options;
-        require(scores != nullptr || x->count == 0, "scores is NULL");
-        require(o.scales >= 1 && o.scales <= 16, [&] { return "scales=" + std::to_string(o.scales) + " must be 1 to 16"; });
-        require(o.weights != nullptr, "weights is NULL");
+        if (x->count > 0) require_given({{"scores", scores}});
+        require(o.scales >= 1 && o.scales <= 16,
+                [&] { return Fault(PG_ERROR_VALUE, "scales", std::to_string(o.scales), "must be 1 to 16"); });
+        require_given({{"weights", o.weights}});
         double total = 0;
         for (int s = 0; s < o.scales; ++s) {
-            require(o.weights[s] >= 0 && std::isfinite(o.weights[s]),
-                    [&] { return "weights holds " + short_number(o.weights[s]) + ": each must be finite and not negative"; });
+            require(o.weights[s] >= 0 && std::isfinite(o.weights[s]), [&] {
+                return Fault(PG_ERROR_VALUE, "weights", "", "weights holds " + short_number(o.weights[s]),
+                             "each must be finite and not negative");
+            });
             total += o.weights[s];
         }
-        require(total > 0, "weights are all zero");
-        require(total <= 1000,
-                [&] { return "weights add up to " + short_number(total) + ": of a power above 1000 nothing is left but 0 and 1"; });
+        require(total > 0, [] { return Fault(PG_ERROR_VALUE, "weights", "", "weights are all zero"); });
+        require(total <= 1000, [&] {
+            return Fault(PG_ERROR_VALUE, "weights", "", "weights add up to " + short_number(total),
+                         "of a power above 1000 nothing is left but 0 and 1");
+        });
         require_choice(o.pyramid, PG_PYRAMID_POOL, "pyramid", "pg_pyramid");
         require_choice(o.combine, PG_COMBINE_SUM, "combine", "pg_combine");
         require(o.clamp_negative == 0 || o.clamp_negative == 1,
-                [&] { return "clamp_negative=" + std::to_string(o.clamp_negative) + ": use 0 or 1"; });
+                [&] { return Fault(PG_ERROR_VALUE, "clamp_negative", std::to_string(o.clamp_negative), "must be 0 or 1"); });
         require(o.ssim.border == PG_BORDER_VALID && o.ssim.downsample == PG_DOWNSAMPLE_NONE && o.ssim.exponents[0] == 1 &&
                     o.ssim.exponents[1] == 1 && o.ssim.exponents[2] == 1,
-                "ssim: MS-SSIM takes border PG_BORDER_VALID, no downsampling and exponents of 1");
+                [] {
+                    return Fault(PG_ERROR_VALUE, "ssim", "",
+                                 "ssim: MS-SSIM takes border PG_BORDER_VALID, no downsampling and exponents of 1");
+                });
         int64_t height = x->height, width = x->width;
         for (int s = 1; s < o.scales; ++s) {
             height = (height + 1) / 2;
@@ -113,9 +121,12 @@ extern "C" pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg
         require_ssim_options(&o.ssim, INT64_MAX, INT64_MAX);
         const int64_t least = height < width ? height : width, needed = (int64_t{o.ssim.window_size} - 1) << (o.scales - 1);
         require(least >= o.ssim.window_size, [&] {
-            return "images of " + std::to_string(x->height) + " x " + std::to_string(x->width) + " are too small for " +
-                   std::to_string(o.scales) + " scales of a window of " + std::to_string(o.ssim.window_size) + ": at least " +
-                   std::to_string(needed + 1) + " x " + std::to_string(needed + 1) + " is needed; use larger images or fewer weights";
+            return Fault(PG_ERROR_TOO_SMALL, "x", "",
+                         "images of " + std::to_string(x->height) + " x " + std::to_string(x->width) + " are too small for " +
+                             std::to_string(o.scales) + " scales of a window of " + std::to_string(o.ssim.window_size),
+                         "at least " + std::to_string(needed + 1) + " x " + std::to_string(needed + 1) +
+                             " is needed; use larger images or fewer weights")
+                .needing(needed + 1);
         });
         // Images side by side: each has dozens of steps, and so many threads would wait for one another after every one.
         parallel_for(x->count, [&](int64_t i) {

@@ -6,11 +6,40 @@
 #include "runtime/status.h"
 #include "runtime/threads.h"
 
+namespace pixelgauge {
+
+namespace {
+
+// The first row of an image that holds NaN or infinity, or -1.
+int64_t row_not_finite(const pg_images& images, int64_t image) {
+    const View view(images, image, 0, images.channels);
+    RowReader rows(view, 0, view.width, 0, Border::None);
+    for (int64_t r = 0; r < view.height; ++r) {
+        double low, high;
+        kernels().value_range[images.dtype](rows.row(r), view.width * view.channels, &low, &high);
+        if (low != low) return r;
+    }
+    return -1;
+}
+
+Fault not_finite(const pg_images& x, const pg_images& y, int64_t image) {
+    const int64_t row_x = row_not_finite(x, image), row_y = row_x < 0 ? row_not_finite(y, image) : -1;
+    return Fault(row_x < 0 && row_y < 0 ? PG_ERROR_OVERFLOW : PG_ERROR_NOT_FINITE, row_y < 0 ? "x" : "y", "",
+                 "x or y holds NaN or infinity, or values whose squares overflow (image " + std::to_string(image) + ")",
+                 "replace them, or crop to the valid part, first")
+        .in_image(image)
+        .in_row(row_x < 0 ? row_y : row_x);
+}
+
+}  // namespace
+
+}  // namespace pixelgauge
+
 extern "C" pg_status pg_mse(const pg_images* x, const pg_images* y, double* mse) {
     using namespace pixelgauge;
     return guarded([&] {
         require_pair(x, y);
-        require(mse != nullptr || x->count == 0, "mse is NULL");
+        if (x->count > 0) require_given({{"mse", mse}});
         const auto squared_error = kernels().squared_error[x->dtype];
         constexpr int64_t kBand = 64;
         const int64_t bands = (x->height + kBand - 1) / kBand;
@@ -28,9 +57,7 @@ extern "C" pg_status pg_mse(const pg_images* x, const pg_images* y, double* mse)
             double sum = 0;
             for (int64_t band = 0; band < bands; ++band) sum += sums[static_cast<size_t>(i * bands + band)];
             mse[i] = sum / n;
-            if (!(mse[i] - mse[i] == 0))
-                throw InvalidArgument("x or y holds NaN or infinity, or values whose squares overflow (image " + std::to_string(i) +
-                                      "): replace them, or crop to the valid part, first");
+            require(mse[i] - mse[i] == 0, [&] { return not_finite(*x, *y, i); });
         }
     });
 }

@@ -151,8 +151,12 @@ void require_room(const float* row, int64_t n, double scale, double offset, int6
     if (poison == 0 && fits) return;
     const std::string name = "images: image " + std::to_string(image);
     if (poison == 0)
-        throw InvalidArgument(name + " with scale=" + short_number(scale) + " and offset=" + short_number(offset) + " leaves float32");
-    throw InvalidArgument(name + " holds NaN, infinity or values beyond float32: remove or replace them first");
+        throw InvalidArgument(Fault(PG_ERROR_OVERFLOW, "images", "",
+                                    name + " with scale=" + short_number(scale) + " and offset=" + short_number(offset) + " leaves float32")
+                                  .in_image(image));
+    throw InvalidArgument(
+        Fault(PG_ERROR_NOT_FINITE, "images", "", name + " holds NaN, infinity or values beyond float32", "remove or replace them first")
+            .in_image(image));
 }
 
 }  // namespace
@@ -164,28 +168,32 @@ extern "C" pg_status pg_resize(const pg_images* images, pg_resize_rule rule, int
     using namespace pixelgauge;
     return guarded([&] {
         require_images(images, "images");
-        require(images->channels == 3,
-                [&] { return "images has " + std::to_string(images->channels) + " channels: resizing takes RGB, 3"; });
+        require(images->channels == 3, [&] {
+            return Fault(PG_ERROR_VALUE, "images", "", "images has " + std::to_string(images->channels) + " channels",
+                         "resizing takes RGB, 3");
+        });
         require_choice(rule, PG_RESIZE_BICUBIC, "rule", "pg_resize_rule");
-        require(height > 0 && width > 0 && height <= kMostPixels && width <= kMostPixels,
-                [&] { return "height=" + std::to_string(height) + ", width=" + std::to_string(width) + " must be positive"; });
-        require(images->height <= kMostPixels && images->width <= kMostPixels, "images is too large: a side has more than 2^28 pixels");
-        require(std::isfinite(scale) && std::isfinite(offset), "scale and offset must be finite");
-        require(std::fabs(scale) <= kLargestFloat && std::fabs(offset) <= kLargestFloat,
-                [&] { return "scale=" + short_number(scale) + ", offset=" + short_number(offset) + ": the result would leave float32"; });
-        require(low <= high, "low must not exceed high");
-        require(low <= kLargestFloat && high >= -kLargestFloat && (std::fabs(low) <= kLargestFloat || std::isinf(low)) &&
-                    (std::fabs(high) <= kLargestFloat || std::isinf(high)),
-                [&] {
-                    return "low=" + short_number(low) + ", high=" + short_number(high) +
-                           ": use float32 values, or -infinity and infinity for no bound";
-                });
+        for (const auto& [name, side] : {std::pair("height", height), std::pair("width", width)})
+            require(side > 0 && side <= kMostPixels,
+                    [&, of = name, n = side] { return Fault(PG_ERROR_VALUE, of, std::to_string(n), "must be 1 to 2^28"); });
+        require(images->height <= kMostPixels && images->width <= kMostPixels,
+                [] { return Fault(PG_ERROR_TOO_LARGE, "images", "", "images has a side of more than 2^28 pixels"); });
+        require(std::isfinite(scale) && std::isfinite(offset),
+                [&] { return Fault(PG_ERROR_VALUE, std::isfinite(scale) ? "offset" : "scale", "", "scale and offset must be finite"); });
+        const auto leaves_float32 = [&] {
+            return Fault(PG_ERROR_OVERFLOW, "scale", short_number(scale), "with offset=" + short_number(offset) + " leaves float32");
+        };
+        require(std::fabs(scale) <= kLargestFloat && std::fabs(offset) <= kLargestFloat, leaves_float32);
+        require(low <= high, [] { return Fault(PG_ERROR_MISMATCH, "low", "", "low must not exceed high"); });
+        require(low >= -kLargestFloat ? low <= kLargestFloat : std::isinf(low),
+                [&] { return Fault(PG_ERROR_VALUE, "low", short_number(low), "is beyond float32", "use -infinity for no bound"); });
+        require(high <= kLargestFloat ? high >= -kLargestFloat : std::isinf(high),
+                [&] { return Fault(PG_ERROR_VALUE, "high", short_number(high), "is beyond float32", "use infinity for no bound"); });
         // Weights of either axis sum to 1, those of the cubic to 1.3 in magnitude: four times the pixels is beyond any sum.
         const double largest_pixel = images->dtype == PG_UINT8 ? 255 : 65535;
-        require(images->dtype > PG_UINT16 || 4 * largest_pixel * std::fabs(scale) + std::fabs(offset) <= kLargestFloat,
-                [&] { return "scale=" + short_number(scale) + ", offset=" + short_number(offset) + ": the result would leave float32"; });
+        require(images->dtype > PG_UINT16 || 4 * largest_pixel * std::fabs(scale) + std::fabs(offset) <= kLargestFloat, leaves_float32);
         checked_product("out", {images->count, 3, height, width, sizeof(float)});
-        require(out != nullptr || images->count == 0, "out is NULL");
+        if (images->count > 0) require_given({{"out", out}});
         const Kernels& table = kernels();
         const Taps rows = contributions(rule, images->height, height), columns = contributions(rule, images->width, width);
         const std::vector<float> tap_weights = weights_by_tap(columns, table);

@@ -23,17 +23,20 @@ std::string shape_of(const pg_images& images) {
 }  // namespace
 
 void require_images(const pg_images* images, const char* name) {
-    require(images != nullptr, [&] { return std::string(name) + " is NULL"; });
+    require_given({{name, images}});
     require(images->dtype >= PG_UINT8 && images->dtype <= PG_FLOAT64, [&] {
-        return std::string(name) + ".dtype=" + std::to_string(images->dtype) + ": use PG_UINT8, PG_UINT16, PG_FLOAT32 or PG_FLOAT64";
+        return Fault(PG_ERROR_VALUE, std::string(name) + ".dtype", std::to_string(images->dtype), "is not a pg_dtype",
+                     "use PG_UINT8, PG_UINT16, PG_FLOAT32 or PG_FLOAT64");
     });
-    require(images->count >= 0 && images->height > 0 && images->width > 0 && images->channels > 0,
-            [&] { return std::string(name) + " is empty: count, height, width, channels = " + shape_of(*images); });
+    require(images->count >= 0 && images->height > 0 && images->width > 0 && images->channels > 0, [&] {
+        return Fault(PG_ERROR_MISSING, name, "", std::string(name) + " is empty: count, height, width, channels = " + shape_of(*images));
+    });
     // An empty batch has no pixels, but what one image takes is computed all the same.
     const int64_t count = images->count > 0 ? images->count : 1;
     checked_product(name, {count, images->height, images->width, images->channels, element_bytes(images->dtype)});
     if (images->count == 0) return;
-    require(images->data != nullptr, [&] { return std::string(name) + ".data is NULL"; });
+    require(images->data != nullptr,
+            [&] { return Fault(PG_ERROR_MISSING, std::string(name) + ".data", "", std::string(name) + ".data is NULL"); });
     require_reach(name, images->data,
                   {{images->count, images->count_stride},
                    {images->height, images->row_stride},
@@ -44,10 +47,11 @@ void require_images(const pg_images* images, const char* name) {
 void require_pair(const pg_images* x, const pg_images* y) {
     require_images(x, "x");
     require_images(y, "y");
-    require(x->dtype == y->dtype, "x and y differ in dtype: convert one of them");
+    require(x->dtype == y->dtype, [] { return Fault(PG_ERROR_MISMATCH, "y", "", "x and y differ in dtype", "convert one of them"); });
     require(x->count == y->count && x->height == y->height && x->width == y->width && x->channels == y->channels, [&] {
-        return "x and y differ in shape: count, height, width, channels = " + shape_of(*x) + " and " + shape_of(*y) +
-               "; crop or resize one of them";
+        return Fault(PG_ERROR_MISMATCH, "y", "",
+                     "x and y differ in shape: count, height, width, channels = " + shape_of(*x) + " and " + shape_of(*y),
+                     "crop or resize one of them");
     });
 }
 
@@ -130,7 +134,7 @@ const void* RowReader::row(int64_t r) {
     return to;
 }
 
-void value_range(const pg_images& images, const char* name, int64_t first, const char* remedy, double* low, double* high) {
+void value_range(const pg_images& images, const ImagesInMessages& said, double* low, double* high) {
     const auto range = kernels().value_range[images.dtype];
     constexpr int64_t kBand = 128;
     const int64_t bands = (images.height + kBand - 1) / kBand, tiles = images.count * bands;
@@ -143,8 +147,12 @@ void value_range(const pg_images& images, const char* name, int64_t first, const
             double lo, hi;
             range(reader.row(r), view.width * view.channels, &lo, &hi);
             require(lo == lo, [&] {
-                return std::string(name) + "NaN or infinity in image " + std::to_string(first + t / bands) + ", row " + std::to_string(r) +
-                       remedy;
+                const int64_t image = said.first + t / bands;
+                return Fault(PG_ERROR_NOT_FINITE, said.argument, "",
+                             said.subject + ("NaN or infinity in image " + std::to_string(image)) + ", row " + std::to_string(r),
+                             said.remedy)
+                    .in_image(image)
+                    .in_row(r);
             });
             double& l = lows[static_cast<size_t>(t)];
             double& h = highs[static_cast<size_t>(t)];
@@ -164,8 +172,8 @@ extern "C" pg_status pg_value_range(const pg_images* images, double* low, double
     using namespace pixelgauge;
     return guarded([&] {
         require_images(images, "images");
-        require(images->count > 0, "images is empty: count = 0");
-        require(low && high, "low or high is NULL");
-        value_range(*images, "", 0, "", low, high);
+        require(images->count > 0, [] { return Fault(PG_ERROR_MISSING, "images", "", "images is empty: count = 0"); });
+        require_given({{"low", low}, {"high", high}});
+        value_range(*images, {"images", "", 0, ""}, low, high);
     });
 }

@@ -46,8 +46,14 @@ class RowReader {
     std::vector<char> buffer_;
 };
 
-// Smallest and largest value of a batch. NaN or infinity is refused as of `name`, by the index of its image, the first being `first`,
-// with what to do.
-void value_range(const pg_images& images, const char* name, int64_t first, const char* remedy, double* low, double* high);
+// What an error says of the images of a batch: their argument, how its sentence begins, the index of the first, and what to do.
+struct ImagesInMessages {
+    const char *argument, *subject;
+    int64_t first;
+    const char* remedy;
+};
+
+// Smallest and largest value of a batch; NaN or infinity is refused by its image and row.
+void value_range(const pg_images& images, const ImagesInMessages& said, double* low, double* high);
 
 }  // namespace pixelgauge

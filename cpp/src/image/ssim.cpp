@@ -61,11 +61,11 @@ extern "C" pg_status pg_ssim_map_size(const pg_images* x, const pg_ssim_options*
     return guarded([&] {
         require_images(x, "x");
         require_ssim_options(options, x->height, x->width);
-        require(height && width, "height or width is NULL");
+        require_given({{"height", height}, {"width", width}});
         const int64_t factor = downsample_factor(*options, x->height, x->width);
         const int64_t h = factor == 1 ? x->height : downsample_axis(*options, x->height, factor).outputs;
         const int64_t w = factor == 1 ? x->width : downsample_axis(*options, x->width, factor).outputs;
-        require_ssim_options(options, h, w);
+        require_ssim_options(options, h, w, factor > 1);
         window_map_size(*options, h, w, height, width);
     });
 }
@@ -75,9 +75,9 @@ extern "C" pg_status pg_ssim(const pg_images* x, const pg_images* y, const pg_ss
     return guarded([&] {
         require_pair(x, y);
         require_ssim_options(options, x->height, x->width);
-        require(scores != nullptr || x->count == 0, "scores is NULL");
+        if (x->count > 0) require_given({{"scores", scores}});
         const Prepared p(*x, *y, *options);
-        require_ssim_options(&p.options, p.x.height, p.x.width);
+        require_ssim_options(&p.options, p.x.height, p.x.width, p.x.height < x->height);
         if (x->count == 0) return;
         const std::vector<PairPrecision> precision = pair_precision(p.x, p.y, p.options);
         const size_t count = static_cast<size_t>(x->count), channels = static_cast<size_t>(x->channels);

@@ -37,37 +37,42 @@ int64_t padded(const pg_ssim_options& options) { return options.window_size / 2;
 
 }  // namespace
 
-void require_ssim_options(const pg_ssim_options* o, int64_t height, int64_t width) {
-    require(o != nullptr, "options is NULL");
-    require(o->data_range > 0 && std::isfinite(o->data_range),
-            [&] { return "data_range=" + short_number(o->data_range) + " must be positive and finite"; });
-    require(o->k1 > 0 && std::isfinite(o->k1), [&] { return "k1=" + short_number(o->k1) + " must be positive and finite"; });
-    require(o->k2 > 0 && std::isfinite(o->k2), [&] { return "k2=" + short_number(o->k2) + " must be positive and finite"; });
+void require_ssim_options(const pg_ssim_options* o, int64_t height, int64_t width, bool reduced) {
+    require_given({{"options", o}});
+    const auto require_positive = [](const char* name, double x) {
+        require(x > 0 && std::isfinite(x), [&] { return Fault(PG_ERROR_VALUE, name, short_number(x), "must be positive and finite"); });
+    };
+    require_positive("data_range", o->data_range);
+    require_positive("k1", o->k1);
+    require_positive("k2", o->k2);
     require(lengths_within(*o, kFloat64Lengths), [&] {
-        return "data_range=" + short_number(o->data_range) + " with k1=" + short_number(o->k1) + " and k2=" + short_number(o->k2) +
-               " leaves float64's room: scale the images and their range to a length near 1";
+        return Fault(PG_ERROR_OVERFLOW, "data_range", short_number(o->data_range),
+                     "with k1=" + short_number(o->k1) + " and k2=" + short_number(o->k2) + " leaves float64's room",
+                     "scale the images and their range to a length near 1");
     });
-    require(o->window == PG_WINDOW_UNIFORM || o->window == PG_WINDOW_GAUSSIAN,
-            [&] { return "window=" + std::to_string(o->window) + " is not a pg_window"; });
-    require(o->window == PG_WINDOW_UNIFORM || (o->sigma > 0 && std::isfinite(o->sigma)),
-            [&] { return "sigma=" + short_number(o->sigma) + " must be positive and finite"; });
+    require_choice(o->window, PG_WINDOW_UNIFORM, "window", "pg_window");
+    if (o->window != PG_WINDOW_UNIFORM) require_positive("sigma", o->sigma);
     require(o->window_size >= 3 && o->window_size % 2 == 1,
-            [&] { return "window_size=" + std::to_string(o->window_size) + " must be odd and at least 3"; });
-    require(o->border >= PG_BORDER_VALID && o->border <= PG_BORDER_CROP,
-            [&] { return "border=" + std::to_string(o->border) + " is not a pg_border"; });
-    require(o->downsample >= PG_DOWNSAMPLE_NONE && o->downsample <= PG_DOWNSAMPLE_POOL,
-            [&] { return "downsample=" + std::to_string(o->downsample) + " is not a pg_downsample"; });
+            [&] { return Fault(PG_ERROR_VALUE, "window_size", std::to_string(o->window_size), "must be odd and at least 3"); });
+    require_choice(o->border, PG_BORDER_CROP, "border", "pg_border");
+    require_choice(o->downsample, PG_DOWNSAMPLE_POOL, "downsample", "pg_downsample");
     require_choice(o->covariance, PG_COVARIANCE_SAMPLE, "covariance", "pg_covariance");
     for (const double e : o->exponents) {
-        require(e >= 0 && std::isfinite(e),
-                [&] { return "exponents holds " + short_number(e) + ": each must be finite and not negative"; });
-        require(e <= 1000, [&] { return "exponents holds " + short_number(e) + ": of a power above 1000 nothing is left but 0 and 1"; });
+        const auto refused = [&](const char* remedy) {
+            return [=] { return Fault(PG_ERROR_VALUE, "exponents", "", "exponents holds " + short_number(e), remedy); };
+        };
+        require(e >= 0 && std::isfinite(e), refused("each must be finite and not negative"));
+        require(e <= 1000, refused("of a power above 1000 nothing is left but 0 and 1"));
     }
     const int64_t needed = o->border == PG_BORDER_REFLECT ? o->window_size / 2 + 1 : o->window_size;
     require(height >= needed && width >= needed, [&] {
-        return "images of " + std::to_string(height) + " x " + std::to_string(width) + " are too small for a window of " +
-               std::to_string(o->window_size) + ": at least " + std::to_string(needed) + " x " + std::to_string(needed) +
-               " is needed; use larger images or a smaller window_size";
+        // Of images that are reduced first, no size may do: the larger they are, the further they are reduced.
+        return Fault(PG_ERROR_TOO_SMALL, "x", "",
+                     "images of " + std::to_string(height) + " x " + std::to_string(width) + " are too small for a window of " +
+                         std::to_string(o->window_size),
+                     "at least " + std::to_string(needed) + " x " + std::to_string(needed) +
+                         " is needed; use larger images or a smaller window_size")
+            .needing(reduced ? -1 : needed);
     });
 }
 
@@ -96,13 +101,16 @@ std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y
             pg_images one = *pair[k];
             one.data = static_cast<const char*>(one.data) + i * one.count_stride;
             one.count = 1;
-            value_range(one, k == 0 ? "x: " : "y: ", i, ": remove or mask such values first", &low[k], &high[k]);
+            const char* const remedy = "remove or replace such values first";
+            value_range(one, k == 0 ? ImagesInMessages{"x", "x: ", i, remedy} : ImagesInMessages{"y", "y: ", i, remedy}, &low[k], &high[k]);
         }
         const double lo = low[0] < low[1] ? low[0] : low[1], hi = high[0] > high[1] ? high[0] : high[1];
         require(2.3e-16 / 2 * (hi - lo) * (hi - lo) / c2 <= kFloat64Tolerance, [&] {
-            return "image " + std::to_string(i) + " of x and y has values from " + short_number(lo) + " to " + short_number(hi) +
-                   ", too far apart for data_range=" + short_number(o.data_range) + " and k2=" + short_number(o.k2) +
-                   ": correct the range, or replace fill values by ones inside it";
+            return Fault(PG_ERROR_MISMATCH, "data_range", "",
+                         "image " + std::to_string(i) + " of x and y has values from " + short_number(lo) + " to " + short_number(hi) +
+                             ", too far apart for data_range=" + short_number(o.data_range) + " and k2=" + short_number(o.k2),
+                         "correct the range, or replace fill values by ones inside it")
+                .in_image(i);
         });
         // Values about zero need no shift, and then luminance is as exact as they are; one far from zero is subtracted, an integer
         // from integers, so that their sums stay exact.

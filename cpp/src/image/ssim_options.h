@@ -10,7 +10,8 @@
 
 namespace pixelgauge {
 
-void require_ssim_options(const pg_ssim_options* options, int64_t height, int64_t width);
+// For images of a size, as they are passed or reduced.
+void require_ssim_options(const pg_ssim_options* options, int64_t height, int64_t width, bool reduced = false);
 
 // Output pixels of a pair, where window (0, 0) begins at (origin, origin) of the image.
 struct Region {

@@ -147,7 +147,11 @@ double require_symmetric(const double* a, int64_t n) {
         for (int64_t i = first; i < last; ++i) {
             double& most = rows[static_cast<size_t>(i)];
             for (int64_t j = 0; j < n; ++j) {
-                if (!std::isfinite(a[i * n + j])) throw InvalidArgument("the matrix a holds NaN or infinity at " + place(i, j));
+                require(std::isfinite(a[i * n + j]), [&] {
+                    return Fault(PG_ERROR_NOT_FINITE, "a", "", "the matrix a holds NaN or infinity at " + place(i, j))
+                        .in_row(i)
+                        .in_column(j);
+                });
                 most = std::max(most, std::fabs(a[i * n + j]));
             }
         }
@@ -158,10 +162,14 @@ double require_symmetric(const double* a, int64_t n) {
         for (int64_t j0 = 0; j0 < last; j0 += kTile)
             for (int64_t i = first; i < last; ++i)
                 for (int64_t j = j0; j < std::min(j0 + kTile, i); ++j)
-                    if (!(std::fabs(a[i * n + j] - a[j * n + i]) <= kAsymmetry * largest))
-                        throw InvalidArgument("the matrix a is not symmetric: element " + place(i, j) + " is " +
-                                              short_number(a[i * n + j]) + ", element " + place(j, i) + " is " +
-                                              short_number(a[j * n + i]) + "; take the mean of it and its transpose");
+                    require(std::fabs(a[i * n + j] - a[j * n + i]) <= kAsymmetry * largest, [&] {
+                        return Fault(PG_ERROR_VALUE, "a", "",
+                                     "the matrix a is not symmetric: element " + place(i, j) + " is " + short_number(a[i * n + j]) +
+                                         ", element " + place(j, i) + " is " + short_number(a[j * n + i]),
+                                     "take the mean of it and its transpose")
+                            .in_row(i)
+                            .in_column(j);
+                    });
     });
     return largest;
 }
@@ -169,7 +177,7 @@ double require_symmetric(const double* a, int64_t n) {
 }  // namespace
 
 void require_order(int64_t n) {
-    require(n >= 1, [&] { return "n=" + std::to_string(n) + ": the matrix a is empty"; });
+    require(n >= 1, [&] { return Fault(PG_ERROR_VALUE, "n", std::to_string(n), "must be at least 1"); });
     checked_product("n", {n, n, sizeof(double)});
 }
 
@@ -192,9 +200,13 @@ Factor pivoted_cholesky(const double* a, int64_t n, double* l) {
     for (int64_t i = 0; i < n; ++i) largest = std::max(largest, work[i * n + i]);
     const double tolerance = static_cast<double>(n) * kEps * largest;
     for (int64_t i = 0; i < n; ++i)
-        if (work[i * n + i] < -tolerance)
-            throw InvalidArgument("the matrix a is not positive semi-definite: element (" + std::to_string(i) + ", " + std::to_string(i) +
-                                  ") of its diagonal is " + short_number(a[i * n + i]));
+        require(work[i * n + i] >= -tolerance, [&] {
+            return Fault(PG_ERROR_VALUE, "a", "",
+                         "the matrix a is not positive semi-definite: element (" + std::to_string(i) + ", " + std::to_string(i) +
+                             ") of its diagonal is " + short_number(a[i * n + i]))
+                .in_row(i)
+                .in_column(i);
+        });
     // Most covariances have full rank, and then pivots are not needed and the factor costs a fifth; a pivot within ten
     // times the tolerance sends the matrix to the search for its rank.
     bool full = cholesky(n, work.data(), n);
@@ -220,10 +232,11 @@ Factor pivoted_cholesky(const double* a, int64_t n, double* l) {
     // What is left of a semi-definite matrix has no element above its largest diagonal. Rounding in the matrix itself
     // and in the elimination leaves a few n eps; a hundred times that is no rounding any more.
     require(worst <= 100 * tolerance, [&] {
-        return "the matrix a is not positive semi-definite: after " + std::to_string(rank) + " pivots an element of " +
-               (largest > 0 ? short_number(worst / largest) + " times the largest variance remains, where rounding explains " +
-                                  short_number(tolerance / largest)
-                            : short_number(std::ldexp(worst, 2 * half)) + " remains, and no variance is positive");
+        return Fault(PG_ERROR_VALUE, "a", "",
+                     "the matrix a is not positive semi-definite: after " + std::to_string(rank) + " pivots an element of " +
+                         (largest > 0 ? short_number(worst / largest) + " times the largest variance remains, where rounding explains " +
+                                            short_number(tolerance / largest)
+                                      : short_number(std::ldexp(worst, 2 * half)) + " remains, and no variance is positive"));
     });
     for (int64_t i = 0; i < n; ++i) {
         double* const to = l + order[static_cast<size_t>(i)] * n;
@@ -239,7 +252,7 @@ Factor pivoted_cholesky(const double* a, int64_t n, double* l) {
 extern "C" pg_status pg_pivoted_cholesky(const double* a, int64_t n, double* l, int64_t* rank, double* remainder) {
     using namespace pixelgauge;
     return guarded([&] {
-        require(a && l && rank && remainder, "a, l, rank or remainder is NULL");
+        require_given({{"a", a}, {"l", l}, {"rank", rank}, {"remainder", remainder}});
         require_order(n);
         const Factor factor = pivoted_cholesky(a, n, l);
         if (factor.half_exponent != 0)

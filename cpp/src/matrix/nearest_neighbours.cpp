@@ -44,12 +44,25 @@ struct Samples {
           stride(m.row_stride / static_cast<int64_t>(sizeof(In))),
           norms(static_cast<size_t>(m.rows)) {
         parallel_for(count, [&](int64_t i) { norms[static_cast<size_t>(i)] = squared_distance(row(i), centre.data(), dim); });
-        for (int64_t i = 0; i < count; ++i)
-            if (!(norms[static_cast<size_t>(i)] <= kLargestNorm))
-                throw InvalidArgument(std::string(name) + " holds NaN, infinity or a value whose square is not finite in row " +
-                                      std::to_string(i));
+        for (const double norm : norms) require(norm <= kLargestNorm, [&] { return spoilt(name); });
     }
     const In* row(int64_t i) const { return data + i * stride; }
+
+  private:
+    // The row to blame is that of the first value that is none, or of the largest one: by the centre it spoils all norms.
+    Fault spoilt(const char* name) const {
+        double most = -1;
+        int64_t worst = 0;
+        for (int64_t i = 0; i < count && std::isfinite(most); ++i)
+            for (int64_t j = 0; j < dim && std::isfinite(most); ++j)
+                if (const double magnitude = std::fabs(static_cast<double>(row(i)[j])); !(magnitude <= most)) {
+                    most = magnitude;
+                    worst = i;
+                }
+        return Fault(std::isfinite(most) ? PG_ERROR_OVERFLOW : PG_ERROR_NOT_FINITE, name, "",
+                     std::string(name) + " holds NaN, infinity or a value whose square is not finite in row " + std::to_string(worst))
+            .in_row(worst);
+    }
 };
 
 // Bounds of squared distances in T for samples of In.
@@ -294,24 +307,40 @@ extern "C" pg_status pg_count_neighbours(const pg_matrix* real, const pg_matrix*
     return guarded([&] {
         require_matrix(real, "real");
         require_matrix(fake, "fake");
-        require(result != nullptr, "result is NULL");
-        require(real->dtype == fake->dtype, "real and fake differ in dtype: convert one of them");
+        require_given({{"result", result}});
+        require(real->dtype == fake->dtype,
+                [] { return Fault(PG_ERROR_MISMATCH, "fake", "", "real and fake differ in dtype", "convert one of them"); });
         require(real->columns == fake->columns, [&] {
-            return "real has " + std::to_string(real->columns) + " columns and fake " + std::to_string(fake->columns) + ": they must agree";
+            return Fault(PG_ERROR_MISMATCH, "fake", "",
+                         "real has " + std::to_string(real->columns) + " columns and fake " + std::to_string(fake->columns),
+                         "they must agree");
         });
         const int64_t item = real->dtype == PG_FLOAT32 ? 4 : 8;
-        require(real->column_stride == item && fake->column_stride == item, "the rows of real and fake must be contiguous: copy them");
-        require(real->rows < (int64_t{1} << 31) && fake->rows < (int64_t{1} << 31), "real and fake must have fewer than 2^31 rows");
-        require(precision_k >= 0 && density_k >= 0 && (precision_k > 0 || density_k > 0), [&] {
-            return "precision_k=" + std::to_string(precision_k) + " and density_k=" + std::to_string(density_k) +
-                   ": both must be at least 0 and one of them positive";
+        require(real->column_stride == item && fake->column_stride == item, [&] {
+            return Fault(PG_ERROR_VALUE, real->column_stride == item ? "fake" : "real", "", "the rows of real and fake must be contiguous",
+                         "copy them");
         });
-        require(real->rows > std::max(precision_k, density_k),
-                [&] { return "real has " + std::to_string(real->rows) + " samples: the k-th neighbour needs more than k"; });
-        require(precision_k == 0 || fake->rows > precision_k,
-                [&] { return "fake has " + std::to_string(fake->rows) + " samples: the k-th neighbour needs more than k"; });
+        constexpr int64_t kMostRows = (int64_t{1} << 31) - 1;
+        require(real->rows <= kMostRows && fake->rows <= kMostRows, [&] {
+            return Fault(PG_ERROR_TOO_LARGE, real->rows <= kMostRows ? "fake" : "real", "", "real and fake must have fewer than 2^31 rows");
+        });
+        require(precision_k >= 0 && density_k >= 0 && (precision_k > 0 || density_k > 0), [&] {
+            return Fault(PG_ERROR_VALUE, precision_k < 0 || density_k >= 0 ? "precision_k" : "density_k", "",
+                         "precision_k=" + std::to_string(precision_k) + " and density_k=" + std::to_string(density_k),
+                         "both must be at least 0 and one of them positive");
+        });
+        const auto require_more = [](const char* name, int64_t rows, int64_t k) {
+            require(rows > k, [&] {
+                return Fault(PG_ERROR_TOO_SMALL, name, "", std::string(name) + " has " + std::to_string(rows) + " samples",
+                             "the k-th neighbour needs more than k")
+                    .needing(k < INT64_MAX ? k + 1 : k);
+            });
+        };
+        const int64_t largest_k = std::max(precision_k, density_k);
+        require_more("real", real->rows, largest_k);
+        if (precision_k > 0) require_more("fake", fake->rows, precision_k);
         for (const int64_t rows : {real->rows, fake->rows})
-            checked_product("precision_k, density_k", {rows, std::max(precision_k, density_k) + 8, 24});
+            checked_product(precision_k == largest_k ? "precision_k" : "density_k", {rows, largest_k + 8, 24});
         if (real->dtype == PG_FLOAT32)
             count_neighbours<float>(*real, *fake, precision_k, density_k, result);
         else

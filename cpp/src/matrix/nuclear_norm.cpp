@@ -142,7 +142,9 @@ Upright upright(const pg_matrix& matrix) {
     for (int64_t i = 0; i < rows; ++i)
         for (int64_t j = 0; j < n; ++j) {
             const double x = source.data[i * source.row_stride + j * source.k_stride];
-            require(std::isfinite(x), "m holds NaN or infinity");
+            require(std::isfinite(x), [&] {
+                return Fault(PG_ERROR_NOT_FINITE, "m", "", "m holds NaN or infinity").in_row(wide ? j : i).in_column(wide ? i : j);
+            });
             m.values[i * n + j] = x;
             m.largest = std::max(m.largest, std::fabs(x));
         }
@@ -183,8 +185,8 @@ extern "C" pg_status pg_nuclear_norm(const pg_matrix* matrix, pg_nuclear_norm_re
     using namespace pixelgauge;
     return guarded([&] {
         require_matrix(matrix, "m");
-        require(matrix->dtype == PG_FLOAT64, "m must be float64");
-        require(result != nullptr, "result is NULL");
+        require(matrix->dtype == PG_FLOAT64, [] { return Fault(PG_ERROR_VALUE, "m", "", "m must be float64"); });
+        require_given({{"result", result}});
         const Upright m = upright(*matrix);
         *result = {0, 0, 0, 0};
         if (m.largest == 0) return;
@@ -194,6 +196,7 @@ extern "C" pg_status pg_nuclear_norm(const pg_matrix* matrix, pg_nuclear_norm_re
         const Interval best = bounds_of(m, result);
         result->lower = std::ldexp(best.lower, exponent);
         result->upper = std::ldexp(std::max(best.upper, best.lower), exponent);
-        require(std::isfinite(result->upper), "m: its nuclear norm is beyond float64: scale it down");
+        require(std::isfinite(result->upper),
+                [] { return Fault(PG_ERROR_OVERFLOW, "m", "", "m: its nuclear norm is beyond float64", "scale it down"); });
     });
 }

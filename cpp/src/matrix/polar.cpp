@@ -170,7 +170,7 @@ Steps polar_iteration(int64_t rows, int64_t n, Buffer<double>& x, double smalles
 extern "C" pg_status pg_sqrtm_psd(const double* a, int64_t n, double* root) {
     using namespace pixelgauge;
     return guarded([&] {
-        require(a && root, "a or root is NULL");
+        require_given({{"a", a}, {"root", root}});
         require_order(n);
         const Buffer<double> l(n * n);
         const Factor factor = pivoted_cholesky(a, n, l.data());
@@ -192,6 +192,7 @@ extern "C" pg_status pg_sqrtm_psd(const double* a, int64_t n, double* root) {
             for (int64_t j = 0; j < i; ++j) root[i * n + j] = root[j * n + i] = 0.5 * (root[i * n + j] + root[j * n + i]);
         if (factor.half_exponent != 0)
             for (int64_t i = 0; i < n * n; ++i) root[i] = std::ldexp(root[i], factor.half_exponent);
-        require(are_finite(root, n * n), "the matrix a has no square root within float64");
+        require(are_finite(root, n * n),
+                [] { return Fault(PG_ERROR_OVERFLOW, "a", "", "the matrix a has no square root within float64"); });
     });
 }

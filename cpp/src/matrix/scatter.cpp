@@ -42,8 +42,9 @@ void require_room(const pg_matrix& features, const Rows<double, double>& x, cons
     });
     for (int64_t chunk = 0; chunk < chunks; ++chunk)
         require(largest[chunk] <= kLargestDifference, [&] {
-            return "features lie up to " + short_number(largest[chunk]) +
-                   " from shift, which leaves no room for their squares: scale them down";
+            return Fault(PG_ERROR_OVERFLOW, "features", "",
+                         "features lie up to " + short_number(largest[chunk]) + " from shift, which leaves no room for their squares",
+                         "scale them down");
         });
 }
 
@@ -52,8 +53,11 @@ void add_rows(const pg_matrix& features, const double* shift, double* sum, doubl
     const int64_t dim = features.columns;
     const auto x = rows_of<In, double>(features);
     for (int64_t j = 0; j < dim; ++j)
-        if (!(std::fabs(shift[j]) <= kLargestDifference))
-            throw InvalidArgument("shift holds " + short_number(shift[j]) + ": use finite values, of the features' size");
+        require(std::fabs(shift[j]) <= kLargestDifference, [&] {
+            return Fault(std::isfinite(shift[j]) ? PG_ERROR_OVERFLOW : PG_ERROR_NOT_FINITE, "shift", "",
+                         "shift holds " + short_number(shift[j]), "use finite values, of the features' size")
+                .in_column(j);
+        });
     const int64_t chunks = (features.rows + kChunk - 1) / kChunk;
     const Buffer<double> sums(chunks * dim);
     constexpr int64_t kColumns = 512;  // a page of the source a row, and sums that stay in L1
@@ -68,9 +72,17 @@ void add_rows(const pg_matrix& features, const double* shift, double* sum, doubl
             for (int64_t j = j0; j < j1; ++j)
                 for (int64_t i = first; i < last; ++i) to[j] += static_cast<double>(x.data[i * x.row_stride + j * x.k_stride]) - shift[j];
     });
-    for (int64_t i = 0; i < chunks * dim; ++i)
-        if (!std::isfinite(sums[i]))
-            throw InvalidArgument("features hold NaN or infinity in column " + std::to_string(i % dim) + ": remove or repair them first");
+    for (int64_t i = 0; i < chunks * dim; ++i) {
+        if (std::isfinite(sums[i])) continue;
+        const int64_t column = i % dim;
+        int64_t row = i / dim * kChunk;
+        while (row < features.rows && std::isfinite(x.data[row * x.row_stride + column * x.k_stride])) ++row;
+        if (row == features.rows) break;  // finite features whose sum is not: they leave no room
+        throw InvalidArgument(Fault(PG_ERROR_NOT_FINITE, "features", "",
+                                    "features hold NaN or infinity in column " + std::to_string(column), "remove or repair them first")
+                                  .in_row(row)
+                                  .in_column(column));
+    }
     require_room(features, x, shift);
     const Kernels& kernel = kernels();
     std::atomic<bool> finite{true};
@@ -87,24 +99,30 @@ void add_rows(const pg_matrix& features, const double* shift, double* sum, doubl
         });
         kernel.add_doubled(dim, sums.data() + chunk * dim, sum, sum + dim);
     }
-    require(finite.load() && are_finite(sum, 2 * dim),
-            "sum or scatter holds NaN or infinity, or values that overflow with these features: begin with zeros");
+    require(finite.load() && are_finite(sum, 2 * dim), [&] {
+        return Fault(PG_ERROR_NOT_FINITE, finite.load() ? "sum" : "scatter", "",
+                     "sum or scatter holds NaN or infinity, or values that overflow with these features", "begin with zeros");
+    });
 }
 
 }  // namespace
 
 void require_matrix(const pg_matrix* m, const char* name) {
-    require(m != nullptr, [&] { return std::string(name) + " is NULL"; });
-    require(m->dtype == PG_FLOAT32 || m->dtype == PG_FLOAT64, [&] { return std::string(name) + " must be float32 or float64"; });
+    require_given({{name, m}});
+    const auto refused = [&](pg_error_kind kind, const char* problem, const char* remedy) {
+        return [=] { return Fault(kind, name, "", std::string(name) + problem, remedy); };
+    };
+    require(m->dtype == PG_FLOAT32 || m->dtype == PG_FLOAT64, refused(PG_ERROR_VALUE, " must be float32 or float64", ""));
     require(m->rows >= 1 && m->columns >= 1, [&] {
-        return std::string(name) + " is empty: its shape is (" + std::to_string(m->rows) + ", " + std::to_string(m->columns) + ")";
+        return Fault(PG_ERROR_MISSING, name, "",
+                     std::string(name) + " is empty: its shape is (" + std::to_string(m->rows) + ", " + std::to_string(m->columns) + ")");
     });
-    require(m->data != nullptr, [&] { return std::string(name) + " has no data"; });
+    require(m->data != nullptr, refused(PG_ERROR_MISSING, " has no data", ""));
     const int64_t item = m->dtype == PG_FLOAT32 ? 4 : 8;
     require(m->row_stride % item == 0 && m->column_stride % item == 0,
-            [&] { return std::string(name) + " has strides that are not multiples of its element: copy it"; });
+            refused(PG_ERROR_VALUE, " has strides that are not multiples of its element", "copy it"));
     require(reinterpret_cast<uintptr_t>(m->data) % static_cast<uintptr_t>(item) == 0,
-            [&] { return std::string(name) + " has data that is not aligned to its element: copy it"; });
+            refused(PG_ERROR_VALUE, " has data that is not aligned to its element", "copy it"));
     checked_product(name, {m->rows, m->columns, item});
     require_reach(name, m->data, {{m->rows, m->row_stride}, {m->columns, m->column_stride}});
 }
@@ -128,13 +146,34 @@ bool is_finite(const pg_matrix& m) {
     return finite.load();
 }
 
+namespace {
+
+// What an error says of a matrix that is not finite: the place is looked for now.
+Fault not_finite(const pg_matrix& m, const char* name) {
+    Fault fault(PG_ERROR_NOT_FINITE, name, "", std::string(name) + " holds NaN or infinity", "remove or repair such values first");
+    const auto look = [&](auto zero) {
+        using T = decltype(zero);
+        const auto x = rows_of<T, T>(m);
+        for (int64_t i = 0; i < m.rows; ++i)
+            for (int64_t j = 0; j < m.columns; ++j)
+                if (!std::isfinite(x.data[i * x.row_stride + j * x.k_stride])) {
+                    fault.in_row(i).in_column(j);
+                    return;
+                }
+    };
+    m.dtype == PG_FLOAT32 ? look(0.0F) : look(0.0);
+    return fault;
+}
+
+}  // namespace
+
 }  // namespace pixelgauge
 
 extern "C" pg_status pg_scatter_add(const pg_matrix* features, const double* shift, double* sum, double* scatter) {
     using namespace pixelgauge;
     return guarded([&] {
         require_matrix(features, "features");
-        require(shift && sum && scatter, "shift, sum or scatter is NULL");
+        require_given({{"shift", shift}, {"sum", sum}, {"scatter", scatter}});
         checked_product("scatter", {2, features->columns, features->columns, sizeof(double)});
         if (features->dtype == PG_FLOAT32)
             add_rows<float>(*features, shift, sum, scatter);
@@ -148,14 +187,15 @@ extern "C" pg_status pg_matmul_transposed(const pg_matrix* a, const pg_matrix* b
     return guarded([&] {
         require_matrix(a, "a");
         require_matrix(b, "b");
-        require(c != nullptr, "c is NULL");
-        require(a->dtype == b->dtype, "a and b differ in dtype: convert one of them");
+        require_given({{"c", c}});
+        require(a->dtype == b->dtype, [] { return Fault(PG_ERROR_MISMATCH, "b", "", "a and b differ in dtype", "convert one of them"); });
         require(a->columns == b->columns, [&] {
-            return "a has " + std::to_string(a->columns) + " columns and b " + std::to_string(b->columns) + ": they must agree";
+            return Fault(PG_ERROR_MISMATCH, "b", "", "a has " + std::to_string(a->columns) + " columns and b " + std::to_string(b->columns),
+                         "they must agree");
         });
         checked_product("c", {a->rows, b->rows, a->dtype == PG_FLOAT32 ? 4 : 8});
-        require(is_finite(*a), "a holds NaN or infinity: remove or repair such values first");
-        require(is_finite(*b), "b holds NaN or infinity: remove or repair such values first");
+        require(is_finite(*a), [&] { return not_finite(*a, "a"); });
+        require(is_finite(*b), [&] { return not_finite(*b, "b"); });
         const bool same =
             a->data == b->data && a->rows == b->rows && a->row_stride == b->row_stride && a->column_stride == b->column_stride;
         const auto run = [&](auto zero) {
@@ -165,7 +205,8 @@ extern "C" pg_status pg_matmul_transposed(const pg_matrix* a, const pg_matrix* b
                        same ? Part::Lower : Part::Full);
             if (same) mirror(a->rows, out, a->rows);
             const pg_matrix product{c, a->dtype, a->rows, b->rows, b->rows * static_cast<int64_t>(sizeof(T)), sizeof(T)};
-            require(is_finite(product), "c: products of a and b overflow: scale them down");
+            require(is_finite(product),
+                    [] { return Fault(PG_ERROR_OVERFLOW, "c", "", "c: products of a and b overflow", "scale them down"); });
         };
         a->dtype == PG_FLOAT32 ? run(0.0f) : run(0.0);
     });

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <string>
 #include <vector>
@@ -19,22 +18,19 @@ extern "C" pg_status pg_lpips_layer(const float* x, const float* y, int64_t pair
     using namespace pixelgauge;
     return guarded([&] {
         const Kernels& table = kernels();
-        require(pairs >= 0 && positions >= 0,
-                [&] { return "pairs=" + std::to_string(pairs) + ", positions=" + std::to_string(positions) + ": must not be negative"; });
-        require(channels > 0 && channels < 1 << 16, [&] { return "channels=" + std::to_string(channels) + ": use 1 to 65535"; });
+        for (const auto& [name, size] : {std::pair("pairs", pairs), std::pair("positions", positions)})
+            require(size >= 0, [&, of = name, n = size] { return Fault(PG_ERROR_VALUE, of, std::to_string(n), "must not be negative"); });
+        require(channels > 0 && channels < 1 << 16,
+                [&] { return Fault(PG_ERROR_VALUE, "channels", std::to_string(channels), "must be 1 to 65535"); });
         checked_product("x", {pairs, channels, positions, sizeof(float)});
         const float most = 1 / (std::sqrt(inside) + outside);  // by which features that vanish are multiplied
-        if (!(inside >= 0 && outside >= 0 && std::isfinite(inside) && std::isfinite(outside) && std::isfinite(most))) {
-            char text[160];
-            std::snprintf(
-                text, sizeof text,
-                "inside=%g, outside=%g: must be finite, not negative, and not both so near zero that 1 / (sqrt(inside) + outside) "
-                "overflows",
-                static_cast<double>(inside), static_cast<double>(outside));
-            throw InvalidArgument(text);
-        }
+        require(inside >= 0 && outside >= 0 && std::isfinite(inside) && std::isfinite(outside) && std::isfinite(most), [&] {
+            return Fault(PG_ERROR_VALUE, inside >= 0 && std::isfinite(inside) ? "outside" : "inside", "",
+                         "inside=" + short_number(inside) + ", outside=" + short_number(outside),
+                         "must be finite, not negative, and not both so near zero that 1 / (sqrt(inside) + outside) overflows");
+        });
         if (pairs == 0 || positions == 0) return;
-        require(x != nullptr && y != nullptr && weights != nullptr && map != nullptr, "x, y, weights or map is NULL");
+        require_given({{"x", x}, {"y", y}, {"weights", weights}, {"map", map}});
         const int64_t size = table.lpips_positions, blocks = (positions + size - 1) / size;
         constexpr int64_t kNone = std::numeric_limits<int64_t>::max();
         std::atomic<int64_t> first_bad{kNone};  // of the map
@@ -71,8 +67,10 @@ extern "C" pg_status pg_lpips_layer(const float* x, const float* y, int64_t pair
         });
         const int64_t bad = first_bad.load();
         require(bad == kNone, [&] {
-            return "x, y or weights hold NaN or infinity, or values whose squares overflow: at position " +
-                   std::to_string(bad % positions) + " of pair " + std::to_string(bad / positions);
+            return Fault(PG_ERROR_NOT_FINITE, "x", "",
+                         "x, y or weights hold NaN or infinity, or values whose squares overflow: at position " +
+                             std::to_string(bad % positions) + " of pair " + std::to_string(bad / positions))
+                .in_image(bad / positions);
         });
     });
 }

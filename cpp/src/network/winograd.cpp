@@ -55,24 +55,27 @@ const Form& form_of(const pg_convolution& c, const Kernels& table) {
         if (form.tile_height == c.tile_height && form.kernel_height == c.kernel_height && form.tile_width == c.tile_width &&
             form.kernel_width == c.kernel_width)
             return form;
-    throw InvalidArgument("convolution of " + std::to_string(c.kernel_height) + "x" + std::to_string(c.kernel_width) + " with tiles of " +
-                          std::to_string(c.tile_height) + "x" + std::to_string(c.tile_width) +
-                          ": use 3x3 with 2x2, 3x3 or 4x4, 5x5 with 2x2, 1x7 with 1x2, 7x1 with 2x1");
+    throw InvalidArgument(Fault(PG_ERROR_VALUE, "convolution", "",
+                                "convolution of " + std::to_string(c.kernel_height) + "x" + std::to_string(c.kernel_width) +
+                                    " with tiles of " + std::to_string(c.tile_height) + "x" + std::to_string(c.tile_width),
+                                "use 3x3 with 2x2, 3x3 or 4x4, 5x5 with 2x2, 1x7 with 1x2, 7x1 with 2x1"));
 }
 
 const Form& require_convolution(const pg_convolution* c, const Kernels& table) {
-    require(c != nullptr, "convolution is NULL");
+    require_given({{"convolution", c}});
     require(c->channels > 0 && c->filters > 0 && c->channels < 1 << 16 && c->filters < 1 << 16, [&] {
-        return "convolution has " + std::to_string(c->channels) + " channels and " + std::to_string(c->filters) +
-               " filters: use 1 to 65535";
+        return Fault(PG_ERROR_VALUE, "convolution", "",
+                     "convolution has " + std::to_string(c->channels) + " channels and " + std::to_string(c->filters) + " filters",
+                     "use 1 to 65535");
     });
     const Form& form = form_of(*c, table);
     require(c->padding_height >= 0 && c->padding_width >= 0 && c->padding_height < c->kernel_height && c->padding_width < c->kernel_width,
             [&] {
-                return "padding=" + std::to_string(c->padding_height) + ", " + std::to_string(c->padding_width) +
-                       " must be at least 0 and less than the kernel";
+                return Fault(PG_ERROR_VALUE, "padding", std::to_string(c->padding_height) + ", " + std::to_string(c->padding_width),
+                             "must be at least 0 and less than the kernel");
             });
-    require(c->rectified == 0 || c->rectified == 1, [&] { return "rectified=" + std::to_string(c->rectified) + ": use 0 or 1"; });
+    require(c->rectified == 0 || c->rectified == 1,
+            [&] { return Fault(PG_ERROR_VALUE, "rectified", std::to_string(c->rectified), "must be 0 or 1"); });
     return form;
 }
 
@@ -222,7 +225,7 @@ extern "C" pg_status pg_convolution_filters_length(const pg_convolution* convolu
     using namespace pixelgauge;
     return guarded([&] {
         const Form& form = require_convolution(convolution, kernels());
-        require(length != nullptr, "length is NULL");
+        require_given({{"length", length}});
         *length = groups_of(convolution->filters) * kGroup * points_of(form) * convolution->channels;
     });
 }
@@ -231,7 +234,7 @@ extern "C" pg_status pg_convolution_filters(const pg_convolution* convolution, c
     using namespace pixelgauge;
     return guarded([&] {
         const Form& form = require_convolution(convolution, kernels());
-        require(filters != nullptr && transformed != nullptr, "filters or transformed is NULL");
+        require_given({{"filters", filters}, {"transformed", transformed}});
         const Filter down = filter_of(form.tile_height, form.kernel_height), across = filter_of(form.tile_width, form.kernel_width);
         const int64_t channels = convolution->channels, points = down.points * across.points;
         parallel_for(groups_of(convolution->filters), [&](int64_t group) {
@@ -259,8 +262,9 @@ extern "C" pg_status pg_convolution_filters(const pg_convolution* convolution, c
                         }
                 }
             require(finite, [&] {
-                return "filters hold NaN, infinity or values whose sums leave float32 (filters " + std::to_string(group * kGroup) + " to " +
-                       std::to_string(std::min((group + 1) * kGroup, convolution->filters) - 1) + ")";
+                return Fault(PG_ERROR_NOT_FINITE, "filters", "",
+                             "filters hold NaN, infinity or values whose sums leave float32 (filters " + std::to_string(group * kGroup) +
+                                 " to " + std::to_string(std::min((group + 1) * kGroup, convolution->filters) - 1) + ")");
             });
         });
     });
@@ -273,18 +277,24 @@ extern "C" pg_status pg_convolve(const pg_convolution* convolution, const float*
     return guarded([&] {
         const Kernels& table = kernels();
         const Form& form = require_convolution(convolution, table);
-        require(count >= 0, [&] { return "count=" + std::to_string(count) + " must not be negative"; });
-        require(height > 0 && width > 0 && height <= kMostSide && width <= kMostSide,
-                [&] { return "height=" + std::to_string(height) + ", width=" + std::to_string(width) + ": use 1 to 2^28"; });
+        require(count >= 0, [&] { return Fault(PG_ERROR_VALUE, "count", std::to_string(count), "must not be negative"); });
+        for (const auto& [name, side] : {std::pair("height", height), std::pair("width", width)})
+            require(side > 0 && side <= kMostSide,
+                    [&, of = name, n = side] { return Fault(PG_ERROR_VALUE, of, std::to_string(n), "must be 1 to 2^28"); });
         const int64_t out_height = height + 2 * convolution->padding_height - form.kernel_height + 1,
                       out_width = width + 2 * convolution->padding_width - form.kernel_width + 1;
-        require(out_height > 0 && out_width > 0,
-                [&] { return "height=" + std::to_string(height) + ", width=" + std::to_string(width) + ": the kernel does not fit"; });
+        require(out_height > 0 && out_width > 0, [&] {
+            const bool low = out_height <= 0;
+            const int64_t side = low ? height : width, least = side + 1 - (low ? out_height : out_width);
+            return Fault(PG_ERROR_TOO_SMALL, low ? "height" : "width", "",
+                         "height=" + std::to_string(height) + ", width=" + std::to_string(width) + ": the kernel does not fit")
+                .needing(least);
+        });
         checked_product("x", {count, convolution->channels, height, width, sizeof(float)});
         checked_product("out", {count, convolution->filters, out_height, out_width, sizeof(float)});
-        require(threads > 0, [&] { return "threads=" + std::to_string(threads) + " must be at least 1"; });
+        require(threads > 0, [&] { return Fault(PG_ERROR_VALUE, "threads", std::to_string(threads), "must be at least 1"); });
         if (count == 0) return;
-        require(x != nullptr && transformed != nullptr && bias != nullptr && out != nullptr, "x, transformed, bias or out is NULL");
+        require_given({{"x", x}, {"transformed", transformed}, {"bias", bias}, {"out", out}});
         Convolution job{*convolution,
                         form,
                         table.winograd,

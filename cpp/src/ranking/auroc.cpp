@@ -12,7 +12,7 @@ extern "C" pg_status pg_auroc(const pg_ranking* ranking, pg_auroc_counts* result
     using namespace pixelgauge;
     return guarded([&] {
         require_ranking(ranking);
-        require(result != nullptr, "result is NULL");
+        require_given({{"result", result}});
         Wide sum = 0;
         int64_t positives = 0, negatives = 0;
         switch (key_bytes(ranking->dtype)) {

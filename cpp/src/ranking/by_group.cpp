@@ -66,7 +66,9 @@ class GroupedKeys {
             uint64_t* mine = counts.data() + static_cast<size_t>(part) * slots_;
             for (auto [i, end] = range(part); i < end; ++i) {
                 if (groups_[i] < 0 || groups_[i] >= group_count)
-                    throw InvalidArgument("groups holds " + std::to_string(groups_[i]) + ": use 0 to " + std::to_string(group_count - 1));
+                    throw InvalidArgument(Fault(PG_ERROR_VALUE, "groups", "", "groups holds " + std::to_string(groups_[i]),
+                                                "use 0 to " + std::to_string(group_count - 1))
+                                              .in_row(i));
                 ++mine[slot_of(i, r_.labels[i >> 6] >> (i & 63))];
             }
         });
@@ -141,8 +143,8 @@ extern "C" pg_status pg_auroc_by_group(const pg_ranking* ranking, const int64_t*
     using namespace pixelgauge;
     return guarded([&] {
         require_ranking(ranking);
-        require(groups && results, "groups or results is NULL");
-        require(group_count >= 1, [&] { return "group_count=" + std::to_string(group_count) + ": at least one group is needed"; });
+        require_given({{"groups", groups}, {"results", results}});
+        require(group_count >= 1, [&] { return Fault(PG_ERROR_VALUE, "group_count", std::to_string(group_count), "must be at least 1"); });
         // two counts of 8 bytes a group for each of some thousand threads at most
         checked_product("group_count", {group_count, 2 * sizeof(uint64_t), 1024});
         if (key_bytes(ranking->dtype) == 8)

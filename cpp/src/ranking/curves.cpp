@@ -242,7 +242,7 @@ extern "C" pg_status pg_curve_new(const pg_ranking* ranking, const double* weigh
                                   pg_curve** curve) {
     using namespace pixelgauge;
     return guarded([&] {
-        require(curve != nullptr, "curve is NULL");
+        require_given({{"curve", curve}});
         *curve = nullptr;
         require_ranking(ranking);
         require_choice(drop, PG_CURVE_DROP_SAME_POSITIVES, "drop", "pg_curve_drop");
@@ -250,8 +250,12 @@ extern "C" pg_status pg_curve_new(const pg_ranking* ranking, const double* weigh
         auto made = std::make_unique<pg_curve>(ranking->count);
         if (weights) {
             const WeightScales scales = require_weights(*ranking, weights);
-            require(scales.positive, "sample_weight is all zero: no sample would count");
-            require(scales.finite, "sample_weight adds up to more than float64 holds: divide the weights by a power of two");
+            require(scales.positive,
+                    [] { return Fault(PG_ERROR_VALUE, "sample_weight", "", "sample_weight is all zero", "no sample would count"); });
+            require(scales.finite, [] {
+                return Fault(PG_ERROR_OVERFLOW, "sample_weight", "", "sample_weight adds up to more than float64 holds",
+                             "divide the weights by a power of two");
+            });
             with_key_type(ranking->dtype, [&](auto key) { weighted_curve<decltype(key)>(*ranking, weights, drop, values, *made); });
         } else if (key_bytes(ranking->dtype) == 2) {
             narrow_curve(*ranking, drop, values, *made);
@@ -273,7 +277,7 @@ extern "C" pg_status pg_curve_points(const pg_curve* curve, int64_t* count, cons
                                      const double** negatives) {
     using namespace pixelgauge;
     return guarded([&] {
-        require(curve && count && thresholds && positives && negatives, "curve or a result is NULL");
+        require_given({{"curve", curve}, {"count", count}, {"thresholds", thresholds}, {"positives", positives}, {"negatives", negatives}});
         *count = static_cast<int64_t>(curve->count);
         *thresholds = curve->thresholds.as<double>();
         *positives = curve->positives.as<double>();

@@ -137,7 +137,7 @@ extern "C" pg_status pg_average_precision(const pg_ranking* ranking, const doubl
     using namespace pixelgauge;
     return guarded([&] {
         require_ranking(ranking);
-        require(result != nullptr, "result is NULL");
+        require_given({{"result", result}});
         if (weights) {
             *result = weighted_average_precision(*ranking, weights);
             return;
@@ -161,7 +161,7 @@ extern "C" pg_status pg_delong(const pg_ranking* ranking, pg_delong_sums* result
     using namespace pixelgauge;
     return guarded([&] {
         require_ranking(ranking);
-        require(result != nullptr, "result is NULL");
+        require_given({{"result", result}});
         const DelongSums sums = sum_of_groups<DelongSums>(
             *ranking, &result->positives, &result->negatives,
             [&](auto groups, int64_t positives_above, int64_t negatives_above, DelongSums& bucket) {

@@ -34,16 +34,21 @@ int64_t item_bytes(pg_score_dtype dtype) {
 
 int key_bytes(pg_score_dtype dtype) { return item_bytes(dtype) < 2 ? 2 : static_cast<int>(item_bytes(dtype)); }
 
-void throw_nan_scores() { throw InvalidArgument("y_score holds NaN, which has no rank: remove or impute those samples first"); }
+void throw_nan_scores() {
+    throw InvalidArgument(
+        Fault(PG_ERROR_NOT_FINITE, "y_score", "", "y_score holds NaN, which has no rank", "remove or impute those samples first"));
+}
 
 void require_ranking(const pg_ranking* r) {
-    require(r != nullptr, "ranking is NULL");
+    require_given({{"ranking", r}});
     require_choice(r->dtype, PG_SCORE_FLOAT64, "dtype", "pg_score_dtype");
-    require(r->count >= 1, [&] { return "count=" + std::to_string(r->count) + ": at least one score is needed"; });
-    require(r->count <= kMostScores, [&] { return "count=" + std::to_string(r->count) + ": at most 2^38 scores are ranked at once"; });
-    require(r->scores != nullptr, "scores is NULL");
+    require(r->count >= 1, [&] { return Fault(PG_ERROR_VALUE, "count", std::to_string(r->count), "must be at least 1"); });
+    require(r->count <= kMostScores, [&] {
+        return Fault(PG_ERROR_TOO_LARGE, "count", std::to_string(r->count), "is too many", "at most 2^38 scores are ranked at once");
+    });
+    require_given({{"scores", r->scores}});
     require_reach("scores", r->scores, {{r->count, r->stride}});
-    require(r->labels != nullptr, "labels is NULL");
+    require_given({{"labels", r->labels}});
 }
 
 int64_t count_positives(const pg_ranking& r) {
@@ -95,16 +100,18 @@ extern "C" pg_status pg_label_bits(const void* labels, int64_t bytes, int64_t co
                                    const uint64_t negative[2], uint64_t* bits, int* all_known) {
     using namespace pixelgauge;
     return guarded([&] {
-        require(labels && bits && all_known && positive && negative, "labels, positive, negative, bits or all_known is NULL");
+        require_given({{"labels", labels}, {"positive", positive}, {"negative", negative}, {"bits", bits}, {"all_known", all_known}});
         require(bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8,
-                [&] { return "bytes=" + std::to_string(bytes) + " of a label: use 1, 2, 4 or 8"; });
+                [&] { return Fault(PG_ERROR_VALUE, "bytes", std::to_string(bytes), "of a label", "use 1, 2, 4 or 8"); });
         checked_product("count", {count, bytes});
         require_reach("labels", labels, {{count, stride}});
-        for (const uint64_t value : {positive[0], positive[1], negative[0], negative[1]})
-            require(bytes == 8 || value >> (8 * bytes) == 0, [&] {
-                return "positive or negative holds " + std::to_string(value) + ", more than a label of bytes=" + std::to_string(bytes) +
-                       " can";
-            });
+        for (const auto& [name, spellings] : {std::pair("positive", positive), std::pair("negative", negative)})
+            for (const uint64_t value : {spellings[0], spellings[1]})
+                require(bytes == 8 || value >> (8 * bytes) == 0, [&, of = name] {
+                    return Fault(PG_ERROR_MISMATCH, of, "",
+                                 std::string(of) + " holds " + std::to_string(value) +
+                                     ", more than a label of bytes=" + std::to_string(bytes) + " can");
+                });
         const bool in_place = stride == bytes && reinterpret_cast<uintptr_t>(labels) % static_cast<uintptr_t>(bytes) == 0;
         const auto kernel = kernels().ranking.label_bits[bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3];
         constexpr int64_t chunk = 1 << 16;

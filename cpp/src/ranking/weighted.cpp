@@ -15,7 +15,9 @@ WeightScales require_weights(const pg_ranking& r, const double* weights) {
     for (int64_t i = 0; i < r.count; ++i) {
         const double weight = weights[i];
         if (!(weight >= 0 && weight - weight == 0))
-            throw InvalidArgument("sample_weight holds " + short_number(weight) + ": weights must be finite and not negative");
+            throw InvalidArgument(Fault(std::isfinite(weight) ? PG_ERROR_VALUE : PG_ERROR_NOT_FINITE, "sample_weight", "",
+                                        "sample_weight holds " + short_number(weight), "weights must be finite and not negative")
+                                      .in_row(i));
         double& most = largest[r.labels[i >> 6] >> (i & 63) & 1];
         most = weight > most ? weight : most;
         sum += weight;
@@ -97,7 +99,7 @@ extern "C" pg_status pg_weighted_auroc(const pg_ranking* ranking, const double* 
     using namespace pixelgauge;
     return guarded([&] {
         require_ranking(ranking);
-        require(weights && result, "weights or result is NULL");
+        require_given({{"weights", weights}, {"result", result}});
         *result = with_key_type(ranking->dtype, [&](auto key) { return weighted_auroc<decltype(key)>(*ranking, weights); });
     });
 }

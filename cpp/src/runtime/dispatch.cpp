@@ -48,15 +48,18 @@ const Candidate* find(const char* name) {
     return nullptr;
 }
 
-const Kernels* choose(const char* name, const std::string& source) {
+const Kernels* choose(const char* name, const char* argument) {
     const Candidate* c = find(name);
-    if (!c) throw Unsupported(source + "'" + name + "' is not an instruction set: use baseline, avx2 or avx512");
-    if (!c->table) throw Unsupported(source + "'" + name + "' is not part of this build for this architecture: use baseline");
+    const auto unsupported = [&](const char* problem, const std::string& remedy) {
+        return Unsupported(Fault(PG_ERROR_UNSUPPORTED, argument, std::string("'") + name + "'", problem, remedy));
+    };
+    if (!c) throw unsupported("is not an instruction set", "use baseline, avx2 or avx512");
+    if (!c->table) throw unsupported("is not part of this build for this architecture", "use baseline");
     if (!c->runs) {
         std::string usable;
         for (int i = 0; i < kCandidates; ++i)
             if (candidate(i).runs) usable = candidate(i).name + (usable.empty() ? "" : ", " + usable);
-        throw Unsupported(source + "'" + name + "' cannot run on this CPU: use one of " + usable);
+        throw unsupported("cannot run on this CPU", "use one of " + usable);
     }
     return c->table;
 }
@@ -70,7 +73,7 @@ const Kernels& kernels() {
     if (!table) {
         const char* wanted = std::getenv("PIXELGAUGE_ISA");
         if (wanted && *wanted) {
-            table = choose(wanted, "PIXELGAUGE_ISA=");
+            table = choose(wanted, "PIXELGAUGE_ISA");
         } else {
             for (int i = kCandidates - 1; i >= 0; --i)
                 if (candidate(i).runs) table = candidate(i).table;
@@ -86,15 +89,15 @@ using pixelgauge::guarded;
 
 extern "C" pg_status pg_isa(const char** name) {
     return guarded([&] {
-        pixelgauge::require(name != nullptr, "name is NULL");
+        pixelgauge::require_given({{"name", name}});
         *name = pixelgauge::kernels().name;
     });
 }
 
 extern "C" pg_status pg_set_isa(const char* name) {
     return guarded([&] {
-        pixelgauge::require(name != nullptr, "name is NULL");
-        pixelgauge::chosen.store(pixelgauge::choose(name, ""));
+        pixelgauge::require_given({{"name", name}});
+        pixelgauge::chosen.store(pixelgauge::choose(name, "name"));
     });
 }
 

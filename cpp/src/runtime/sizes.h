@@ -11,7 +11,7 @@ namespace pixelgauge {
 // No address space is larger; a factor of 128 is left for what is derived from a size.
 constexpr int64_t kMostBytes = int64_t{1} << 56;
 
-// The product of sizes; InvalidArgument, beginning with `name`, where one is negative or the product exceeds kMostBytes.
+// The product of sizes; InvalidArgument, of the argument `name`, where one is negative or the product exceeds kMostBytes.
 int64_t checked_product(const std::string& name, std::initializer_list<int64_t> factors);
 
 struct StridedAxis {

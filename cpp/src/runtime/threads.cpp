@@ -160,8 +160,8 @@ int default_threads() {
         char* end = nullptr;
         const long n = std::strtol(text, &end, 10);
         if (*end != '\0' || n < 1 || n > kMaxThreads)
-            throw InvalidArgument(std::string("PIXELGAUGE_NUM_THREADS='") + text + "' must be a whole number from 1 to " +
-                                  std::to_string(kMaxThreads));
+            throw InvalidArgument(Fault(PG_ERROR_VALUE, "PIXELGAUGE_NUM_THREADS", std::string("'") + text + "'",
+                                        "must be a whole number from 1 to " + std::to_string(kMaxThreads)));
         return static_cast<int>(n);
     }
     const int n = affinity_count(), granted = cgroup_count();
@@ -201,15 +201,17 @@ void parallel_for(int64_t n, Task task, void* context) {
 
 extern "C" pg_status pg_set_num_threads(int n) {
     return pixelgauge::guarded([&] {
-        pixelgauge::require(n >= 1 && n <= pixelgauge::kMaxThreads,
-                            [&] { return "n=" + std::to_string(n) + " threads: use 1 to " + std::to_string(pixelgauge::kMaxThreads); });
+        pixelgauge::require(n >= 1 && n <= pixelgauge::kMaxThreads, [&] {
+            return pixelgauge::Fault(PG_ERROR_VALUE, "n", std::to_string(n), "threads",
+                                     "use 1 to " + std::to_string(pixelgauge::kMaxThreads));
+        });
         pixelgauge::threads.store(n);
     });
 }
 
 extern "C" pg_status pg_get_num_threads(int* n) {
     return pixelgauge::guarded([&] {
-        pixelgauge::require(n != nullptr, "n is NULL");
+        pixelgauge::require_given({{"n", n}});
         *n = pixelgauge::num_threads();
     });
 }

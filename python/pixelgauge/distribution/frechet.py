@@ -302,8 +302,8 @@ def _covariance(a: object, name: str) -> Float64Array:
 def _from_moments(mean: Float64Array, cov: Float64Array, name: str) -> _Side:
     try:
         factor, rank, remainder = _core.pivoted_cholesky(np.ascontiguousarray(cov))
-    except ValueError as error:
-        raise ValueError(f"the covariance of {name}: {error}") from error
+    except ArgumentValueError as error:
+        raise error.but(argument=name, problem=f"the covariance of {name}: {error.problem}") from error
     pivots = np.diag(factor) if rank == mean.size and _is_lower(factor) else None
     return _Side(mean, factor[:, : max(rank, 1)].T, math.fsum(np.diag(cov)), remainder, rank, False, pivots, cov=cov)
 

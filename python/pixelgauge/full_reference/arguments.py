@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.checks import number
+from pixelgauge.checks import ArgumentValueError, number
 from pixelgauge.images import Images
 
 Float64Array = npt.NDArray[np.float64]
@@ -52,21 +52,30 @@ def numbers_of(argument: str, values: Sequence[float]) -> list[float]:
     return numbers
 
 
-def explain_axes(error: ValueError, images: Images) -> None:
+def explain_axes(error: ArgumentValueError, images: Images) -> None:
     """Raise `error` with how the axes were read, where the channels outnumber a side: they are likely elsewhere."""
     _, height, width, channels = images.pixels.shape
     if channels > min(height, width):
-        raise ValueError(
-            f"{error}. The images were read as {height} x {width} with {channels} channels: "
-            "set channel_axis to the axis of the channels, or to None if there is none"
-        ) from error
+        seen = f"The images were read as {height} x {width} with {channels} channels"
+        advice = "set channel_axis to the axis of the channels, or to None if there is none"
+        if error.remedy:
+            raise error.but(remedy=f"{error.remedy}. {seen}: {advice}") from error
+        raise error.but(problem=f"{error.problem}. {seen}", remedy=advice) from error
+
+
+def range_of(name: str, pixels: npt.NDArray[np.generic], remedy: str) -> tuple[float, float]:
+    """Smallest and largest value of images, or an error that names them where one is NaN or infinite."""
+    try:
+        return _core.value_range(pixels)
+    except ArgumentValueError as error:
+        raise error.but(argument=name, problem=f"{name}: {error.problem}", remedy=remedy) from error
 
 
 def require_inside(a: Images, b: Images, data_range: DataRange, preset: str) -> None:
     """Raise a ``ValueError`` if a value lies outside of the (low, high) range that a preset clips to."""
     low, high = map(number, data_range)  # type: ignore[arg-type]
     for name, images in (("x", a), ("y", b)):
-        least, most = _core.value_range(images.pixels)
+        least, most = range_of(name, images.pixels, "remove or replace such values first")
         if least < low or most > high:
             raise ValueError(
                 f"{name} has values in {least:g}..{most:g}, outside data_range={data_range!r}, which preset {preset!r} "

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from pixelgauge import _core, caller
-from pixelgauge.checks import one_of
+from pixelgauge.checks import ArgumentValueError, one_of
 from pixelgauge.full_reference.arguments import DataRange, Float64Array, Score, explain_axes, numbers_of, result_of
 from pixelgauge.full_reference.ssim import preset_options
 from pixelgauge.images import canonical_pair, value_range_length
@@ -99,7 +99,7 @@ def ms_ssim_scores(
 
     try:
         scores = scores_by(combine)
-    except ValueError as error:
+    except ArgumentValueError as error:
         explain_axes(error, a)
         raise
     finite = np.isfinite(scores)

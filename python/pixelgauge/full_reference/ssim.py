@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pixelgauge import _core, caller
-from pixelgauge.checks import flag, whole_number
+from pixelgauge.checks import ArgumentValueError, flag, whole_number
 from pixelgauge.full_reference.arguments import (
     DataRange,
     Score,
@@ -131,7 +131,7 @@ def ssim(
         require_inside(a, b, data_range, preset)
     try:
         scores, index, parts = _core.ssim(a.pixels, b.pixels, options, full, components)
-    except ValueError as error:
+    except ArgumentValueError as error:
         explain_axes(error, a)
         raise
     if not all(map(math.isfinite, scores.tolist())):

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge import _core
 from pixelgauge.checks import ArgumentValueError
 from pixelgauge.files.reading import FileError, cause, open_regular
-from pixelgauge.full_reference.arguments import DataRange
+from pixelgauge.full_reference.arguments import DataRange, range_of
 from pixelgauge.images import (
     Array,
     ImageFileError,
@@ -183,7 +182,7 @@ def checked_range(
     """
     dtype = next(iter(images.values())).dtype
     low, high = value_range_bounds(data_range, dtype)
-    bounds = {name: _bounds(name, pixels) for name, pixels in images.items()}
+    bounds = {name: range_of(name, pixels, "remove or replace such values first") for name, pixels in images.items()}
     for name, (least, most) in bounds.items():
         if least < low or most > high:
             signed = -1 <= least < 0 and most <= 1 and low == 0
@@ -205,10 +204,3 @@ def checked_range(
                 "data_range=1.0"
             )
     return low, high
-
-
-def _bounds(name: str, pixels: Array) -> tuple[float, float]:
-    try:
-        return _core.value_range(pixels)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}: remove or replace such values first") from error
