@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageFile, PngImagePlugin
 
 from pixelgauge.images import ImageFileError, formats, image_files, read_image, samples, tiff
-from tests.images.test_decoding import ORIENTED, pillow_bytes, pixels, png_bytes, tiff_bytes
+from tests.images.encoded import ORIENTED, chunk, pillow_bytes, pixels, png_bytes, tiff_bytes
 
 SHORT, LONG, BYTES, LONG8 = 3, 4, 7, 16
 
@@ -78,11 +78,6 @@ def tiff_pages(data, *pages, order="<", big=False, loop=False):
 
 def stored_bytes(image, order="<"):
     return image.astype(image.dtype.newbyteorder(order)).tobytes()
-
-
-def chunk(kind, body, spoilt=False):
-    checksum = zlib.crc32(kind + body) ^ (1 if spoilt else 0)
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checksum)
 
 
 def with_chunks(png, *chunks):

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.images import odd_files
-from tests.images.test_decoding import pixels, png_bytes, tiff_bytes
+from tests.images.encoded import pixels, png_bytes, tiff_bytes
 
 
 @pytest.mark.cli

@@ -11,9 +11,7 @@ from PIL import Image, ImageOps
 
 import pixelgauge
 from pixelgauge.images import as_array, read_image
-from tests.images.test_decoding import ORIENTED, pillow_bytes, pixels, png_bytes, tiff_bytes
-
-HEIGHT, WIDTH = 19, 23
+from tests.images.encoded import HEIGHT, ORIENTED, WIDTH, pillow_bytes, pixels, png_bytes, tiff_bytes
 
 
 def picture(mode, seed=0):
