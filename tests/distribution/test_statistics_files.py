@@ -14,7 +14,7 @@ from pixelgauge import FeatureStats, FileError, fid, frechet_distance
 from pixelgauge.cli import main
 from pixelgauge.engine.feature_sources import FeatureSource, Inception
 from pixelgauge.images import ImageFileError
-from tests.engine.test_feature_sources import StandIn, pictures
+from tests.engine.stand_in import StandIn, pictures
 
 
 class Counted(StandIn):

@@ -1,7 +1,6 @@
 """Folders, archives, arrays and statistics to distances: in Python and on the command line, with a small stand-in for
 the Inception network, and once with the network itself where its weights can be made."""
 
-import hashlib
 import io
 import json
 import os
@@ -17,46 +16,14 @@ from pixelgauge import FeatureStats, fid, frechet_distance
 from pixelgauge.cli import main
 from pixelgauge.cli.terminal import Progress
 from pixelgauge.engine.feature_sources import FeatureSource, Inception, list_images
-from pixelgauge.networks.preprocess import read_rgb
+from tests.engine.stand_in import StandIn, pictures
+from tests.perceptual.weights import official_inception
 from tests.places import SHARED
-
-
-class StandIn:
-    """Ten numbers an image, from its pixels: what the network does, small."""
-
-    dim = 10
-
-    def __init__(self, output):
-        self.outputs = [output] if isinstance(output, str) else output
-        self.widths = dict.fromkeys(self.outputs, self.dim)
-        self.fingerprint = {"weights_sha256": "0" * 64, "preset": "stand-in"}
-
-    def batches(self, images):
-        for i in range(0, len(images), 4):
-            part = images[i : i + 4]
-            pixels = [np.asarray(Image.open(p).convert("RGB")) if isinstance(p, str) else p for p in part]
-            yield np.stack([self.one(x) for x in pixels])
-
-    def batches_of_files(self, files, names):
-        for i in range(0, len(files), 4):
-            yield np.stack([self.one(read_rgb(*item)) for item in list(zip(files, names, strict=True))[i : i + 4]])
-
-    def one(self, x):
-        small = np.asarray(Image.fromarray(x).resize((4, 4)), np.float32).ravel() / 255
-        weights = [np.random.default_rng(len(o)).standard_normal((small.size, self.dim)) for o in self.outputs]
-        return (small @ np.hstack(weights)).astype(np.float32)
 
 
 @pytest.fixture
 def stand_in(monkeypatch):
     monkeypatch.setattr(Inception, "extractor", lambda self, output: StandIn(output))
-
-
-def pictures(n, seed, size=None):
-    rng = np.random.default_rng(seed)
-    for _ in range(n):
-        h, w = size or rng.integers(8, 40, 2)
-        yield rng.integers(0, 256, (h, w, 3), dtype=np.uint8)
 
 
 @pytest.fixture
@@ -331,28 +298,6 @@ def test_one_image_is_too_few(tmp_path, stand_in):
         fid(tmp_path, np.eye(10))
 
 
-def recipe_weights():
-    recipe = json.loads((SHARED / "reference" / "inception_recipe.json").read_text())
-    g = np.random.Generator(np.random.PCG64(recipe["seed"]))
-    digest = hashlib.sha256()
-    tensors = {}
-    for name, shape, kind in recipe["tensors"]:
-        if kind == "count":
-            tensors[name] = np.zeros(shape, np.int64)
-        else:
-            z = g.standard_normal(shape, dtype=np.float32)
-            tensors[name] = {
-                "conv": lambda: z * np.float32(np.sqrt(2 / np.prod(shape[1:]))),  # noqa: B023
-                "fc": lambda: z * np.float32(np.sqrt(1 / shape[1])),  # noqa: B023
-                "bias": lambda: z * np.float32(0.1),  # noqa: B023
-                "scale": lambda: 1 + np.float32(0.1) * z,  # noqa: B023
-                "var": lambda: 1 + np.float32(0.1) * np.abs(z),  # noqa: B023
-            }[kind]()
-        digest.update(tensors[name].tobytes())
-    assert digest.hexdigest() == recipe["sha256"]
-    return tensors
-
-
 @pytest.mark.parity
 def test_command_line_with_the_network_equals_step_by_step(folders, tmp_path, capsys, monkeypatch):
     backbones = pytest.importorskip(
@@ -363,7 +308,7 @@ def test_command_line_with_the_network_equals_step_by_step(folders, tmp_path, ca
         pytest.skip("the recipe of the weights is not here: set PIXELGAUGE_SHARED")
     monkeypatch.setenv("PIXELGAUGE_CACHE", str(tmp_path / "cache"))
     weights = tmp_path / "inception.npz"
-    np.savez(weights, **recipe_weights())
+    np.savez(weights, **official_inception())
     a, b = folders
     assert main(["distance", str(a), str(b), "--limit", "6", "--weights", str(weights), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["metrics"]["fid"]

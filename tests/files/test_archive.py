@@ -19,12 +19,9 @@ from hypothesis.extra import numpy as hnp
 
 from pixelgauge.files.archive import Archive, bytes_of, open_archive, read_array, read_arrays, write_arrays
 from pixelgauge.files.reading import FileError
+from tests.files.errors import OtherError
 
 Members = list[tuple[str, bytes]]
-
-
-class OtherError(FileError):
-    """A subclass, as readers have."""
 
 
 def zipped(members: Members, method: int = zipfile.ZIP_STORED) -> bytes:

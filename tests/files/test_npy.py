@@ -18,10 +18,7 @@ from hypothesis.extra import numpy as hnp
 
 from pixelgauge.files.npy import map_npy, parse_npy, read_header, read_npy
 from pixelgauge.files.reading import FileError
-
-
-class OtherError(FileError):
-    """A subclass, as readers have."""
+from tests.files.errors import OtherError
 
 
 def saved(array: Any, version: tuple[int, int] | None = None) -> bytes:

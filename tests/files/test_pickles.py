@@ -15,6 +15,7 @@ import pytest
 from pixelgauge.files.pickles import MOST_NESTING, MOST_OPCODES, read_arrays_pickle
 from pixelgauge.files.reading import FileError
 from tests.files.bounded import Outcome, outcomes_of
+from tests.files.payload import Payload
 
 READER = "pixelgauge.files.pickles:read_arrays_pickle"
 RNG = np.random.default_rng(0)
@@ -91,14 +92,6 @@ def test_one_array_in_many_places_is_held_once(tmp_path: Path) -> None:
     one = RNG.normal(size=(50, 50))
     found = read_arrays_pickle(written(tmp_path / "a.pkl", {"a": one, "b": {"c": one}}))
     assert np.shares_memory(found["a"], found["b"]["c"])
-
-
-class Payload:
-    def __init__(self, function: Any, *arguments: Any) -> None:
-        self.function, self.arguments = function, arguments
-
-    def __reduce__(self) -> Any:
-        return self.function, self.arguments
 
 
 @pytest.mark.boundary

@@ -27,13 +27,10 @@ from pixelgauge.files.reading import (
     refusing,
     shown,
 )
+from tests.files.errors import OtherError
 from tests.rights import without_roots_rights
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files")
-
-
-class OtherError(FileError):
-    """A subclass, as readers have."""
 
 
 # ---- the error ----------------------------------------------------------------------------------------------------

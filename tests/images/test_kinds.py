@@ -20,6 +20,7 @@ from PIL import Image
 import pixelgauge
 from pixelgauge.engine.feature_sources import FeatureSource, Inception
 from pixelgauge.images import as_array, canonical_pair
+from tests.perceptual.weights import own_recipe, random_weights
 
 HEIGHT, WIDTH = 36, 44  # LPIPS needs 31, and two scales of MS-SSIM 22
 
@@ -412,8 +413,6 @@ def networks(tmp_path_factory):
     """LPIPS and Inception of random weights: which they are does not matter to what goes in."""
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     from pixelgauge import LPIPS, InceptionFeatures
-    from tests.perceptual.test_inception import own_recipe
-    from tests.perceptual.test_lpips import random_weights
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIXELGAUGE_CACHE", str(tmp_path_factory.mktemp("cache")))

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 import pixelgauge
 from pixelgauge.images import as_array, read_image
 from tests.images.encoded import HEIGHT, ORIENTED, WIDTH, pillow_bytes, pixels, png_bytes, tiff_bytes
+from tests.perceptual.weights import random_weights
 
 
 def picture(mode, seed=0):
@@ -283,8 +284,6 @@ def test_arrays_made_images_are_the_arrays(case):
 @pytest.fixture(scope="module")
 def alex(tmp_path_factory):
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
-    from tests.perceptual.test_lpips import random_weights
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIXELGAUGE_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield pixelgauge.LPIPS("alex", weights=random_weights("alex", tmp_path_factory.mktemp("weights")))

@@ -12,77 +12,21 @@ import numpy as np
 import pytest
 
 from pixelgauge.networks.checkpoint import CheckpointError, read_checkpoint
-from tests.places import SHARED
-
-needs_shared = pytest.mark.skipif(
-    not (SHARED / "weights").is_dir(), reason=f"the shared weights are not at {SHARED}: set PIXELGAUGE_SHARED"
+from tests.files.payload import Payload
+from tests.networks.checkpoint_files import (
+    VALUES,
+    global_,
+    integer,
+    legacy_file,
+    safetensors,
+    state_dict,
+    storage,
+    tensor,
+    text,
+    tuple_,
+    zip_file,
 )
-
-# ---- a pickle assembler -------------------------------------------------------------------------------------------
-
-
-def text(value: str) -> bytes:
-    data = value.encode()
-    return b"X" + struct.pack("<I", len(data)) + data
-
-
-def integer(value: int) -> bytes:
-    return b"J" + struct.pack("<i", value) if abs(value) < 2**31 else b"\x8a\x10" + value.to_bytes(16, "little")
-
-
-def tuple_(*items: bytes) -> bytes:
-    return b"(" + b"".join(items) + b"t"
-
-
-def global_(module: str, name: str) -> bytes:
-    return f"c{module}\n{name}\n".encode()
-
-
-def storage(key: str, kind: str, count: int, device: str = "cpu", view: bytes | None = None) -> bytes:
-    last = [] if view is None else [view]
-    return tuple_(text("storage"), global_("torch", kind), text(key), text(device), integer(count), *last) + b"Q"
-
-
-def tensor(source: bytes, shape: tuple[int, ...], strides: tuple[int, ...] | None = None, offset: int = 0) -> bytes:
-    if strides is None:
-        strides = tuple(int(np.prod(shape[i + 1 :])) for i in range(len(shape)))
-    sizes = [tuple_(*map(integer, values)) for values in (shape, strides)]
-    empty = global_("collections", "OrderedDict") + b")R"
-    arguments = tuple_(source, integer(offset), *sizes, b"\x89", empty)
-    return global_("torch._utils", "_rebuild_tensor_v2") + arguments + b"R"
-
-
-def state_dict(**tensors: bytes) -> bytes:
-    """An OrderedDict with the attribute that PyTorch gives it."""
-    items = b"".join(text(name) + value for name, value in tensors.items())
-    metadata = b"}" + text("_metadata") + global_("collections", "OrderedDict") + b")Rs"
-    return b"\x80\x02" + global_("collections", "OrderedDict") + b")R(" + items + b"u" + metadata + b"b."
-
-
-def zip_file(path: Path, pickled: bytes, storages: dict[str, bytes], **entries: bytes) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("model/data.pkl", pickled)
-        for key, data in storages.items():
-            archive.writestr(f"model/data/{key}", data)
-        for name, data in entries.items():
-            archive.writestr(f"model/{name}", data)
-    return path
-
-
-def legacy_file(path: Path, pickled: bytes, storages: dict[str, np.ndarray], little: bool = True) -> Path:
-    order = "<" if little else ">"
-    stream = b"".join(
-        pickle.dumps(part, 2)
-        for part in (0x1950A86A20F9469CFC6C, 1001, {"protocol_version": 1001, "little_endian": little})
-    )
-    stream += pickled + pickle.dumps(list(storages), 2)
-    for data in storages.values():
-        stream += struct.pack(f"{order}q", data.size) + data.astype(data.dtype.newbyteorder(order)).tobytes()
-    path.write_bytes(stream)
-    return path
-
-
-VALUES = np.arange(24, dtype=np.float32)
+from tests.places import SHARED, needs_shared
 
 # ---- what is read -------------------------------------------------------------------------------------------------
 
@@ -183,12 +127,6 @@ def test_npz(tmp_path, save):
     assert tensors["n"] == 3
 
 
-def safetensors(path: Path, header: object, data: bytes) -> Path:
-    text_ = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text_)) + text_ + data)
-    return path
-
-
 @pytest.mark.oracle
 def test_safetensors(tmp_path):
     header = {
@@ -220,7 +158,7 @@ def test_safetensors_of_its_own_package(tmp_path):
 
 
 @pytest.mark.parity
-@needs_shared
+@needs_shared("weights")
 def test_official_files():
     heads = read_checkpoint(SHARED / "weights" / "lpips_v0.1_alex.pth")
     assert {name: tensor.shape for name, tensor in heads.items()} == {
@@ -238,14 +176,6 @@ def refuses(path: Path, match: str) -> None:
     with pytest.raises(CheckpointError, match=match) as caught:
         read_checkpoint(path)
     assert str(path) in str(caught.value)
-
-
-class Payload:
-    def __init__(self, function, *arguments):
-        self.function, self.arguments = function, arguments
-
-    def __reduce__(self):
-        return self.function, self.arguments
 
 
 @pytest.mark.boundary

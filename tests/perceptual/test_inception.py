@@ -1,7 +1,6 @@
 """Inception features: parity with every program and output, invariance, the parts of the graph, refused input."""
 
 import dataclasses
-import json
 import os
 import pickle
 import struct
@@ -19,54 +18,11 @@ from pixelgauge.networks.providers import OPENVINO, choose_providers
 from pixelgauge.networks.session import Session
 from pixelgauge.perceptual.inception import INCEPTION_OUTPUTS, InceptionFeatures
 from pixelgauge.presets import INCEPTION_PRESETS
-from tests.places import SHARED
+from tests.perceptual.pictures import INCEPTION_CASES, images_of, relative
+from tests.perceptual.weights import official_inception, own_recipe
+from tests.places import SHARED, needs_shared
 
 pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
-
-needs_shared = pytest.mark.skipif(
-    not (SHARED / "reference").is_dir(), reason=f"the shared references are not at {SHARED}: set PIXELGAUGE_SHARED"
-)
-CASES = ("small_96x128", "exact_299x299", "large_400x520")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PIXELGAUGE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-def recipe(tensors, seed):
-    """The reference's recipe: see its README."""
-    rng = np.random.Generator(np.random.PCG64(seed))
-    state = {}
-    for name, shape, kind in tensors:
-        if kind == "count":
-            state[name] = np.zeros(shape, np.int64)
-            continue
-        z = rng.standard_normal(shape, dtype=np.float32)
-        state[name] = {
-            "conv": lambda z=z: z * np.float32(np.sqrt(2 / np.prod(z.shape[1:]))),
-            "fc": lambda z=z: z * np.float32(np.sqrt(1 / z.shape[1])),
-            "bias": lambda z=z: z * np.float32(0.1),
-            "scale": lambda z=z: 1 + np.float32(0.1) * z,
-            "var": lambda z=z: 1 + np.float32(0.1) * np.abs(z),
-        }[kind]()
-    return state
-
-
-def own_recipe():
-    """Tensors of the official names, from the manifest alone, for runs without the shared folder."""
-    tensors = []
-    for row in model_store.model_named("inception-fid").rows:
-        if row.fold is None:
-            tensors.append((row.tensor, row.shape, "fc" if len(row.shape) == 2 else "bias"))
-        elif len(row.shape) == 4:
-            tensors.append((f"{row.fold}.conv.weight", row.shape, "conv"))
-            for part, kind in (("weight", "scale"), ("bias", "bias"), ("running_mean", "bias"), ("running_var", "var")):
-                tensors.append((f"{row.fold}.bn.{part}", row.shape[:1], kind))
-            tensors.append((f"{row.fold}.bn.num_batches_tracked", (), "count"))
-    return recipe(tensors, 7)
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +39,8 @@ def weights(tmp_path_factory, state):
 
 @pytest.fixture(scope="module")
 def official(tmp_path_factory):
-    facts = json.loads((SHARED / "reference" / "inception_recipe.json").read_text())
     path = tmp_path_factory.mktemp("official") / "inception.npz"
-    np.savez(path, **recipe(facts["tensors"], facts["seed"]))
+    np.savez(path, **official_inception())
     return path
 
 
@@ -94,19 +49,11 @@ def features(weights):
     return InceptionFeatures(weights=weights, batch_size=2)
 
 
-def images_of(shape, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-
-
-def relative(value, expected):
-    return np.linalg.norm(value - expected) / np.linalg.norm(expected)
-
-
 # ---- parity -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parity
-@needs_shared
+@needs_shared("reference")
 @pytest.mark.parametrize("preset", INCEPTION_PRESETS)
 def test_original_programs(official, preset):
     reference = np.load(SHARED / "reference" / "inception_parity.npz")
@@ -115,7 +62,7 @@ def test_original_programs(official, preset):
         model_store.from_files("inception-fid", [official]), choose_providers("cpu"), list(INCEPTION_OUTPUTS)
     )
     one = InceptionFeatures(preset, weights=official)
-    for case in CASES:
+    for case in INCEPTION_CASES:
         values = list(everything.run({"images": one.resized(reference[f"image/{case}"])}).values())
         # at 299x299 only the network is at work; elsewhere the resizing too, and pytorch-fid's indices are float32
         tolerance = 1e-5 if case == "exact_299x299" else 1e-4

@@ -3,9 +3,7 @@
 import contextlib
 import copy
 import dataclasses
-import json
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,50 +18,16 @@ from pixelgauge.networks.session import Session
 from pixelgauge.perceptual import lpips as perceptual
 from pixelgauge.perceptual.lpips import LPIPS
 from pixelgauge.presets import LPIPS_PRESETS
-from tests.places import SHARED
+from tests.perceptual.pictures import LPIPS_CASES, pair
+from tests.perceptual.weights import official_lpips, random_weights
+from tests.places import SHARED, needs_shared
 
 pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
-
-needs_shared = pytest.mark.skipif(
-    not (SHARED / "weights").is_dir(),
-    reason=f"the shared weights and references are not at {SHARED}: set PIXELGAUGE_SHARED",
-)
-BACKBONES = {"alex": "alexnet_features.pth", "squeeze": "squeezenet1_1_features.pth"}
-CASES = ("odd_97x131", "square_256", "tiny_64", "ex_p0", "ex_p1")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PIXELGAUGE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-def random_weights(backbone: str, folder: Path) -> tuple[Path, Path]:
-    """Small random weights in the official names, drawn so that activations keep their size from layer to layer."""
-    rng = np.random.default_rng(5)
-    parts: dict[str, dict[str, np.ndarray]] = {"backbone": {}, "heads": {}}
-    for row in model_store.model_named(f"lpips-{backbone}").rows:
-        if row.role == "heads":
-            parts["heads"][row.tensor] = rng.uniform(0, 1, (*row.shape, 1, 1)).astype(np.float32)
-        elif row.role == "backbone":
-            spread = np.sqrt(2 / np.prod(row.shape[1:])) if len(row.shape) == 4 else 0.1
-            parts["backbone"][row.tensor] = (spread * rng.standard_normal(row.shape)).astype(np.float32)
-    paths = folder / f"{backbone}.npz", folder / f"{backbone}-heads.npz"
-    for path, tensors in zip(paths, parts.values(), strict=True):
-        np.savez(path, **tensors)
-    return paths
 
 
 @pytest.fixture(scope="module")
 def alex(tmp_path_factory):
     return LPIPS("alex", weights=random_weights("alex", tmp_path_factory.mktemp("weights")))
-
-
-def pair(shape, seed=3):
-    rng = np.random.default_rng(seed)
-    x = rng.integers(0, 256, shape, np.uint8)
-    return x, np.clip(x + rng.normal(0, 20, shape), 0, 255).astype(np.uint8)
 
 
 # ---- oracle -------------------------------------------------------------------------------------------------------
@@ -136,7 +100,7 @@ def test_alex_against_float64(tmp_path, linear):
 
 
 @pytest.mark.oracle
-@needs_shared
+@needs_shared("weights")
 @pytest.mark.parametrize("size", [(31, 31), (32, 40), (40, 40), (64, 64), (95, 97), (96, 96)])
 @pytest.mark.parametrize("noise", [4, 20])
 def test_sizes_against_float64(each_isa, size, noise):
@@ -198,33 +162,18 @@ def reference():
     return np.load(SHARED / "reference" / "lpips_parity.npz")
 
 
-def vgg_recipe(path: Path) -> Path:
-    recipe = json.loads((SHARED / "reference" / "vgg16_recipe.json").read_text())
-    rng = np.random.Generator(np.random.PCG64(recipe["seed"]))
-    tensors = {}
-    for name, shape, kind in recipe["tensors"]:
-        z = rng.standard_normal(shape, dtype=np.float32)
-        tensors[name] = z * np.float32(np.sqrt(2 / np.prod(shape[1:])) if kind == "conv" else 0.1)
-    np.savez(path, **tensors)
-    return path
-
-
 @pytest.fixture(scope="module")
 def official(tmp_path_factory):
-    files = {net: SHARED / "weights" / file for net, file in BACKBONES.items()}
-    files["vgg"] = vgg_recipe(tmp_path_factory.mktemp("vgg") / "vgg16.npz")
     return {
-        (net, linear): LPIPS(
-            net, linear=linear, weights=(file, SHARED / "weights" / f"lpips_v0.1_{net}.pth") if linear else file
-        )
-        for net, file in files.items()
+        (net, linear): LPIPS(net, linear=linear, weights=files if linear else files[0])
+        for net, files in official_lpips(tmp_path_factory.mktemp("vgg")).items()
         for linear in (True, False)
     }
 
 
 @pytest.mark.parity
-@needs_shared
-@pytest.mark.parametrize("case", CASES)
+@needs_shared("weights", "reference")
+@pytest.mark.parametrize("case", LPIPS_CASES)
 @pytest.mark.parametrize("net", ["alex", "squeeze", "vgg"])
 def test_original_program(official, reference, net, case):
     x, y = reference[f"image/{case}/ref"], reference[f"image/{case}/test"]
@@ -239,7 +188,7 @@ def test_original_program(official, reference, net, case):
 
 
 @pytest.mark.parity
-@needs_shared
+@needs_shared("weights", "reference", "images")
 def test_published_example(official):
     images = SHARED / "images"
     distances = official["alex", True]([images / "ex_ref.png"] * 2, [images / "ex_p0.png", str(images / "ex_p1.png")])
