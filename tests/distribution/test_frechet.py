@@ -13,16 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import pixelgauge
 from pixelgauge import FeatureStats, _core, frechet_distance, sqrtm_psd, trace_sqrt_product
 
-ISAS = _core.available_isas()
 METHODS = ("auto", "newton-schulz", "eigh", "svd")
-
-
-@pytest.fixture(params=ISAS)
-def isa(request):
-    before = _core.isa()
-    _core.set_isa(request.param)
-    yield request.param
-    _core.set_isa(before)
 
 
 def centred_factor(x):
@@ -51,7 +42,7 @@ def features(n, dim, seed=0, decay=1.0, dtype=np.float64):
 @pytest.mark.oracle
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(1, 1, 1), (5, 7, 3), (9, 25, 64), (50, 33, 300), (201, 515, 600)])
-def test_product_equals_numpy(isa, dtype, shape):
+def test_product_equals_numpy(each_isa, dtype, shape):
     m, n, k = shape
     rng = np.random.default_rng(1)
     a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((n, k)).astype(dtype)
@@ -67,19 +58,16 @@ def test_product_equals_numpy(isa, dtype, shape):
 
 
 @pytest.mark.property
-def test_products_and_norms_do_not_depend_on_threads(isa):
+@pytest.mark.usefixtures("restored_threads")
+def test_products_and_norms_do_not_depend_on_threads(each_isa):
     x = features(400, 130)
-    before = pixelgauge.get_num_threads()
     results = []
-    try:
-        for threads in (1, 2, 5):
-            pixelgauge.set_num_threads(threads)
-            stats = FeatureStats(130).update(x)
-            results.append(
-                (_core.matmul_transposed(x, x), stats.cov(), frechet_distance(x[:200], x[150:]), sqrtm_psd(stats.cov()))
-            )
-    finally:
-        pixelgauge.set_num_threads(before)
+    for threads in (1, 2, 5):
+        pixelgauge.set_num_threads(threads)
+        stats = FeatureStats(130).update(x)
+        results.append(
+            (_core.matmul_transposed(x, x), stats.cov(), frechet_distance(x[:200], x[150:]), sqrtm_psd(stats.cov()))
+        )
     for other in results[1:]:
         for mine, theirs in zip(results[0], other, strict=True):
             assert_array_equal(mine, theirs)
@@ -112,7 +100,7 @@ SPECTRA = {
 @pytest.mark.oracle
 @pytest.mark.parametrize("spectrum", SPECTRA)
 @pytest.mark.parametrize("n", [1, 2, 17, 64, 65, 150])
-def test_nuclear_norm_bounds_hold(isa, spectrum, n):
+def test_nuclear_norm_bounds_hold(each_isa, spectrum, n):
     rng = np.random.default_rng(n)
     left, right = (np.linalg.qr(rng.standard_normal((n, n)))[0] for _ in range(2))
     values = SPECTRA[spectrum](n) * 1e3
@@ -138,7 +126,7 @@ def test_nuclear_norm_of_zero_and_of_nan():
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("n", [1, 3, 64, 130])
-def test_pivoted_cholesky_reveals_the_rank(isa, n):
+def test_pivoted_cholesky_reveals_the_rank(each_isa, n):
     for rank in {1, max(1, n // 2), n}:
         x = features(rank, n, seed=rank, decay=0)
         a = x.T @ x
@@ -152,7 +140,7 @@ def test_pivoted_cholesky_reveals_the_rank(isa, n):
 @pytest.mark.oracle
 @pytest.mark.parametrize("n", [1, 2, 30, 129])
 @pytest.mark.parametrize("spectrum", SPECTRA)
-def test_sqrtm_psd(isa, n, spectrum):
+def test_sqrtm_psd(each_isa, n, spectrum):
     basis = np.linalg.qr(np.random.default_rng(n).standard_normal((n, n)))[0]
     values = SPECTRA[spectrum](n)
     a = (basis * values) @ basis.T
@@ -348,7 +336,7 @@ def test_bad_input_is_refused():
 @pytest.mark.oracle
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(2, 1), (9, 5), (700, 33), (9000, 3)])
-def test_stats_equal_numpy(isa, dtype, shape):
+def test_stats_equal_numpy(each_isa, dtype, shape):
     x = features(*shape).astype(dtype)
     stats = FeatureStats(shape[1]).update(x)
     wide = x.astype(np.float64)

@@ -8,7 +8,6 @@ from numpy.testing import assert_allclose
 
 import pixelgauge
 from pixelgauge import (
-    _core,
     density_coverage,
     frechet_distance,
     frechet_infinity,
@@ -18,14 +17,6 @@ from pixelgauge import (
     neighbour_metrics,
     precision_recall,
 )
-
-
-@pytest.fixture(params=_core.available_isas())
-def isa(request):
-    before = _core.isa()
-    _core.set_isa(request.param)
-    yield request.param
-    _core.set_isa(before)
 
 
 def pair(n=120, m=90, dim=16, seed=0, dtype=np.float64):
@@ -107,7 +98,7 @@ def neighbour_oracle(real, fake, precision_k, density_k):
 @pytest.mark.oracle
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("k", [1, 3, 5, 20])
-def test_neighbour_metrics(isa, dtype, k):
+def test_neighbour_metrics(each_isa, dtype, k):
     real, fake = pair(dtype=dtype)
     exact = neighbour_oracle(real, fake, k, k)
     # counts over the number of samples: equal or wrong
@@ -145,22 +136,19 @@ NEIGHBOURHOODS = {
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("case", NEIGHBOURHOODS)
-def test_neighbour_metrics_where_rounding_decides(isa, case):
+def test_neighbour_metrics_where_rounding_decides(each_isa, case):
     real, fake = NEIGHBOURHOODS[case]()
     assert_allclose(neighbour_metrics(real, fake), neighbour_oracle(real, fake, 3, 5), rtol=1e-15)
 
 
 @pytest.mark.property
+@pytest.mark.usefixtures("restored_threads")
 def test_neighbour_metrics_do_not_depend_on_threads_or_order():
     real, fake = pair(700, 600, 40)
-    before = pixelgauge.get_num_threads()
-    try:
-        found = []
-        for threads in (1, 4):
-            pixelgauge.set_num_threads(threads)
-            found.append(neighbour_metrics(real, fake))
-    finally:
-        pixelgauge.set_num_threads(before)
+    found = []
+    for threads in (1, 4):
+        pixelgauge.set_num_threads(threads)
+        found.append(neighbour_metrics(real, fake))
     rng = np.random.default_rng(0)
     assert found[0] == found[1] == neighbour_metrics(rng.permutation(real), rng.permutation(fake))
 
@@ -288,14 +276,11 @@ def test_extrapolation_takes_the_bias_out():
 
 
 @pytest.mark.property
+@pytest.mark.usefixtures("restored_threads")
 def test_results_do_not_depend_on_threads():
     a, b = pair()
-    before = pixelgauge.get_num_threads()
-    try:
-        results = []
-        for threads in (1, 3):
-            pixelgauge.set_num_threads(threads)
-            results.append((kernel_distance(a, b, subset_size=60, subsets=3), frechet_interval(a, b, resamples=5)))
-    finally:
-        pixelgauge.set_num_threads(before)
+    results = []
+    for threads in (1, 3):
+        pixelgauge.set_num_threads(threads)
+        results.append((kernel_distance(a, b, subset_size=60, subsets=3), frechet_interval(a, b, resamples=5)))
     assert results[0] == results[1]

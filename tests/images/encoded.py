@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from tests.pictures import random_pixels
+
 HEIGHT, WIDTH = 19, 23
 
 
@@ -32,7 +34,7 @@ ORIENTED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 def pixels(channels: int, dtype: npt.DTypeLike = np.uint8, seed: int = 0) -> np.ndarray:
     """Random samples of every value of the type, of (19, 23) or (19, 23, channels)."""
     shape = (HEIGHT, WIDTH) if channels == 1 else (HEIGHT, WIDTH, channels)
-    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
+    return random_pixels(shape, seed, dtype)
 
 
 def chunk(kind: bytes, body: bytes, spoilt: bool = False) -> bytes:

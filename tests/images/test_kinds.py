@@ -21,12 +21,13 @@ import pixelgauge
 from pixelgauge.engine.feature_sources import FeatureSource, Inception
 from pixelgauge.images import as_array, canonical_pair
 from tests.perceptual.weights import own_recipe, random_weights
+from tests.pictures import random_pixels
 
 HEIGHT, WIDTH = 36, 44  # LPIPS needs 31, and two scales of MS-SSIM 22
 
 
 def pixels(dtype=np.uint8, seed=0, shape=(HEIGHT, WIDTH, 3)):
-    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8).astype(dtype)
+    return random_pixels(shape, seed).astype(dtype)
 
 
 def similar(x, seed=5):

@@ -8,6 +8,7 @@ from PIL import Image
 
 import pixelgauge
 from pixelgauge import _core
+from tests.pictures import random_pixels
 
 RULES = ("half_pixel", "tensorflow1", "antialias", "bicubic")
 SIZES = [
@@ -56,26 +57,14 @@ def resized(images, rule, height=299, width=299, scale=1.0, offset=0.0, low=-mat
     return _core.resize(images, getattr(_core.ResizeRule, rule), height, width, scale, offset, low, high)
 
 
-def images_of(shape, seed=1):
-    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-
-
 @pytest.mark.oracle
-@pytest.mark.parametrize("isa", _core.available_isas())
 @pytest.mark.parametrize("rule", RULES)
-def test_float64_definition(rule, isa):
-    before = _core.isa()
-    try:
-        _core.set_isa(isa)
-        for height, width in SIZES:
-            image = images_of((1, height, width, 3))
-            expected = np.einsum("yr,rwc->cyw", matrix(rule, height, 299), image[0].astype(float), optimize=True)
-            expected = expected @ matrix(rule, width, 299).T
-            np.testing.assert_allclose(
-                resized(image, rule)[0], expected, rtol=0, atol=LEVEL, err_msg=f"{height}x{width}"
-            )
-    finally:
-        _core.set_isa(before)
+def test_float64_definition(rule, each_isa):
+    for height, width in SIZES:
+        image = random_pixels((1, height, width, 3), 1)
+        expected = np.einsum("yr,rwc->cyw", matrix(rule, height, 299), image[0].astype(float), optimize=True)
+        expected = expected @ matrix(rule, width, 299).T
+        np.testing.assert_allclose(resized(image, rule)[0], expected, rtol=0, atol=LEVEL, err_msg=f"{height}x{width}")
 
 
 @pytest.mark.parity
@@ -84,7 +73,7 @@ def test_float64_definition(rule, isa):
 )
 def test_pillow_in_float32(rule, filter_):
     for height, width in SIZES:
-        image = images_of((1, height, width, 3))
+        image = random_pixels((1, height, width, 3), 1)
         planes = [Image.fromarray(image[0, ..., c].astype(np.float32)) for c in range(3)]
         expected = np.stack([np.asarray(plane.resize((299, 299), filter_)) for plane in planes])
         np.testing.assert_allclose(resized(image, rule)[0], expected, rtol=0, atol=LEVEL, err_msg=f"{height}x{width}")
@@ -94,7 +83,7 @@ def test_pillow_in_float32(rule, filter_):
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 2), (4, 5), (17, 301)])
 def test_other_output_sizes(height, width):
     for wide in (21, 299, 700):  # denser than the output, as dense, and up to far beyond it
-        image = images_of((2, 13, wide, 3))
+        image = random_pixels((2, 13, wide, 3), 1)
         for rule in RULES:
             across = matrix(rule, wide, width)
             down = matrix(rule, 13, height)
@@ -105,7 +94,7 @@ def test_other_output_sizes(height, width):
 @pytest.mark.property
 @pytest.mark.parametrize("rule", RULES)
 def test_same_size_is_exact_and_scale_and_clamp_apply(rule):
-    image = images_of((1, 37, 50, 3))
+    image = random_pixels((1, 37, 50, 3), 1)
     planes = image.transpose(0, 3, 1, 2).astype(np.float32)
     np.testing.assert_array_equal(resized(image, rule, 37, 50), planes)
     np.testing.assert_array_equal(
@@ -121,24 +110,21 @@ def test_constant_stays_constant(rule):
 
 
 @pytest.mark.property
+@pytest.mark.usefixtures("restored_threads")
 def test_not_a_bit_depends_on_batch_or_threads():
-    images = images_of((5, 150, 203, 3))
-    before = pixelgauge.get_num_threads()
-    try:
-        for rule in RULES:
-            pixelgauge.set_num_threads(1)
-            expected = np.concatenate([resized(images[i : i + 1], rule) for i in range(5)])
-            for threads in (1, 2, 5):
-                pixelgauge.set_num_threads(threads)
-                np.testing.assert_array_equal(resized(images, rule), expected)
-    finally:
-        pixelgauge.set_num_threads(before)
+    images = random_pixels((5, 150, 203, 3), 1)
+    for rule in RULES:
+        pixelgauge.set_num_threads(1)
+        expected = np.concatenate([resized(images[i : i + 1], rule) for i in range(5)])
+        for threads in (1, 2, 5):
+            pixelgauge.set_num_threads(threads)
+            np.testing.assert_array_equal(resized(images, rule), expected)
 
 
 @pytest.mark.property
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
 def test_dtypes_and_strides(dtype):
-    images = images_of((4, 40, 61, 6)).astype(dtype)
+    images = random_pixels((4, 40, 61, 6), 1).astype(dtype)
     views = {
         "plain": images[..., :3],
         "reversed": images[::-1, ::-1, ::-1, 2::-1],
@@ -156,7 +142,7 @@ def test_dtypes_and_strides(dtype):
 
 @pytest.mark.boundary
 def test_bad_arguments():
-    good = images_of((1, 8, 8, 3))
+    good = random_pixels((1, 8, 8, 3), 1)
     for images, arguments, match in (
         (good[..., :2], {}, "2 channels"),
         (good[0], {}, "4 axes"),

@@ -16,10 +16,6 @@ def pair(shape: tuple[int, ...], seed: int = 3) -> tuple[np.ndarray, np.ndarray]
     return x, np.clip(x + rng.normal(0, 20, shape), 0, 255).astype(np.uint8)
 
 
-def images_of(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-
-
 def relative(value: np.ndarray, expected: np.ndarray) -> float:
     """Norm of the difference over that of what is expected."""
     return float(np.linalg.norm(value - expected) / np.linalg.norm(expected))

@@ -13,8 +13,9 @@ from pixelgauge.networks import store as model_store
 from pixelgauge.networks.session import Session
 from pixelgauge.perceptual.inception import INCEPTION_OUTPUTS, InceptionFeatures
 from pixelgauge.perceptual.lpips import BACKBONES, LPIPS
-from tests.perceptual.pictures import INCEPTION_CASES, LPIPS_CASES, images_of, pair, relative
+from tests.perceptual.pictures import INCEPTION_CASES, LPIPS_CASES, pair, relative
 from tests.perceptual.weights import official_inception, official_lpips, own_recipe, random_weights
+from tests.pictures import random_pixels
 from tests.places import SHARED, needs_shared
 
 ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the gpu extra, is not installed")
@@ -108,7 +109,7 @@ def test_lpips_of_a_batch_does_not_depend_on_what_else_is_in_it(tmp_path, precis
 def test_inception_does_not_depend_on_neighbours(tmp_path):
     path = tmp_path / "inception.npz"
     np.savez(path, **own_recipe())
-    images = images_of((70, 60, 50, 3))
+    images = random_pixels((70, 60, 50, 3))
     features = InceptionFeatures(weights=path, batch_size=16)
     values = features(images)
     np.testing.assert_array_equal(features(images[::-1]), values[::-1])
@@ -122,7 +123,7 @@ def test_tf32_after_float32_in_one_process(tmp_path):
     """No switch of the whole process decides: the second session has its own precision."""
     path: Path = tmp_path / "inception.npz"
     np.savez(path, **own_recipe())
-    images = images_of((2, 60, 50, 3))
+    images = random_pixels((2, 60, 50, 3))
     exact = InceptionFeatures(weights=path)(images)
     rounded = InceptionFeatures(weights=path, precision="tf32")(images)
     assert 1e-5 < relative(rounded, exact) < TF32

@@ -18,8 +18,9 @@ from pixelgauge.networks.providers import OPENVINO, choose_providers
 from pixelgauge.networks.session import Session
 from pixelgauge.perceptual.inception import INCEPTION_OUTPUTS, InceptionFeatures
 from pixelgauge.presets import INCEPTION_PRESETS
-from tests.perceptual.pictures import INCEPTION_CASES, images_of, relative
+from tests.perceptual.pictures import INCEPTION_CASES, relative
 from tests.perceptual.weights import official_inception, own_recipe
+from tests.pictures import random_pixels
 from tests.places import SHARED, needs_shared
 
 pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
@@ -81,7 +82,7 @@ def test_original_programs(official, preset):
 @pytest.mark.oracle
 def test_first_layers_against_float64(weights, state):
     """Conv2d_1a to the first pool in float64, BatchNorm unfolded: what "64" means."""
-    images = images_of((1, 299, 299, 3))
+    images = random_pixels((1, 299, 299, 3))
     x = images[0].astype(np.float64).transpose(2, 0, 1) * 2 / 255 - 1
     for name, stride, padding in (("Conv2d_1a_3x3", 2, 0), ("Conv2d_2a_3x3", 1, 0), ("Conv2d_2b_3x3", 1, 1)):
         x = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
@@ -99,7 +100,7 @@ def test_first_layers_against_float64(weights, state):
 
 @pytest.mark.property
 def test_each_output_alone_is_the_same_as_all_together(weights):
-    images = images_of((1, 40, 50, 3))
+    images = random_pixels((1, 40, 50, 3))
     together = Session(
         model_store.from_files("inception-fid", [weights]), choose_providers("cpu"), list(INCEPTION_OUTPUTS)
     )
@@ -120,25 +121,22 @@ def test_each_output_alone_is_the_same_as_all_together(weights):
 
 
 @pytest.mark.property
+@pytest.mark.usefixtures("restored_threads")
 def test_not_a_bit_depends_on_neighbours_batch_size_or_threads(weights):
-    images = images_of((4, 60, 50, 3))
-    before = pixelgauge.get_num_threads()
-    try:
-        pixelgauge.set_num_threads(1)
-        expected = InceptionFeatures(output="logits", weights=weights, batch_size=1)(images)
-        # alone on one thread, side by side on one, all over two and three threads
-        for threads, batch_size in ((1, 2), (2, 2), (3, 3)):
-            pixelgauge.set_num_threads(threads)
-            one = InceptionFeatures(output="logits", weights=weights, batch_size=batch_size)
-            np.testing.assert_array_equal(one(images), expected)
-        np.testing.assert_array_equal(one(images[::-1]), expected[::-1])
-    finally:
-        pixelgauge.set_num_threads(before)
+    images = random_pixels((4, 60, 50, 3))
+    pixelgauge.set_num_threads(1)
+    expected = InceptionFeatures(output="logits", weights=weights, batch_size=1)(images)
+    # alone on one thread, side by side on one, all over two and three threads
+    for threads, batch_size in ((1, 2), (2, 2), (3, 3)):
+        pixelgauge.set_num_threads(threads)
+        one = InceptionFeatures(output="logits", weights=weights, batch_size=batch_size)
+        np.testing.assert_array_equal(one(images), expected)
+    np.testing.assert_array_equal(one(images[::-1]), expected[::-1])
 
 
 @pytest.mark.property
 def test_padding_to_a_fixed_batch_changes_nothing(features, monkeypatch):
-    images = images_of((3, 60, 50, 3))
+    images = random_pixels((3, 60, 50, 3))
     expected = features(images)
 
     shapes = []
@@ -152,7 +150,7 @@ def test_padding_to_a_fixed_batch_changes_nothing(features, monkeypatch):
 @pytest.mark.property
 def test_streams_of_batches_change_nothing(features, monkeypatch):
     """OpenVINO's way through the images, with the CPU's session in its place."""
-    images = images_of((9, 60, 50, 3))
+    images = random_pixels((9, 60, 50, 3))
     expected = features(images)
     features._session.session(features._session.threads)  # loaded for the CPU before the plan says otherwise
 
@@ -187,7 +185,7 @@ def test_openvino_itself(weights, features, precision):
     ort = pytest.importorskip("onnxruntime")
     if OPENVINO not in ort.get_available_providers():
         pytest.skip("this onnxruntime has no OpenVINO: the openvino extra is not installed")
-    images = images_of((11, 60, 50, 3))
+    images = random_pixels((11, 60, 50, 3))
     one = InceptionFeatures(weights=weights, providers="openvino", precision=precision, batch_size=4)
     values = one(images)
     # bf16 keeps eight bits; 3e-3 to 6e-3 were measured on several sets of images
@@ -199,7 +197,7 @@ def test_openvino_itself(weights, features, precision):
 def test_files_and_arrays_agree(features, tmp_path):
     from PIL import Image
 
-    pictures = [images_of((40 + i, 50, 3), i) for i in range(3)]
+    pictures = [random_pixels((40 + i, 50, 3), i) for i in range(3)]
     paths = [tmp_path / f"{i}.png" for i in range(3)]
     for path, picture in zip(paths, pictures, strict=True):
         Image.fromarray(picture).save(path)
@@ -212,7 +210,7 @@ def test_files_and_arrays_agree(features, tmp_path):
 
 @pytest.mark.property
 def test_ranges_and_layouts(features):
-    images = images_of((2, 40, 50, 3))
+    images = random_pixels((2, 40, 50, 3))
     expected = features(images)
     np.testing.assert_array_equal(features(images.transpose(0, 3, 1, 2), channel_axis=1), expected)
     for other, data_range in ((images / 255, 1.0), (images / 127.5 - 1, (-1, 1)), (images.astype(np.float32), 255)):
@@ -235,7 +233,7 @@ def test_fingerprint(features):
 def test_a_folder_is_its_images(features, tmp_path):
     (tmp_path / "sub").mkdir()
     for i, name in enumerate(("b.png", "a.PNG", "sub/c.bmp")):
-        Image.fromarray(images_of((40, 50, 3), i)).save(tmp_path / name)
+        Image.fromarray(random_pixels((40, 50, 3), i)).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no image")
     listed = [tmp_path / name for name in ("a.PNG", "b.png", "sub/c.bmp")]
     for folder in (tmp_path, f"{tmp_path}/"):
@@ -262,7 +260,7 @@ def test_what_is_no_regular_file_is_refused_at_once(features, tmp_path):
 
 @pytest.mark.boundary
 def test_bad_images(features, tmp_path):
-    good = images_of((2, 40, 50, 3))
+    good = random_pixels((2, 40, 50, 3))
     (tmp_path / "text.png").write_text("hello")
     # A header that promises 60000 x 60000 pixels, and one that ends within its first chunk.
     (tmp_path / "bomb.bmp").write_bytes(
@@ -292,7 +290,7 @@ def test_bad_images(features, tmp_path):
 
 @pytest.mark.oracle
 def test_ranges_far_from_zero_and_near_the_ends_of_float32(features):
-    good = images_of((1, 40, 50, 3)).astype(np.float64)
+    good = random_pixels((1, 40, 50, 3)).astype(np.float64)
     expected = features(good, data_range=255.0)
     for low, scale in ((1e6, 1), (2.0**40, 1), (0, 1e60), (0, 1e-60)):
         value = features(good * scale + low, data_range=(low, low + 255 * scale))
@@ -304,7 +302,7 @@ def test_copies_and_pickles_make_their_own_sessions(weights):
     features = InceptionFeatures("clean-fid", output=["64", "192"], weights=weights, batch_size=3)
     other = pickle.loads(pickle.dumps(features))
     assert (other.fingerprint, other.batch_size) == (features.fingerprint, 3)
-    images = images_of((1, 40, 50, 3))
+    images = random_pixels((1, 40, 50, 3))
     np.testing.assert_array_equal(other(images), features(images))
 
 

@@ -303,51 +303,43 @@ def test_batches_ranges_layouts_and_dtypes_give_the_same(alex):
 
 
 @pytest.mark.property
+@pytest.mark.usefixtures("restored_threads")
 def test_not_a_bit_depends_on_threads_or_batch(tmp_path):
     paths = random_weights("squeeze", tmp_path)
     x, y = pair((5, 37, 50, 3))
-    before = pixelgauge.get_num_threads()
     results = []
-    try:
-        for threads in (1, 2, 3):
-            pixelgauge.set_num_threads(threads)
-            metric = LPIPS("squeeze", weights=paths)
-            for step in (1, 2, 5):
-                parts = [
-                    metric(x[i : i + step], y[i : i + step], spatial=True, per_layer=True) for i in range(0, 5, step)
-                ]
-                results.append([np.concatenate(values) for values in zip(*parts, strict=True)])
-    finally:
-        pixelgauge.set_num_threads(before)
+    for threads in (1, 2, 3):
+        pixelgauge.set_num_threads(threads)
+        metric = LPIPS("squeeze", weights=paths)
+        for step in (1, 2, 5):
+            parts = [metric(x[i : i + step], y[i : i + step], spatial=True, per_layer=True) for i in range(0, 5, step)]
+            results.append([np.concatenate(values) for values in zip(*parts, strict=True)])
     for result in results[1:]:
         for value, expected in zip(result, results[0], strict=True):
             np.testing.assert_array_equal(value, expected)
 
 
 @pytest.mark.property
+@pytest.mark.usefixtures("restored_threads")
 def test_large_pairs_take_turns(alex, monkeypatch):
     x, y = pair((4, 96, 100, 3))
-    before = pixelgauge.get_num_threads()
-    try:
-        pixelgauge.set_num_threads(2)
-        expected = alex(x, y).tolist()
-        running, most = [], []
-        run = alex._session.run
+    pixelgauge.set_num_threads(2)
+    expected = alex(x, y).tolist()
+    running, most = [], []
+    run = alex._session.run
 
-        def watched(inputs, threads):
-            running.append(threads)
-            most.append(len(running))
-            result = run(inputs, threads)
-            running.remove(threads)
-            return result
+    def watched(inputs, threads):
+        running.append(threads)
+        most.append(len(running))
+        result = run(inputs, threads)
+        running.remove(threads)
+        return result
 
-        monkeypatch.setattr(perceptual, "_STREAM_PIXELS", 2 * 96 * 100 - 1)
-        monkeypatch.setattr(alex._session, "run", watched)
-        monkeypatch.setattr(alex._session, "threads", 2)
-        assert alex(x, y).tolist() == expected
-        assert most == [1] * 4  # one at a time, on all threads
-    finally:
-        pixelgauge.set_num_threads(before)
+    monkeypatch.setattr(perceptual, "_STREAM_PIXELS", 2 * 96 * 100 - 1)
+    monkeypatch.setattr(alex._session, "run", watched)
+    monkeypatch.setattr(alex._session, "threads", 2)
+    assert alex(x, y).tolist() == expected
+    assert most == [1] * 4  # one at a time, on all threads
 
 
 @pytest.mark.property
