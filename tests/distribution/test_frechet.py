@@ -302,30 +302,44 @@ def test_distance_is_symmetric_and_takes_every_form():
     assert_allclose(frechet_distance(x[:, ::-1], y[:, ::-1]), value, rtol=1e-11)
 
 
+def with_nan(x):
+    x = x.copy()
+    x[3, 2] = np.nan
+    return x
+
+
 @pytest.mark.boundary
-def test_bad_input_is_refused():
+@pytest.mark.parametrize(
+    ("make", "error", "match"),
+    [
+        (lambda x: x[:1], ValueError, "at least two"),
+        (lambda x: FeatureStats(4).update(x[:1]), ValueError, "at least two"),
+        (lambda x: FeatureStats(4), ValueError, "at least two"),
+        (with_nan, ValueError, "column 2"),
+        (lambda x: x[:0], ValueError, "empty"),
+        (lambda x: x[:, :3], ValueError, "do not compare"),
+        (lambda x: (np.zeros(3), np.eye(4)), ValueError, "mean of shape"),
+        (lambda x: (np.zeros(4), np.full((4, 4), np.inf)), ValueError, "NaN or infinity"),
+        (
+            lambda x: (np.zeros(4), -np.eye(4)),
+            ValueError,
+            "a has a covariance that is not positive semi-definite",
+        ),
+        (lambda x: x[0], ValueError, "shape"),
+        (lambda x: x.astype(int), TypeError, "dtype"),
+    ],
+)
+def test_bad_input_is_refused(make, error, match):
+    a = make(features(10, 4))
+    with pytest.raises(error, match=match):
+        frechet_distance(a, (np.zeros(4), np.eye(4)))
+
+
+@pytest.mark.boundary
+def test_bad_arguments_are_refused():
     x = features(10, 4)
-    good = (np.zeros(4), np.eye(4))
-    nan = x.copy()
-    nan[3, 2] = np.nan
-    for a, message in [
-        (x[:1], "at least two"),
-        (FeatureStats(4).update(x[:1]), "at least two"),
-        (FeatureStats(4), "at least two"),
-        (nan, "column 2"),
-        (x[:0], "empty"),
-        (x[:, :3], "do not compare"),
-        ((np.zeros(3), np.eye(4)), "mean of shape"),
-        ((np.zeros(4), np.full((4, 4), np.inf)), "NaN or infinity"),
-        ((np.zeros(4), -np.eye(4)), "a has a covariance that is not positive semi-definite"),
-        (x[0], "shape"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            frechet_distance(a, good)
-    with pytest.raises(TypeError, match="dtype"):
-        frechet_distance(x.astype(int), good)
     with pytest.raises(ValueError, match="method"):
-        frechet_distance(x, good, method="sqrtm")
+        frechet_distance(x, (np.zeros(4), np.eye(4)), method="sqrtm")
     with pytest.raises(ValueError, match="preset"):
         frechet_distance(FeatureStats(4, preset="a").update(x), FeatureStats(4, preset="b").update(x))
 
@@ -392,10 +406,9 @@ def test_strides_shift_and_single_rows():
 
 
 @pytest.mark.boundary
-def test_stats_refuse_bad_input_and_keep_their_state():
-    stats = FeatureStats(3).update(np.ones((2, 3)))
-    before = stats.to_bytes()
-    for bad, error in [
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [
         (np.ones((2, 4)), ValueError),
         (np.array([[1.0, np.inf, 0.0]]), ValueError),
         (np.ones((0, 3)), ValueError),
@@ -404,32 +417,44 @@ def test_stats_refuse_bad_input_and_keep_their_state():
         ([[1.0, 2.0, None]], TypeError),
         ([[1.0, 2.0], [3.0]], ValueError),
         (np.ones((2, 3, 1)), ValueError),
-    ]:
-        with pytest.raises(error):
-            stats.update(bad)
+    ],
+    ids=["wide", "infinite", "empty", "integers", "complex", "None", "ragged", "three axes"],
+)
+def test_stats_refuse_bad_input_and_keep_their_state(bad, error):
+    stats = FeatureStats(3).update(np.ones((2, 3)))
+    before = stats.to_bytes()
+    with pytest.raises(error):
+        stats.update(bad)
     assert stats.to_bytes() == before
-    with pytest.raises(ValueError, match="4 features"):
-        stats.merge(FeatureStats(4))
-    with pytest.raises(ValueError, match="shifts"):
-        stats.merge(FeatureStats(3, shift=np.ones(3)))
-    with pytest.raises(ValueError, match="ddof"):
-        FeatureStats(3).update(np.ones((1, 3))).cov()
-    with pytest.raises(ValueError, match="no features"):
-        FeatureStats(3).mean
-    with pytest.raises(ValueError, match=r"dim=1000000000 takes sums of 1\.6e\+10 GB"):
-        FeatureStats(10**9)
-    for dim, error in ((0, ValueError), (-1, ValueError), (2.5, TypeError), (True, TypeError)):
-        with pytest.raises(error, match="dim"):
-            FeatureStats(dim)
-    with pytest.raises(ValueError, match="shift"):
-        FeatureStats(3, shift=np.ones(4))
-    for what in ("preset", "weights"):
-        with pytest.raises(TypeError, match=f"{what}=5 must be a string"):
-            FeatureStats(3, **{what: 5})
-    with pytest.raises(TypeError, match="other=3 must be a FeatureStats"):
-        stats.merge(3)
-    with pytest.raises(ValueError, match="is no zip archive: it begins with b'ab"):
-        FeatureStats.from_bytes(b"abc")
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda: FeatureStats(3).update(np.ones((2, 3))).merge(FeatureStats(4)), ValueError, "4 features"),
+        (
+            lambda: FeatureStats(3).update(np.ones((2, 3))).merge(FeatureStats(3, shift=np.ones(3))),
+            ValueError,
+            "shifts",
+        ),
+        (lambda: FeatureStats(3).update(np.ones((2, 3))).merge(3), TypeError, "other=3 must be a FeatureStats"),
+        (lambda: FeatureStats(3).update(np.ones((1, 3))).cov(), ValueError, "ddof"),
+        (lambda: FeatureStats(3).mean, ValueError, "no features"),
+        (lambda: FeatureStats(10**9), ValueError, r"dim=1000000000 takes sums of 1\.6e\+10 GB"),
+        (lambda: FeatureStats(0), ValueError, "dim"),
+        (lambda: FeatureStats(-1), ValueError, "dim"),
+        (lambda: FeatureStats(2.5), TypeError, "dim"),
+        (lambda: FeatureStats(True), TypeError, "dim"),
+        (lambda: FeatureStats(3, shift=np.ones(4)), ValueError, "shift"),
+        (lambda: FeatureStats(3, preset=5), TypeError, "preset=5 must be a string"),
+        (lambda: FeatureStats(3, weights=5), TypeError, "weights=5 must be a string"),
+        (lambda: FeatureStats.from_bytes(b"abc"), ValueError, "is no zip archive: it begins with b'ab"),
+    ],
+)
+def test_stats_refuse_what_they_cannot_be(call, error, match):
+    with pytest.raises(error, match=match):
+        call()
 
 
 @pytest.mark.boundary
@@ -488,39 +513,66 @@ def test_files_in_every_dialect(tmp_path):
     assert_allclose(counted.merge(FeatureStats(6).update(x)).cov(ddof=0), np.cov(x.T, ddof=0), atol=1e-13)
 
 
+def saved(value):
+    file = io.BytesIO()
+    np.save(file, value)
+    return file.getvalue()
+
+
+def saved_as(**fields):
+    file = io.BytesIO()
+    np.savez(file, **fields)
+    return file.getvalue()
+
+
+def without_scatter(data):
+    missing = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(missing, "w") as target:
+        for name in source.namelist():
+            if name != "scatter.npy":
+                target.writestr(name, source.read(name))
+    return missing.getvalue()
+
+
 @pytest.mark.boundary
-def test_damaged_files_are_refused(tmp_path):
-    stats = FeatureStats(6).update(features(50, 6))
-    good = stats.to_bytes()
-    for cut in (0, 10, len(good) // 2, len(good) - 30):
-        with pytest.raises(ValueError, match="truncated"):
-            FeatureStats.from_bytes(good[:cut])
-    for fields, message in [
+@pytest.mark.parametrize(
+    ("damage", "match"),
+    [
+        (lambda data: data[:0], "truncated"),
+        (lambda data: data[:10], "truncated"),
+        (lambda data: data[: len(data) // 2], "truncated"),
+        (lambda data: data[: len(data) - 30], "truncated"),
+        (lambda data: saved(np.zeros(3)), "one array"),
+        (lambda data: saved_as(mu=np.array([{}], dtype=object), sigma=np.eye(1)), "readable"),
+        (without_scatter, "scatter"),
+    ],
+)
+def test_damaged_files_are_refused(damage, match):
+    data = damage(FeatureStats(6).update(features(50, 6)).to_bytes())
+    with pytest.raises(ValueError, match=match):
+        FeatureStats.from_bytes(data)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("fields", "match"),
+    [
         ({"mean": np.zeros(3)}, "'mu' and 'sigma'"),
         ({"mu": np.zeros(3), "sigma": np.eye(4)}, "shape"),
         ({"mu": np.zeros(2), "sigma": np.array([[1.0, 2.0], [0.0, 1.0]])}, "not symmetric"),
         ({"mu": np.zeros(2), "sigma": np.full((2, 2), np.nan)}, "NaN"),
         ({"format": "pixelgauge-feature-stats-9", "dim": 2}, "format"),
-    ]:
-        path = tmp_path / "bad.npz"
-        np.savez(path, **fields)
-        with pytest.raises(ValueError, match=message):
-            FeatureStats.load(path)
-    array = io.BytesIO()
-    np.save(array, np.zeros(3))
-    with pytest.raises(ValueError, match="one array"):
-        FeatureStats.from_bytes(array.getvalue())
-    pickled = io.BytesIO()
-    np.savez(pickled, mu=np.array([{}], dtype=object), sigma=np.eye(1))
-    with pytest.raises(ValueError, match="readable"):
-        FeatureStats.from_bytes(pickled.getvalue())
-    missing = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(good)) as source, zipfile.ZipFile(missing, "w") as target:
-        for name in source.namelist():
-            if name != "scatter.npy":
-                target.writestr(name, source.read(name))
-    with pytest.raises(ValueError, match="scatter"):
-        FeatureStats.from_bytes(missing.getvalue())
+    ],
+)
+def test_files_of_other_fields_are_refused(tmp_path, fields, match):
+    path = tmp_path / "bad.npz"
+    np.savez(path, **fields)
+    with pytest.raises(ValueError, match=match):
+        FeatureStats.load(path)
+
+
+@pytest.mark.boundary
+def test_a_missing_file_is_not_found(tmp_path):
     with pytest.raises(FileNotFoundError):
         FeatureStats.load(tmp_path / "none.npz")
 

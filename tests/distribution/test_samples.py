@@ -188,61 +188,78 @@ def test_kernel_distances_without_a_digit_are_refused(degree):
                 kernel_distance(x, y, subset_size=50, **{name: bad})
 
 
+OF_TWO_SAMPLES = {
+    "kernel_distance": lambda a, b: kernel_distance(a, b, subset_size=2),
+    "precision_recall": lambda a, b: precision_recall(a, b, k=1),
+    "density_coverage": lambda a, b: density_coverage(a, b, k=1),
+    "neighbour_metrics": lambda a, b: neighbour_metrics(a, b, precision_k=1, density_k=1),
+    "frechet_interval": lambda a, b: frechet_interval(a, b, resamples=2),
+}
+
+
+def with_nan(x):
+    x = x.copy()
+    x[0, 0] = np.nan
+    return x
+
+
 @pytest.mark.boundary
-def test_bad_samples_are_refused():
+@pytest.mark.parametrize("function", OF_TWO_SAMPLES)
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        pytest.param(lambda x, y: (x, y[:, :5]), ValueError, "do not compare", id="widths"),
+        pytest.param(lambda x, y: (x, with_nan(y)), ValueError, "NaN", id="NaN"),
+        pytest.param(lambda x, y: (x[:0], y), ValueError, "empty", id="empty"),
+        pytest.param(lambda x, y: (x.astype(int), y), TypeError, "dtype", id="integers"),
+        pytest.param(lambda x, y: (x[:1], y), ValueError, None, id="one sample"),  # each says it in its own words
+        *(
+            pytest.param(
+                lambda x, y, scale=scale: (x * scale, y * scale),
+                ValueError,
+                "within 1e-70 to 1e\\+70",
+                id=f"times {scale}",
+            )
+            for scale in (1e200, 1e120, 1e-162)
+        ),
+    ],
+)
+def test_bad_samples_are_refused(function, change, error, match):
+    samples = change(*pair())
+    with pytest.raises(error, match=match):
+        OF_TWO_SAMPLES[function](*samples)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda x, y: kernel_distance(x, y), ValueError, "subset_size=1000 exceeds"),
+        (lambda x, y: kernel_distance(x, y, subset_size=10, degree=0), ValueError, "degree"),
+        (lambda x, y: kernel_distance(x, y, subset_size=10, subsets=0), ValueError, "subsets"),
+        (lambda x, y: kernel_distance(x, y, subset_size=0), ValueError, "subset_size"),
+        (lambda x, y: kernel_distance(x, y, subset_size=10, gamma=np.inf), ValueError, "gamma"),
+        (
+            lambda x, y: kernel_distance(x * 1e60, y * 1e60, subset_size=10),
+            ValueError,
+            "kernel of degree=3 of these features overflows",
+        ),
+        (lambda x, y: precision_recall(x, y, k=90), ValueError, "90 samples"),
+        (lambda x, y: precision_recall(x, y, k=None), TypeError, r"^k=None must be"),
+        (lambda x, y: precision_recall(x[:1], y), ValueError, "real has 1 sample: k=3 needs at least 4"),
+        (lambda x, y: density_coverage(x, y, k=None), TypeError, r"^k=None must be"),
+        (lambda x, y: neighbour_metrics(x, y, density_k=0), ValueError, "k=0"),
+        (lambda x, y: inception_score(x[:9]), ValueError, "splits=10"),
+        (lambda x, y: frechet_interval(x, y, level=1.0), ValueError, "level"),
+        (lambda x, y: frechet_interval(x, y, resamples=1), ValueError, "resamples"),
+        (lambda x, y: frechet_infinity(x, y, smallest=90), ValueError, "smallest"),
+        (lambda x, y: frechet_infinity(x, y, points=1), ValueError, "points"),
+    ],
+)
+def test_bad_arguments_are_refused(call, error, match):
     x, y = pair()
-    nan = y.copy()
-    nan[0, 0] = np.nan
-    calls = (
-        lambda a, b: kernel_distance(a, b, subset_size=2),
-        lambda a, b: precision_recall(a, b, k=1),
-        lambda a, b: density_coverage(a, b, k=1),
-        lambda a, b: neighbour_metrics(a, b, precision_k=1, density_k=1),
-        lambda a, b: frechet_interval(a, b, resamples=2),
-    )
-    for call in calls:
-        with pytest.raises(ValueError, match="do not compare"):
-            call(x, y[:, :5])
-        with pytest.raises(ValueError, match="NaN"):
-            call(x, nan)
-        with pytest.raises(ValueError, match="empty"):
-            call(x[:0], y)
-        with pytest.raises(TypeError, match="dtype"):
-            call(x.astype(int), y)
-        with pytest.raises(ValueError):  # noqa: PT011 - each says it in its own words
-            call(x[:1], y)
-    with pytest.raises(ValueError, match="subset_size=1000 exceeds"):
-        kernel_distance(x, y)
-    for name in ("degree", "subsets", "subset_size"):
-        with pytest.raises(ValueError, match=name):
-            kernel_distance(x, y, **{"subset_size": 10, name: 0})
-    with pytest.raises(ValueError, match="gamma"):
-        kernel_distance(x, y, subset_size=10, gamma=np.inf)
-    with pytest.raises(ValueError, match="90 samples"):
-        precision_recall(x, y, k=90)
-    with pytest.raises(ValueError, match="k=0"):
-        neighbour_metrics(x, y, density_k=0)
-    for scale in (1e200, 1e120, 1e-162):
-        for call in calls:
-            with pytest.raises(ValueError, match="within 1e-70 to 1e\\+70"):
-                call(x * scale, y * scale)
-    with pytest.raises(ValueError, match="kernel of degree=3 of these features overflows"):
-        kernel_distance(x * 1e60, y * 1e60, subset_size=10)
-    for metric in (precision_recall, density_coverage):
-        with pytest.raises(TypeError, match=r"^k=None must be"):
-            metric(x, y, k=None)
-    with pytest.raises(ValueError, match="real has 1 sample: k=3 needs at least 4"):
-        precision_recall(x[:1], y)
-    with pytest.raises(ValueError, match="splits=10"):
-        inception_score(x[:9])
-    with pytest.raises(ValueError, match="level"):
-        frechet_interval(x, y, level=1.0)
-    with pytest.raises(ValueError, match="resamples"):
-        frechet_interval(x, y, resamples=1)
-    with pytest.raises(ValueError, match="smallest"):
-        frechet_infinity(x, y, smallest=90)
-    with pytest.raises(ValueError, match="points"):
-        frechet_infinity(x, y, points=1)
+    with pytest.raises(error, match=match):
+        call(x, y)
 
 
 @pytest.mark.oracle

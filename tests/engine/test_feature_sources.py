@@ -177,59 +177,99 @@ def test_explain_names_every_preset(folders, stand_in, capsys):
     assert rows["pytorch-fid"]["difference"] == 0
 
 
-@pytest.mark.boundary
-def test_bad_sources(folders, tmp_path, stand_in, capsys):
-    a, _ = folders
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    (tmp_path / "cut.npz").write_bytes(FeatureStats(3).update(np.eye(3)).to_bytes()[:200])
-    (tmp_path / "cut.npy").write_bytes(b"\x93NUMPY\x01")
-    (tmp_path / "text.zip").write_text("no archive")
-    np.savez(tmp_path / "two.npz", x=np.zeros(3), y=np.zeros(3))
-    with zipfile.ZipFile(tmp_path / "none.zip", "w") as archive:
+def zip_of_text(path):
+    with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "")
-    np.savez(tmp_path / "indefinite.npz", mu=np.zeros(10), sigma=-np.eye(10))
-    for source, message in [
-        (empty, "no images"),
-        (tmp_path / "cut.npz", "truncated"),
-        (tmp_path / "cut.npy", "truncated"),
-        (tmp_path / "text.zip", "no zip archive"),
-        (tmp_path / "two.npz", "arr_0"),
-        (tmp_path / "none.zip", "no images"),
-        (tmp_path / "indefinite.npz", "not positive semi-definite"),
-        (tmp_path / "missing", "missing"),
-    ]:
-        with pytest.raises((ValueError, OSError), match=message):
-            fid(source, a)
-        assert main(["distance", str(source), str(a)]) == 2
-        assert message in capsys.readouterr().err
-    for bad, message in [
+
+
+BAD_SOURCES = {
+    "empty": (lambda path: path.mkdir(), "no images"),
+    "cut.npz": (
+        lambda path: path.write_bytes(FeatureStats(3).update(np.eye(3)).to_bytes()[:200]),
+        "truncated",
+    ),
+    "cut.npy": (lambda path: path.write_bytes(b"\x93NUMPY\x01"), "truncated"),
+    "text.zip": (lambda path: path.write_text("no archive"), "no zip archive"),
+    "two.npz": (lambda path: np.savez(path, x=np.zeros(3), y=np.zeros(3)), "arr_0"),
+    "none.zip": (zip_of_text, "no images"),
+    "indefinite.npz": (
+        lambda path: np.savez(path, mu=np.zeros(10), sigma=-np.eye(10)),
+        "not positive semi-definite",
+    ),
+    "missing": (lambda path: None, "missing"),
+}
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("name", BAD_SOURCES)
+def test_bad_sources(folders, tmp_path, capsys, name):
+    write, message = BAD_SOURCES[name]
+    write(tmp_path / name)
+    with pytest.raises((ValueError, OSError), match=message):
+        fid(tmp_path / name, folders[0])
+    assert main(["distance", str(tmp_path / name), str(folders[0])]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
         ([], "empty list"),
         (np.zeros((4, 8, 8, 3)), "uint8 images"),
         (np.zeros((8, 8, 3), np.uint8), "uint8 images"),
         (np.zeros((1, 10)), "at least two"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            fid(bad, a)
-    with pytest.raises(ValueError, match="limit=9 exceeds"):
-        fid(a, a, limit=9)
-    with pytest.raises(ValueError, match="limit=0"):
-        fid(a, a, limit=0)
-    with pytest.raises(ValueError, match="no part"):
-        fid(FeatureStats(10).update(np.eye(10)), a, limit=3)
-    with pytest.raises(ValueError, match="needs the images"):
-        FeatureSource(FeatureStats(10).update(np.eye(10)), "a").collect(Inception(), ("2048",), ())
-    for argv, message in [
-        (["--metrics", "fid,nope"], "nope"),
-        (["--metrics", ","], "empty"),
-        (["--metrics", "kid"], "--kid-subset-size 1000 exceeds the samples there are (8 and 8)"),
-    ]:
-        assert main(["distance", str(a), str(a), *argv]) == 2
-        assert message in capsys.readouterr().err
+    ],
+    ids=["empty list", "images of floats", "one image", "one row"],
+)
+def test_bad_sources_in_memory(folders, bad, message):
+    with pytest.raises(ValueError, match=message):
+        fid(bad, folders[0])
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda a: fid(a, a, limit=9), "limit=9 exceeds"),
+        (lambda a: fid(a, a, limit=0), "limit=0"),
+        (lambda a: fid(FeatureStats(10).update(np.eye(10)), a, limit=3), "no part"),
+        (
+            lambda a: FeatureSource(FeatureStats(10).update(np.eye(10)), "a").collect(Inception(), ("2048",), ()),
+            "needs the images",
+        ),
+    ],
+)
+def test_what_sources_cannot_give(folders, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(folders[0])
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        ("fid,nope", "nope"),
+        (",", "empty"),
+        ("kid", "--kid-subset-size 1000 exceeds the samples there are (8 and 8)"),
+    ],
+)
+def test_metrics_that_cannot_be_had(folders, capsys, metrics, message):
+    assert main(["distance", str(folders[0]), str(folders[0]), "--metrics", metrics]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("metric", ["sfid", "is"])
+def test_metrics_that_need_more_than_features(folders, tmp_path, capsys, metric):
     np.save(tmp_path / "features.npy", np.eye(10))
-    for metrics in ("sfid", "is"):
-        assert main(["distance", str(a), str(tmp_path / "features.npy"), "--metrics", metrics]) == 2
-        assert metrics in capsys.readouterr().err
+    assert main(["distance", str(folders[0]), str(tmp_path / "features.npy"), "--metrics", metric]) == 2
+    assert metric in capsys.readouterr().err
 
 
 @pytest.mark.boundary

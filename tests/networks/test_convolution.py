@@ -99,19 +99,34 @@ def test_no_images():
 
 
 @pytest.mark.boundary
-def test_refused():
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda weight: (weight, (5, 5)), "3x3 with tiles of 5x5"),
+        (lambda weight: (weight[0], (2, 2)), "4 axes"),
+        (lambda weight: (weight[:0], (2, 2)), "0 filters"),
+    ],
+)
+def test_filters_refused(change, match):
+    _, weight, _ = case((3, 3), 16, 18, 9, 9)
+    with pytest.raises(ValueError, match=match):
+        _core.convolution_filters(*change(weight))
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda x, u: (x[0], u, (2, 2), (1, 1)), "4 axes"),
+        (lambda x, u: (x, u[1:], (2, 2), (1, 1)), "make it with convolution_filters"),
+        (lambda x, u: (x, u, (3, 3), (1, 1)), "make it with convolution_filters"),
+        (lambda x, u: (x, u, (2, 2), (3, 1)), "padding=3, 1"),
+        (lambda x, u: (x, u, (2, 2), (-1, 0)), "padding=-1, 0"),
+        (lambda x, u: (x[..., :2], u, (2, 2), (0, 0)), "smaller than the kernel"),
+    ],
+)
+def test_refused(change, match):
     x, weight, bias = case((3, 3), 16, 18, 9, 9)
-    transformed = _core.convolution_filters(weight, (2, 2))
-    for call, match in (
-        (lambda: _core.convolution_filters(weight, (5, 5)), "3x3 with tiles of 5x5"),
-        (lambda: _core.convolution_filters(weight[0], (2, 2)), "4 axes"),
-        (lambda: _core.convolution_filters(weight[:0], (2, 2)), "0 filters"),
-        (lambda: _core.convolve(x[0], transformed, bias, (3, 3), (2, 2), (1, 1)), "4 axes"),
-        (lambda: _core.convolve(x, transformed[1:], bias, (3, 3), (2, 2), (1, 1)), "make it with convolution_filters"),
-        (lambda: _core.convolve(x, transformed, bias, (3, 3), (3, 3), (1, 1)), "make it with convolution_filters"),
-        (lambda: _core.convolve(x, transformed, bias, (3, 3), (2, 2), (3, 1)), "padding=3, 1"),
-        (lambda: _core.convolve(x, transformed, bias, (3, 3), (2, 2), (-1, 0)), "padding=-1, 0"),
-        (lambda: _core.convolve(x[..., :2], transformed, bias, (3, 3), (2, 2), (0, 0)), "smaller than the kernel"),
-    ):
-        with pytest.raises(ValueError, match=match):
-            call()
+    x, transformed, tile, padding = change(x, _core.convolution_filters(weight, (2, 2)))
+    with pytest.raises(ValueError, match=match):
+        _core.convolve(x, transformed, bias, (3, 3), tile, padding)

@@ -164,47 +164,64 @@ def run_operator(op, inputs, facts):
     return session.run(None, {key: value.astype(np.float32) for key, value in inputs.items()})[0]
 
 
-@pytest.mark.boundary
-def test_a_convolution_that_does_not_fit_its_input_is_an_error():
+def convolved(shape, **changed):
+    """A convolution of ones by 16 filters of ones, any of its facts changed."""
     facts = {
         "channels": 16, "filters": 16, "kernel_height": 3, "kernel_width": 3, "tile_height": 2, "tile_width": 2,
         "padding_height": 1, "padding_width": 1, "rectified": 1, "threads": 1,
     }  # fmt: skip
     filters = _core.convolution_filters(np.ones((16, 16, 3, 3), np.float32), (2, 2))
+    return run_operator(CONVOLUTION, {"x": np.ones(shape), "u": filters, "b": np.zeros(16)}, {**facts, **changed})
 
-    def run(shape, **changed):
-        return run_operator(CONVOLUTION, {"x": np.ones(shape), "u": filters, "b": np.zeros(16)}, {**facts, **changed})
 
-    assert run((1, 16, 9, 9))[0, 0, 4, 4] == pytest.approx(144)
-    for shape, changed, match in (
+@pytest.mark.oracle
+def test_a_convolution_that_fits_its_input():
+    assert convolved((1, 16, 9, 9))[0, 0, 4, 4] == pytest.approx(144)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("shape", "changed", "match"),
+    [
         ((1, 17, 9, 9), {}, "another number of channels"),
         ((16, 9, 9), {}, r"takes \(count, channels, height, width\)"),
         ((1, 16, 9, 9), {"tile_height": 7}, "tiles of 7x2"),
         ((1, 16, 9, 9), {"filters": 17}, "another number of values"),
         ((1, 16, 9, 9), {"tile_height": 3, "tile_width": 3}, "another number of values"),
         ((1, 16, 2, 9), {"padding_height": 0}, "the kernel does not fit"),
-    ):
-        with pytest.raises(Exception, match=match):
-            run(shape, **changed)
+    ],
+)
+def test_a_convolution_that_does_not_fit_its_input_is_an_error(shape, changed, match):
+    with pytest.raises(Exception, match=match):
+        convolved(shape, **changed)
+
+
+def difference(shape, outside=0.0):
+    """The difference of unit vectors and none."""
+    features = np.zeros(shape)
+    features[: shape[0] // 2] = 1
+    constants = {"inside": np.full(1, 1e-8), "outside": np.atleast_1d(outside)}
+    return run_operator(DIFFERENCE, {"f": features, "w": np.ones((1, 4)), **constants}, {})
+
+
+@pytest.mark.oracle
+def test_a_difference_that_fits_its_input():
+    np.testing.assert_allclose(difference((6, 4, 5, 7)), np.ones((3, 1, 5, 7)), rtol=1e-6)
+    assert difference((0, 4, 5, 7)).shape == (0, 1, 5, 7)
 
 
 @pytest.mark.boundary
-def test_a_difference_that_does_not_fit_its_input_is_an_error():
-    def run(shape, outside=0.0):
-        features = np.zeros(shape)
-        features[: shape[0] // 2] = 1  # a unit vector against none
-        constants = {"inside": np.full(1, 1e-8), "outside": np.atleast_1d(outside)}
-        return run_operator(DIFFERENCE, {"f": features, "w": np.ones((1, 4)), **constants}, {})
-
-    np.testing.assert_allclose(run((6, 4, 5, 7)), np.ones((3, 1, 5, 7)), rtol=1e-6)
-    assert run((0, 4, 5, 7)).shape == (0, 1, 5, 7)
-    for arguments, match in (
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
         (((3, 4, 5, 7),), "not pairs"),
         (((2, 5, 5, 7),), "another number of values"),
         (((2, 4, 35),), r"takes \(count, channels, height, width\)"),
         (((2, 4, 5, 7), -1.0), "must be finite, not negative"),
         (((2, 4, 5, 7), [1.0, 1.0]), "another number of values"),
         (((2, 4, 5, 7), []), "another number of values"),
-    ):
-        with pytest.raises(Exception, match=match):
-            run(*arguments)
+    ],
+)
+def test_a_difference_that_does_not_fit_its_input_is_an_error(arguments, match):
+    with pytest.raises(Exception, match=match):
+        difference(*arguments)

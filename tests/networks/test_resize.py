@@ -141,19 +141,25 @@ def test_dtypes_and_strides(dtype):
 
 
 @pytest.mark.boundary
-def test_bad_arguments():
-    good = random_pixels((1, 8, 8, 3), 1)
-    for images, arguments, match in (
-        (good[..., :2], {}, "2 channels"),
-        (good[0], {}, "4 axes"),
-        (good, {"height": 0}, "positive"),
-        (good, {"width": -5}, "positive"),
-        (good, {"scale": math.nan}, "finite"),
-        (good, {"low": 1.0, "high": 0.0}, "low must not exceed high"),
-        (good[:, :0], {}, "empty"),
-    ):
-        with pytest.raises(ValueError, match=match):
-            resized(images, "half_pixel", **arguments)
-    with pytest.raises(TypeError, match="int64"):
-        resized(good.astype(np.int64), "half_pixel")
-    assert resized(good[:0], "half_pixel").shape == (0, 3, 299, 299)
+@pytest.mark.parametrize(
+    ("change", "arguments", "error", "match"),
+    [
+        (lambda good: good[..., :2], {}, ValueError, "2 channels"),
+        (lambda good: good[0], {}, ValueError, "4 axes"),
+        (lambda good: good, {"height": 0}, ValueError, "positive"),
+        (lambda good: good, {"width": -5}, ValueError, "positive"),
+        (lambda good: good, {"scale": math.nan}, ValueError, "finite"),
+        (lambda good: good, {"low": 1.0, "high": 0.0}, ValueError, "low must not exceed high"),
+        (lambda good: good[:, :0], {}, ValueError, "empty"),
+        (lambda good: good.astype(np.int64), {}, TypeError, "int64"),
+    ],
+)
+def test_bad_arguments(change, arguments, error, match):
+    images = change(random_pixels((1, 8, 8, 3), 1))
+    with pytest.raises(error, match=match):
+        resized(images, "half_pixel", **arguments)
+
+
+@pytest.mark.boundary
+def test_no_images():
+    assert resized(np.zeros((0, 8, 8, 3), np.uint8), "half_pixel").shape == (0, 3, 299, 299)

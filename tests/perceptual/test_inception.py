@@ -259,33 +259,55 @@ def test_what_is_no_regular_file_is_refused_at_once(features, tmp_path):
 
 
 @pytest.mark.boundary
-def test_bad_images(features, tmp_path):
-    good = random_pixels((2, 40, 50, 3))
-    (tmp_path / "text.png").write_text("hello")
-    # A header that promises 60000 x 60000 pixels, and one that ends within its first chunk.
-    (tmp_path / "bomb.bmp").write_bytes(
-        b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, 60000, 60000, 1, 24, *[0] * 6)
-    )
-    (tmp_path / "chunk.png").write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sI", 5, b"IHDR", 1) + bytes(9))
-    for images, arguments, error, match in (
-        (good[..., :1], {}, ValueError, "1 channel"),
-        (good / 255, {}, ValueError, "data_range is needed"),
-        (good / 255, {"data_range": (-1, 1)}, ValueError, "no value below zero"),
-        (good / 127.5 - 1, {"data_range": 1.0}, ValueError, "outside data_range"),
-        (good / 255, {"data_range": 255}, ValueError, "no value above one"),
-        (np.where(good > 9, np.nan, good), {"data_range": 255}, ValueError, "NaN"),
-        (good[:0], {}, ValueError, "empty"),
-        ([], {}, ValueError, "empty"),
-        (good.astype(np.int32), {}, TypeError, "int32"),
-        ([tmp_path / "text.png"], {}, ImageFileError, "text.png: is not an image"),
-        ([tmp_path / "absent.png"], {}, FileNotFoundError, "absent.png"),
-        ("a.png", {"data_range": 1.0}, ValueError, "is for arrays"),
-        ("a.png", {"channel_axis": 1}, ValueError, "is for arrays"),
-        ([tmp_path / "bomb.bmp"], {}, ImageFileError, "bomb.bmp: is refused by Pillow"),
-        ([tmp_path / "chunk.png"], {}, ImageFileError, "chunk.png: is damaged"),
-    ):
-        with pytest.raises(error, match=match):
-            features(images, **arguments)
+@pytest.mark.parametrize(
+    ("change", "arguments", "error", "match"),
+    [
+        (lambda good: good[..., :1], {}, ValueError, "1 channel"),
+        (lambda good: good / 255, {}, ValueError, "data_range is needed"),
+        (lambda good: good / 255, {"data_range": (-1, 1)}, ValueError, "no value below zero"),
+        (lambda good: good / 127.5 - 1, {"data_range": 1.0}, ValueError, "outside data_range"),
+        (lambda good: good / 255, {"data_range": 255}, ValueError, "no value above one"),
+        (lambda good: np.where(good > 9, np.nan, good), {"data_range": 255}, ValueError, "NaN"),
+        (lambda good: good[:0], {}, ValueError, "empty"),
+        (lambda good: [], {}, ValueError, "empty"),
+        (lambda good: good.astype(np.int32), {}, TypeError, "int32"),
+        (lambda good: "a.png", {"data_range": 1.0}, ValueError, "is for arrays"),
+        (lambda good: "a.png", {"channel_axis": 1}, ValueError, "is for arrays"),
+    ],
+)
+def test_bad_images(features, change, arguments, error, match):
+    images = change(random_pixels((2, 40, 50, 3)))
+    with pytest.raises(error, match=match):
+        features(images, **arguments)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("name", "data", "error", "match"),
+    [
+        ("text.png", b"hello", ImageFileError, "text.png: is not an image"),
+        ("absent.png", None, FileNotFoundError, "absent.png"),
+        # A header that promises 60000 x 60000 pixels, and one that ends within its first chunk.
+        (
+            "bomb.bmp",
+            b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, 60000, 60000, 1, 24, *[0] * 6),
+            ImageFileError,
+            "bomb.bmp: is refused by Pillow",
+        ),
+        (
+            "chunk.png",
+            b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sI", 5, b"IHDR", 1) + bytes(9),
+            ImageFileError,
+            "chunk.png: is damaged",
+        ),
+    ],
+    ids=["text", "absent", "bomb", "chunk"],
+)
+def test_bad_files(features, tmp_path, name, data, error, match):
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(error, match=match):
+        features([tmp_path / name])
 
 
 @pytest.mark.oracle
@@ -307,8 +329,9 @@ def test_copies_and_pickles_make_their_own_sessions(weights):
 
 
 @pytest.mark.boundary
-def test_bad_constructor_arguments(weights):
-    for arguments, error, match in (
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
         ({"preset": "fid"}, ValueError, "preset='fid' is not known"),
         ({"output": "1024"}, ValueError, "output='1024' is not known"),
         ({"output": []}, ValueError, r"output=\[\] is not known"),
@@ -320,9 +343,15 @@ def test_bad_constructor_arguments(weights):
         ({"batch_size": True}, TypeError, "batch_size=True"),
         ({"precision": "int8"}, ValueError, "precision='int8'"),
         ({"providers": "tpu"}, ValueError, "provider 'tpu' is not known"),
-    ):
-        with pytest.raises(error, match=match):
-            InceptionFeatures(**{"weights": weights, **arguments})
+    ],
+)
+def test_bad_constructor_arguments(weights, arguments, error, match):
+    with pytest.raises(error, match=match):
+        InceptionFeatures(**{"weights": weights, **arguments})
+
+
+@pytest.mark.boundary
+def test_missing_weights_say_how_to_get_them():
     with pytest.raises(model_store.ModelMissingError, match="pixelgauge models pull inception-fid"):
         InceptionFeatures()
 

@@ -399,22 +399,33 @@ def test_fingerprint(alex):
 
 
 @pytest.mark.boundary
-def test_ranges(alex):
-    x, y = (image / 255 for image in pair((40, 36, 3)))
-    for images, data_range, match in (
-        ((x, y), None, "data_range is needed"),
-        ((x, y), (-1, 1), r"no value below zero.*pass data_range=1\.0"),
-        ((2 * x - 1, 2 * y - 1), 1.0, r"outside data_range=1.0; for images in -1..1 pass data_range=\(-1, 1\)"),
-        ((255 * x, 255 * y), 1.0, "outside data_range"),
-        ((x, y), 255, r"no value above one.*pass data_range=1\.0"),
-        ((x.astype(np.float16), y.astype(np.float16)), None, "needed for floating-point images"),
-        ((x, np.where(y > 0.5, np.nan, y)), 1.0, "^y: NaN or infinity in image 0, row 0: remove or replace"),
-        ((x, np.where(y > 0.5, np.inf, y)), 1.0, "infinity"),
-        ((x, y), (1, -1), "low < high"),
-        ((x, y), "1", "data_range"),
-    ):
-        with pytest.raises(ValueError, match=match):
-            alex(*images, data_range=data_range)
+@pytest.mark.parametrize(
+    ("change", "data_range", "match"),
+    [
+        (lambda x, y: (x, y), None, "data_range is needed"),
+        (lambda x, y: (x, y), (-1, 1), r"no value below zero.*pass data_range=1\.0"),
+        (
+            lambda x, y: (2 * x - 1, 2 * y - 1),
+            1.0,
+            r"outside data_range=1.0; for images in -1..1 pass data_range=\(-1, 1\)",
+        ),
+        (lambda x, y: (255 * x, 255 * y), 1.0, "outside data_range"),
+        (lambda x, y: (x, y), 255, r"no value above one.*pass data_range=1\.0"),
+        (lambda x, y: (x.astype(np.float16), y.astype(np.float16)), None, "needed for floating-point images"),
+        (
+            lambda x, y: (x, np.where(y > 0.5, np.nan, y)),
+            1.0,
+            "^y: NaN or infinity in image 0, row 0: remove or replace",
+        ),
+        (lambda x, y: (x, np.where(y > 0.5, np.inf, y)), 1.0, "infinity"),
+        (lambda x, y: (x, y), (1, -1), "low < high"),
+        (lambda x, y: (x, y), "1", "data_range"),
+    ],
+)
+def test_ranges(alex, change, data_range, match):
+    images = change(*(image / 255 for image in pair((40, 36, 3))))
+    with pytest.raises(ValueError, match=match):
+        alex(*images, data_range=data_range)
 
 
 @pytest.mark.boundary
@@ -433,31 +444,47 @@ def test_channels(alex, shape):
 
 
 @pytest.mark.boundary
-def test_shapes_dtypes_and_kinds(alex, tmp_path):
-    x, y = pair((40, 36, 3))
-    for a, b, error, match in (
-        (x, y[:-1], ValueError, "differ in shape"),
-        (x, y.astype(np.uint16), ValueError, "differ in dtype"),
-        (x[:0], y[:0], ValueError, "empty"),
-        (x.astype(int), y.astype(int), TypeError, "int64"),
-        (x, "y.png", TypeError, "both be files"),
-        ("x.png", ["y.png"], ValueError, "both be one file"),
-        (["x.png"], ["y.png", "z.png"], ValueError, "1 files and y 2"),
-        (None, None, TypeError, "NoneType"),
-        (str(tmp_path / "absent.png"), "y.png", ImageFileError, r"absent\.png: No such file"),
-    ):
-        with pytest.raises(error, match=match):
-            alex(a, b)
-    for flag in ("spatial", "per_layer"):
-        with pytest.raises(TypeError, match=f"{flag}=3 must be True or False"):
-            alex(x, y, **{flag: 3})
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        (lambda x, y: (x, y[:-1]), ValueError, "differ in shape"),
+        (lambda x, y: (x, y.astype(np.uint16)), ValueError, "differ in dtype"),
+        (lambda x, y: (x[:0], y[:0]), ValueError, "empty"),
+        (lambda x, y: (x.astype(int), y.astype(int)), TypeError, "int64"),
+        (lambda x, y: (x, "y.png"), TypeError, "both be files"),
+        (lambda x, y: ("x.png", ["y.png"]), ValueError, "both be one file"),
+        (lambda x, y: (["x.png"], ["y.png", "z.png"]), ValueError, "1 files and y 2"),
+        (lambda x, y: (None, None), TypeError, "NoneType"),
+        (lambda x, y: ([], ["y.png"]), ValueError, "x is empty: name at least one file"),
+        (lambda x, y: (["x.png"], []), ValueError, "y is empty: name at least one file"),
+        (lambda x, y: ([], []), ValueError, "x is empty: name at least one file"),
+    ],
+)
+def test_shapes_dtypes_and_kinds(alex, change, error, match):
+    images = change(*pair((40, 36, 3)))
+    with pytest.raises(error, match=match):
+        alex(*images)
+
+
+@pytest.mark.boundary
+def test_a_file_that_is_not_there(alex, tmp_path):
+    with pytest.raises(ImageFileError, match=r"absent\.png: No such file"):
+        alex(str(tmp_path / "absent.png"), "y.png")
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("flag", ["spatial", "per_layer"])
+def test_flags_are_true_or_false(alex, flag):
+    with pytest.raises(TypeError, match=f"{flag}=3 must be True or False"):
+        alex(*pair((40, 36, 3)), **{flag: 3})
+
+
+@pytest.mark.boundary
+def test_files_take_no_options_of_arrays(alex):
     with pytest.raises(ValueError, match=r"data_range=1.0 is for arrays"):
         alex("x.png", "y.png", data_range=1.0)
     with pytest.raises(ValueError, match=r"channel_axis=1 is for arrays"):
         alex("x.png", "y.png", channel_axis=1)
-    for a, b, name in (([], ["y.png"], "x"), (["x.png"], [], "y"), ([], [], "x")):
-        with pytest.raises(ValueError, match=f"{name} is empty: name at least one file"):
-            alex(a, b)
 
 
 @pytest.mark.oracle
@@ -518,8 +545,9 @@ def test_a_file_that_is_too_small_is_named(alex, tmp_path):
         alex(files, files)
 
 
-@pytest.mark.boundary
-def test_files_that_are_no_images(alex, tmp_path):
+@pytest.fixture
+def odd_files(tmp_path):
+    """A folder with good.png and files that are no images of its size and kind."""
     from PIL import Image
 
     good = tmp_path / "good.png"
@@ -535,7 +563,13 @@ def test_files_that_are_no_images(alex, tmp_path):
     clear = pictures[0].copy()
     clear.putalpha(100)
     clear.save(tmp_path / "clear.png")
-    for name, error, match in (
+    return tmp_path
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("name", "error", "match"),
+    [
         ("text.png", ImageFileError, r"text\.png: not a readable PNG"),
         ("cut.png", ImageFileError, r"cut\.png: cannot be decoded: the file is truncated"),
         ("deep.png", ImageFileError, r"deep\.png: has more than 8 bits"),
@@ -545,33 +579,60 @@ def test_files_that_are_no_images(alex, tmp_path):
         ("pages.tif", ImageFileError, r"pages\.tif: holds 2 frames or pages: save the one"),
         ("cmyk.jpg", ImageFileError, r"cmyk\.jpg: has colour mode CMYK: convert"),
         ("clear.png", ImageFileError, r"clear\.png: has transparent pixels: .* or save it without alpha channel"),
-    ):
-        with pytest.raises(error, match=match):
-            alex(tmp_path / name, good)
+    ],
+)
+def test_files_that_are_no_images(alex, odd_files, name, error, match):
+    with pytest.raises(error, match=match):
+        alex(odd_files / name, odd_files / "good.png")
 
 
 @pytest.mark.boundary
-def test_wrong_constructor_arguments(tmp_path):
-    backbone, heads = random_weights("alex", tmp_path)
-    with pytest.raises(ValueError, match="backbone='vgg16' is not known"):
-        LPIPS("vgg16")
-    with pytest.raises(ValueError, match=r"preset='lpips-0\.2' is not known: use one of 'lpips', 'torchmetrics'"):
-        LPIPS("alex", preset="lpips-0.2")
-    with pytest.raises(ValueError, match="takes a pair"):
-        LPIPS("alex", weights=backbone)
-    with pytest.raises(ValueError, match="precision='half'"):
-        LPIPS("alex", weights=(backbone, heads), precision="half")
-    with pytest.raises(CheckpointError, match=r"tensor 'features\.0\.weight' is missing"):
-        LPIPS("alex", weights=(heads, backbone))
-    with pytest.raises(CheckpointError, match=r"tensor 'features\.0\.weight' has shape"):
-        LPIPS("vgg", weights=(backbone, heads))
-    with pytest.raises(TypeError, match="linear='no' must be True or False"):
-        LPIPS("alex", linear="no")
-    for wrong in (5, (5, heads)):
-        with pytest.raises(TypeError, match=r"weights=5 must be .*path"):
-            LPIPS("alex", weights=wrong)
-    with pytest.raises(FileNotFoundError):
-        LPIPS("alex", weights=(tmp_path / "absent.pth", heads))
+@pytest.mark.parametrize(
+    ("backbone", "arguments", "match"),
+    [
+        ("vgg16", {}, "backbone='vgg16' is not known"),
+        ("alex", {"preset": "lpips-0.2"}, r"preset='lpips-0\.2' is not known: use one of 'lpips', 'torchmetrics'"),
+    ],
+)
+def test_unknown_names(backbone, arguments, match):
+    with pytest.raises(ValueError, match=match):
+        LPIPS(backbone, **arguments)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("make", "error", "match"),
+    [
+        (lambda backbone, heads: LPIPS("alex", weights=backbone), ValueError, "takes a pair"),
+        (
+            lambda backbone, heads: LPIPS("alex", weights=(backbone, heads), precision="half"),
+            ValueError,
+            "precision='half'",
+        ),
+        (
+            lambda backbone, heads: LPIPS("alex", weights=(heads, backbone)),
+            CheckpointError,
+            r"tensor 'features\.0\.weight' is missing",
+        ),
+        (
+            lambda backbone, heads: LPIPS("vgg", weights=(backbone, heads)),
+            CheckpointError,
+            r"tensor 'features\.0\.weight' has shape",
+        ),
+        (lambda backbone, heads: LPIPS("alex", linear="no"), TypeError, "linear='no' must be True or False"),
+        (lambda backbone, heads: LPIPS("alex", weights=5), TypeError, r"weights=5 must be .*path"),
+        (lambda backbone, heads: LPIPS("alex", weights=(5, heads)), TypeError, r"weights=5 must be .*path"),
+        (
+            lambda backbone, heads: LPIPS("alex", weights=(backbone.parent / "absent.pth", heads)),
+            FileNotFoundError,
+            None,
+        ),
+    ],
+)
+def test_wrong_constructor_arguments(tmp_path, make, error, match):
+    files = random_weights("alex", tmp_path)
+    with pytest.raises(error, match=match):
+        make(*files)
 
 
 @pytest.mark.boundary

@@ -90,20 +90,28 @@ def test_what_is_not_finite_is_named_by_its_position(each_isa):
 
 
 @pytest.mark.boundary
-def test_refused():
+def test_no_pairs_and_no_positions():
     x, y, weights = case(1, 4, 9)
     assert _core.lpips_layer(x[:0], y[:0], weights, 0.0, 1e-10).shape == (0, 9)
     assert _core.lpips_layer(x[..., :0], y[..., :0], weights, 0.0, 1e-10).shape == (1, 0)
-    for arguments, match in (
-        ((x[0], y[0], weights, 0.0, 1e-10), "three axes"),
-        ((x, y[..., 1:], weights, 0.0, 1e-10), "same shape"),
-        ((x, y, weights[1:], 0.0, 1e-10), "3 values for 4 channels"),
-        ((x[:, :0], y[:, :0], weights[:0], 0.0, 1e-10), "channels=0"),
-        ((x, y, weights, 0.0, 0.0), "not both so near zero"),
-        ((x, y, weights, 0.0, 1e-39), r"outside=1e-39: .* overflows"),
-        ((x, y, weights, -1.0, 2.0), "inside=-1, outside=2: must be finite, not negative"),
-        ((x, y, weights, np.nan, 1e-10), "inside=nan"),
-        ((x, y, weights, np.inf, 1e-10), "inside=inf"),
-    ):
-        with pytest.raises(ValueError, match=match):
-            _core.lpips_layer(*arguments)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda x, y, weights: (x[0], y[0], weights, 0.0, 1e-10), "three axes"),
+        (lambda x, y, weights: (x, y[..., 1:], weights, 0.0, 1e-10), "same shape"),
+        (lambda x, y, weights: (x, y, weights[1:], 0.0, 1e-10), "3 values for 4 channels"),
+        (lambda x, y, weights: (x[:, :0], y[:, :0], weights[:0], 0.0, 1e-10), "channels=0"),
+        (lambda x, y, weights: (x, y, weights, 0.0, 0.0), "not both so near zero"),
+        (lambda x, y, weights: (x, y, weights, 0.0, 1e-39), r"outside=1e-39: .* overflows"),
+        (lambda x, y, weights: (x, y, weights, -1.0, 2.0), "inside=-1, outside=2: must be finite, not negative"),
+        (lambda x, y, weights: (x, y, weights, np.nan, 1e-10), "inside=nan"),
+        (lambda x, y, weights: (x, y, weights, np.inf, 1e-10), "inside=inf"),
+    ],
+)
+def test_refused(change, match):
+    arguments = change(*case(1, 4, 9))
+    with pytest.raises(ValueError, match=match):
+        _core.lpips_layer(*arguments)
