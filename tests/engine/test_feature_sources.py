@@ -291,44 +291,70 @@ def test_bad_members_of_archives_are_named(tmp_path, stand_in):
         assert str(caught.value).startswith(f"{path}{message}")
 
 
-@pytest.mark.boundary
-def test_what_is_not_used_is_checked_and_refused(tmp_path, stand_in, capsys, monkeypatch):
+@pytest.fixture
+def features_files(tmp_path, monkeypatch):
+    """Features x.npy and their statistics, of a preset in clean.npz and of none in unsaid.npz, in the working folder."""
     monkeypatch.chdir(tmp_path)
     np.save("x.npy", np.random.default_rng(0).standard_normal((20, 4)))
     FeatureStats(4, preset="clean-fid").update(np.load("x.npy")).save("clean.npz")
     FeatureStats(4).update(np.load("x.npy")).save("unsaid.npz")
-    for options, message in [
-        ({"preset": "x"}, "preset='x' is not known"),
-        ({"batch_size": 0}, "batch_size=0"),
-        ({"seed": -1}, "seed=-1"),
-        ({"limit": 0}, "limit=0"),
-        ({"preset": "clean-fid"}, "preset='clean-fid' would not be used"),
-        ({"weights": "nope.pth"}, "weights='nope.pth' would not be used"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            fid("unsaid.npz", "x.npy", **options)
-        argv = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
-        if options != {"preset": "x"}:  # which does not parse
-            assert main(["distance", "unsaid.npz", "x.npy", *argv]) == 2
-            name = next(iter(options))
-            mark = " " if "would not be used" in message else "="  # found by the library, or by the command
-            by_option = message.replace(f"{name}=", f"--{name.replace('_', '-')}{mark}")
-            assert by_option in capsys.readouterr().err
-    for option in ("--splits", "--kid-subsets", "--kid-subset-size"):
-        assert main(["distance", "x.npy", "x.npy", option, "0"]) == 2
-        assert f"{option}=0" in capsys.readouterr().err
-    assert main(["distance", "x.npy", "clean.npz", "--preset", "clean-fid", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["preset"] == "clean-fid"
-    assert main(["distance", "x.npy", "unsaid.npz", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["preset"] is None
-    for argv, message in [
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("features_files", "stand_in")
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("preset", "x", "preset='x' is not known"),
+        ("batch_size", 0, "batch_size=0"),
+        ("seed", -1, "seed=-1"),
+        ("limit", 0, "limit=0"),
+        ("preset", "clean-fid", "preset='clean-fid' would not be used"),
+        ("weights", "nope.pth", "weights='nope.pth' would not be used"),
+    ],
+)
+def test_what_is_not_used_is_checked_and_refused(capsys, option, value, message):
+    with pytest.raises(ValueError, match=message):
+        fid("unsaid.npz", "x.npy", **{option: value})
+    if value != "x":  # which does not parse
+        assert main(["distance", "unsaid.npz", "x.npy", f"--{option.replace('_', '-')}={value}"]) == 2
+        mark = " " if "would not be used" in message else "="  # found by the library, or by the command
+        by_option = message.replace(f"{option}=", f"--{option.replace('_', '-')}{mark}")
+        assert by_option in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("features_files", "stand_in")
+@pytest.mark.parametrize("option", ["--splits", "--kid-subsets", "--kid-subset-size"])
+def test_options_of_other_metrics_are_checked(capsys, option):
+    assert main(["distance", "x.npy", "x.npy", option, "0"]) == 2
+    assert f"{option}=0" in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("features_files", "stand_in")
+@pytest.mark.parametrize(
+    ("argv", "preset"), [(["clean.npz", "--preset", "clean-fid"], "clean-fid"), (["unsaid.npz"], None)]
+)
+def test_the_preset_is_that_of_the_statistics(capsys, argv, preset):
+    assert main(["distance", "x.npy", *argv, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["preset"] == preset
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("features_files", "stand_in")
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
         (["-o", "y.npz", "--limit", "1"], "a covariance needs at least two"),
         (["-o", "y.npz", "--preset", "pytorch-fid"], "would not be used"),
         (["-o", "none/y.npz"], "'none/y.npz'"),
-    ]:
-        assert main(["stats", "x.npy", *argv]) == 2
-        assert message in capsys.readouterr().err
-        assert not os.path.exists("y.npz")
+    ],
+)
+def test_statistics_that_cannot_be_made(capsys, argv, message):
+    assert main(["stats", "x.npy", *argv]) == 2
+    assert message in capsys.readouterr().err
+    assert not os.path.exists("y.npz")
 
 
 @pytest.mark.boundary

@@ -580,29 +580,37 @@ def test_sound_scans_are_never_called_short(size, value):
 
 
 @pytest.mark.boundary
-def test_markers_that_cannot_be_there():
-    data = pillow_bytes(photo(), "JPEG", quality=90, restart_marker_rows=1)
-    scan = data.index(b"\xff\xda") + 14
-    restart = data.find(b"\xff\xd1", scan)
-    if restart < 0:
-        pytest.skip("this Pillow writes no restart markers")
-    for changed, message in (
-        (data[:-2], "the file is truncated: it has no end marker"),
-        (data[:restart] + data[restart + 2 :], "restart markers of a scan are missing or out of order"),
-        (data[:restart] + b"\xff\xd5" + data[restart + 2 :], "restart markers of a scan are missing or out of order"),
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data, restart: data[:-2], "the file is truncated: it has no end marker"),
         (
-            data[:restart] + b"\xff\xd8" + data[restart + 2 :],
+            lambda data, restart: data[:restart] + data[restart + 2 :],
+            "restart markers of a scan are missing or out of order",
+        ),
+        (
+            lambda data, restart: data[:restart] + b"\xff\xd5" + data[restart + 2 :],
+            "restart markers of a scan are missing or out of order",
+        ),
+        (
+            lambda data, restart: data[:restart] + b"\xff\xd8" + data[restart + 2 :],
             "missing or out of order|marker 0xd8 stands where none may be",
         ),
         (
-            data[:restart] + b"\xff\x02" + data[restart + 2 :],
+            lambda data, restart: data[:restart] + b"\xff\x02" + data[restart + 2 :],
             "missing or out of order|marker 0x2 stands where none may be",
         ),
-        (data[:2] + data[-2:], "it holds no picture"),
-        (data[:-2] + data[data.index(b"\xff\xc0") :], "it holds two frames"),
-    ):
-        with pytest.raises(ImageFileError, match=message):
-            read_image(changed)
+        (lambda data, restart: data[:2] + data[-2:], "it holds no picture"),
+        (lambda data, restart: data[:-2] + data[data.index(b"\xff\xc0") :], "it holds two frames"),
+    ],
+)
+def test_markers_that_cannot_be_there(change, message):
+    data = pillow_bytes(photo(), "JPEG", quality=90, restart_marker_rows=1)
+    restart = data.find(b"\xff\xd1", data.index(b"\xff\xda") + 14)
+    if restart < 0:
+        pytest.skip("this Pillow writes no restart markers")
+    with pytest.raises(ImageFileError, match=message):
+        read_image(change(data, restart))
 
 
 @pytest.mark.property
@@ -663,30 +671,46 @@ def runs(image, row_end=b"\0\0", fill=0):
     return out + b"\0\1"
 
 
-@pytest.mark.oracle
-def test_run_length_encoded_bmps():
-    image = np.repeat(pixels(1)[:, ::4] % 16, 4, axis=1)[:, :23]
+def run_length_image():
+    return np.repeat(pixels(1)[:, ::4] % 16, 4, axis=1)[:, :23]
+
+
+def read_runs(body):
+    """What a BMP of the size of `run_length_image` with these runs, and grays in reverse for its colours, is read as."""
+    height, width = run_length_image().shape
     grays = np.arange(256).astype(np.uint8)[::-1]
     colours = np.stack([grays, grays, grays, 0 * grays], -1).tobytes()
-    height, width = image.shape
+    return read_image(bmp_bytes(width, height, 8, body, 1, colours=colours), gray=True)
 
-    def read(body):
-        return read_image(bmp_bytes(width, height, 8, body, 1, colours=colours), gray=True)
 
-    expected = grays[image]
-    whole = runs(image)
-    for body in (whole, runs(image, fill=1), runs(image)[:-4] + b"\0\1"):  # a row filled to 24, no end of the last
-        np.testing.assert_array_equal(read(body), expected)
-    for body, message in (
-        (whole[:-2], "the file is truncated: its runs have no end"),
-        (whole[2:], "runs leave out pixels"),
-        (runs(image[1:]), "runs leave out pixels"),
-        (b"\0\2\1\1" + whole, "runs leave out pixels"),
-        (runs(image, fill=2), "runs lead beyond the picture"),
-        (runs(np.concatenate([image, image])), "runs lead beyond the picture"),
-    ):
-        with pytest.raises(ImageFileError, match=message):
-            read(body)
+@pytest.mark.oracle
+def test_run_length_encoded_bmps():
+    image = run_length_image()
+    expected = np.arange(256).astype(np.uint8)[::-1][image]
+    for body in (
+        runs(image),
+        runs(image, fill=1),
+        runs(image)[:-4] + b"\0\1",
+    ):  # a row filled to 24, no end of the last
+        np.testing.assert_array_equal(read_runs(body), expected)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda image: runs(image)[:-2], "the file is truncated: its runs have no end"),
+        (lambda image: runs(image)[2:], "runs leave out pixels"),
+        (lambda image: runs(image[1:]), "runs leave out pixels"),
+        (lambda image: b"\0\2\1\1" + runs(image), "runs leave out pixels"),
+        (lambda image: runs(image, fill=2), "runs lead beyond the picture"),
+        (lambda image: runs(np.concatenate([image, image])), "runs lead beyond the picture"),
+    ],
+)
+def test_runs_that_do_not_make_the_picture(make, message):
+    body = make(run_length_image())
+    with pytest.raises(ImageFileError, match=message):
+        read_runs(body)
 
 
 @pytest.mark.boundary

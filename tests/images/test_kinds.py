@@ -560,8 +560,8 @@ def test_a_batch_of_unequal_images_names_the_first_that_differs(function, reques
         function(x, x, None)
 
 
-@pytest.mark.boundary
-def test_lists_that_are_no_batch():
+@pytest.mark.oracle
+def test_lists_of_gray_and_of_planes_are_batches():
     gray, colour = pixels(shape=(32, 32)), pixels(shape=(32, 32, 3))
     assert pixelgauge.ssim([gray, gray], [gray, gray]).shape == (2,)  # not (H, W, C)
     assert pixelgauge.ssim([gray, gray], [gray, gray], full=True)[1].shape == (2, 22, 22)
@@ -570,21 +570,54 @@ def test_lists_that_are_no_batch():
         [colour.transpose(2, 0, 1)] * 2, [colour.transpose(2, 0, 1)] * 2, channel_axis=0, full=True
     )
     assert index.shape == (2, 3, 22, 22)
-    with pytest.raises(ValueError, match="x is empty"):
-        pixelgauge.mse([], [])
-    with pytest.raises(ValueError, match=r"x\[1\] has dtype float64 and x\[0\] uint8"):
-        pixelgauge.mse([gray, gray / 1.0], [gray, gray])
-    with pytest.raises(ValueError, match=r"x\[0\] is a batch of 1.*numpy.concatenate"):
-        pixelgauge.mse([colour[None]], [colour[None]])
-    with pytest.raises(TypeError, match=r"x\[1\] is a str.*read_image\(x\[1\]\)"):
-        pixelgauge.mse([gray, "b.png"], [gray, gray])
-    with pytest.raises(TypeError, match=r"is a list of numbers.*numpy.asarray\(x, dtype\)"):
-        pixelgauge.mse([1, 2], [1, 2])
-    holds_itself: list = []
-    holds_itself.append(holds_itself)
-    for nested in ([[gray]], [(gray, gray)], [[]], holds_itself):
-        with pytest.raises(TypeError, match=r"x\[0\] is a (list|tuple): a list holds single images"):
-            pixelgauge.mse(nested, [gray])
+
+
+def list_in_itself():
+    itself: list = []
+    itself.append(itself)
+    return itself
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("make", "error", "match"),
+    [
+        (lambda gray, colour: ([], []), ValueError, "x is empty"),
+        (
+            lambda gray, colour: ([gray, gray / 1.0], [gray, gray]),
+            ValueError,
+            r"x\[1\] has dtype float64 and x\[0\] uint8",
+        ),
+        (
+            lambda gray, colour: ([colour[None]], [colour[None]]),
+            ValueError,
+            r"x\[0\] is a batch of 1.*numpy.concatenate",
+        ),
+        (
+            lambda gray, colour: ([gray, "b.png"], [gray, gray]),
+            TypeError,
+            r"x\[1\] is a str.*read_image\(x\[1\]\)",
+        ),
+        (lambda gray, colour: ([1, 2], [1, 2]), TypeError, r"is a list of numbers.*numpy.asarray\(x, dtype\)"),
+        *(
+            (
+                lambda gray, colour, nested=nested: (nested(gray), [gray]),
+                TypeError,
+                r"x\[0\] is a (list|tuple): a list holds single images",
+            )
+            for nested in (
+                lambda gray: [[gray]],
+                lambda gray: [(gray, gray)],
+                lambda gray: [[]],
+                lambda gray: list_in_itself(),
+            )
+        ),
+    ],
+)
+def test_lists_that_are_no_batch(make, error, match):
+    x, y = make(pixels(shape=(32, 32)), pixels(shape=(32, 32, 3)))
+    with pytest.raises(error, match=match):
+        pixelgauge.mse(x, y)
 
 
 @pytest.mark.boundary

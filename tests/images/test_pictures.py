@@ -308,21 +308,43 @@ def test_lpips_reads_images_as_it_reads_their_files(alex, tmp_path):
 
 
 @pytest.mark.boundary
-def test_lpips_refuses_what_it_refuses_of_files(alex):
-    good = picture("RGB").resize((40, 40))
-    with pytest.raises(ValueError, match="data_range=255 is for arrays: files and PIL images"):
-        alex(good, good, data_range=255)
-    with pytest.raises(ValueError, match=r"y\[1\] is a PIL image with transparent pixels"):
-        alex([good, good], [good, picture("RGBA").resize((40, 40))])
-    with pytest.raises(ValueError, match="y has more than 8 bits a channel"):
-        alex(good, picture("I;16").resize((40, 40)))
-    with pytest.raises(ValueError, match=r"x is 19 x 23 .*alex needs at least 31 x 31"):
-        alex(picture("RGB"), picture("RGB"))
-    with pytest.raises(TypeError, match="x and y must both be files or both be arrays"):
-        alex("a.png", plain(good))
-    for data in (b"a.png", [b"a.png"], io.BytesIO(b"a.png")):
-        with pytest.raises(TypeError, match=r"x\S* is .*read_image\("):
-            alex(data, data)
+@pytest.mark.parametrize(
+    ("make", "options", "error", "match"),
+    [
+        (
+            lambda good: (good, good),
+            {"data_range": 255},
+            ValueError,
+            "data_range=255 is for arrays: files and PIL images",
+        ),
+        (
+            lambda good: ([good, good], [good, picture("RGBA").resize((40, 40))]),
+            {},
+            ValueError,
+            r"y\[1\] is a PIL image with transparent pixels",
+        ),
+        (
+            lambda good: (good, picture("I;16").resize((40, 40))),
+            {},
+            ValueError,
+            "y has more than 8 bits a channel",
+        ),
+        (
+            lambda good: (picture("RGB"), picture("RGB")),
+            {},
+            ValueError,
+            r"x is 19 x 23 .*alex needs at least 31 x 31",
+        ),
+        (lambda good: ("a.png", plain(good)), {}, TypeError, "x and y must both be files or both be arrays"),
+        (lambda good: (b"a.png", b"a.png"), {}, TypeError, r"x\S* is .*read_image\("),
+        (lambda good: ([b"a.png"], [b"a.png"]), {}, TypeError, r"x\S* is .*read_image\("),
+        (lambda good: (io.BytesIO(b"a.png"),) * 2, {}, TypeError, r"x\S* is .*read_image\("),
+    ],
+)
+def test_lpips_refuses_what_it_refuses_of_files(alex, make, options, error, match):
+    x, y = make(picture("RGB").resize((40, 40)))
+    with pytest.raises(error, match=match):
+        alex(x, y, **options)
 
 
 @pytest.mark.boundary

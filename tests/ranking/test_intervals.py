@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import subprocess
 import sys
@@ -293,32 +294,45 @@ def test_out_of_core_parquet(rng: np.random.Generator, tmp_path: Path) -> None:
         pixelgauge.roc_auc_score_out_of_core(path, path)
 
 
+def saved(array: object) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (saved(np.array([0.1, 0.2])), "inconsistent"),
+        (saved(np.ones((3, 1))), "1d array"),
+        (saved(np.array([0.1, np.nan, 0.2])), "NaN"),
+        (saved(np.array([0.1, 0.2, 0.3]))[:-8], "truncated"),
+        (b"not an array", r"is no \.npy array"),
+    ],
+    ids=["shorter", "two axes", "NaN", "truncated", "no array"],
+)
+def test_out_of_core_bad_scores(tmp_path: Path, data: bytes, message: str) -> None:
+    np.save(tmp_path / "labels.npy", np.array([0, 1, 1]))
+    (tmp_path / "scores.npy").write_bytes(data)
+    with pytest.raises(ValueError, match=message):
+        pixelgauge.roc_auc_score_out_of_core(tmp_path / "labels.npy", tmp_path / "scores.npy")
+
+
 @pytest.mark.boundary
 def test_out_of_core_bad_files(tmp_path: Path) -> None:
-    good, other = tmp_path / "good.npy", tmp_path / "other.npy"
-    np.save(good, np.array([0, 1, 1]))
+    labels, scores = tmp_path / "labels.npy", tmp_path / "scores.npy"
+    np.save(labels, np.array([0, 1, 1]))
+    np.save(scores, np.array([0.1, 0.2, 0.3]))
     call = pixelgauge.roc_auc_score_out_of_core
-    for content, message in (
-        (np.array([0.1, 0.2]), "inconsistent"), (np.ones((3, 1)), "1d array"), (np.array([0.1, np.nan, 0.2]), "NaN"),
-    ):  # fmt: skip
-        np.save(other, content)
-        with pytest.raises(ValueError, match=message):
-            call(good, other)
-    np.save(other, np.array([0.1, 0.2, 0.3]))
     with pytest.raises(ValueError, match="0 and 1 only"):
-        call(other, other)
+        call(scores, scores)
     with pytest.raises(ValueError, match="memory_budget"):
-        call(good, other, memory_budget=1000)
-    other.write_bytes(other.read_bytes()[:-8])
-    with pytest.raises(ValueError, match="truncated"):
-        call(good, other)
-    other.write_bytes(b"not an array")
-    with pytest.raises(ValueError, match=r"is no \.npy array"):
-        call(good, other)
+        call(labels, scores, memory_budget=1000)
     with pytest.raises(ValueError, match="give two"):
         call(tmp_path / "a.csv", tmp_path / "b.csv")
     with pytest.raises(FileNotFoundError):
-        call(tmp_path / "none.npy", good)
+        call(tmp_path / "none.npy", labels)
 
 
 @pytest.mark.boundary
