@@ -1,6 +1,11 @@
 """Kernel distance, Inception score, precision/recall, density/coverage and the uncertainty of the Fréchet distance,
 against plain float64 programs written from the definitions of torch-fidelity, Kynkäänniemi et al. and prdc."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.spatial.distance
@@ -19,7 +24,9 @@ from pixelgauge import (
 )
 
 
-def pair(n=120, m=90, dim=16, seed=0, dtype=np.float64):
+def pair(
+    n: int = 120, m: int = 90, dim: int = 16, seed: int = 0, dtype: type = np.float64
+) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     return (
         rng.standard_normal((n, dim)).astype(dtype),
@@ -27,7 +34,16 @@ def pair(n=120, m=90, dim=16, seed=0, dtype=np.float64):
     )
 
 
-def kid_oracle(a, b, subsets, size, seed, degree=3, gamma=None, coef0=1.0):
+def kid_oracle(
+    a: np.ndarray,
+    b: np.ndarray,
+    subsets: int,
+    size: int,
+    seed: int,
+    degree: int = 3,
+    gamma: float | None = None,
+    coef0: float = 1.0,
+) -> tuple[float, float]:
     rng = np.random.RandomState(seed)
     gamma = 1 / a.shape[1] if gamma is None else gamma
     values = []
@@ -42,13 +58,13 @@ def kid_oracle(a, b, subsets, size, seed, degree=3, gamma=None, coef0=1.0):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("options", [{}, {"degree": 1}, {"degree": 2, "gamma": 0.3, "coef0": 0.5}])
-def test_kernel_distance(options):
+def test_kernel_distance(options: dict[str, Any]) -> None:
     a, b = pair(dtype=np.float32)
     found = kernel_distance(a, b, subsets=7, subset_size=50, seed=2020, **options)
     assert_allclose(found, kid_oracle(a, b, 7, 50, 2020, **options), rtol=1e-10, atol=1e-13)
 
 
-def inception_score_oracle(logits, splits, seed):
+def inception_score_oracle(logits: np.ndarray, splits: int, seed: int | None) -> tuple[float, float]:
     n = len(logits)
     if seed is not None:
         logits = logits[np.random.RandomState(seed).permutation(n)]
@@ -64,7 +80,7 @@ def inception_score_oracle(logits, splits, seed):
 @pytest.mark.oracle
 @pytest.mark.parametrize("seed", [None, 2020])
 @pytest.mark.parametrize("splits", [1, 3, 10])
-def test_inception_score(splits, seed):
+def test_inception_score(splits: int, seed: int | None) -> None:
     logits = (3 * np.random.default_rng(1).standard_normal((53, 20))).astype(np.float32)
     assert_allclose(
         inception_score(logits, splits=splits, seed=seed), inception_score_oracle(logits, splits, seed), rtol=1e-12
@@ -72,18 +88,20 @@ def test_inception_score(splits, seed):
 
 
 @pytest.mark.property
-def test_inception_score_of_certain_and_huge_logits():
+def test_inception_score_of_certain_and_huge_logits() -> None:
     certain = 1e4 * np.tile(np.eye(5), (4, 1))
     assert_allclose(inception_score(certain, splits=1), (5, 0), rtol=1e-12)
     assert_allclose(inception_score(np.full((20, 7), -1e30)), (1, 0), rtol=1e-12)
 
 
-def distances(x, y):
+def distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Squared distances in float64 by differences."""
     return scipy.spatial.distance.cdist(x.astype(np.float64), y.astype(np.float64), "sqeuclidean")
 
 
-def neighbour_oracle(real, fake, precision_k, density_k):
+def neighbour_oracle(
+    real: np.ndarray, fake: np.ndarray, precision_k: int, density_k: int
+) -> tuple[float, float, float, float]:
     own, other, cross = distances(real, real), distances(fake, fake), distances(real, fake)
     own.sort(axis=1)  # column 0 is the sample itself
     radius, radius_fake, opened = own[:, precision_k], np.sort(other, axis=1)[:, precision_k], own[:, density_k]
@@ -98,7 +116,7 @@ def neighbour_oracle(real, fake, precision_k, density_k):
 @pytest.mark.oracle
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("k", [1, 3, 5, 20])
-def test_neighbour_metrics(each_isa, dtype, k):
+def test_neighbour_metrics(each_isa: str, dtype: type, k: int) -> None:
     real, fake = pair(dtype=dtype)
     exact = neighbour_oracle(real, fake, k, k)
     # counts over the number of samples: equal or wrong
@@ -109,7 +127,7 @@ def test_neighbour_metrics(each_isa, dtype, k):
     )
 
 
-def clusters(n, spread, seed, dim=24):
+def clusters(n: int, spread: float, seed: int, dim: int = 24) -> np.ndarray:
     """Samples in four tight groups far apart: distances within a group drown in the rounding of float32 products."""
     rng = np.random.default_rng(seed)
     centres = np.random.default_rng(9).standard_normal((4, dim))
@@ -136,14 +154,14 @@ NEIGHBOURHOODS = {
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("case", NEIGHBOURHOODS)
-def test_neighbour_metrics_where_rounding_decides(each_isa, case):
+def test_neighbour_metrics_where_rounding_decides(each_isa: str, case: str) -> None:
     real, fake = NEIGHBOURHOODS[case]()
     assert_allclose(neighbour_metrics(real, fake), neighbour_oracle(real, fake, 3, 5), rtol=1e-15)
 
 
 @pytest.mark.property
 @pytest.mark.usefixtures("restored_threads")
-def test_neighbour_metrics_do_not_depend_on_threads_or_order():
+def test_neighbour_metrics_do_not_depend_on_threads_or_order() -> None:
     real, fake = pair(700, 600, 40)
     found = []
     for threads in (1, 4):
@@ -154,7 +172,7 @@ def test_neighbour_metrics_do_not_depend_on_threads_or_order():
 
 
 @pytest.mark.property
-def test_neighbour_metrics_with_duplicates_and_offsets():
+def test_neighbour_metrics_with_duplicates_and_offsets() -> None:
     x, y = pair()
     assert precision_recall(x, x) == (1, 1)
     twice = np.concatenate([x, x])
@@ -166,7 +184,7 @@ def test_neighbour_metrics_with_duplicates_and_offsets():
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("degree", [1, 3])
-def test_kernel_distances_without_a_digit_are_refused(degree):
+def test_kernel_distances_without_a_digit_are_refused(degree: int) -> None:
     rng = np.random.default_rng(11)
     x, y = rng.random((90, 8)), rng.random((80, 8))
     for scale in (1e-20, 1.0, 1e3):  # where there are digits, equal distributions included
@@ -197,7 +215,7 @@ OF_TWO_SAMPLES = {
 }
 
 
-def with_nan(x):
+def with_nan(x: np.ndarray) -> np.ndarray:
     x = x.copy()
     x[0, 0] = np.nan
     return x
@@ -224,7 +242,9 @@ def with_nan(x):
         ),
     ],
 )
-def test_bad_samples_are_refused(function, change, error, match):
+def test_bad_samples_are_refused(
+    function: str, change: Callable[..., Any], error: type[Exception], match: str | None
+) -> None:
     samples = change(*pair())
     with pytest.raises(error, match=match):
         OF_TWO_SAMPLES[function](*samples)
@@ -256,7 +276,7 @@ def test_bad_samples_are_refused(function, change, error, match):
         (lambda x, y: frechet_infinity(x, y, points=1), ValueError, "points"),
     ],
 )
-def test_bad_arguments_are_refused(call, error, match):
+def test_bad_arguments_are_refused(call: Callable[..., Any], error: type[Exception], match: str) -> None:
     x, y = pair()
     with pytest.raises(error, match=match):
         call(x, y)
@@ -264,7 +284,7 @@ def test_bad_arguments_are_refused(call, error, match):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("dim", [4, 60])
-def test_bootstrap_by_the_gram_matrix_equals_drawing_features(dim):
+def test_bootstrap_by_the_gram_matrix_equals_drawing_features(dim: int) -> None:
     a, b = pair(40, 30, dim)
     found = frechet_interval(a, b, resamples=20, seed=3, level=0.8)
     rng = np.random.default_rng(3)
@@ -280,7 +300,7 @@ def test_bootstrap_by_the_gram_matrix_equals_drawing_features(dim):
 
 
 @pytest.mark.property
-def test_extrapolation_takes_the_bias_out():
+def test_extrapolation_takes_the_bias_out() -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((4000, 20))
     reference = (np.zeros(20), np.eye(20))
@@ -294,7 +314,7 @@ def test_extrapolation_takes_the_bias_out():
 
 @pytest.mark.property
 @pytest.mark.usefixtures("restored_threads")
-def test_results_do_not_depend_on_threads():
+def test_results_do_not_depend_on_threads() -> None:
     a, b = pair()
     results = []
     for threads in (1, 3):

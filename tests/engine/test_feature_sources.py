@@ -1,10 +1,15 @@
 """Folders, archives, arrays and statistics to distances: in Python and on the command line, with a small stand-in for
 the Inception network, and once with the network itself where its weights can be made."""
 
+from __future__ import annotations
+
 import io
 import json
 import os
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,12 +27,12 @@ from tests.places import SHARED
 
 
 @pytest.fixture
-def stand_in(monkeypatch):
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Inception, "extractor", lambda self, output: StandIn(output))
 
 
 @pytest.fixture
-def folders(tmp_path):
+def folders(tmp_path: Path) -> tuple[Path, Path]:
     for name, seed, n in (("a", 1, 8), ("b", 2, 25)):
         folder = tmp_path / name / "deeper"
         folder.mkdir(parents=True)
@@ -40,12 +45,12 @@ def folders(tmp_path):
     return tmp_path / "a", tmp_path / "b"
 
 
-def features_of(folder):
+def features_of(folder: Path | str) -> np.ndarray:
     return np.concatenate(list(StandIn("2048").batches(list_images(folder))))
 
 
 @pytest.mark.oracle
-def test_fid_of_folders_archives_and_lists(folders, tmp_path, stand_in):
+def test_fid_of_folders_archives_and_lists(folders: tuple[Path, Path], tmp_path: Path, stand_in: None) -> None:
     a, b = folders
     x, y = features_of(a), features_of(b)
     assert (len(x), len(y)) == (8, 25)
@@ -68,7 +73,7 @@ def test_fid_of_folders_archives_and_lists(folders, tmp_path, stand_in):
 
 
 @pytest.mark.oracle
-def test_arrays_of_images_and_files_of_arrays(tmp_path, stand_in):
+def test_arrays_of_images_and_files_of_arrays(tmp_path: Path, stand_in: None) -> None:
     images = np.stack(list(pictures(20, 3, (16, 16))))
     features = np.concatenate(list(StandIn("2048").batches(images)))
     np.save(tmp_path / "images.npy", images)
@@ -82,7 +87,7 @@ def test_arrays_of_images_and_files_of_arrays(tmp_path, stand_in):
 
 
 @pytest.mark.property
-def test_limit_takes_the_same_random_part(folders, stand_in):
+def test_limit_takes_the_same_random_part(folders: tuple[Path, Path], stand_in: None) -> None:
     a, b = folders
     chosen = np.sort(np.random.RandomState(5).choice(25, 6, replace=False))
     expected = frechet_distance(
@@ -93,7 +98,7 @@ def test_limit_takes_the_same_random_part(folders, stand_in):
 
 
 @pytest.mark.cli
-def test_progress_shows_a_bar_a_source_on_a_terminal_only(monkeypatch):
+def test_progress_shows_a_bar_a_source_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self):
             return True
@@ -109,7 +114,9 @@ def test_progress_shows_a_bar_a_source_on_a_terminal_only(monkeypatch):
 
 
 @pytest.mark.cli
-def test_every_metric_comes_from_one_pass_over_each_side(folders, monkeypatch, capsys):
+def test_every_metric_comes_from_one_pass_over_each_side(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     a, b = map(str, folders)
     passes = []
 
@@ -134,7 +141,13 @@ def test_every_metric_comes_from_one_pass_over_each_side(folders, monkeypatch, c
 
 
 @pytest.mark.cli
-def test_distance_and_stats_commands(folders, tmp_path, stand_in, capsys, monkeypatch):
+def test_distance_and_stats_commands(
+    folders: tuple[Path, Path],
+    tmp_path: Path,
+    stand_in: None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     a, b = map(str, folders)
     x, y = features_of(a), features_of(b)
     argv = ["distance", a, b, "--metrics", "fid,kid,is,prdc,sfid", "--kid-subset-size", "7", "--kid-subsets", "4"]
@@ -166,7 +179,9 @@ def test_distance_and_stats_commands(folders, tmp_path, stand_in, capsys, monkey
 
 
 @pytest.mark.cli
-def test_explain_names_every_preset(folders, stand_in, capsys):
+def test_explain_names_every_preset(
+    folders: tuple[Path, Path], stand_in: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip(
         "pixelgauge.perceptual.inception", reason="the Inception presets come with pixelgauge.perceptual.inception"
     )
@@ -177,7 +192,7 @@ def test_explain_names_every_preset(folders, stand_in, capsys):
     assert rows["pytorch-fid"]["difference"] == 0
 
 
-def zip_of_text(path):
+def zip_of_text(path: Any) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "")
 
@@ -203,7 +218,7 @@ BAD_SOURCES = {
 @pytest.mark.boundary
 @pytest.mark.usefixtures("stand_in")
 @pytest.mark.parametrize("name", BAD_SOURCES)
-def test_bad_sources(folders, tmp_path, capsys, name):
+def test_bad_sources(folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     write, message = BAD_SOURCES[name]
     write(tmp_path / name)
     with pytest.raises((ValueError, OSError), match=message):
@@ -224,7 +239,7 @@ def test_bad_sources(folders, tmp_path, capsys, name):
     ],
     ids=["empty list", "images of floats", "one image", "one row"],
 )
-def test_bad_sources_in_memory(folders, bad, message):
+def test_bad_sources_in_memory(folders: tuple[Path, Path], bad: list[Any] | np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         fid(bad, folders[0])
 
@@ -243,7 +258,7 @@ def test_bad_sources_in_memory(folders, bad, message):
         ),
     ],
 )
-def test_what_sources_cannot_give(folders, call, message):
+def test_what_sources_cannot_give(folders: tuple[Path, Path], call: Callable[..., Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call(folders[0])
 
@@ -258,7 +273,9 @@ def test_what_sources_cannot_give(folders, call, message):
         ("kid", "--kid-subset-size 1000 exceeds the samples there are (8 and 8)"),
     ],
 )
-def test_metrics_that_cannot_be_had(folders, capsys, metrics, message):
+def test_metrics_that_cannot_be_had(
+    folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str], metrics: str, message: str
+) -> None:
     assert main(["distance", str(folders[0]), str(folders[0]), "--metrics", metrics]) == 2
     assert message in capsys.readouterr().err
 
@@ -266,14 +283,16 @@ def test_metrics_that_cannot_be_had(folders, capsys, metrics, message):
 @pytest.mark.boundary
 @pytest.mark.usefixtures("stand_in")
 @pytest.mark.parametrize("metric", ["sfid", "is"])
-def test_metrics_that_need_more_than_features(folders, tmp_path, capsys, metric):
+def test_metrics_that_need_more_than_features(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], metric: str
+) -> None:
     np.save(tmp_path / "features.npy", np.eye(10))
     assert main(["distance", str(folders[0]), str(tmp_path / "features.npy"), "--metrics", metric]) == 2
     assert metric in capsys.readouterr().err
 
 
 @pytest.mark.boundary
-def test_bad_members_of_archives_are_named(tmp_path, stand_in):
+def test_bad_members_of_archives_are_named(tmp_path: Path, stand_in: None) -> None:
     good = io.BytesIO()
     Image.fromarray(next(pictures(1, 0))).save(good, "png")
     for kind, message in (
@@ -292,7 +311,7 @@ def test_bad_members_of_archives_are_named(tmp_path, stand_in):
 
 
 @pytest.fixture
-def features_files(tmp_path, monkeypatch):
+def features_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Features x.npy and their statistics, of a preset in clean.npz and of none in unsaid.npz, in the working folder."""
     monkeypatch.chdir(tmp_path)
     np.save("x.npy", np.random.default_rng(0).standard_normal((20, 4)))
@@ -313,7 +332,9 @@ def features_files(tmp_path, monkeypatch):
         ("weights", "nope.pth", "weights='nope.pth' would not be used"),
     ],
 )
-def test_what_is_not_used_is_checked_and_refused(capsys, option, value, message):
+def test_what_is_not_used_is_checked_and_refused(
+    capsys: pytest.CaptureFixture[str], option: str, value: int | str, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         fid("unsaid.npz", "x.npy", **{option: value})
     if value != "x":  # which does not parse
@@ -326,7 +347,7 @@ def test_what_is_not_used_is_checked_and_refused(capsys, option, value, message)
 @pytest.mark.boundary
 @pytest.mark.usefixtures("features_files", "stand_in")
 @pytest.mark.parametrize("option", ["--splits", "--kid-subsets", "--kid-subset-size"])
-def test_options_of_other_metrics_are_checked(capsys, option):
+def test_options_of_other_metrics_are_checked(capsys: pytest.CaptureFixture[str], option: str) -> None:
     assert main(["distance", "x.npy", "x.npy", option, "0"]) == 2
     assert f"{option}=0" in capsys.readouterr().err
 
@@ -336,7 +357,9 @@ def test_options_of_other_metrics_are_checked(capsys, option):
 @pytest.mark.parametrize(
     ("argv", "preset"), [(["clean.npz", "--preset", "clean-fid"], "clean-fid"), (["unsaid.npz"], None)]
 )
-def test_the_preset_is_that_of_the_statistics(capsys, argv, preset):
+def test_the_preset_is_that_of_the_statistics(
+    capsys: pytest.CaptureFixture[str], argv: list[str], preset: str | None
+) -> None:
     assert main(["distance", "x.npy", *argv, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["preset"] == preset
 
@@ -351,21 +374,23 @@ def test_the_preset_is_that_of_the_statistics(capsys, argv, preset):
         (["-o", "none/y.npz"], "'none/y.npz'"),
     ],
 )
-def test_statistics_that_cannot_be_made(capsys, argv, message):
+def test_statistics_that_cannot_be_made(capsys: pytest.CaptureFixture[str], argv: list[str], message: str) -> None:
     assert main(["stats", "x.npy", *argv]) == 2
     assert message in capsys.readouterr().err
     assert not os.path.exists("y.npz")
 
 
 @pytest.mark.boundary
-def test_one_image_is_too_few(tmp_path, stand_in):
+def test_one_image_is_too_few(tmp_path: Path, stand_in: None) -> None:
     Image.fromarray(next(pictures(1, 0))).save(tmp_path / "only.png")
     with pytest.raises(ValueError, match="at least two"):
         fid(tmp_path, np.eye(10))
 
 
 @pytest.mark.parity
-def test_command_line_with_the_network_equals_step_by_step(folders, tmp_path, capsys, monkeypatch):
+def test_command_line_with_the_network_equals_step_by_step(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     backbones = pytest.importorskip(
         "pixelgauge.perceptual.inception", reason="the network comes with pixelgauge.perceptual.inception"
     )

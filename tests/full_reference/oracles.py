@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -21,7 +22,7 @@ def filtered(plane: np.ndarray, taps: np.ndarray, mode: str) -> np.ndarray:
     return ndi.correlate1d(ndi.correlate1d(plane, taps, axis=0, mode=mode), taps, axis=1, mode=mode)
 
 
-def factors(x: np.ndarray, y: np.ndarray, length: float, s: dict) -> tuple[np.ndarray, ...]:
+def factors(x: np.ndarray, y: np.ndarray, length: float, s: dict[str, Any]) -> tuple[np.ndarray, ...]:
     """Luminance, contrast, structure and their product at every pixel of one plane, borders as the setting says."""
     taps = window(s["window"], s["window_size"], s["sigma"])
     mode = "mirror" if s["border"] == "reflect" else "reflect"  # scipy's names: mirror omits the edge pixel
@@ -42,7 +43,7 @@ def factors(x: np.ndarray, y: np.ndarray, length: float, s: dict) -> tuple[np.nd
     return luminance, contrast, structure, contrast_structure
 
 
-def cropped(index: np.ndarray, s: dict) -> np.ndarray:
+def cropped(index: np.ndarray, s: dict[str, Any]) -> np.ndarray:
     r = s["window_size"] // 2
     return index if s["border"] == "reflect" else index[r:-r, r:-r]
 
@@ -70,12 +71,12 @@ def planes(image: np.ndarray) -> list[np.ndarray]:
     return [image] if image.ndim == 2 else [image[..., c] for c in range(image.shape[-1])]
 
 
-def settings(preset: str, overrides: dict) -> dict:
+def settings(preset: str, overrides: dict[str, Any]) -> dict[str, Any]:
     return {**asdict(SSIM_PRESETS[preset]), **overrides}
 
 
 def ssim(
-    x: np.ndarray, y: np.ndarray, length: float, preset: str = "wang2004", exponents=(1, 1, 1), **overrides
+    x: np.ndarray, y: np.ndarray, length: float, preset: str = "wang2004", exponents=(1, 1, 1), **overrides: Any
 ) -> tuple[float, np.ndarray]:
     """Score and map (the map with the borders that the preset's map has)."""
     s = settings(preset, overrides)
@@ -95,7 +96,7 @@ def ssim(
 
 
 def components(
-    x: np.ndarray, y: np.ndarray, length: float, preset: str = "wang2004", **overrides
+    x: np.ndarray, y: np.ndarray, length: float, preset: str = "wang2004", **overrides: Any
 ) -> tuple[float, float, float]:
     s = settings(preset, overrides)
     parts = [

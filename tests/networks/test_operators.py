@@ -1,6 +1,9 @@
 """The package's operators in onnxruntime: their place in each graph, and that networks give what onnxruntime's own give."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,12 +22,12 @@ from pixelgauge.networks.providers import choose_providers
 from pixelgauge.networks.session import Session
 
 
-def graph_of(name, outputs):
+def graph_of(name: str, outputs: list[str]) -> bytes:
     return extract_subgraph(model_store.model_named(name).graph_bytes(), outputs)[0]
 
 
 @pytest.mark.property
-def test_convolutions_of_stride_one_are_replaced():
+def test_convolutions_of_stride_one_are_replaced() -> None:
     counts = {
         name: len(with_winograd(graph_of(name, [output]), model_store.model_named(name).winograd)[1])
         for name, output in (
@@ -44,7 +47,7 @@ def test_convolutions_of_stride_one_are_replaced():
 
 
 @pytest.mark.property
-def test_the_new_graph_is_sound():
+def test_the_new_graph_is_sound() -> None:
     onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
     before = graph_of("lpips-alex", ["distance", "per_layer"])
     after, found = with_winograd(
@@ -81,7 +84,7 @@ def test_the_new_graph_is_sound():
 
 @pytest.mark.property
 @pytest.mark.parametrize(("name", "widths"), [("lpips-alex", [64, 192, 384, 256, 256]), ("lpips-squeeze", None)])
-def test_each_layer_of_lpips_is_one_operator(name, widths):
+def test_each_layer_of_lpips_is_one_operator(name: str, widths: list[int] | None) -> None:
     onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
     widths = widths or [64, 128, 256, 384, 384, 512, 512]
     outputs = ["distance", "per_layer", "spatial"]
@@ -109,7 +112,7 @@ def test_each_layer_of_lpips_is_one_operator(name, widths):
     }
 
 
-def random_model(name):
+def random_model(name: str) -> Any:
     rng = np.random.default_rng(1)
     model = model_store.model_named(name)
     data = np.zeros(model.data_bytes, np.uint8)
@@ -127,7 +130,7 @@ def random_model(name):
 
 @pytest.mark.property
 @pytest.mark.parametrize("name", ["lpips-alex", "lpips-squeeze", "inception-fid"])
-def test_sessions_agree_with_onnxruntimes_own_operators(name):
+def test_sessions_agree_with_onnxruntimes_own_operators(name: str) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     rng = np.random.default_rng(2)
     model = random_model(name)
@@ -147,7 +150,7 @@ def test_sessions_agree_with_onnxruntimes_own_operators(name):
             assert np.linalg.norm(value - expected) < tolerance * np.linalg.norm(expected)
 
 
-def run_operator(op, inputs, facts):
+def run_operator(op: str, inputs: dict[str, np.ndarray], facts: dict[str, int]) -> np.ndarray:
     """What one node of the package's domain makes of arrays, or onnxruntime's error."""
     ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
@@ -164,7 +167,7 @@ def run_operator(op, inputs, facts):
     return session.run(None, {key: value.astype(np.float32) for key, value in inputs.items()})[0]
 
 
-def convolved(shape, **changed):
+def convolved(shape: tuple[int, ...], **changed: int) -> np.ndarray:
     """A convolution of ones by 16 filters of ones, any of its facts changed."""
     facts = {
         "channels": 16, "filters": 16, "kernel_height": 3, "kernel_width": 3, "tile_height": 2, "tile_width": 2,
@@ -175,7 +178,7 @@ def convolved(shape, **changed):
 
 
 @pytest.mark.oracle
-def test_a_convolution_that_fits_its_input():
+def test_a_convolution_that_fits_its_input() -> None:
     assert convolved((1, 16, 9, 9))[0, 0, 4, 4] == pytest.approx(144)
 
 
@@ -191,12 +194,14 @@ def test_a_convolution_that_fits_its_input():
         ((1, 16, 2, 9), {"padding_height": 0}, "the kernel does not fit"),
     ],
 )
-def test_a_convolution_that_does_not_fit_its_input_is_an_error(shape, changed, match):
+def test_a_convolution_that_does_not_fit_its_input_is_an_error(
+    shape: tuple[int, ...], changed: dict[str, int], match: str
+) -> None:
     with pytest.raises(Exception, match=match):
         convolved(shape, **changed)
 
 
-def difference(shape, outside=0.0):
+def difference(shape: tuple[int, ...], outside: float | list[float] = 0.0) -> np.ndarray:
     """The difference of unit vectors and none."""
     features = np.zeros(shape)
     features[: shape[0] // 2] = 1
@@ -205,7 +210,7 @@ def difference(shape, outside=0.0):
 
 
 @pytest.mark.oracle
-def test_a_difference_that_fits_its_input():
+def test_a_difference_that_fits_its_input() -> None:
     np.testing.assert_allclose(difference((6, 4, 5, 7)), np.ones((3, 1, 5, 7)), rtol=1e-6)
     assert difference((0, 4, 5, 7)).shape == (0, 1, 5, 7)
 
@@ -222,6 +227,6 @@ def test_a_difference_that_fits_its_input():
         (((2, 4, 5, 7), []), "another number of values"),
     ],
 )
-def test_a_difference_that_does_not_fit_its_input_is_an_error(arguments, match):
+def test_a_difference_that_does_not_fit_its_input_is_an_error(arguments: tuple[Any, ...], match: str) -> None:
     with pytest.raises(Exception, match=match):
         difference(*arguments)

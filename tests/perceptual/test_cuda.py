@@ -37,18 +37,18 @@ def device() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def inception(tmp_path_factory):
+def inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("official") / "inception.npz"
     np.savez(path, **official_inception())
     return path
 
 
 @pytest.fixture(scope="module")
-def official(tmp_path_factory):
+def official(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
     return official_lpips(tmp_path_factory.mktemp("vgg"))
 
 
-def test_it_is_the_default(tmp_path):
+def test_it_is_the_default(tmp_path: Path) -> None:
     metric = LPIPS("alex", weights=random_weights("alex", tmp_path))
     assert metric.fingerprint["provider"] == "CUDAExecutionProvider"
 
@@ -56,7 +56,7 @@ def test_it_is_the_default(tmp_path):
 @pytest.mark.parity
 @needs_shared("reference")
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("tf32", TF32)])
-def test_inception_programs(inception, precision, tolerance):
+def test_inception_programs(inception: Path, precision: str, tolerance: float) -> None:
     reference = np.load(SHARED / "reference" / "inception_parity.npz")
     model = model_store.from_files("inception-fid", [inception])
     session = Session(model, providers.choose_providers("cuda", precision), list(INCEPTION_OUTPUTS))
@@ -75,7 +75,7 @@ def test_inception_programs(inception, precision, tolerance):
 @needs_shared("weights", "reference")
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("tf32", TF32)])
 @pytest.mark.parametrize("net", BACKBONES)
-def test_lpips_program(official, net, precision, tolerance):
+def test_lpips_program(official: dict[str, tuple[Path, Path]], net: str, precision: str, tolerance: float) -> None:
     reference = np.load(SHARED / "reference" / "lpips_parity.npz")
     metric = LPIPS(net, weights=official[net], providers="cuda", precision=precision)
     for case in LPIPS_CASES:
@@ -93,7 +93,7 @@ def test_lpips_program(official, net, precision, tolerance):
 
 @pytest.mark.property
 @pytest.mark.parametrize("precision", ["float32", "tf32"])
-def test_lpips_of_a_batch_does_not_depend_on_what_else_is_in_it(tmp_path, precision):
+def test_lpips_of_a_batch_does_not_depend_on_what_else_is_in_it(tmp_path: Path, precision: str) -> None:
     metric = LPIPS("alex", weights=random_weights("alex", tmp_path), precision=precision)
     x, y = pair((40, 64, 72, 3))
     distances = metric(x, y)
@@ -106,7 +106,7 @@ def test_lpips_of_a_batch_does_not_depend_on_what_else_is_in_it(tmp_path, precis
 
 
 @pytest.mark.property
-def test_inception_does_not_depend_on_neighbours(tmp_path):
+def test_inception_does_not_depend_on_neighbours(tmp_path: Path) -> None:
     path = tmp_path / "inception.npz"
     np.savez(path, **own_recipe())
     images = random_pixels((70, 60, 50, 3))
@@ -119,7 +119,7 @@ def test_inception_does_not_depend_on_neighbours(tmp_path):
 
 
 @pytest.mark.property
-def test_tf32_after_float32_in_one_process(tmp_path):
+def test_tf32_after_float32_in_one_process(tmp_path: Path) -> None:
     """No switch of the whole process decides: the second session has its own precision."""
     path: Path = tmp_path / "inception.npz"
     np.savez(path, **own_recipe())

@@ -1,9 +1,14 @@
 """Inception features: parity with every program and output, invariance, the parts of the graph, refused input."""
 
+from __future__ import annotations
+
 import dataclasses
 import os
 import pickle
 import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,26 +32,26 @@ pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not in
 
 
 @pytest.fixture(scope="module")
-def state():
+def state() -> dict[str, np.ndarray]:
     return own_recipe()
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory, state):
+def weights(tmp_path_factory: pytest.TempPathFactory, state: dict[str, np.ndarray]) -> Path:
     path = tmp_path_factory.mktemp("weights") / "inception.npz"
     np.savez(path, **state)
     return path
 
 
 @pytest.fixture(scope="module")
-def official(tmp_path_factory):
+def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("official") / "inception.npz"
     np.savez(path, **official_inception())
     return path
 
 
 @pytest.fixture(scope="module")
-def features(weights):
+def features(weights: Path) -> InceptionFeatures:
     return InceptionFeatures(weights=weights, batch_size=2)
 
 
@@ -56,7 +61,7 @@ def features(weights):
 @pytest.mark.parity
 @needs_shared("reference")
 @pytest.mark.parametrize("preset", INCEPTION_PRESETS)
-def test_original_programs(official, preset):
+def test_original_programs(official: Path, preset: str) -> None:
     reference = np.load(SHARED / "reference" / "inception_parity.npz")
     checked = 0
     everything = Session(
@@ -80,7 +85,7 @@ def test_original_programs(official, preset):
 
 
 @pytest.mark.oracle
-def test_first_layers_against_float64(weights, state):
+def test_first_layers_against_float64(weights: Path, state: dict[str, np.ndarray]) -> None:
     """Conv2d_1a to the first pool in float64, BatchNorm unfolded: what "64" means."""
     images = random_pixels((1, 299, 299, 3))
     x = images[0].astype(np.float64).transpose(2, 0, 1) * 2 / 255 - 1
@@ -99,7 +104,7 @@ def test_first_layers_against_float64(weights, state):
 
 
 @pytest.mark.property
-def test_each_output_alone_is_the_same_as_all_together(weights):
+def test_each_output_alone_is_the_same_as_all_together(weights: Path) -> None:
     images = random_pixels((1, 40, 50, 3))
     together = Session(
         model_store.from_files("inception-fid", [weights]), choose_providers("cpu"), list(INCEPTION_OUTPUTS)
@@ -122,7 +127,7 @@ def test_each_output_alone_is_the_same_as_all_together(weights):
 
 @pytest.mark.property
 @pytest.mark.usefixtures("restored_threads")
-def test_not_a_bit_depends_on_neighbours_batch_size_or_threads(weights):
+def test_not_a_bit_depends_on_neighbours_batch_size_or_threads(weights: Path) -> None:
     images = random_pixels((4, 60, 50, 3))
     pixelgauge.set_num_threads(1)
     expected = InceptionFeatures(output="logits", weights=weights, batch_size=1)(images)
@@ -135,7 +140,7 @@ def test_not_a_bit_depends_on_neighbours_batch_size_or_threads(weights):
 
 
 @pytest.mark.property
-def test_padding_to_a_fixed_batch_changes_nothing(features, monkeypatch):
+def test_padding_to_a_fixed_batch_changes_nothing(features: InceptionFeatures, monkeypatch: pytest.MonkeyPatch) -> None:
     images = random_pixels((3, 60, 50, 3))
     expected = features(images)
 
@@ -148,7 +153,7 @@ def test_padding_to_a_fixed_batch_changes_nothing(features, monkeypatch):
 
 
 @pytest.mark.property
-def test_streams_of_batches_change_nothing(features, monkeypatch):
+def test_streams_of_batches_change_nothing(features: InceptionFeatures, monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenVINO's way through the images, with the CPU's session in its place."""
     images = random_pixels((9, 60, 50, 3))
     expected = features(images)
@@ -167,7 +172,7 @@ def test_streams_of_batches_change_nothing(features, monkeypatch):
 
 
 @pytest.mark.property
-def test_bound_outputs_of_one_shape(weights):
+def test_bound_outputs_of_one_shape(weights: Path) -> None:
     """What CUDA does for a fixed batch, on the CPU: outputs land in buffers made before the run."""
     model = model_store.from_files("inception-fid", [weights])
     started = Session(model, choose_providers("cpu"), ["64", "768"], batch_size=2).session(1)
@@ -181,7 +186,7 @@ def test_bound_outputs_of_one_shape(weights):
 
 @pytest.mark.property
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
-def test_openvino_itself(weights, features, precision):
+def test_openvino_itself(weights: Path, features: InceptionFeatures, precision: str) -> None:
     ort = pytest.importorskip("onnxruntime")
     if OPENVINO not in ort.get_available_providers():
         pytest.skip("this onnxruntime has no OpenVINO: the openvino extra is not installed")
@@ -194,7 +199,7 @@ def test_openvino_itself(weights, features, precision):
 
 
 @pytest.mark.property
-def test_files_and_arrays_agree(features, tmp_path):
+def test_files_and_arrays_agree(features: InceptionFeatures, tmp_path: Path) -> None:
     from PIL import Image
 
     pictures = [random_pixels((40 + i, 50, 3), i) for i in range(3)]
@@ -209,7 +214,7 @@ def test_files_and_arrays_agree(features, tmp_path):
 
 
 @pytest.mark.property
-def test_ranges_and_layouts(features):
+def test_ranges_and_layouts(features: InceptionFeatures) -> None:
     images = random_pixels((2, 40, 50, 3))
     expected = features(images)
     np.testing.assert_array_equal(features(images.transpose(0, 3, 1, 2), channel_axis=1), expected)
@@ -219,7 +224,7 @@ def test_ranges_and_layouts(features):
 
 
 @pytest.mark.property
-def test_fingerprint(features):
+def test_fingerprint(features: InceptionFeatures) -> None:
     facts = features.fingerprint
     assert (facts["preset"], facts["output"], facts["model"]) == ("pytorch-fid", "2048", "inception-fid")
     assert (facts["provider"], facts["precision"]) == ("CPUExecutionProvider", "float32")
@@ -230,7 +235,7 @@ def test_fingerprint(features):
 
 
 @pytest.mark.property
-def test_a_folder_is_its_images(features, tmp_path):
+def test_a_folder_is_its_images(features: InceptionFeatures, tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     for i, name in enumerate(("b.png", "a.PNG", "sub/c.bmp")):
         Image.fromarray(random_pixels((40, 50, 3), i)).save(tmp_path / name)
@@ -250,7 +255,7 @@ def test_a_folder_is_its_images(features, tmp_path):
 
 
 @pytest.mark.boundary
-def test_what_is_no_regular_file_is_refused_at_once(features, tmp_path):
+def test_what_is_no_regular_file_is_refused_at_once(features: InceptionFeatures, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     os.symlink("/dev/zero", tmp_path / "zero.png")
     for name, what in (("pipe.png", "is a pipe"), ("zero.png", "is a device")):
@@ -275,7 +280,13 @@ def test_what_is_no_regular_file_is_refused_at_once(features, tmp_path):
         (lambda good: "a.png", {"channel_axis": 1}, ValueError, "is for arrays"),
     ],
 )
-def test_bad_images(features, change, arguments, error, match):
+def test_bad_images(
+    features: InceptionFeatures,
+    change: Callable[..., Any],
+    arguments: dict[str, Any],
+    error: type[Exception],
+    match: str,
+) -> None:
     images = change(random_pixels((2, 40, 50, 3)))
     with pytest.raises(error, match=match):
         features(images, **arguments)
@@ -303,7 +314,9 @@ def test_bad_images(features, change, arguments, error, match):
     ],
     ids=["text", "absent", "bomb", "chunk"],
 )
-def test_bad_files(features, tmp_path, name, data, error, match):
+def test_bad_files(
+    features: InceptionFeatures, tmp_path: Path, name: str, data: bytes | None, error: type[Exception], match: str
+) -> None:
     if data is not None:
         (tmp_path / name).write_bytes(data)
     with pytest.raises(error, match=match):
@@ -311,7 +324,7 @@ def test_bad_files(features, tmp_path, name, data, error, match):
 
 
 @pytest.mark.oracle
-def test_ranges_far_from_zero_and_near_the_ends_of_float32(features):
+def test_ranges_far_from_zero_and_near_the_ends_of_float32(features: InceptionFeatures) -> None:
     good = random_pixels((1, 40, 50, 3)).astype(np.float64)
     expected = features(good, data_range=255.0)
     for low, scale in ((1e6, 1), (2.0**40, 1), (0, 1e60), (0, 1e-60)):
@@ -320,7 +333,7 @@ def test_ranges_far_from_zero_and_near_the_ends_of_float32(features):
 
 
 @pytest.mark.property
-def test_copies_and_pickles_make_their_own_sessions(weights):
+def test_copies_and_pickles_make_their_own_sessions(weights: Path) -> None:
     features = InceptionFeatures("clean-fid", output=["64", "192"], weights=weights, batch_size=3)
     other = pickle.loads(pickle.dumps(features))
     assert (other.fingerprint, other.batch_size) == (features.fingerprint, 3)
@@ -345,13 +358,15 @@ def test_copies_and_pickles_make_their_own_sessions(weights):
         ({"providers": "tpu"}, ValueError, "provider 'tpu' is not known"),
     ],
 )
-def test_bad_constructor_arguments(weights, arguments, error, match):
+def test_bad_constructor_arguments(
+    weights: Path, arguments: dict[str, Any], error: type[Exception], match: str
+) -> None:
     with pytest.raises(error, match=match):
         InceptionFeatures(**{"weights": weights, **arguments})
 
 
 @pytest.mark.boundary
-def test_missing_weights_say_how_to_get_them():
+def test_missing_weights_say_how_to_get_them() -> None:
     with pytest.raises(model_store.ModelMissingError, match="pixelgauge models pull inception-fid"):
         InceptionFeatures()
 
@@ -372,7 +387,9 @@ def test_missing_weights_say_how_to_get_them():
         ("extra.weight", lambda _: np.zeros(3, np.float32), "tensor 'extra.weight' does not belong"),
     ],
 )
-def test_wrong_weights_are_named(state, name, change, match):
+def test_wrong_weights_are_named(
+    state: dict[str, np.ndarray], name: str, change: Callable[..., Any] | None, match: str
+) -> None:
     wrong = {**state, name: None if change is None else change(state.get(name))}
     wrong = {key: value for key, value in wrong.items() if value is not None}
     with pytest.raises(CheckpointError, match=match):

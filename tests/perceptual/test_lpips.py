@@ -1,9 +1,14 @@
 """LPIPS: parity with the original program, a float64 NumPy oracle with random weights, invariance, refused input."""
 
+from __future__ import annotations
+
 import contextlib
 import copy
 import dataclasses
 import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,25 +31,25 @@ pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not in
 
 
 @pytest.fixture(scope="module")
-def alex(tmp_path_factory):
+def alex(tmp_path_factory: pytest.TempPathFactory) -> LPIPS:
     return LPIPS("alex", weights=random_weights("alex", tmp_path_factory.mktemp("weights")))
 
 
 # ---- oracle -------------------------------------------------------------------------------------------------------
 
 
-def conv(x, weight, bias, stride, padding):
+def conv(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, stride: int, padding: int) -> np.ndarray:
     x = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
     k = weight.shape[2]
     windows = np.lib.stride_tricks.sliding_window_view(x, (k, k), (1, 2))[:, ::stride, ::stride]
     return np.einsum("chwij,ocij->ohw", windows, weight, optimize=True) + bias[:, None, None]
 
 
-def max_pool(x):
+def max_pool(x: np.ndarray) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(x, (3, 3), (1, 2))[:, ::2, ::2].max((3, 4))
 
 
-def upsample(x, height, width):
+def upsample(x: np.ndarray, height: int, width: int) -> np.ndarray:
     """Bilinear, half-pixel centres, edges repeated: torch's align_corners=False."""
 
     def axis(n_in, n_out):
@@ -58,7 +63,14 @@ def upsample(x, height, width):
     return rows[:, c0] * (1 - cw) + rows[:, c1] * cw
 
 
-def lpips_alex_float64(x, y, backbone, heads, inside=0.0, outside=1e-10):
+def lpips_alex_float64(
+    x: np.ndarray,
+    y: np.ndarray,
+    backbone: dict[str, np.ndarray],
+    heads: dict[str, np.ndarray] | None,
+    inside: float = 0.0,
+    outside: float = 1e-10,
+) -> tuple[float, np.ndarray, np.ndarray]:
     """The definition, in float64: distance, layers, map."""
     shift, scale = np.array([-0.030, -0.088, -0.188]), np.array([0.458, 0.448, 0.450])
 
@@ -86,7 +98,7 @@ def lpips_alex_float64(x, y, backbone, heads, inside=0.0, outside=1e-10):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("linear", [True, False])
-def test_alex_against_float64(tmp_path, linear):
+def test_alex_against_float64(tmp_path: Path, linear: bool) -> None:
     paths = random_weights("alex", tmp_path)
     metric = LPIPS("alex", linear=linear, weights=paths)
     backbone, heads = (dict(np.load(path)) for path in paths)
@@ -103,7 +115,7 @@ def test_alex_against_float64(tmp_path, linear):
 @needs_shared("weights")
 @pytest.mark.parametrize("size", [(31, 31), (32, 40), (40, 40), (64, 64), (95, 97), (96, 96)])
 @pytest.mark.parametrize("noise", [4, 20])
-def test_sizes_against_float64(each_isa, size, noise):
+def test_sizes_against_float64(each_isa: str, size: tuple[int, int], noise: int) -> None:
     weights = SHARED / "weights"
     paths = [weights / "alexnet_features.pth", weights / "lpips_v0.1_alex.pth"]
     state = model_store.read_sources(model_store.model_named("lpips-alex"), paths)
@@ -121,7 +133,7 @@ def test_sizes_against_float64(each_isa, size, noise):
 
 
 @pytest.mark.property
-def test_small_images_go_without_winograd(alex):
+def test_small_images_go_without_winograd(alex: LPIPS) -> None:
     x, y = pair((2, 95, 97, 3))
     alone = Session(alex._model, alex._plan, ["distance"], replace=alex._replace, winograd=False)
     inputs = {name: image.transpose(0, 3, 1, 2) / np.float32(127.5) - 1 for name, image in (("x", x), ("y", y))}
@@ -136,7 +148,7 @@ def test_small_images_go_without_winograd(alex):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("preset", LPIPS_PRESETS)
-def test_presets_against_float64_where_features_vanish(tmp_path, preset):
+def test_presets_against_float64_where_features_vanish(tmp_path: Path, preset: str) -> None:
     paths = random_weights("alex", tmp_path)
     backbone, heads = (dict(np.load(path)) for path in paths)
     for part in ("weight", "bias"):  # the last layer's norms come to about 1e-4, the root of what torchmetrics adds
@@ -158,12 +170,12 @@ def test_presets_against_float64_where_features_vanish(tmp_path, preset):
 
 
 @pytest.fixture(scope="module")
-def reference():
+def reference() -> Any:
     return np.load(SHARED / "reference" / "lpips_parity.npz")
 
 
 @pytest.fixture(scope="module")
-def official(tmp_path_factory):
+def official(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], LPIPS]:
     return {
         (net, linear): LPIPS(net, linear=linear, weights=files if linear else files[0])
         for net, files in official_lpips(tmp_path_factory.mktemp("vgg")).items()
@@ -175,7 +187,7 @@ def official(tmp_path_factory):
 @needs_shared("weights", "reference")
 @pytest.mark.parametrize("case", LPIPS_CASES)
 @pytest.mark.parametrize("net", ["alex", "squeeze", "vgg"])
-def test_original_program(official, reference, net, case):
+def test_original_program(official: dict[tuple[str, bool], LPIPS], reference: Any, net: str, case: str) -> None:
     x, y = reference[f"image/{case}/ref"], reference[f"image/{case}/test"]
     distance, map_, layers = official[net, True](x, y, spatial=True, per_layer=True)
     expected = {name: reference[f"{net}/{case}/{name}"] for name in ("distance", "per_layer", "spatial", "baseline")}
@@ -189,7 +201,7 @@ def test_original_program(official, reference, net, case):
 
 @pytest.mark.parity
 @needs_shared("weights", "reference", "images")
-def test_published_example(official):
+def test_published_example(official: dict[tuple[str, bool], LPIPS]) -> None:
     images = SHARED / "images"
     distances = official["alex", True]([images / "ex_ref.png"] * 2, [images / "ex_p0.png", str(images / "ex_p1.png")])
     np.testing.assert_allclose(distances, [0.721881, 0.137566], atol=6e-7)  # the printed digits
@@ -199,7 +211,7 @@ def test_published_example(official):
 @pytest.mark.parity
 @pytest.mark.filterwarnings("ignore")  # the program's own
 @pytest.mark.parametrize("net", ["alex", "squeeze"])
-def test_torchmetrics(tmp_path, net):
+def test_torchmetrics(tmp_path: Path, net: str) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     with contextlib.suppress(ImportError):
         import tvshim  # noqa: F401  (lets torchvision import beside a CPU PyTorch, where needed)
@@ -229,7 +241,7 @@ def test_torchmetrics(tmp_path, net):
 
 
 @pytest.mark.property
-def test_identity_symmetry_and_sum_of_layers(alex):
+def test_identity_symmetry_and_sum_of_layers(alex: LPIPS) -> None:
     x, y = pair((64, 64, 3))
     assert alex(x, x) == 0
     assert alex(x, y) == alex(y, x)
@@ -238,7 +250,7 @@ def test_identity_symmetry_and_sum_of_layers(alex):
 
 @pytest.mark.property
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
-def test_openvino(tmp_path, precision):
+def test_openvino(tmp_path: Path, precision: str) -> None:
     ort = pytest.importorskip("onnxruntime")
     if OPENVINO not in ort.get_available_providers():
         pytest.skip("this onnxruntime has no OpenVINO: the openvino extra is not installed")
@@ -257,7 +269,7 @@ def test_openvino(tmp_path, precision):
 
 @pytest.mark.property
 @pytest.mark.parametrize("count", [1, 2, 3, 9, 21])
-def test_batches_for_a_device_change_nothing(tmp_path, monkeypatch, count):
+def test_batches_for_a_device_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """A device's way through the pairs, with the CPU's session in its place."""
     metric = LPIPS("alex", weights=random_weights("alex", tmp_path))
     x, y = pair((count, 40, 36, 3))
@@ -282,7 +294,7 @@ def test_batches_for_a_device_change_nothing(tmp_path, monkeypatch, count):
 
 
 @pytest.mark.property
-def test_batches_ranges_layouts_and_dtypes_give_the_same(alex):
+def test_batches_ranges_layouts_and_dtypes_give_the_same(alex: LPIPS) -> None:
     x, y = pair((3, 40, 36, 3))
     batch = alex(x, y)
     assert batch.shape == (3,)
@@ -304,7 +316,7 @@ def test_batches_ranges_layouts_and_dtypes_give_the_same(alex):
 
 @pytest.mark.property
 @pytest.mark.usefixtures("restored_threads")
-def test_not_a_bit_depends_on_threads_or_batch(tmp_path):
+def test_not_a_bit_depends_on_threads_or_batch(tmp_path: Path) -> None:
     paths = random_weights("squeeze", tmp_path)
     x, y = pair((5, 37, 50, 3))
     results = []
@@ -321,7 +333,7 @@ def test_not_a_bit_depends_on_threads_or_batch(tmp_path):
 
 @pytest.mark.property
 @pytest.mark.usefixtures("restored_threads")
-def test_large_pairs_take_turns(alex, monkeypatch):
+def test_large_pairs_take_turns(alex: LPIPS, monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = pair((4, 96, 100, 3))
     pixelgauge.set_num_threads(2)
     expected = alex(x, y).tolist()
@@ -343,7 +355,7 @@ def test_large_pairs_take_turns(alex, monkeypatch):
 
 
 @pytest.mark.property
-def test_shapes_of_results(alex):
+def test_shapes_of_results(alex: LPIPS) -> None:
     x, y = pair((2, 40, 36, 3))
     distance, map_ = alex(x, y, spatial=True)
     assert (distance.shape, map_.shape) == ((2,), (2, 40, 36))
@@ -354,7 +366,7 @@ def test_shapes_of_results(alex):
 
 
 @pytest.mark.property
-def test_smallest_image(tmp_path):
+def test_smallest_image(tmp_path: Path) -> None:
     for backbone, smallest in (("alex", 31), ("vgg", 16), ("squeeze", 17)):
         metric = LPIPS(backbone, weights=random_weights(backbone, tmp_path))
         x, y = pair((smallest, smallest, 3))
@@ -366,7 +378,7 @@ def test_smallest_image(tmp_path):
 
 
 @pytest.mark.property
-def test_files(alex, tmp_path):
+def test_files(alex: LPIPS, tmp_path: Path) -> None:
     from PIL import Image
 
     pairs = [pair((40, 36, 3), 1), pair((50, 41, 3), 2)]
@@ -385,7 +397,7 @@ def test_files(alex, tmp_path):
 
 
 @pytest.mark.property
-def test_fingerprint(alex):
+def test_fingerprint(alex: LPIPS) -> None:
     facts = alex.fingerprint
     assert facts["model"] == "lpips-alex"
     assert facts["provider"] == "CPUExecutionProvider"
@@ -422,14 +434,14 @@ def test_fingerprint(alex):
         (lambda x, y: (x, y), "1", "data_range"),
     ],
 )
-def test_ranges(alex, change, data_range, match):
+def test_ranges(alex: LPIPS, change: Callable[..., Any], data_range: Any, match: str) -> None:
     images = change(*(image / 255 for image in pair((40, 36, 3))))
     with pytest.raises(ValueError, match=match):
         alex(*images, data_range=data_range)
 
 
 @pytest.mark.boundary
-def test_dark_and_flat_images_are_not_refused(alex):
+def test_dark_and_flat_images_are_not_refused(alex: LPIPS) -> None:
     black = np.zeros((40, 36, 3), np.float32)
     assert alex(black, black, data_range=255) == 0
     assert alex(black, black, data_range=(-1, 1)) == 0
@@ -438,7 +450,7 @@ def test_dark_and_flat_images_are_not_refused(alex):
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("shape", [(40, 36), (40, 36, 1), (40, 36, 4), (2, 40, 36), (3, 40, 36)])
-def test_channels(alex, shape):
+def test_channels(alex: LPIPS, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="channel"):
         alex(*pair(shape))
 
@@ -460,27 +472,27 @@ def test_channels(alex, shape):
         (lambda x, y: ([], []), ValueError, "x is empty: name at least one file"),
     ],
 )
-def test_shapes_dtypes_and_kinds(alex, change, error, match):
+def test_shapes_dtypes_and_kinds(alex: LPIPS, change: Callable[..., Any], error: type[Exception], match: str) -> None:
     images = change(*pair((40, 36, 3)))
     with pytest.raises(error, match=match):
         alex(*images)
 
 
 @pytest.mark.boundary
-def test_a_file_that_is_not_there(alex, tmp_path):
+def test_a_file_that_is_not_there(alex: LPIPS, tmp_path: Path) -> None:
     with pytest.raises(ImageFileError, match=r"absent\.png: No such file"):
         alex(str(tmp_path / "absent.png"), "y.png")
 
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("flag", ["spatial", "per_layer"])
-def test_flags_are_true_or_false(alex, flag):
+def test_flags_are_true_or_false(alex: LPIPS, flag: str) -> None:
     with pytest.raises(TypeError, match=f"{flag}=3 must be True or False"):
         alex(*pair((40, 36, 3)), **{flag: 3})
 
 
 @pytest.mark.boundary
-def test_files_take_no_options_of_arrays(alex):
+def test_files_take_no_options_of_arrays(alex: LPIPS) -> None:
     with pytest.raises(ValueError, match=r"data_range=1.0 is for arrays"):
         alex("x.png", "y.png", data_range=1.0)
     with pytest.raises(ValueError, match=r"channel_axis=1 is for arrays"):
@@ -488,7 +500,7 @@ def test_files_take_no_options_of_arrays(alex):
 
 
 @pytest.mark.oracle
-def test_ranges_far_from_zero_and_near_the_ends_of_float32(alex):
+def test_ranges_far_from_zero_and_near_the_ends_of_float32(alex: LPIPS) -> None:
     x, y = (image.astype(np.float64) for image in pair((48, 48, 3)))
     expected = alex(x, y, data_range=255.0)
     assert alex(x, y, data_range=np.array(255.0)) == expected
@@ -501,10 +513,10 @@ def test_ranges_far_from_zero_and_near_the_ends_of_float32(alex):
     assert value == pytest.approx(expected, rel=1e-4)  # the values themselves are rounded to 1e-7 of the range
 
     class Pair:  # array-like, but neither a sequence nor an array
-        def __iter__(self):
+        def __iter__(self) -> Any:
             return iter((50, 305))
 
-        def __array__(self, dtype=None, copy=None):
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
             return np.array([50.0, 305.0])
 
     assert alex(x + 50, y + 50, data_range=Pair()) == alex(x + 50, y + 50, data_range=(50, 305))
@@ -513,7 +525,7 @@ def test_ranges_far_from_zero_and_near_the_ends_of_float32(alex):
 
 
 @pytest.mark.boundary
-def test_weights_that_overflow_are_an_error_not_nan(tmp_path):
+def test_weights_that_overflow_are_an_error_not_nan(tmp_path: Path) -> None:
     paths = random_weights("alex", tmp_path)
     backbone = {name: value * np.float32(1e15) for name, value in np.load(paths[0]).items()}
     np.savez(paths[0], **backbone)
@@ -525,7 +537,7 @@ def test_weights_that_overflow_are_an_error_not_nan(tmp_path):
 
 
 @pytest.mark.property
-def test_copies_and_pickles_make_their_own_sessions(tmp_path):
+def test_copies_and_pickles_make_their_own_sessions(tmp_path: Path) -> None:
     metric = LPIPS("alex", weights=random_weights("alex", tmp_path), preset="torchmetrics", linear=False)
     x, y = pair((40, 40, 3))
     for other in (pickle.loads(pickle.dumps(metric)), copy.deepcopy(metric)):
@@ -535,7 +547,7 @@ def test_copies_and_pickles_make_their_own_sessions(tmp_path):
 
 
 @pytest.mark.boundary
-def test_a_file_that_is_too_small_is_named(alex, tmp_path):
+def test_a_file_that_is_too_small_is_named(alex: LPIPS, tmp_path: Path) -> None:
     from PIL import Image
 
     for name, size in (("good", 40), ("small", 20)):
@@ -546,7 +558,7 @@ def test_a_file_that_is_too_small_is_named(alex, tmp_path):
 
 
 @pytest.fixture
-def odd_files(tmp_path):
+def odd_files(tmp_path: Path) -> Path:
     """A folder with good.png and files that are no images of its size and kind."""
     from PIL import Image
 
@@ -581,7 +593,7 @@ def odd_files(tmp_path):
         ("clear.png", ImageFileError, r"clear\.png: has transparent pixels: .* or save it without alpha channel"),
     ],
 )
-def test_files_that_are_no_images(alex, odd_files, name, error, match):
+def test_files_that_are_no_images(alex: LPIPS, odd_files: Path, name: str, error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         alex(odd_files / name, odd_files / "good.png")
 
@@ -594,7 +606,7 @@ def test_files_that_are_no_images(alex, odd_files, name, error, match):
         ("alex", {"preset": "lpips-0.2"}, r"preset='lpips-0\.2' is not known: use one of 'lpips', 'torchmetrics'"),
     ],
 )
-def test_unknown_names(backbone, arguments, match):
+def test_unknown_names(backbone: str, arguments: dict[str, str], match: str) -> None:
     with pytest.raises(ValueError, match=match):
         LPIPS(backbone, **arguments)
 
@@ -629,14 +641,16 @@ def test_unknown_names(backbone, arguments, match):
         ),
     ],
 )
-def test_wrong_constructor_arguments(tmp_path, make, error, match):
+def test_wrong_constructor_arguments(
+    tmp_path: Path, make: Callable[..., Any], error: type[Exception], match: str | None
+) -> None:
     files = random_weights("alex", tmp_path)
     with pytest.raises(error, match=match):
         make(*files)
 
 
 @pytest.mark.boundary
-def test_missing_model_says_both_commands():
+def test_missing_model_says_both_commands() -> None:
     with pytest.raises(model_store.ModelMissingError) as caught:
         LPIPS("alex")
     message = str(caught.value)
@@ -645,7 +659,7 @@ def test_missing_model_says_both_commands():
 
 
 @pytest.mark.boundary
-def test_a_folder_is_no_image(alex, tmp_path):
+def test_a_folder_is_no_image(alex: LPIPS, tmp_path: Path) -> None:
     for x in (tmp_path, [tmp_path]):
         with pytest.raises(ImageFileError, match=r"is a folder: list its files by pixelgauge\.images\.image_files"):
             alex(x, x)
