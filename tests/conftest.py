@@ -42,14 +42,19 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20040413)
 
 
-@pytest.fixture(params=_core.available_isas())
-def each_isa(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Runs the test once under every instruction set this CPU has."""
+@pytest.fixture
+def restored_isa() -> Iterator[None]:
     before = pixelgauge.isa()
+    yield
+    _core.set_isa(before)
+
+
+@pytest.fixture(params=_core.available_isas())
+def each_isa(request: pytest.FixtureRequest, restored_isa: None) -> str:
+    """Runs the test once under every instruction set this CPU has."""
     _core.set_isa(request.param)
     assert pixelgauge.isa() == request.param
-    yield request.param
-    _core.set_isa(before)
+    return str(request.param)
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ REFUSALS: dict[str, tuple[Callable[[], object], dict[str, Any]]] = {
     ),
     "infinity in a picture": (
         lambda: ssim(np.zeros((3, 32, 32)), pictures(2, 5)),
-        {"argument": "y", "kind": "not_finite", "image": 2, "row": 5, "remedy": "remove or mask such values first"},
+        {"argument": "y", "kind": "not_finite", "image": 2, "row": 5, "remedy": "remove or replace such values first"},
     ),
     "infinity in a picture's error": (
         lambda: pixelgauge.mse(np.zeros((3, 32, 32)), pictures(1, 4), channel_axis=None),

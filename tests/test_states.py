@@ -6,6 +6,7 @@ import io
 import pickle
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,23 @@ from hypothesis import strategies as st
 import pixelgauge
 from pixelgauge import FeatureStats, RankingHistogram
 
-GOOD = FeatureStats(3, shift=np.array([0.5, 0, -1.0]), preset="p").update(np.random.default_rng(0).random((20, 3)))
-HISTOGRAM = RankingHistogram([0.25, 0.5])
-HISTOGRAM.update([0, 1, 1, 0], [0.1, 0.3, 0.9, 0.5])
+
+def features_state() -> FeatureStats:
+    features = np.random.default_rng(0).random((20, 3))
+    return FeatureStats(3, shift=np.array([0.5, 0, -1.0]), preset="p").update(features)
+
+
+def histogram_state() -> RankingHistogram:
+    histogram = RankingHistogram([0.25, 0.5])
+    histogram.update([0, 1, 1, 0], [0.1, 0.3, 0.9, 0.5])
+    return histogram
+
+
+# A state and what reads its bytes, made for each test anew.
+STATES: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
+    (features_state, FeatureStats.from_bytes),
+    (histogram_state, RankingHistogram.from_bytes),
+]
 
 
 def fields_of(data: bytes) -> dict[str, Any]:
@@ -109,7 +124,7 @@ def test_states_differ_where_their_contents_do() -> None:
     ):  # fmt: skip
         assert FeatureStats(3).update(x) != other
     for unequal in (RankingHistogram([0.25, 0.5]), 3):
-        assert unequal != HISTOGRAM
+        assert unequal != histogram_state()
 
 
 dates = np.array([["2020-01-01"] * 3] * 2, "M8[D]")
@@ -132,7 +147,7 @@ dates = np.array([["2020-01-01"] * 3] * 2, "M8[D]")
     {"format": np.int64(1)}, {"format": "pixelgauge-feature-stats-2"}, {"format": None}, {"more": np.zeros(3)},
 ])  # fmt: skip
 def test_statistics_that_are_none(values: dict[str, Any], tmp_path: Any) -> None:
-    data = changed(GOOD.to_bytes(), **values)
+    data = changed(features_state().to_bytes(), **values)
     with pytest.raises(ValueError, match=r"^data: .*\w{3}"):
         FeatureStats.from_bytes(data)
     path = tmp_path / "x.npz"
@@ -154,15 +169,17 @@ def test_statistics_that_are_none(values: dict[str, Any], tmp_path: Any) -> None
 ])  # fmt: skip
 def test_histograms_that_are_none(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"^data: is not a RankingHistogram: .*\w{3}"):
-        RankingHistogram.from_bytes(changed(HISTOGRAM.to_bytes(), **values))
+        RankingHistogram.from_bytes(changed(histogram_state().to_bytes(), **values))
 
 
 @pytest.mark.boundary
 def test_counts_beyond_what_is_exact_are_refused() -> None:
-    full = RankingHistogram.from_bytes(changed(HISTOGRAM.to_bytes(), counts=np.array([[2**53, 0, 0], [0, 0, 2**53]])))
+    full = RankingHistogram.from_bytes(
+        changed(histogram_state().to_bytes(), counts=np.array([[2**53, 0, 0], [0, 0, 2**53]]))
+    )
     assert full.auroc() == (1, 1)
     assert (full.positives, full.negatives) == (2**53, 2**53)
-    for more in (lambda: full.merge(HISTOGRAM), lambda: full.update([0], [0.1])):
+    for more in (lambda: full.merge(histogram_state()), lambda: full.update([0], [0.1])):
         with pytest.raises(ValueError, match=r"more than the 2\^53"):
             more()
     assert full.auroc() == (1, 1)
@@ -171,8 +188,9 @@ def test_counts_beyond_what_is_exact_are_refused() -> None:
 
 
 @pytest.mark.boundary
-@pytest.mark.parametrize(("state", "read"), [(GOOD, FeatureStats.from_bytes), (HISTOGRAM, RankingHistogram.from_bytes)])
-def test_every_flipped_bit_is_seen_or_does_nothing(state: Any, read: Any) -> None:
+@pytest.mark.parametrize(("make", "read"), STATES)
+def test_every_flipped_bit_is_seen_or_does_nothing(make: Callable[[], Any], read: Callable[[Any], Any]) -> None:
+    state = make()
     data = state.to_bytes()
     refused = 0
     for place in range(len(data)):
@@ -195,8 +213,9 @@ def test_every_flipped_bit_is_seen_or_does_nothing(state: Any, read: Any) -> Non
 
 
 @pytest.mark.boundary
-@pytest.mark.parametrize(("state", "read"), [(GOOD, FeatureStats.from_bytes), (HISTOGRAM, RankingHistogram.from_bytes)])
-def test_every_truncation_is_seen(state: Any, read: Any) -> None:
+@pytest.mark.parametrize(("make", "read"), STATES)
+def test_every_truncation_is_seen(make: Callable[[], Any], read: Callable[[Any], Any]) -> None:
+    state = make()
     data = state.to_bytes()
     for size in range(len(data)):
         with pytest.raises(ValueError, match=r"^data: is not"):
@@ -228,7 +247,7 @@ def test_headers_are_not_believed(header: bytes) -> None:
 
 @pytest.mark.boundary
 def test_a_small_file_of_a_large_claim_costs_nothing() -> None:
-    fields = fields_of(GOOD.to_bytes()) | {"dim": np.int64(16000)}
+    fields = fields_of(features_state().to_bytes()) | {"dim": np.int64(16000)}
     with pytest.raises(ValueError, match="should be"):
         FeatureStats.from_bytes(archive_of(fields))
     buffer = io.BytesIO()

@@ -264,7 +264,7 @@ void the_wrapper_keeps_the_parts() {
         CHECK(copy.what() == message && parts.message() == message);
         CHECK(copy.status() == PG_INVALID_ARGUMENT && copy.kind() == PG_ERROR_NOT_FINITE);
         CHECK(parts.argument == "y" && parts.value.empty() && parts.problem == "y: NaN or infinity in image 0, row 5" &&
-              parts.remedy == "remove or mask such values first");
+              parts.remedy == "remove or replace such values first");
         CHECK(parts.image == 0 && parts.row == 5 && parts.column == -1 && parts.required == -1);
     }
     try {

@@ -247,10 +247,15 @@ def test_lost_features_are_told_what_helps_them() -> None:
         assert error_of(distance, exact_distance(x, y)) <= info.bound
 
 
-@pytest.mark.boundary
-def test_lists_of_numbers_are_read_and_others_are_named() -> None:
+@pytest.fixture
+def two_samples() -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(8)
-    x, y = rng.random((9, 3)), rng.random((8, 3))
+    return rng.random((9, 3)), rng.random((8, 3))
+
+
+@pytest.mark.oracle
+def test_lists_of_numbers_are_read(two_samples: tuple[np.ndarray, np.ndarray]) -> None:
+    x, y = two_samples
     mean, cov = y.mean(axis=0), np.cov(y.T)
     exact = frechet_distance(x, y)
     assert frechet_distance(x.tolist(), y.tolist()) == exact
@@ -263,20 +268,31 @@ def test_lists_of_numbers_are_read_and_others_are_named() -> None:
     assert pixelgauge.kernel_distance(x.tolist(), y, subset_size=8) == pixelgauge.kernel_distance(x, y, subset_size=8)
     stats = FeatureStats(3, shift=[1, 2, 3]).update(x.tolist()).update(list(y[0]))
     assert np.array_equal(stats.cov(), FeatureStats(3, shift=np.arange(1.0, 4)).update(x).update(y[0]).cov())
+
+
+@pytest.mark.boundary
+def test_a_list_of_moments_is_named(two_samples: tuple[np.ndarray, np.ndarray]) -> None:
+    _, y = two_samples
     with pytest.raises(TypeError, match=r"^a is a list of a mean and a covariance: give them as a tuple"):
-        frechet_distance([mean, cov], y)
-    for bad, error, message in (
-        ([[1.0, 2.0], [3.0]], ValueError, r"a is a list of parts of shapes \(1,\) and \(2,\)"),
-        ([[1.0, "2"]], TypeError, r"a\[0\]\[1\]='2' is no real number"),
-        ([[1.0, None]], TypeError, r"a\[0\]\[1\]=None is no real number"),
-        ([[1.0, True]], TypeError, r"a\[0\]\[1\]=True is no real number"),
-        ([[1.0, 2j]], TypeError, r"a\[0\]\[1\]=2j is no real number"),
-        ([[1.0, np.ma.masked]], TypeError, "masked"),
-        ([np.ma.array([1.0, 2.0], mask=[0, 1])], TypeError, "masked"),
-        ([[1, 2], [3, 4]], TypeError, "dtype int64"), ([], ValueError, r"shape \(0,\)"),
-    ):  # fmt: skip
-        with pytest.raises(error, match=message):
-            frechet_distance(bad, y)
+        frechet_distance([y.mean(axis=0), np.cov(y.T)], y)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(("bad", "error", "message"), [
+    ([[1.0, 2.0], [3.0]], ValueError, r"a is a list of parts of shapes \(1,\) and \(2,\)"),
+    ([[1.0, "2"]], TypeError, r"a\[0\]\[1\]='2' is no real number"),
+    ([[1.0, None]], TypeError, r"a\[0\]\[1\]=None is no real number"),
+    ([[1.0, True]], TypeError, r"a\[0\]\[1\]=True is no real number"),
+    ([[1.0, 2j]], TypeError, r"a\[0\]\[1\]=2j is no real number"),
+    ([[1.0, np.ma.masked]], TypeError, "masked"),
+    ([np.ma.array([1.0, 2.0], mask=[0, 1])], TypeError, "masked"),
+    ([[1, 2], [3, 4]], TypeError, "dtype int64"), ([], ValueError, r"shape \(0,\)"),
+])  # fmt: skip
+def test_other_lists_are_named(
+    two_samples: tuple[np.ndarray, np.ndarray], bad: object, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        frechet_distance(bad, two_samples[1])
 
 
 @pytest.mark.boundary

@@ -1,6 +1,8 @@
 """KID, Inception score, precision and recall against torch-fidelity: frozen numbers always, the program when installed;
 precision, recall, density and coverage against prdc's program (Naeem et al. 2020), or its definition written out here."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -17,17 +19,17 @@ FROZEN = {
 }
 
 
-def samples():
+def samples() -> tuple[np.ndarray, np.ndarray]:
     """Features that every NumPy makes alike, in float64."""
     random = np.random.RandomState(7)
     return random.standard_normal((400, 24)), random.standard_normal((300, 24)) * 1.1 + 0.15
 
 
-def logits():
+def logits() -> np.ndarray:
     return np.random.RandomState(8).standard_normal((333, 50)) * 2
 
 
-def ours():
+def ours() -> dict[str, tuple[float, float]]:
     real, fake = samples()
     kid = pixelgauge.kernel_distance(real, fake, subsets=20, subset_size=100, seed=2020)
     score = pixelgauge.inception_score(logits(), splits=10, seed=2020)
@@ -36,13 +38,13 @@ def ours():
 
 @pytest.mark.parity
 @pytest.mark.parametrize("name", FROZEN)
-def test_frozen_numbers_of_torch_fidelity(name):
+def test_frozen_numbers_of_torch_fidelity(name: str) -> None:
     # both in float64 by the same definition, rounding only; its precision and recall are means in float32
     assert_allclose(ours()[name], FROZEN[name], rtol=1e-6 if name == "prc" else 1e-9, atol=1e-12)
 
 
 @pytest.mark.parity
-def test_torch_fidelity():
+def test_torch_fidelity() -> None:
     torch = pytest.importorskip("torch", reason="torch-fidelity and PyTorch are not installed")
     pytest.importorskip("torch_fidelity", reason="torch-fidelity is not installed")
     from torch_fidelity.metric_isc import isc_features_to_metric
@@ -63,7 +65,7 @@ def test_torch_fidelity():
         assert_allclose(value, theirs[name], rtol=1e-6 if name == "prc" else 1e-9, atol=1e-12)
 
 
-def prdc_by_definition(real, fake, k):
+def prdc_by_definition(real: np.ndarray, fake: np.ndarray, k: int) -> dict[str, float]:
     """prdc's compute_prdc: k-th smallest of each row of distances, the sample itself included as the first."""
     radius, radius_fake = (np.partition(pairwise_distances(z), k, axis=1)[:, k] for z in (real, fake))
     cross = pairwise_distances(real, fake)
@@ -78,7 +80,7 @@ def prdc_by_definition(real, fake, k):
 @pytest.mark.parity
 @pytest.mark.parametrize("k", [1, 3, 5])
 @pytest.mark.parametrize("program", ["definition", "prdc"])
-def test_prdc(program, k):
+def test_prdc(program: str, k: int) -> None:
     real, fake = samples()
     if program == "prdc":
         module = pytest.importorskip("prdc", reason="the package prdc is not installed")

@@ -1,6 +1,11 @@
 """Kernel distance, Inception score, precision/recall, density/coverage and the uncertainty of the Fréchet distance,
 against plain float64 programs written from the definitions of torch-fidelity, Kynkäänniemi et al. and prdc."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.spatial.distance
@@ -8,7 +13,6 @@ from numpy.testing import assert_allclose
 
 import pixelgauge
 from pixelgauge import (
-    _core,
     density_coverage,
     frechet_distance,
     frechet_infinity,
@@ -20,15 +24,9 @@ from pixelgauge import (
 )
 
 
-@pytest.fixture(params=_core.available_isas())
-def isa(request):
-    before = _core.isa()
-    _core.set_isa(request.param)
-    yield request.param
-    _core.set_isa(before)
-
-
-def pair(n=120, m=90, dim=16, seed=0, dtype=np.float64):
+def pair(
+    n: int = 120, m: int = 90, dim: int = 16, seed: int = 0, dtype: type = np.float64
+) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     return (
         rng.standard_normal((n, dim)).astype(dtype),
@@ -36,7 +34,16 @@ def pair(n=120, m=90, dim=16, seed=0, dtype=np.float64):
     )
 
 
-def kid_oracle(a, b, subsets, size, seed, degree=3, gamma=None, coef0=1.0):
+def kid_oracle(
+    a: np.ndarray,
+    b: np.ndarray,
+    subsets: int,
+    size: int,
+    seed: int,
+    degree: int = 3,
+    gamma: float | None = None,
+    coef0: float = 1.0,
+) -> tuple[float, float]:
     rng = np.random.RandomState(seed)
     gamma = 1 / a.shape[1] if gamma is None else gamma
     values = []
@@ -51,13 +58,13 @@ def kid_oracle(a, b, subsets, size, seed, degree=3, gamma=None, coef0=1.0):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("options", [{}, {"degree": 1}, {"degree": 2, "gamma": 0.3, "coef0": 0.5}])
-def test_kernel_distance(options):
+def test_kernel_distance(options: dict[str, Any]) -> None:
     a, b = pair(dtype=np.float32)
     found = kernel_distance(a, b, subsets=7, subset_size=50, seed=2020, **options)
     assert_allclose(found, kid_oracle(a, b, 7, 50, 2020, **options), rtol=1e-10, atol=1e-13)
 
 
-def inception_score_oracle(logits, splits, seed):
+def inception_score_oracle(logits: np.ndarray, splits: int, seed: int | None) -> tuple[float, float]:
     n = len(logits)
     if seed is not None:
         logits = logits[np.random.RandomState(seed).permutation(n)]
@@ -73,7 +80,7 @@ def inception_score_oracle(logits, splits, seed):
 @pytest.mark.oracle
 @pytest.mark.parametrize("seed", [None, 2020])
 @pytest.mark.parametrize("splits", [1, 3, 10])
-def test_inception_score(splits, seed):
+def test_inception_score(splits: int, seed: int | None) -> None:
     logits = (3 * np.random.default_rng(1).standard_normal((53, 20))).astype(np.float32)
     assert_allclose(
         inception_score(logits, splits=splits, seed=seed), inception_score_oracle(logits, splits, seed), rtol=1e-12
@@ -81,18 +88,20 @@ def test_inception_score(splits, seed):
 
 
 @pytest.mark.property
-def test_inception_score_of_certain_and_huge_logits():
+def test_inception_score_of_certain_and_huge_logits() -> None:
     certain = 1e4 * np.tile(np.eye(5), (4, 1))
     assert_allclose(inception_score(certain, splits=1), (5, 0), rtol=1e-12)
     assert_allclose(inception_score(np.full((20, 7), -1e30)), (1, 0), rtol=1e-12)
 
 
-def distances(x, y):
+def distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Squared distances in float64 by differences."""
     return scipy.spatial.distance.cdist(x.astype(np.float64), y.astype(np.float64), "sqeuclidean")
 
 
-def neighbour_oracle(real, fake, precision_k, density_k):
+def neighbour_oracle(
+    real: np.ndarray, fake: np.ndarray, precision_k: int, density_k: int
+) -> tuple[float, float, float, float]:
     own, other, cross = distances(real, real), distances(fake, fake), distances(real, fake)
     own.sort(axis=1)  # column 0 is the sample itself
     radius, radius_fake, opened = own[:, precision_k], np.sort(other, axis=1)[:, precision_k], own[:, density_k]
@@ -107,7 +116,7 @@ def neighbour_oracle(real, fake, precision_k, density_k):
 @pytest.mark.oracle
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("k", [1, 3, 5, 20])
-def test_neighbour_metrics(isa, dtype, k):
+def test_neighbour_metrics(each_isa: str, dtype: type, k: int) -> None:
     real, fake = pair(dtype=dtype)
     exact = neighbour_oracle(real, fake, k, k)
     # counts over the number of samples: equal or wrong
@@ -118,7 +127,7 @@ def test_neighbour_metrics(isa, dtype, k):
     )
 
 
-def clusters(n, spread, seed, dim=24):
+def clusters(n: int, spread: float, seed: int, dim: int = 24) -> np.ndarray:
     """Samples in four tight groups far apart: distances within a group drown in the rounding of float32 products."""
     rng = np.random.default_rng(seed)
     centres = np.random.default_rng(9).standard_normal((4, dim))
@@ -145,28 +154,25 @@ NEIGHBOURHOODS = {
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("case", NEIGHBOURHOODS)
-def test_neighbour_metrics_where_rounding_decides(isa, case):
+def test_neighbour_metrics_where_rounding_decides(each_isa: str, case: str) -> None:
     real, fake = NEIGHBOURHOODS[case]()
     assert_allclose(neighbour_metrics(real, fake), neighbour_oracle(real, fake, 3, 5), rtol=1e-15)
 
 
 @pytest.mark.property
-def test_neighbour_metrics_do_not_depend_on_threads_or_order():
+@pytest.mark.usefixtures("restored_threads")
+def test_neighbour_metrics_do_not_depend_on_threads_or_order() -> None:
     real, fake = pair(700, 600, 40)
-    before = pixelgauge.get_num_threads()
-    try:
-        found = []
-        for threads in (1, 4):
-            pixelgauge.set_num_threads(threads)
-            found.append(neighbour_metrics(real, fake))
-    finally:
-        pixelgauge.set_num_threads(before)
+    found = []
+    for threads in (1, 4):
+        pixelgauge.set_num_threads(threads)
+        found.append(neighbour_metrics(real, fake))
     rng = np.random.default_rng(0)
     assert found[0] == found[1] == neighbour_metrics(rng.permutation(real), rng.permutation(fake))
 
 
 @pytest.mark.property
-def test_neighbour_metrics_with_duplicates_and_offsets():
+def test_neighbour_metrics_with_duplicates_and_offsets() -> None:
     x, y = pair()
     assert precision_recall(x, x) == (1, 1)
     twice = np.concatenate([x, x])
@@ -178,7 +184,7 @@ def test_neighbour_metrics_with_duplicates_and_offsets():
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("degree", [1, 3])
-def test_kernel_distances_without_a_digit_are_refused(degree):
+def test_kernel_distances_without_a_digit_are_refused(degree: int) -> None:
     rng = np.random.default_rng(11)
     x, y = rng.random((90, 8)), rng.random((80, 8))
     for scale in (1e-20, 1.0, 1e3):  # where there are digits, equal distributions included
@@ -200,66 +206,85 @@ def test_kernel_distances_without_a_digit_are_refused(degree):
                 kernel_distance(x, y, subset_size=50, **{name: bad})
 
 
+OF_TWO_SAMPLES = {
+    "kernel_distance": lambda a, b: kernel_distance(a, b, subset_size=2),
+    "precision_recall": lambda a, b: precision_recall(a, b, k=1),
+    "density_coverage": lambda a, b: density_coverage(a, b, k=1),
+    "neighbour_metrics": lambda a, b: neighbour_metrics(a, b, precision_k=1, density_k=1),
+    "frechet_interval": lambda a, b: frechet_interval(a, b, resamples=2),
+}
+
+
+def with_nan(x: np.ndarray) -> np.ndarray:
+    x = x.copy()
+    x[0, 0] = np.nan
+    return x
+
+
 @pytest.mark.boundary
-def test_bad_samples_are_refused():
+@pytest.mark.parametrize("function", OF_TWO_SAMPLES)
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        pytest.param(lambda x, y: (x, y[:, :5]), ValueError, "do not compare", id="widths"),
+        pytest.param(lambda x, y: (x, with_nan(y)), ValueError, "NaN", id="NaN"),
+        pytest.param(lambda x, y: (x[:0], y), ValueError, "empty", id="empty"),
+        pytest.param(lambda x, y: (x.astype(int), y), TypeError, "dtype", id="integers"),
+        pytest.param(lambda x, y: (x[:1], y), ValueError, None, id="one sample"),  # each says it in its own words
+        *(
+            pytest.param(
+                lambda x, y, scale=scale: (x * scale, y * scale),
+                ValueError,
+                "within 1e-70 to 1e\\+70",
+                id=f"times {scale}",
+            )
+            for scale in (1e200, 1e120, 1e-162)
+        ),
+    ],
+)
+def test_bad_samples_are_refused(
+    function: str, change: Callable[..., Any], error: type[Exception], match: str | None
+) -> None:
+    samples = change(*pair())
+    with pytest.raises(error, match=match):
+        OF_TWO_SAMPLES[function](*samples)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda x, y: kernel_distance(x, y), ValueError, "subset_size=1000 exceeds"),
+        (lambda x, y: kernel_distance(x, y, subset_size=10, degree=0), ValueError, "degree"),
+        (lambda x, y: kernel_distance(x, y, subset_size=10, subsets=0), ValueError, "subsets"),
+        (lambda x, y: kernel_distance(x, y, subset_size=0), ValueError, "subset_size"),
+        (lambda x, y: kernel_distance(x, y, subset_size=10, gamma=np.inf), ValueError, "gamma"),
+        (
+            lambda x, y: kernel_distance(x * 1e60, y * 1e60, subset_size=10),
+            ValueError,
+            "kernel of degree=3 of these features overflows",
+        ),
+        (lambda x, y: precision_recall(x, y, k=90), ValueError, "90 samples"),
+        (lambda x, y: precision_recall(x, y, k=None), TypeError, r"^k=None must be"),
+        (lambda x, y: precision_recall(x[:1], y), ValueError, "real has 1 sample: k=3 needs at least 4"),
+        (lambda x, y: density_coverage(x, y, k=None), TypeError, r"^k=None must be"),
+        (lambda x, y: neighbour_metrics(x, y, density_k=0), ValueError, "k=0"),
+        (lambda x, y: inception_score(x[:9]), ValueError, "splits=10"),
+        (lambda x, y: frechet_interval(x, y, level=1.0), ValueError, "level"),
+        (lambda x, y: frechet_interval(x, y, resamples=1), ValueError, "resamples"),
+        (lambda x, y: frechet_infinity(x, y, smallest=90), ValueError, "smallest"),
+        (lambda x, y: frechet_infinity(x, y, points=1), ValueError, "points"),
+    ],
+)
+def test_bad_arguments_are_refused(call: Callable[..., Any], error: type[Exception], match: str) -> None:
     x, y = pair()
-    nan = y.copy()
-    nan[0, 0] = np.nan
-    calls = (
-        lambda a, b: kernel_distance(a, b, subset_size=2),
-        lambda a, b: precision_recall(a, b, k=1),
-        lambda a, b: density_coverage(a, b, k=1),
-        lambda a, b: neighbour_metrics(a, b, precision_k=1, density_k=1),
-        lambda a, b: frechet_interval(a, b, resamples=2),
-    )
-    for call in calls:
-        with pytest.raises(ValueError, match="do not compare"):
-            call(x, y[:, :5])
-        with pytest.raises(ValueError, match="NaN"):
-            call(x, nan)
-        with pytest.raises(ValueError, match="empty"):
-            call(x[:0], y)
-        with pytest.raises(TypeError, match="dtype"):
-            call(x.astype(int), y)
-        with pytest.raises(ValueError):  # noqa: PT011 - each says it in its own words
-            call(x[:1], y)
-    with pytest.raises(ValueError, match="subset_size=1000 exceeds"):
-        kernel_distance(x, y)
-    for name in ("degree", "subsets", "subset_size"):
-        with pytest.raises(ValueError, match=name):
-            kernel_distance(x, y, **{"subset_size": 10, name: 0})
-    with pytest.raises(ValueError, match="gamma"):
-        kernel_distance(x, y, subset_size=10, gamma=np.inf)
-    with pytest.raises(ValueError, match="90 samples"):
-        precision_recall(x, y, k=90)
-    with pytest.raises(ValueError, match="k=0"):
-        neighbour_metrics(x, y, density_k=0)
-    for scale in (1e200, 1e120, 1e-162):
-        for call in calls:
-            with pytest.raises(ValueError, match="within 1e-70 to 1e\\+70"):
-                call(x * scale, y * scale)
-    with pytest.raises(ValueError, match="kernel of degree=3 of these features overflows"):
-        kernel_distance(x * 1e60, y * 1e60, subset_size=10)
-    for metric in (precision_recall, density_coverage):
-        with pytest.raises(TypeError, match=r"^k=None must be"):
-            metric(x, y, k=None)
-    with pytest.raises(ValueError, match="real has 1 sample: k=3 needs at least 4"):
-        precision_recall(x[:1], y)
-    with pytest.raises(ValueError, match="splits=10"):
-        inception_score(x[:9])
-    with pytest.raises(ValueError, match="level"):
-        frechet_interval(x, y, level=1.0)
-    with pytest.raises(ValueError, match="resamples"):
-        frechet_interval(x, y, resamples=1)
-    with pytest.raises(ValueError, match="smallest"):
-        frechet_infinity(x, y, smallest=90)
-    with pytest.raises(ValueError, match="points"):
-        frechet_infinity(x, y, points=1)
+    with pytest.raises(error, match=match):
+        call(x, y)
 
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("dim", [4, 60])
-def test_bootstrap_by_the_gram_matrix_equals_drawing_features(dim):
+def test_bootstrap_by_the_gram_matrix_equals_drawing_features(dim: int) -> None:
     a, b = pair(40, 30, dim)
     found = frechet_interval(a, b, resamples=20, seed=3, level=0.8)
     rng = np.random.default_rng(3)
@@ -275,7 +300,7 @@ def test_bootstrap_by_the_gram_matrix_equals_drawing_features(dim):
 
 
 @pytest.mark.property
-def test_extrapolation_takes_the_bias_out():
+def test_extrapolation_takes_the_bias_out() -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((4000, 20))
     reference = (np.zeros(20), np.eye(20))
@@ -288,14 +313,11 @@ def test_extrapolation_takes_the_bias_out():
 
 
 @pytest.mark.property
-def test_results_do_not_depend_on_threads():
+@pytest.mark.usefixtures("restored_threads")
+def test_results_do_not_depend_on_threads() -> None:
     a, b = pair()
-    before = pixelgauge.get_num_threads()
-    try:
-        results = []
-        for threads in (1, 3):
-            pixelgauge.set_num_threads(threads)
-            results.append((kernel_distance(a, b, subset_size=60, subsets=3), frechet_interval(a, b, resamples=5)))
-    finally:
-        pixelgauge.set_num_threads(before)
+    results = []
+    for threads in (1, 3):
+        pixelgauge.set_num_threads(threads)
+        results.append((kernel_distance(a, b, subset_size=60, subsets=3), frechet_interval(a, b, resamples=5)))
     assert results[0] == results[1]

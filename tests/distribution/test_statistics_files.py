@@ -1,10 +1,14 @@
 """Files of strangers as sources of a distribution: damaged, hostile or too small, and told of before the work."""
 
+from __future__ import annotations
+
 import io
 import json
 import os
 import warnings
 import zipfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +18,7 @@ from pixelgauge import FeatureStats, FileError, fid, frechet_distance
 from pixelgauge.cli import main
 from pixelgauge.engine.feature_sources import FeatureSource, Inception
 from pixelgauge.images import ImageFileError
-from tests.engine.test_feature_sources import StandIn, pictures
+from tests.engine.stand_in import StandIn, pictures
 
 
 class Counted(StandIn):
@@ -22,19 +26,19 @@ class Counted(StandIn):
 
     seen = 0
 
-    def one(self, x):
+    def one(self, x: np.ndarray) -> np.ndarray:
         Counted.seen += 1
         return super().one(x)
 
 
 @pytest.fixture
-def network(monkeypatch):
+def network(monkeypatch: pytest.MonkeyPatch) -> None:
     Counted.seen = 0
     monkeypatch.setattr(Inception, "extractor", lambda self, output: Counted(output))
 
 
 @pytest.fixture
-def folders(tmp_path, monkeypatch):
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Images in a/ (8) and b/ (12) of the working folder."""
     monkeypatch.chdir(tmp_path)
     for name, seed, n in (("a", 1, 8), ("b", 2, 12)):
@@ -44,13 +48,13 @@ def folders(tmp_path, monkeypatch):
     return tmp_path
 
 
-def encoded(seed=0, kind="PNG", **options):
+def encoded(seed: int = 0, kind: str = "PNG", **options: Any) -> bytes:
     file = io.BytesIO()
     Image.fromarray(next(pictures(1, seed))).save(file, kind, **options)
     return file.getvalue()
 
 
-def archive(path, members, method=zipfile.ZIP_STORED):
+def archive(path: Path | str, members: list[tuple[str, bytes]], method: int = zipfile.ZIP_STORED) -> Path | str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # zipfile's own about two of one name
         with zipfile.ZipFile(path, "w", method) as file:
@@ -66,7 +70,7 @@ def archive(path, members, method=zipfile.ZIP_STORED):
 @pytest.mark.parametrize("names", [
     ("x.png", "x.png"), ("a.png", "/a.png"), ("x//b.png", "x/b.png"), ("./a.png", "a.png"), ("x\\b.png", "x/b.png"), ("x/./b.png", "x/b.png"),
 ])  # fmt: skip
-def test_two_members_of_one_name_are_refused(tmp_path, network, names):
+def test_two_members_of_one_name_are_refused(tmp_path: Path, network: None, names: tuple[str, str]) -> None:
     path = archive(tmp_path / "x.zip", [(name, encoded(i)) for i, name in enumerate((*names, "other.png"))])
     with pytest.raises(FileError, match="twice, or under two names") as caught:
         fid(path, np.eye(10))
@@ -76,14 +80,14 @@ def test_two_members_of_one_name_are_refused(tmp_path, network, names):
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("name", ["../x.png", "a/../../x.png", "..\\x.png"])
-def test_members_that_lead_out_are_refused(tmp_path, network, name):
+def test_members_that_lead_out_are_refused(tmp_path: Path, network: None, name: str) -> None:
     path = archive(tmp_path / "x.zip", [(name, encoded()), ("b.png", encoded(1))])
     with pytest.raises(FileError, match="no file within the archive"):
         fid(path, np.eye(10))
 
 
 @pytest.mark.property
-def test_nothing_is_unpacked_beside(folders, network, monkeypatch):
+def test_nothing_is_unpacked_beside(folders: Path, network: None, monkeypatch: pytest.MonkeyPatch) -> None:
     import tempfile
 
     def refused(*args, **options):
@@ -98,7 +102,7 @@ def test_nothing_is_unpacked_beside(folders, network, monkeypatch):
 @pytest.mark.parity
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "CMYK"])
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG"])
-def test_an_archive_is_its_folder(folders, network, mode, kind):
+def test_an_archive_is_its_folder(folders: Path, network: None, mode: str, kind: str) -> None:
     """Also where Pillow turns an image of a file that it was given open, and not that of the same file by its path."""
     if (kind, mode) in (("PNG", "CMYK"), ("JPEG", "RGBA")):
         pytest.skip("there is no such file")
@@ -113,7 +117,7 @@ def test_an_archive_is_its_folder(folders, network, mode, kind):
 
 
 @pytest.mark.boundary
-def test_a_damaged_member_is_named(folders, network, capsys):
+def test_a_damaged_member_is_named(folders: Path, network: None, capsys: pytest.CaptureFixture[str]) -> None:
     members = [(name, (folders / "a" / name).read_bytes()) for name in sorted(os.listdir("a"))]
     for i, data in enumerate((b"no image", members[3][1][:60], b"")):
         archive("x.zip", [*members, ("in/bad.png", data)])
@@ -130,7 +134,7 @@ def test_a_damaged_member_is_named(folders, network, capsys):
 
 
 @pytest.mark.boundary
-def test_an_archive_that_claims_much_is_refused(tmp_path, network):
+def test_an_archive_that_claims_much_is_refused(tmp_path: Path, network: None) -> None:
     path = archive(tmp_path / "x.zip", [("a.png", bytes(200 << 20)), ("b.png", encoded())], zipfile.ZIP_DEFLATED)
     assert os.path.getsize(path) < 1 << 20
     with pytest.raises(FileError, match="claims to hold"):
@@ -141,7 +145,9 @@ def test_an_archive_that_claims_much_is_refused(tmp_path, network):
 
 
 @pytest.mark.boundary
-def test_every_flipped_byte_of_features_is_an_error_or_nothing(tmp_path, capsys):
+def test_every_flipped_byte_of_features_is_an_error_or_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     features = np.random.default_rng(0).standard_normal((6, 4))
     for method in (np.savez, np.savez_compressed):
         file = io.BytesIO()
@@ -168,7 +174,7 @@ def test_every_flipped_byte_of_features_is_an_error_or_nothing(tmp_path, capsys)
     b"{'descr': '<f8', 'fortran_order': False, 'shape': (100000000000, 2), }", b"{1: 2, 'descr': 3}", b"[" * 3000,
     b"{'descr': '|O', 'fortran_order': False, 'shape': (1, 1), }", b"", b"{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2), }",
 ])  # fmt: skip
-def test_headers_of_arrays_are_not_believed(tmp_path, capsys, header):
+def test_headers_of_arrays_are_not_believed(tmp_path: Path, capsys: pytest.CaptureFixture[str], header: bytes) -> None:
     data = b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header + b"\n" + bytes(32)
     (tmp_path / "x.npy").write_bytes(data)
     archive(tmp_path / "x.npz", [("arr_0.npy", data)])
@@ -184,7 +190,7 @@ def test_headers_of_arrays_are_not_believed(tmp_path, capsys, header):
 
 
 @pytest.mark.boundary
-def test_statistics_are_read_from_regular_files_alone(tmp_path):
+def test_statistics_are_read_from_regular_files_alone(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.npz")
     for call in (FeatureStats.load, lambda path: fid(path, np.eye(2))):
         with pytest.raises(FileError, match="is a pipe"):
@@ -196,7 +202,7 @@ def test_statistics_are_read_from_regular_files_alone(tmp_path):
 
 
 @pytest.mark.property
-def test_a_small_file_that_says_it_is_large_costs_nothing(tmp_path):
+def test_a_small_file_that_says_it_is_large_costs_nothing(tmp_path: Path) -> None:
     import tracemalloc
 
     np.savez(
@@ -222,7 +228,9 @@ def test_a_small_file_that_says_it_is_large_costs_nothing(tmp_path):
     ("sfid", ["--limit", "1"], "sfid needs at least two images"), ("fid", ["--limit", "1"], "a covariance needs at least two"),
     ("kid,is", ["--splits", "99"], "--kid-subset-size"),
 ])  # fmt: skip
-def test_what_cannot_be_computed_is_found_before_any_image_is_read(folders, network, capsys, metrics, options, message):
+def test_what_cannot_be_computed_is_found_before_any_image_is_read(
+    folders: Path, network: None, capsys: pytest.CaptureFixture[str], metrics: str, options: list[str], message: str
+) -> None:
     assert main(["distance", "a", "b", "--metrics", metrics, *options]) == 2
     out, err = capsys.readouterr()
     assert message in err
@@ -232,7 +240,7 @@ def test_what_cannot_be_computed_is_found_before_any_image_is_read(folders, netw
 
 
 @pytest.mark.cli
-def test_the_other_metrics_are_still_given(folders, network, capsys):
+def test_the_other_metrics_are_still_given(folders: Path, network: None, capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["distance", "a", "b", "--metrics", "fid,kid,is,prdc", "--json"])
     out, err = capsys.readouterr()
     facts = json.loads(out)
@@ -252,7 +260,9 @@ def test_the_other_metrics_are_still_given(folders, network, capsys):
 
 
 @pytest.mark.cli
-def test_what_fails_later_loses_no_other_metric(folders, network, capsys, monkeypatch):
+def test_what_fails_later_loses_no_other_metric(
+    folders: Path, network: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from pixelgauge.engine import distances
 
     def failing(*args, **options):
@@ -270,7 +280,9 @@ def test_what_fails_later_loses_no_other_metric(folders, network, capsys, monkey
 
 
 @pytest.mark.boundary
-def test_sides_that_do_not_compare_are_found_before_any_image_is_read(folders, network, capsys):
+def test_sides_that_do_not_compare_are_found_before_any_image_is_read(
+    folders: Path, network: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     np.save("wide.npy", np.random.default_rng(0).standard_normal((9, 12)))
     FeatureStats(11).update(np.random.default_rng(0).standard_normal((30, 11))).save("stats.npz")
     FeatureStats(10, preset="clean-fid").update(np.random.default_rng(0).standard_normal((30, 10))).save("clean.npz")
@@ -299,7 +311,7 @@ def test_sides_that_do_not_compare_are_found_before_any_image_is_read(folders, n
 
 
 @pytest.mark.property
-def test_a_folder_is_listed_whole_or_not_at_all(folders, network, monkeypatch):
+def test_a_folder_is_listed_whole_or_not_at_all(folders: Path, network: None, monkeypatch: pytest.MonkeyPatch) -> None:
     (folders / "a" / "sub").mkdir()
     os.rename("a/00.png", "a/sub/00.png")
     scandir = os.scandir
@@ -315,7 +327,7 @@ def test_a_folder_is_listed_whole_or_not_at_all(folders, network, monkeypatch):
 
 
 @pytest.mark.property
-def test_the_order_of_a_folder_is_that_of_its_names(folders, network):
+def test_the_order_of_a_folder_is_that_of_its_names(folders: Path, network: None) -> None:
     (folders / "a" / "sub").mkdir()
     os.rename("a/03.png", "a/sub/03.png")
     from pixelgauge.images.folders import list_images

@@ -1,11 +1,15 @@
 """Folders, archives, arrays and statistics to distances: in Python and on the command line, with a small stand-in for
 the Inception network, and once with the network itself where its weights can be made."""
 
-import hashlib
+from __future__ import annotations
+
 import io
 import json
 import os
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,50 +21,18 @@ from pixelgauge import FeatureStats, fid, frechet_distance
 from pixelgauge.cli import main
 from pixelgauge.cli.terminal import Progress
 from pixelgauge.engine.feature_sources import FeatureSource, Inception, list_images
-from pixelgauge.networks.preprocess import read_rgb
+from tests.engine.stand_in import StandIn, pictures
+from tests.perceptual.weights import official_inception
 from tests.places import SHARED
 
 
-class StandIn:
-    """Ten numbers an image, from its pixels: what the network does, small."""
-
-    dim = 10
-
-    def __init__(self, output):
-        self.outputs = [output] if isinstance(output, str) else output
-        self.widths = dict.fromkeys(self.outputs, self.dim)
-        self.fingerprint = {"weights_sha256": "0" * 64, "preset": "stand-in"}
-
-    def batches(self, images):
-        for i in range(0, len(images), 4):
-            part = images[i : i + 4]
-            pixels = [np.asarray(Image.open(p).convert("RGB")) if isinstance(p, str) else p for p in part]
-            yield np.stack([self.one(x) for x in pixels])
-
-    def batches_of_files(self, files, names):
-        for i in range(0, len(files), 4):
-            yield np.stack([self.one(read_rgb(*item)) for item in list(zip(files, names, strict=True))[i : i + 4]])
-
-    def one(self, x):
-        small = np.asarray(Image.fromarray(x).resize((4, 4)), np.float32).ravel() / 255
-        weights = [np.random.default_rng(len(o)).standard_normal((small.size, self.dim)) for o in self.outputs]
-        return (small @ np.hstack(weights)).astype(np.float32)
-
-
 @pytest.fixture
-def stand_in(monkeypatch):
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Inception, "extractor", lambda self, output: StandIn(output))
 
 
-def pictures(n, seed, size=None):
-    rng = np.random.default_rng(seed)
-    for _ in range(n):
-        h, w = size or rng.integers(8, 40, 2)
-        yield rng.integers(0, 256, (h, w, 3), dtype=np.uint8)
-
-
 @pytest.fixture
-def folders(tmp_path):
+def folders(tmp_path: Path) -> tuple[Path, Path]:
     for name, seed, n in (("a", 1, 8), ("b", 2, 25)):
         folder = tmp_path / name / "deeper"
         folder.mkdir(parents=True)
@@ -73,12 +45,12 @@ def folders(tmp_path):
     return tmp_path / "a", tmp_path / "b"
 
 
-def features_of(folder):
+def features_of(folder: Path | str) -> np.ndarray:
     return np.concatenate(list(StandIn("2048").batches(list_images(folder))))
 
 
 @pytest.mark.oracle
-def test_fid_of_folders_archives_and_lists(folders, tmp_path, stand_in):
+def test_fid_of_folders_archives_and_lists(folders: tuple[Path, Path], tmp_path: Path, stand_in: None) -> None:
     a, b = folders
     x, y = features_of(a), features_of(b)
     assert (len(x), len(y)) == (8, 25)
@@ -101,7 +73,7 @@ def test_fid_of_folders_archives_and_lists(folders, tmp_path, stand_in):
 
 
 @pytest.mark.oracle
-def test_arrays_of_images_and_files_of_arrays(tmp_path, stand_in):
+def test_arrays_of_images_and_files_of_arrays(tmp_path: Path, stand_in: None) -> None:
     images = np.stack(list(pictures(20, 3, (16, 16))))
     features = np.concatenate(list(StandIn("2048").batches(images)))
     np.save(tmp_path / "images.npy", images)
@@ -115,7 +87,7 @@ def test_arrays_of_images_and_files_of_arrays(tmp_path, stand_in):
 
 
 @pytest.mark.property
-def test_limit_takes_the_same_random_part(folders, stand_in):
+def test_limit_takes_the_same_random_part(folders: tuple[Path, Path], stand_in: None) -> None:
     a, b = folders
     chosen = np.sort(np.random.RandomState(5).choice(25, 6, replace=False))
     expected = frechet_distance(
@@ -126,7 +98,7 @@ def test_limit_takes_the_same_random_part(folders, stand_in):
 
 
 @pytest.mark.cli
-def test_progress_shows_a_bar_a_source_on_a_terminal_only(monkeypatch):
+def test_progress_shows_a_bar_a_source_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self):
             return True
@@ -142,7 +114,9 @@ def test_progress_shows_a_bar_a_source_on_a_terminal_only(monkeypatch):
 
 
 @pytest.mark.cli
-def test_every_metric_comes_from_one_pass_over_each_side(folders, monkeypatch, capsys):
+def test_every_metric_comes_from_one_pass_over_each_side(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     a, b = map(str, folders)
     passes = []
 
@@ -167,7 +141,13 @@ def test_every_metric_comes_from_one_pass_over_each_side(folders, monkeypatch, c
 
 
 @pytest.mark.cli
-def test_distance_and_stats_commands(folders, tmp_path, stand_in, capsys, monkeypatch):
+def test_distance_and_stats_commands(
+    folders: tuple[Path, Path],
+    tmp_path: Path,
+    stand_in: None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     a, b = map(str, folders)
     x, y = features_of(a), features_of(b)
     argv = ["distance", a, b, "--metrics", "fid,kid,is,prdc,sfid", "--kid-subset-size", "7", "--kid-subsets", "4"]
@@ -199,7 +179,9 @@ def test_distance_and_stats_commands(folders, tmp_path, stand_in, capsys, monkey
 
 
 @pytest.mark.cli
-def test_explain_names_every_preset(folders, stand_in, capsys):
+def test_explain_names_every_preset(
+    folders: tuple[Path, Path], stand_in: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip(
         "pixelgauge.perceptual.inception", reason="the Inception presets come with pixelgauge.perceptual.inception"
     )
@@ -210,63 +192,107 @@ def test_explain_names_every_preset(folders, stand_in, capsys):
     assert rows["pytorch-fid"]["difference"] == 0
 
 
-@pytest.mark.boundary
-def test_bad_sources(folders, tmp_path, stand_in, capsys):
-    a, _ = folders
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    (tmp_path / "cut.npz").write_bytes(FeatureStats(3).update(np.eye(3)).to_bytes()[:200])
-    (tmp_path / "cut.npy").write_bytes(b"\x93NUMPY\x01")
-    (tmp_path / "text.zip").write_text("no archive")
-    np.savez(tmp_path / "two.npz", x=np.zeros(3), y=np.zeros(3))
-    with zipfile.ZipFile(tmp_path / "none.zip", "w") as archive:
+def zip_of_text(path: Any) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "")
-    np.savez(tmp_path / "indefinite.npz", mu=np.zeros(10), sigma=-np.eye(10))
-    for source, message in [
-        (empty, "no images"),
-        (tmp_path / "cut.npz", "truncated"),
-        (tmp_path / "cut.npy", "truncated"),
-        (tmp_path / "text.zip", "no zip archive"),
-        (tmp_path / "two.npz", "arr_0"),
-        (tmp_path / "none.zip", "no images"),
-        (tmp_path / "indefinite.npz", "not positive semi-definite"),
-        (tmp_path / "missing", "missing"),
-    ]:
-        with pytest.raises((ValueError, OSError), match=message):
-            fid(source, a)
-        assert main(["distance", str(source), str(a)]) == 2
-        assert message in capsys.readouterr().err
-    for bad, message in [
+
+
+BAD_SOURCES = {
+    "empty": (lambda path: path.mkdir(), "no images"),
+    "cut.npz": (
+        lambda path: path.write_bytes(FeatureStats(3).update(np.eye(3)).to_bytes()[:200]),
+        "truncated",
+    ),
+    "cut.npy": (lambda path: path.write_bytes(b"\x93NUMPY\x01"), "truncated"),
+    "text.zip": (lambda path: path.write_text("no archive"), "no zip archive"),
+    "two.npz": (lambda path: np.savez(path, x=np.zeros(3), y=np.zeros(3)), "arr_0"),
+    "none.zip": (zip_of_text, "no images"),
+    "indefinite.npz": (
+        lambda path: np.savez(path, mu=np.zeros(10), sigma=-np.eye(10)),
+        "not positive semi-definite",
+    ),
+    "missing": (lambda path: None, "missing"),
+}
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("name", BAD_SOURCES)
+def test_bad_sources(folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    write, message = BAD_SOURCES[name]
+    write(tmp_path / name)
+    with pytest.raises((ValueError, OSError), match=message):
+        fid(tmp_path / name, folders[0])
+    assert main(["distance", str(tmp_path / name), str(folders[0])]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
         ([], "empty list"),
         (np.zeros((4, 8, 8, 3)), "uint8 images"),
         (np.zeros((8, 8, 3), np.uint8), "uint8 images"),
         (np.zeros((1, 10)), "at least two"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            fid(bad, a)
-    with pytest.raises(ValueError, match="limit=9 exceeds"):
-        fid(a, a, limit=9)
-    with pytest.raises(ValueError, match="limit=0"):
-        fid(a, a, limit=0)
-    with pytest.raises(ValueError, match="no part"):
-        fid(FeatureStats(10).update(np.eye(10)), a, limit=3)
-    with pytest.raises(ValueError, match="needs the images"):
-        FeatureSource(FeatureStats(10).update(np.eye(10)), "a").collect(Inception(), ("2048",), ())
-    for argv, message in [
-        (["--metrics", "fid,nope"], "nope"),
-        (["--metrics", ","], "empty"),
-        (["--metrics", "kid"], "--kid-subset-size 1000 exceeds the samples there are (8 and 8)"),
-    ]:
-        assert main(["distance", str(a), str(a), *argv]) == 2
-        assert message in capsys.readouterr().err
-    np.save(tmp_path / "features.npy", np.eye(10))
-    for metrics in ("sfid", "is"):
-        assert main(["distance", str(a), str(tmp_path / "features.npy"), "--metrics", metrics]) == 2
-        assert metrics in capsys.readouterr().err
+    ],
+    ids=["empty list", "images of floats", "one image", "one row"],
+)
+def test_bad_sources_in_memory(folders: tuple[Path, Path], bad: list[Any] | np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fid(bad, folders[0])
 
 
 @pytest.mark.boundary
-def test_bad_members_of_archives_are_named(tmp_path, stand_in):
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda a: fid(a, a, limit=9), "limit=9 exceeds"),
+        (lambda a: fid(a, a, limit=0), "limit=0"),
+        (lambda a: fid(FeatureStats(10).update(np.eye(10)), a, limit=3), "no part"),
+        (
+            lambda a: FeatureSource(FeatureStats(10).update(np.eye(10)), "a").collect(Inception(), ("2048",), ()),
+            "needs the images",
+        ),
+    ],
+)
+def test_what_sources_cannot_give(folders: tuple[Path, Path], call: Callable[..., Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call(folders[0])
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        ("fid,nope", "nope"),
+        (",", "empty"),
+        ("kid", "--kid-subset-size 1000 exceeds the samples there are (8 and 8)"),
+    ],
+)
+def test_metrics_that_cannot_be_had(
+    folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str], metrics: str, message: str
+) -> None:
+    assert main(["distance", str(folders[0]), str(folders[0]), "--metrics", metrics]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("metric", ["sfid", "is"])
+def test_metrics_that_need_more_than_features(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], metric: str
+) -> None:
+    np.save(tmp_path / "features.npy", np.eye(10))
+    assert main(["distance", str(folders[0]), str(tmp_path / "features.npy"), "--metrics", metric]) == 2
+    assert metric in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+def test_bad_members_of_archives_are_named(tmp_path: Path, stand_in: None) -> None:
     good = io.BytesIO()
     Image.fromarray(next(pictures(1, 0))).save(good, "png")
     for kind, message in (
@@ -284,77 +310,87 @@ def test_bad_members_of_archives_are_named(tmp_path, stand_in):
         assert str(caught.value).startswith(f"{path}{message}")
 
 
-@pytest.mark.boundary
-def test_what_is_not_used_is_checked_and_refused(tmp_path, stand_in, capsys, monkeypatch):
+@pytest.fixture
+def features_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Features x.npy and their statistics, of a preset in clean.npz and of none in unsaid.npz, in the working folder."""
     monkeypatch.chdir(tmp_path)
     np.save("x.npy", np.random.default_rng(0).standard_normal((20, 4)))
     FeatureStats(4, preset="clean-fid").update(np.load("x.npy")).save("clean.npz")
     FeatureStats(4).update(np.load("x.npy")).save("unsaid.npz")
-    for options, message in [
-        ({"preset": "x"}, "preset='x' is not known"),
-        ({"batch_size": 0}, "batch_size=0"),
-        ({"seed": -1}, "seed=-1"),
-        ({"limit": 0}, "limit=0"),
-        ({"preset": "clean-fid"}, "preset='clean-fid' would not be used"),
-        ({"weights": "nope.pth"}, "weights='nope.pth' would not be used"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            fid("unsaid.npz", "x.npy", **options)
-        argv = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
-        if options != {"preset": "x"}:  # which does not parse
-            assert main(["distance", "unsaid.npz", "x.npy", *argv]) == 2
-            name = next(iter(options))
-            mark = " " if "would not be used" in message else "="  # found by the library, or by the command
-            by_option = message.replace(f"{name}=", f"--{name.replace('_', '-')}{mark}")
-            assert by_option in capsys.readouterr().err
-    for option in ("--splits", "--kid-subsets", "--kid-subset-size"):
-        assert main(["distance", "x.npy", "x.npy", option, "0"]) == 2
-        assert f"{option}=0" in capsys.readouterr().err
-    assert main(["distance", "x.npy", "clean.npz", "--preset", "clean-fid", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["preset"] == "clean-fid"
-    assert main(["distance", "x.npy", "unsaid.npz", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["preset"] is None
-    for argv, message in [
-        (["-o", "y.npz", "--limit", "1"], "a covariance needs at least two"),
-        (["-o", "y.npz", "--preset", "pytorch-fid"], "would not be used"),
-        (["-o", "none/y.npz"], "'none/y.npz'"),
-    ]:
-        assert main(["stats", "x.npy", *argv]) == 2
-        assert message in capsys.readouterr().err
-        assert not os.path.exists("y.npz")
 
 
 @pytest.mark.boundary
-def test_one_image_is_too_few(tmp_path, stand_in):
+@pytest.mark.usefixtures("features_files", "stand_in")
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("preset", "x", "preset='x' is not known"),
+        ("batch_size", 0, "batch_size=0"),
+        ("seed", -1, "seed=-1"),
+        ("limit", 0, "limit=0"),
+        ("preset", "clean-fid", "preset='clean-fid' would not be used"),
+        ("weights", "nope.pth", "weights='nope.pth' would not be used"),
+    ],
+)
+def test_what_is_not_used_is_checked_and_refused(
+    capsys: pytest.CaptureFixture[str], option: str, value: int | str, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        fid("unsaid.npz", "x.npy", **{option: value})
+    if value != "x":  # which does not parse
+        assert main(["distance", "unsaid.npz", "x.npy", f"--{option.replace('_', '-')}={value}"]) == 2
+        mark = " " if "would not be used" in message else "="  # found by the library, or by the command
+        by_option = message.replace(f"{option}=", f"--{option.replace('_', '-')}{mark}")
+        assert by_option in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("features_files", "stand_in")
+@pytest.mark.parametrize("option", ["--splits", "--kid-subsets", "--kid-subset-size"])
+def test_options_of_other_metrics_are_checked(capsys: pytest.CaptureFixture[str], option: str) -> None:
+    assert main(["distance", "x.npy", "x.npy", option, "0"]) == 2
+    assert f"{option}=0" in capsys.readouterr().err
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("features_files", "stand_in")
+@pytest.mark.parametrize(
+    ("argv", "preset"), [(["clean.npz", "--preset", "clean-fid"], "clean-fid"), (["unsaid.npz"], None)]
+)
+def test_the_preset_is_that_of_the_statistics(
+    capsys: pytest.CaptureFixture[str], argv: list[str], preset: str | None
+) -> None:
+    assert main(["distance", "x.npy", *argv, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["preset"] == preset
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("features_files", "stand_in")
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["-o", "y.npz", "--limit", "1"], "a covariance needs at least two"),
+        (["-o", "y.npz", "--preset", "pytorch-fid"], "would not be used"),
+        (["-o", "none/y.npz"], "'none/y.npz'"),
+    ],
+)
+def test_statistics_that_cannot_be_made(capsys: pytest.CaptureFixture[str], argv: list[str], message: str) -> None:
+    assert main(["stats", "x.npy", *argv]) == 2
+    assert message in capsys.readouterr().err
+    assert not os.path.exists("y.npz")
+
+
+@pytest.mark.boundary
+def test_one_image_is_too_few(tmp_path: Path, stand_in: None) -> None:
     Image.fromarray(next(pictures(1, 0))).save(tmp_path / "only.png")
     with pytest.raises(ValueError, match="at least two"):
         fid(tmp_path, np.eye(10))
 
 
-def recipe_weights():
-    recipe = json.loads((SHARED / "reference" / "inception_recipe.json").read_text())
-    g = np.random.Generator(np.random.PCG64(recipe["seed"]))
-    digest = hashlib.sha256()
-    tensors = {}
-    for name, shape, kind in recipe["tensors"]:
-        if kind == "count":
-            tensors[name] = np.zeros(shape, np.int64)
-        else:
-            z = g.standard_normal(shape, dtype=np.float32)
-            tensors[name] = {
-                "conv": lambda: z * np.float32(np.sqrt(2 / np.prod(shape[1:]))),  # noqa: B023
-                "fc": lambda: z * np.float32(np.sqrt(1 / shape[1])),  # noqa: B023
-                "bias": lambda: z * np.float32(0.1),  # noqa: B023
-                "scale": lambda: 1 + np.float32(0.1) * z,  # noqa: B023
-                "var": lambda: 1 + np.float32(0.1) * np.abs(z),  # noqa: B023
-            }[kind]()
-        digest.update(tensors[name].tobytes())
-    assert digest.hexdigest() == recipe["sha256"]
-    return tensors
-
-
 @pytest.mark.parity
-def test_command_line_with_the_network_equals_step_by_step(folders, tmp_path, capsys, monkeypatch):
+def test_command_line_with_the_network_equals_step_by_step(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     backbones = pytest.importorskip(
         "pixelgauge.perceptual.inception", reason="the network comes with pixelgauge.perceptual.inception"
     )
@@ -363,7 +399,7 @@ def test_command_line_with_the_network_equals_step_by_step(folders, tmp_path, ca
         pytest.skip("the recipe of the weights is not here: set PIXELGAUGE_SHARED")
     monkeypatch.setenv("PIXELGAUGE_CACHE", str(tmp_path / "cache"))
     weights = tmp_path / "inception.npz"
-    np.savez(weights, **recipe_weights())
+    np.savez(weights, **official_inception())
     a, b = folders
     assert main(["distance", str(a), str(b), "--limit", "6", "--weights", str(weights), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["metrics"]["fid"]

@@ -1,12 +1,17 @@
 """A kill at every step of every writer, and a disk that is full: what is there afterwards is old or new, and whole, and the
 next run succeeds."""
 
+from __future__ import annotations
+
 import csv
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,7 +76,7 @@ for line in sys.stdin:
 """
 
 
-def every_kill(work, folder, prepare, check, most=200):
+def every_kill(work: str, folder: Path, prepare: Callable[..., Any], check: Callable[..., Any], most: int = 200) -> int:
     """Kill some work before, in the middle of and after each of its steps; how many kills that were."""
     kills = 0
     argv = [sys.executable, "-W", "ignore", "-c", SERVER, work]  # imports once, and forks for each kill
@@ -94,11 +99,11 @@ def every_kill(work, folder, prepare, check, most=200):
     return kills
 
 
-def left_behind(folder):
+def left_behind(folder: Path) -> list[str]:
     return [entry.name for entry in folder.iterdir() if entry.name.startswith(PREFIX)]
 
 
-def clean(folder):
+def clean(folder: Path) -> None:
     for entry in folder.iterdir():
         entry.unlink()
 
@@ -119,7 +124,7 @@ file.close()
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
 @pytest.mark.parametrize("how", ["new", "append", "resume", "overwrite"])
-def test_rows_survive_a_kill_at_every_step(tmp_path, name, how):
+def test_rows_survive_a_kill_at_every_step(tmp_path: Path, name: str, how: str) -> None:
     path = tmp_path / name
     resume = f"{{'resume': {PAIRS!r}}}"
     options = {"new": "{}", "append": resume, "resume": resume, "overwrite": "{'overwrite': True}"}[how]
@@ -150,7 +155,7 @@ def test_rows_survive_a_kill_at_every_step(tmp_path, name, how):
     assert kills >= 3 * (2 if how == "append" else 4)
 
 
-def test_statistics_survive_a_kill_at_every_step(tmp_path):
+def test_statistics_survive_a_kill_at_every_step(tmp_path: Path) -> None:
     old, new = (FeatureStats(3).update(np.random.default_rng(seed).random((9, 3))) for seed in (0, 1))
     work = """
 stats = FeatureStats(3).update(np.random.default_rng(1).random((9, 3)))
@@ -178,7 +183,7 @@ demo._write("demo", {"a/reference.png": b"1" * 9, "a/blur.png": b"2" * 9, "score
 FILES = {"a/reference.png": b"1" * 9, "a/blur.png": b"2" * 9, "scores.csv": b"3" * 9, "index.html": b"4" * 9}
 
 
-def test_a_new_demo_is_there_as_a_whole_or_not_at_all(tmp_path):
+def test_a_new_demo_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
     from pixelgauge.cli import demo
 
     folder = tmp_path / "demo"
@@ -196,7 +201,7 @@ def test_a_new_demo_is_there_as_a_whole_or_not_at_all(tmp_path):
     assert every_kill(WORK_WITH_DEMO, tmp_path, prepare, check) >= 6
 
 
-def test_an_old_demo_has_whole_files_after_a_kill(tmp_path):
+def test_an_old_demo_has_whole_files_after_a_kill(tmp_path: Path) -> None:
     from pixelgauge.cli import demo
 
     folder = tmp_path / "demo"
@@ -232,13 +237,13 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
-def on_a_disk_of(size, folder, *argv):
+def on_a_disk_of(size: int, folder: Path, *argv: str) -> Any:
     command = [sys.executable, "-c", LIMITED, str(size), *argv]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
-def folders(tmp_path):
+def folders(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     for side in ("ref", "test"):
         (tmp_path / side).mkdir()
@@ -250,7 +255,7 @@ def folders(tmp_path):
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
 @pytest.mark.parametrize("size", [0, 10, 300, 700])
-def test_rows_on_a_full_disk_are_one_line_of_error_and_resume(folders, name, size):
+def test_rows_on_a_full_disk_are_one_line_of_error_and_resume(folders: Path, name: str, size: int) -> None:
     argv = ["compare", "ref", "test", "--output", name]
     done = on_a_disk_of(size, folders, *argv)
     assert done.returncode == 2
@@ -262,14 +267,14 @@ def test_rows_on_a_full_disk_are_one_line_of_error_and_resume(folders, name, siz
     assert [row["status"] for row in rows_of(folders / name)] == ["ok"] * 3
 
 
-def rows_of(path):
+def rows_of(path: Path) -> list[Any]:
     with open(path, newline="") as file:
         return list(csv.DictReader(file)) if path.suffix == ".csv" else list(map(json.loads, file))
 
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
 @pytest.mark.parametrize("options", [["--resume"], ["--overwrite"]])
-def test_a_file_that_the_disk_has_no_room_to_rewrite_stays(folders, name, options):
+def test_a_file_that_the_disk_has_no_room_to_rewrite_stays(folders: Path, name: str, options: list[str]) -> None:
     (folders / "test" / "1.png").unlink()
     assert on_a_disk_of(10**6, folders, "compare", "ref", "test", "--output", name).returncode == 1
     before = (folders / name).read_bytes()
@@ -281,7 +286,7 @@ def test_a_file_that_the_disk_has_no_room_to_rewrite_stays(folders, name, option
     assert left_behind(folders) == []
 
 
-def test_statistics_on_a_full_disk_leave_what_was_there(folders):
+def test_statistics_on_a_full_disk_leave_what_was_there(folders: Path) -> None:
     argv = ["stats", "features.npy", "-o", "stats.npz"]
     for size in (0, 5000):
         done = on_a_disk_of(size, folders, *argv)
@@ -294,7 +299,7 @@ def test_statistics_on_a_full_disk_leave_what_was_there(folders):
     assert (folders / "stats.npz").read_bytes() == before
 
 
-def test_a_demo_on_a_full_disk_leaves_nothing(folders):
+def test_a_demo_on_a_full_disk_leaves_nothing(folders: Path) -> None:
     done = on_a_disk_of(3000, folders, "demo", "--output", "demo")
     assert done.returncode == 2
     assert done.stderr.startswith("pixelgauge demo: error: --output demo: ")
@@ -302,7 +307,9 @@ def test_a_demo_on_a_full_disk_leaves_nothing(folders):
     assert sorted(os.listdir(folders)) == ["features.npy", "ref", "test"]
 
 
-def test_a_folder_that_may_not_be_written_is_named(folders, monkeypatch, capsys):
+def test_a_folder_that_may_not_be_written_is_named(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     folders.chmod(0o555)
     monkeypatch.chdir(folders)
     with without_roots_rights():

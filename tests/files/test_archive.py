@@ -9,7 +9,10 @@ import struct
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,12 +22,9 @@ from hypothesis.extra import numpy as hnp
 
 from pixelgauge.files.archive import Archive, bytes_of, open_archive, read_array, read_arrays, write_arrays
 from pixelgauge.files.reading import FileError
+from tests.files.errors import OtherError
 
 Members = list[tuple[str, bytes]]
-
-
-class OtherError(FileError):
-    """A subclass, as readers have."""
 
 
 def zipped(members: Members, method: int = zipfile.ZIP_STORED) -> bytes:
@@ -69,7 +69,7 @@ SOME = [("a.txt", b"alpha" * 20), ("folder/b.txt", b"beta" * 30), ("empty", b"")
 
 class TestSound:
     @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-    def test_members(self, method, tmp_path):
+    def test_members(self, method: int, tmp_path: Path) -> None:
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w", method) as archive:
             archive.comment = b"a comment"
@@ -92,7 +92,7 @@ class TestSound:
     @pytest.mark.property
     @given(st.dictionaries(st.text("abc/é", min_size=1, max_size=5).filter(lambda n: n.strip("/") == n and "//" not in n), st.binary(max_size=50), max_size=5),
            st.sampled_from((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)), st.binary(max_size=30), st.binary(max_size=30))  # fmt: skip
-    def test_what_zipfile_wrote_is_read(self, members, method, comment, prefix):
+    def test_what_zipfile_wrote_is_read(self, members: Any, method: Any, comment: Any, prefix: Any) -> None:
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w", method) as archive:
             archive.comment = comment
@@ -106,23 +106,25 @@ class TestSound:
         assert read_all(file.getvalue()) == members
         refused(b"\0" + prefix + file.getvalue(), "is no zip archive: it begins with")
 
-    def test_bytes_before_the_members(self):  # as of an archive that is appended to another file that begins with PK
+    def test_bytes_before_the_members(
+        self,
+    ) -> None:  # as of an archive that is appended to another file that begins with PK
         assert read_all(b"PK and more" + named("a", "b")) == {"a": b"x", "b": b"x"}
 
-    def test_zip64(self):
+    def test_zip64(self) -> None:
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w") as archive, archive.open("a", "w", force_zip64=True) as member:
             member.write(b"abc")
         assert read_all(file.getvalue()) == {"a": b"abc"}
 
-    def test_more_members_than_fit_in_the_end(self):
+    def test_more_members_than_fit_in_the_end(self) -> None:
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w") as archive:
             for i in range(65_536):
                 archive.writestr(zipfile.ZipInfo(f"{i}"), b"")
         assert len(Archive(io.BytesIO(file.getvalue()), "a.zip").names) == 65_536
 
-    def test_a_member_as_large_as_the_bound(self):
+    def test_a_member_as_large_as_the_bound(self) -> None:
         raw = zipped([("a", bytes(60 << 20))], zipfile.ZIP_DEFLATED)
         assert len(read_all(raw)["a"]) == 60 << 20
 
@@ -134,11 +136,11 @@ class TestNames:
         [("a.png", "a.png"), ("a.png", "/a.png"), ("x//b", "x/b"), ("./x", "x"), ("x/./b", "x/b"), ("a\\b", "a/b"), ("\\a", "a"), ("a", "b", "c", "a"),
          ("x/", "x//"), ("a//", "./a/")],
     )  # fmt: skip
-    def test_two_of_one_place(self, names):
+    def test_two_of_one_place(self, names: tuple[str, ...]) -> None:
         refused(named(*names), "twice, or under two names")
 
     @pytest.mark.parametrize("name", ["", ".", "./.", "..", "../a", "a/../b", "a/..", "..\\a", "a\\..\\b"])
-    def test_of_no_place(self, name):
+    def test_of_no_place(self, name: str) -> None:
         refused(named("first", name), "a name of no file within the archive")
 
     @pytest.mark.parametrize(
@@ -155,14 +157,14 @@ class TestNames:
             ("/", "a"),
         ],
     )
-    def test_of_two_places(self, names):
+    def test_of_two_places(self, names: tuple[str, str]) -> None:
         assert list(read_all(named(*names))) == [name for name in names if not name.endswith("/")]
 
-    def test_a_null_character(self):
+    def test_a_null_character(self) -> None:
         refused(named("a\0b", "c"), "a name of no file within the archive")
         refused(named("a\0b", "a"), "a name of no file within the archive")
 
-    def test_control_characters_are_shown(self):
+    def test_control_characters_are_shown(self) -> None:
         refused(named("\x1b[2J\n", "\x1b[2J\n"), re.escape("\\x1b[2J\\n"))
         refused(named("a" * 5000, "a" * 5000), "twice")
 
@@ -190,17 +192,17 @@ def _tampered(
 @pytest.mark.boundary
 class TestDamaged:
     @pytest.mark.parametrize("method", [1, 6, 9, 12, 14, 93, 95, 97, 99])
-    def test_other_methods(self, method):
+    def test_other_methods(self, method: int) -> None:
         raw = _tampered(named("a"), central=10, value=method)
         refused(raw, f"compressed by method {method}")
 
-    def test_encrypted(self):
+    def test_encrypted(self) -> None:
         refused(_tampered(named("a"), central=8, value=0x801), "encrypted member 'a'")
 
-    def test_two_sizes(self):
+    def test_two_sizes(self) -> None:
         refused(_tampered(named("a"), central=24, width=4, value=2), "'a' of two sizes")
 
-    def test_claims(self):
+    def test_claims(self) -> None:
         raw = zipped([("a", b"x" * 1000)], zipfile.ZIP_DEFLATED)
         refused(
             _tampered(raw, central=24, width=4, value=(1 << 32) - 2), "claims to hold 4294967294, and at most 10 times"
@@ -211,19 +213,19 @@ class TestDamaged:
         both = _tampered(_tampered(named("a"), central=20, width=4, value=1 << 20), central=24, width=4, value=1 << 20)
         refused(both, "larger than it is")
 
-    def test_a_bomb_within_its_claim(self):
+    def test_a_bomb_within_its_claim(self) -> None:
         raw = zipped([("a", bytes(80 << 20))], zipfile.ZIP_DEFLATED)
         refused(raw, "claims to hold 83886080")
         small = _tampered(raw, central=24, width=4, value=10)
         refused(small, "damaged member 'a'")
 
-    def test_many_together_and_one_by_one(self):
+    def test_many_together_and_one_by_one(self) -> None:
         raw = zipped([(f"{i}", bytes(30 << 20)) for i in range(3)], zipfile.ZIP_DEFLATED)
         refused(raw, "claims to hold")
         archive = Archive(io.BytesIO(raw), "a.zip", once=True)
         assert sum(len(archive.read(name)) for name in archive.names) == 90 << 20
 
-    def test_overlapping_members(self):
+    def test_overlapping_members(self) -> None:
         raw = named("a", "b", "c")
         first = raw.index(b"PK\1\2")
         at = raw.index(b"PK\1\2", first + 1)
@@ -231,13 +233,13 @@ class TestDamaged:
         held[at + 42 : at + 46] = bytes(4)  # b lies where a lies
         refused(bytes(held), "within another")
 
-    def test_fewer_members_than_there_are(self):
+    def test_fewer_members_than_there_are(self) -> None:
         raw = bytearray(named("a", "b"))
         end = raw.rindex(b"PK\5\6")
         raw[end + 8 : end + 12] = b"\1\0\1\0"
         refused(bytes(raw), "tells of 1 members, and 2 are found")
 
-    def test_a_flipped_byte_of_a_member(self):
+    def test_a_flipped_byte_of_a_member(self) -> None:
         raw = bytearray(zipped(SOME))
         raw[raw.index(b"alpha") + 3] ^= 1
         refused(bytes(raw), "damaged member 'a.txt'")
@@ -245,18 +247,18 @@ class TestDamaged:
     @pytest.mark.parametrize(
         "data", [b"", b"P", b"PK", b"PK\3\4", b"\x93NUMPY", b"<html>", b"Rar!\x1a\7", b"PK\3\4" + bytes(100)]
     )
-    def test_no_archive(self, data):
+    def test_no_archive(self, data: bytes) -> None:
         refused(data, r"is no zip archive|has no end of a zip archive")
 
     @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-    def test_truncated_at_every_byte(self, method):
+    def test_truncated_at_every_byte(self, method: int) -> None:
         raw = zipped(SOME, method)
         for end in range(len(raw)):
             refused(raw[:end], "a.zip")
 
     @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
     @pytest.mark.property
-    def test_every_bit_flipped_is_refused_or_does_nothing(self, method):
+    def test_every_bit_flipped_is_refused_or_does_nothing(self, method: int) -> None:
         raw, changed = zipped(SOME, method), 0
         names = {name for name, _ in SOME}
         for bit in range(8 * len(raw)):
@@ -271,7 +273,7 @@ class TestDamaged:
         # A name is in no sum: zipfile compares both of its copies, and a flag makes it of another code page.
         assert changed == 0
 
-    def test_a_file_that_shrinks_after_it_was_opened(self, tmp_path):
+    def test_a_file_that_shrinks_after_it_was_opened(self, tmp_path: Path) -> None:
         raw = zipped(SOME)
         (tmp_path / "a.zip").write_bytes(raw)
         with open_archive(tmp_path / "a.zip") as archive:
@@ -280,7 +282,7 @@ class TestDamaged:
             with pytest.raises(FileError, match="damaged member"):
                 archive.read("folder/b.txt")
 
-    def test_what_cannot_be_opened(self, tmp_path):
+    def test_what_cannot_be_opened(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError), open_archive(tmp_path / "a.zip"):
             pass
         with pytest.raises(IsADirectoryError), open_archive(tmp_path):
@@ -294,7 +296,7 @@ class TestArrays:
     @pytest.mark.property
     @given(st.dictionaries(st.text("ab_é", min_size=1, max_size=4), hnp.arrays(hnp.scalar_dtypes().filter(lambda d: d.itemsize), hnp.array_shapes(min_dims=0, min_side=0, max_side=3)), max_size=4),
            st.booleans())  # fmt: skip
-    def test_round_trip(self, arrays, compressed):
+    def test_round_trip(self, arrays: Any, compressed: Any) -> None:
         file, again = io.BytesIO(), io.BytesIO()
         write_arrays(file, arrays, compressed=compressed)
         write_arrays(again, arrays, compressed=compressed)
@@ -309,7 +311,7 @@ class TestArrays:
                     assert one.tobytes() == array.tobytes()
 
     @pytest.mark.boundary
-    def test_what_is_no_array_of_plain_values(self):
+    def test_what_is_no_array_of_plain_values(self) -> None:
         objects = io.BytesIO()
         np.savez(objects, ok=np.ones(3), bad=np.array([{}], object))
         with pytest.raises(
@@ -329,7 +331,7 @@ class TestArrays:
             read_arrays(one, "a.npz", OtherError)
 
     @pytest.mark.boundary
-    def test_one_member(self):
+    def test_one_member(self) -> None:
         file = io.BytesIO()
         write_arrays(file, {"a": np.arange(3)})
         archive = Archive(file, "a.npz")
@@ -338,7 +340,7 @@ class TestArrays:
             read_array(archive, "b.npy")
 
     @pytest.mark.boundary
-    def test_a_flipped_byte(self):
+    def test_a_flipped_byte(self) -> None:
         file = io.BytesIO()
         np.savez(file, a=np.arange(50.0))
         held = bytearray(file.getvalue())
@@ -349,14 +351,14 @@ class TestArrays:
 
 @pytest.mark.boundary
 class TestBytesOf:
-    def test_kinds(self):
+    def test_kinds(self) -> None:
         for data in (b"ab", bytearray(b"ab"), memoryview(b"ab"), memoryview(b"axbx")[::2]):
             assert bytes_of(data, "data") == b"ab"
         for other in ("ab", None, 5, np.zeros(2, np.uint8), ["a"], io.BytesIO(b"ab")):
             with pytest.raises(TypeError, match=r"state is a .*: give the bytes of to_bytes\(\), or a file"):
                 bytes_of(other, "state", "or a file")
 
-    def test_a_released_view(self):
+    def test_a_released_view(self) -> None:
         view = memoryview(b"ab")
         view.release()
         with pytest.raises(ValueError, match="cannot be read"):
@@ -412,7 +414,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before << 10)
         ("json", lambda: b"1" * 4_000_000),
     ],
 )
-def test_memory_of_hostile_cases(how, make, tmp_path):
+def test_memory_of_hostile_cases(how: str, make: Callable[..., Any], tmp_path: Path) -> None:
     data = make()
     (tmp_path / "file").write_bytes(data)
     done = subprocess.run(

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def holder(path: Path, seconds: float) -> Iterator[subprocess.Popen[bytes]]:
 
 
 class TestLocks:
-    def test_one_at_a_time(self, tmp_path):
+    def test_one_at_a_time(self, tmp_path: Path) -> None:
         path = tmp_path / "folder" / "lock"
         with holder(path, 0.5), open(path, "rb") as file:
             assert not try_lock(file)
@@ -55,7 +56,7 @@ class TestLocks:
         assert path.read_bytes() == b""
 
     @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-    def test_a_death_frees_it(self, tmp_path, number):
+    def test_a_death_frees_it(self, tmp_path: Path, number: Any) -> None:
         path = tmp_path / "lock"
         with holder(path, 60) as run:
             with open(path, "rb") as file:
@@ -65,13 +66,13 @@ class TestLocks:
             with locked(path):
                 pass
 
-    def test_an_error_frees_it(self, tmp_path):
+    def test_an_error_frees_it(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="x"), locked(tmp_path / "lock"):
             raise ValueError("x")
         with open(tmp_path / "lock", "rb") as file:
             assert try_lock(file)
 
-    def test_threads_wait_for_each_other(self, tmp_path):
+    def test_threads_wait_for_each_other(self, tmp_path: Path) -> None:
         inside, most = [0], [0]
 
         def work() -> None:
@@ -89,7 +90,7 @@ class TestLocks:
         assert most == [1]
 
     @pytest.mark.boundary
-    def test_a_planted_link_or_pipe_is_not_opened(self, tmp_path):
+    def test_a_planted_link_or_pipe_is_not_opened(self, tmp_path: Path) -> None:
         (tmp_path / "victim").write_bytes(b"theirs")
         (tmp_path / "lock").symlink_to("victim")
         with pytest.raises(OSError, match="symbolic link"), locked(tmp_path / "lock"):

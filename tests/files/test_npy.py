@@ -8,6 +8,7 @@ import re
 import sys
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,7 @@ from hypothesis.extra import numpy as hnp
 
 from pixelgauge.files.npy import map_npy, parse_npy, read_header, read_npy
 from pixelgauge.files.reading import FileError
-
-
-class OtherError(FileError):
-    """A subclass, as readers have."""
+from tests.files.errors import OtherError
 
 
 def saved(array: Any, version: tuple[int, int] | None = None) -> bytes:
@@ -60,7 +58,7 @@ _DTYPES = st.one_of(
 class TestNpy:
     @pytest.mark.property
     @given(st.data())
-    def test_what_numpy_saves_is_read_equal(self, data):
+    def test_what_numpy_saves_is_read_equal(self, data: Any) -> None:
         array = data.draw(
             hnp.arrays(data.draw(_DTYPES), hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=3))
         )
@@ -74,7 +72,7 @@ class TestNpy:
             assert found.flags.f_contiguous == array.flags.f_contiguous
             assert found.flags.c_contiguous == array.flags.c_contiguous
 
-    def test_headers_of_other_writers(self):
+    def test_headers_of_other_writers(self) -> None:
         for header in (
             '{"descr": "<i4", "fortran_order": False, "shape": (2, 3)}',
             "{'shape': (2, 3), 'fortran_order': False, 'descr': '<i4'}\n",
@@ -128,7 +126,7 @@ class TestNpy:
             ("{'descr': '<f999999999', 'fortran_order': False, 'shape': (3,), }", "dtype"),
         ],
     )  # fmt: skip
-    def test_headers(self, header, what):
+    def test_headers(self, header: str, what: str | None) -> None:
         data = with_header(header, VALUES, 2)
         if what is None:
             assert parsed(data).shape == (3,)
@@ -162,7 +160,7 @@ class TestNpy:
             ),
         ],
     )
-    def test_other_bytes(self, data, what, tmp_path):
+    def test_other_bytes(self, data: bytes, what: str, tmp_path: Path) -> None:
         with pytest.raises(FileError, match=re.escape(what)):
             parsed(data)
         (tmp_path / "a.npy").write_bytes(data)
@@ -170,7 +168,7 @@ class TestNpy:
             read_npy(tmp_path / "a.npy", OtherError)
         assert caught.value.path == str(tmp_path / "a.npy")
 
-    def test_the_last_character_there_is(self):
+    def test_the_last_character_there_is(self) -> None:
         array = np.array([chr(sys.maxunicode), "a", ""])
         assert parsed(saved(array)).tolist() == array.tolist()
         assert parsed(saved(array.astype(">U1"))).tolist() == array.tolist()
@@ -178,7 +176,7 @@ class TestNpy:
     @pytest.mark.property
     @given(st.data())
     @settings(max_examples=300)
-    def test_a_changed_header_is_right_or_refused(self, data):
+    def test_a_changed_header_is_right_or_refused(self, data: Any) -> None:
         values = np.arange(6).reshape(2, 3).astype(data.draw(st.sampled_from(("<i4", ">f4", "<U1"))))
         source = saved(values, data.draw(st.sampled_from(((1, 0), (2, 0)))))
         held = bytearray(source)
@@ -202,7 +200,7 @@ class TestNpy:
         ["(" + " " * 64_000, "(1" + " " * 64_000, "(1, 1" + " " * 64_000, "(" + "1," * 32_000, "(" + "1 , " * 16_000, "(" + "1" * 64_000, " " * 64_000,
          "(1,)}" + " " * 60_000 + "x", "(" + "\n" * 64_000 + "x"],
     )  # fmt: skip
-    def test_headers_are_read_in_linear_time(self, end):
+    def test_headers_are_read_in_linear_time(self, end: str) -> None:
         data = with_header(f"{{'descr': '<i4', 'fortran_order': False, 'shape': {end}}}", b"", 2)
 
         begin = time.process_time()
@@ -213,21 +211,21 @@ class TestNpy:
         )  # a millisecond; ten seconds while spaces could belong to two parts of the pattern
 
     @pytest.mark.boundary
-    def test_every_truncation(self):
+    def test_every_truncation(self) -> None:
         source = saved(np.arange(6.0))
         for end in range(len(source)):
             with pytest.raises(FileError):
                 parsed(source[:end])
 
     @pytest.mark.boundary
-    def test_the_position_after_a_header(self):
+    def test_the_position_after_a_header(self) -> None:
         file = io.BytesIO(with_header(PLAIN, VALUES))
         header = read_header(file, "a.npy")
         assert (header.shape, header.size, header.bytes, header.fortran_order) == ((2, 3), 6, 24, False)
         assert file.tell() == header.offset
         assert file.read() == VALUES
 
-    def test_mapped(self, tmp_path):
+    def test_mapped(self, tmp_path: Path) -> None:
         array = np.asfortranarray(np.arange(6.0).reshape(2, 3))
         np.save(tmp_path / "a.npy", array)
         header, mapped = map_npy(tmp_path / "a.npy")
@@ -243,14 +241,14 @@ class TestNpy:
 
     @pytest.mark.boundary
     @pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 2**40)])
-    def test_nothing_is_not_mapped(self, tmp_path, shape):
+    def test_nothing_is_not_mapped(self, tmp_path: Path, shape: tuple[int, ...]) -> None:
         (tmp_path / "a.npy").write_bytes(with_header(f"{{'descr': '<i4', 'fortran_order': False, 'shape': {shape}, }}"))
         with pytest.raises(FileError, match="holds no value"):
             map_npy(tmp_path / "a.npy")
         assert read_npy(tmp_path / "a.npy").shape == shape
 
     @pytest.mark.boundary
-    def test_what_is_too_short_is_not_mapped(self, tmp_path):
+    def test_what_is_too_short_is_not_mapped(self, tmp_path: Path) -> None:
         (tmp_path / "a.npy").write_bytes(with_header(PLAIN, VALUES[:-1]))
         with pytest.raises(FileError, match="may be truncated"):
             map_npy(tmp_path / "a.npy")

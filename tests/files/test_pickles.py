@@ -15,23 +15,27 @@ import pytest
 from pixelgauge.files.pickles import MOST_NESTING, MOST_OPCODES, read_arrays_pickle
 from pixelgauge.files.reading import FileError
 from tests.files.bounded import Outcome, outcomes_of
+from tests.files.payload import Payload
 
 READER = "pixelgauge.files.pickles:read_arrays_pickle"
-RNG = np.random.default_rng(0)
-STATISTICS: dict[str, Any] = {
-    "fid": {"mu": RNG.normal(size=64), "sigma": RNG.normal(size=(64, 64))},
-    "fd_dinov2": {"mu": RNG.normal(size=8).astype(np.float32), "sigma": np.asfortranarray(RNG.normal(size=(8, 8)))},
-    "counts": {"images": np.int64(50_000), "rate": np.float64(0.25), "flag": True, "none": None, "name": "ünïcode"},
-    "empty": np.zeros((0, 3)),
-    "scalar": np.array(2.5),
-    "big-endian": np.arange(5, dtype=">f8"),
-    "bytes": np.arange(256, dtype=np.uint8),
-    "flags": np.array([True, False]),
-    "strided": np.arange(20.0)[::2],
-    "ordered": OrderedDict(a=1, b=np.arange(3)),
-    "integer": -(2**63),
-    "float": 1e300,
-}
+
+
+@pytest.fixture
+def statistics(rng: np.random.Generator) -> dict[str, Any]:
+    return {
+        "fid": {"mu": rng.normal(size=64), "sigma": rng.normal(size=(64, 64))},
+        "fd_dinov2": {"mu": rng.normal(size=8).astype(np.float32), "sigma": np.asfortranarray(rng.normal(size=(8, 8)))},
+        "counts": {"images": np.int64(50_000), "rate": np.float64(0.25), "flag": True, "none": None, "name": "ünïcode"},
+        "empty": np.zeros((0, 3)),
+        "scalar": np.array(2.5),
+        "big-endian": np.arange(5, dtype=">f8"),
+        "bytes": np.arange(256, dtype=np.uint8),
+        "flags": np.array([True, False]),
+        "strided": np.arange(20.0)[::2],
+        "ordered": OrderedDict(a=1, b=np.arange(3)),
+        "integer": -(2**63),
+        "float": 1e300,
+    }
 
 
 def same(found: Any, expected: Any) -> None:
@@ -55,15 +59,15 @@ def written(path: Path, value: object, protocol: int = 4) -> Path:
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_every_protocol(tmp_path: Path, protocol: int) -> None:
-    same(read_arrays_pickle(written(tmp_path / "a.pkl", STATISTICS, protocol)), STATISTICS)
+def test_every_protocol(statistics: dict[str, Any], tmp_path: Path, protocol: int) -> None:
+    same(read_arrays_pickle(written(tmp_path / "a.pkl", statistics, protocol)), statistics)
 
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?"])
-def test_every_dtype(tmp_path: Path, protocol: int, dtype: str) -> None:
-    value = {"a": RNG.integers(0, 2, (3, 4)).astype(dtype), "s": np.dtype(dtype).type(1)}
+def test_every_dtype(rng: np.random.Generator, tmp_path: Path, protocol: int, dtype: str) -> None:
+    value = {"a": rng.integers(0, 2, (3, 4)).astype(dtype), "s": np.dtype(dtype).type(1)}
     found = read_arrays_pickle(written(tmp_path / "a.pkl", value, protocol))
     same(found["a"], value["a"])
     assert found["s"] == 1
@@ -71,8 +75,8 @@ def test_every_dtype(tmp_path: Path, protocol: int, dtype: str) -> None:
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_names_of_numpy_1(tmp_path: Path, protocol: int) -> None:
-    data = pickle.dumps(STATISTICS["fid"], protocol)
+def test_names_of_numpy_1(statistics: dict[str, Any], tmp_path: Path, protocol: int) -> None:
+    data = pickle.dumps(statistics["fid"], protocol)
     if protocol == 4:  # numpy._core.x is two characters longer, which its length tells
         data = data.replace(b"\x8c\x16numpy._core.multiarray", b"\x8c\x15numpy.core.multiarray")
         data = data[:2] + b"" + data[11:]  # without the frame's length
@@ -83,22 +87,14 @@ def test_names_of_numpy_1(tmp_path: Path, protocol: int) -> None:
         data = data.replace(b"numpy._core", b"numpy.core")
     assert b"numpy._core" not in data
     (tmp_path / "a.pkl").write_bytes(data)
-    same(read_arrays_pickle(tmp_path / "a.pkl"), STATISTICS["fid"])
+    same(read_arrays_pickle(tmp_path / "a.pkl"), statistics["fid"])
 
 
 @pytest.mark.property
-def test_one_array_in_many_places_is_held_once(tmp_path: Path) -> None:
-    one = RNG.normal(size=(50, 50))
+def test_one_array_in_many_places_is_held_once(rng: np.random.Generator, tmp_path: Path) -> None:
+    one = rng.normal(size=(50, 50))
     found = read_arrays_pickle(written(tmp_path / "a.pkl", {"a": one, "b": {"c": one}}))
     assert np.shares_memory(found["a"], found["b"]["c"])
-
-
-class Payload:
-    def __init__(self, function: Any, *arguments: Any) -> None:
-        self.function, self.arguments = function, arguments
-
-    def __reduce__(self) -> Any:
-        return self.function, self.arguments
 
 
 @pytest.mark.boundary
@@ -252,8 +248,8 @@ def test_damaged_bytes_never_raise_anything_else(tmp_path: Path, protocol: int) 
 
 @pytest.mark.property
 @pytest.mark.parametrize("protocol", [2, 4, 5])
-def test_statistics_of_a_real_size_are_held_once(tmp_path: Path, protocol: int) -> None:
-    value = {"fid": {"mu": np.zeros(2048), "sigma": RNG.normal(size=(2048, 2048))}}
+def test_statistics_of_a_real_size_are_held_once(rng: np.random.Generator, tmp_path: Path, protocol: int) -> None:
+    value = {"fid": {"mu": np.zeros(2048), "sigma": rng.normal(size=(2048, 2048))}}
     path = written(tmp_path / "a.pkl", value, protocol)
     (found,) = outcomes_of(READER, [path])
     assert found.error is None, found

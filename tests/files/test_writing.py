@@ -45,7 +45,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 class TestReplacing:
-    def test_new_and_there(self, tmp_path):
+    def test_new_and_there(self, tmp_path: Path) -> None:
         write(tmp_path / "a", b"one")
         assert (tmp_path / "a").read_bytes() == b"one"
         write(str(tmp_path / "a"), b"two")
@@ -53,7 +53,7 @@ class TestReplacing:
         assert (tmp_path / "a").read_bytes() == b"three"
         assert names(tmp_path) == ["a"]
 
-    def test_nothing_is_seen_before_the_end(self, tmp_path):
+    def test_nothing_is_seen_before_the_end(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_bytes(b"old")
         with replacing(tmp_path / "a") as file:
             file.write(b"new")
@@ -67,7 +67,7 @@ class TestReplacing:
     @pytest.mark.parametrize(
         "error", [ValueError("x"), KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device"), MemoryError()]
     )
-    def test_an_error_leaves_what_was_there(self, tmp_path, error):
+    def test_an_error_leaves_what_was_there(self, tmp_path: Path, error: Any) -> None:
         (tmp_path / "a").write_bytes(b"old")
         with pytest.raises(type(error)), replacing(tmp_path / "a") as file:  # noqa: PT012
             file.write(b"half")
@@ -76,7 +76,7 @@ class TestReplacing:
         assert names(tmp_path) == ["a"]
 
     @pytest.mark.boundary
-    def test_errors_name_what_the_caller_named(self, tmp_path):
+    def test_errors_name_what_the_caller_named(self, tmp_path: Path) -> None:
         for path in (tmp_path / "nowhere" / "a", tmp_path / "file" / "a"):
             (tmp_path / "file").touch()
             with pytest.raises(OSError, match=r"No such|Not a dir") as caught:
@@ -96,7 +96,7 @@ class TestReplacing:
 
     @pytest.mark.boundary
     @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full")
-    def test_a_full_disk(self, tmp_path, monkeypatch):
+    def test_a_full_disk(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         real = os.fdopen
 
         def full(handle: int, mode: str) -> Any:
@@ -114,7 +114,7 @@ class TestReplacing:
         assert names(tmp_path) == ["a"]
 
     @pytest.mark.boundary
-    def test_planted_names_are_never_followed(self, tmp_path, drawn):
+    def test_planted_names_are_never_followed(self, tmp_path: Path, drawn: list[str]) -> None:
         victim = tmp_path / "victim"
         victim.write_bytes(b"theirs")
         place = tmp_path / "place"
@@ -132,7 +132,7 @@ class TestReplacing:
         assert not any(planted[3].iterdir())
         assert not (place / "a").is_symlink()
 
-    def test_permissions_are_kept_and_the_umask_honoured(self, tmp_path):
+    def test_permissions_are_kept_and_the_umask_honoured(self, tmp_path: Path) -> None:
         for mask, mode in ((0o022, 0o644), (0o077, 0o600), (0o002, 0o664)):
             before = os.umask(mask)
             try:
@@ -145,7 +145,7 @@ class TestReplacing:
             write(tmp_path / "18")
             assert stat.S_IMODE((tmp_path / "18").stat().st_mode) == mode
 
-    def test_a_link_is_written_through(self, tmp_path):
+    def test_a_link_is_written_through(self, tmp_path: Path) -> None:
         (tmp_path / "folder").mkdir()
         (tmp_path / "folder" / "real").write_bytes(b"old")
         (tmp_path / "link").symlink_to("folder/real")
@@ -159,7 +159,7 @@ class TestReplacing:
         assert names(tmp_path / "folder") == ["new", "real"]
 
     @pytest.mark.parametrize("links", [True, False])
-    def test_not_overwriting(self, tmp_path, monkeypatch, links):
+    def test_not_overwriting(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
         if not links:
             monkeypatch.setattr(writing.os, "link", _no_links)
         write(tmp_path / "a", b"one", overwrite=False)
@@ -173,7 +173,7 @@ class TestReplacing:
         assert names(tmp_path) == ["a", "folder"]
 
     @pytest.mark.parametrize("links", [True, False])
-    def test_a_race_has_one_winner(self, tmp_path, monkeypatch, links):
+    def test_a_race_has_one_winner(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
         if not links:
             monkeypatch.setattr(writing.os, "link", _no_links)
         for i in range(30):
@@ -201,7 +201,7 @@ class TestReplacing:
             assert (tmp_path / f"{i}").read_bytes() in {f"{n}".encode() * 100 for n in range(4)}
         assert names(tmp_path) == sorted(f"{i}" for i in range(30))
 
-    def test_a_race_of_processes(self, tmp_path):
+    def test_a_race_of_processes(self, tmp_path: Path) -> None:
         code = "import sys\nfrom pixelgauge.files.writing import replacing\nsys.stdin.readline()\n" + textwrap.dedent("""
             try:
                 with replacing(sys.argv[1], overwrite=False) as file:
@@ -222,7 +222,7 @@ class TestReplacing:
         assert (tmp_path / "a").read_bytes() == str(codes.index(0)).encode() * 1000
         assert names(tmp_path) == ["a"]
 
-    def test_a_kill_leaves_the_old_file(self, tmp_path):
+    def test_a_kill_leaves_the_old_file(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_bytes(b"old")
         code = "import sys, time\nfrom pixelgauge.files.writing import replacing\nwith replacing(sys.argv[1]) as f:\n    f.write(b'x'); f.flush(); print(flush=True); time.sleep(60)\n"
         with subprocess.Popen([sys.executable, "-c", code, tmp_path / "a"], stdout=subprocess.PIPE) as run:
@@ -244,7 +244,7 @@ def _no_links(*args: Any, **options: Any) -> None:
 
 @pytest.mark.boundary
 class TestRequireWritable:
-    def test_what_may_be_written(self, tmp_path):
+    def test_what_may_be_written(self, tmp_path: Path) -> None:
         require_writable(tmp_path / "a", overwrite=False)
         (tmp_path / "a").write_bytes(b"old")
         require_writable(tmp_path / "a", overwrite=True, inputs=[tmp_path / "b", "nowhere"])
@@ -254,7 +254,7 @@ class TestRequireWritable:
         assert (tmp_path / "a").read_bytes() == b"old"
 
     @pytest.mark.parametrize("linked", [False, True])
-    def test_what_may_not(self, tmp_path, linked):
+    def test_what_may_not(self, tmp_path: Path, linked: bool) -> None:
         (tmp_path / "a").write_bytes(b"old")
         (tmp_path / "folder").mkdir()
         os.mkfifo(tmp_path / "pipe")
@@ -280,7 +280,7 @@ class TestRequireWritable:
                 require_writable(path, **options)
             assert caught.value.filename == path
 
-    def test_an_input_by_another_name(self, tmp_path):
+    def test_an_input_by_another_name(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_bytes(b"old")
         os.link(tmp_path / "a", tmp_path / "hard")
         with pytest.raises(FileExistsError, match="read by this very command"):
@@ -302,11 +302,11 @@ def content(path: Path) -> str:
 
 class TestNewFolder:
     @pytest.fixture(params=["exchange", "fallback"], autouse=True)
-    def way(self, request, monkeypatch):
+    def way(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
         if request.param == "fallback":
             monkeypatch.setattr(writing, "_exchanged", lambda first, second: False)
 
-    def test_new_and_there(self, tmp_path):
+    def test_new_and_there(self, tmp_path: Path) -> None:
         fill(tmp_path / "deep" / "a", "one")
         assert content(tmp_path / "deep" / "a") == "one"
         (tmp_path / "deep" / "a" / "more").touch()
@@ -315,13 +315,13 @@ class TestNewFolder:
         assert names(tmp_path / "deep") == ["a"]
         assert names(tmp_path / "deep" / "a") == ["inner"]
 
-    def test_a_file_in_its_place(self, tmp_path):
+    def test_a_file_in_its_place(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_text("a file")
         fill(tmp_path / "a")
         assert content(tmp_path / "a") == "new"
         assert names(tmp_path) == ["a"]
 
-    def test_a_link_in_its_place_is_replaced_not_followed(self, tmp_path):
+    def test_a_link_in_its_place_is_replaced_not_followed(self, tmp_path: Path) -> None:
         (tmp_path / "theirs").mkdir()
         (tmp_path / "theirs" / "file").touch()
         (tmp_path / "a").symlink_to("theirs")
@@ -331,7 +331,7 @@ class TestNewFolder:
         assert names(tmp_path) == ["a", "theirs"]
         assert names(tmp_path / "theirs") == ["file"]
 
-    def test_not_overwriting(self, tmp_path):
+    def test_not_overwriting(self, tmp_path: Path) -> None:
         fill(tmp_path / "a", "one", overwrite=False)
         for make in (lambda: None, lambda: (tmp_path / "b").mkdir(), lambda: (tmp_path / "c").symlink_to("nowhere")):
             make()
@@ -345,7 +345,7 @@ class TestNewFolder:
     @pytest.mark.parametrize(
         "error", [ValueError("x"), KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")]
     )
-    def test_an_error_leaves_what_was_there(self, tmp_path, error):
+    def test_an_error_leaves_what_was_there(self, tmp_path: Path, error: Any) -> None:
         fill(tmp_path / "a", "old")
         with pytest.raises(type(error)) as caught, new_folder(tmp_path / "a") as staging:  # noqa: PT012
             (staging / "half").touch()
@@ -355,7 +355,7 @@ class TestNewFolder:
         assert content(tmp_path / "a") == "old"
         assert names(tmp_path) == ["a"]
 
-    def test_a_failing_rename_leaves_what_was_there(self, tmp_path, monkeypatch):
+    def test_a_failing_rename_leaves_what_was_there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         fill(tmp_path / "a", "old")
         real = os.replace
 
@@ -372,13 +372,13 @@ class TestNewFolder:
         assert content(tmp_path / "a") == "old"
         assert names(tmp_path) == ["a"]
 
-    def test_errors_name_what_the_caller_named(self, tmp_path):
+    def test_errors_name_what_the_caller_named(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         with pytest.raises(OSError, match=r"exists|Not a directory") as caught:
             fill(tmp_path / "file" / "a")
         assert caught.value.filename == str(tmp_path / "file" / "a")
 
-    def test_a_relative_path(self, tmp_path, monkeypatch):
+    def test_a_relative_path(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         fill(Path("a"), "one")
         fill(Path("a"), "two")
@@ -389,7 +389,7 @@ class TestNewFolder:
         assert caught.value.filename == "a"
         assert names(tmp_path) == ["a", "file"]
 
-    def test_permissions(self, tmp_path):
+    def test_permissions(self, tmp_path: Path) -> None:
         before = os.umask(0o027)
         try:
             fill(tmp_path / "a")
@@ -397,7 +397,7 @@ class TestNewFolder:
             os.umask(before)
         assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o750
 
-    def test_leftovers_of_a_day_ago_are_swept(self, tmp_path):
+    def test_leftovers_of_a_day_ago_are_swept(self, tmp_path: Path) -> None:
         old, new = tmp_path / f"{writing.PREFIX}tmp-abcdefgh", tmp_path / f"{writing.PREFIX}tmp-abcdefgi"
         for folder in (old, new):
             (folder / "x").mkdir(parents=True)
@@ -406,7 +406,7 @@ class TestNewFolder:
         assert names(tmp_path) == [new.name, "a"]
 
 
-def test_exchanged_where_the_system_can(tmp_path):
+def test_exchanged_where_the_system_can(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name).mkdir()
         (tmp_path / name / name).touch()
@@ -418,7 +418,7 @@ def test_exchanged_where_the_system_can(tmp_path):
 
 
 class TestRecoverAndSweep:
-    def test_a_kill_between_two_renames(self, tmp_path, monkeypatch):
+    def test_a_kill_between_two_renames(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         fill(tmp_path / "a", "old")
         with writing._moved_aside(tmp_path / "a"):
             assert not (tmp_path / "a").exists()
@@ -434,7 +434,7 @@ class TestRecoverAndSweep:
         assert content(tmp_path / "a") == "old"
         assert names(tmp_path) == ["a"]
 
-    def test_nothing_is_brought_back_over_what_is_there(self, tmp_path):
+    def test_nothing_is_brought_back_over_what_is_there(self, tmp_path: Path) -> None:
         fill(tmp_path / "a", "new")
         old = tmp_path / f"{writing.PREFIX}old-abcdefgh"
         (old / "a").mkdir(parents=True)
@@ -443,7 +443,7 @@ class TestRecoverAndSweep:
         recover_folder(tmp_path / "nowhere" / "a")
         assert names(tmp_path) == [old.name, "a"]
 
-    def test_what_was_removed_does_not_come_back(self, tmp_path, monkeypatch):
+    def test_what_was_removed_does_not_come_back(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         fill(tmp_path / "a")
         monkeypatch.setattr(writing.shutil, "rmtree", lambda path: None)  # killed before it is deleted
         remove_folder(tmp_path / "a")
@@ -456,7 +456,9 @@ class TestRecoverAndSweep:
         assert not (tmp_path / "b").exists()
 
     @pytest.mark.parametrize("step", ["folder", "rename"])
-    def test_what_may_not_be_removed_is_named_and_stays(self, tmp_path, monkeypatch, step):
+    def test_what_may_not_be_removed_is_named_and_stays(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    ) -> None:
         fill(tmp_path / "a")
         if step == "folder":
             tmp_path.chmod(0o555)
@@ -472,7 +474,7 @@ class TestRecoverAndSweep:
         tmp_path.chmod(0o755)
         assert names(tmp_path) == ["a"]
 
-    def test_sweeping_takes_only_its_own_and_follows_nothing(self, tmp_path):
+    def test_sweeping_takes_only_its_own_and_follows_nothing(self, tmp_path: Path) -> None:
         theirs = tmp_path / "theirs"
         theirs.mkdir()
         (theirs / "file").touch()

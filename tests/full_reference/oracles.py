@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -14,14 +16,15 @@ def window(kind: str, size: int, sigma: float) -> np.ndarray:
     if kind == "uniform":
         return np.full(size, 1 / size)
     g = np.exp(-((np.arange(size) - size // 2) ** 2) / (2 * sigma**2))
-    return g / g.sum()
+    return np.asarray(g / g.sum())
 
 
 def filtered(plane: np.ndarray, taps: np.ndarray, mode: str) -> np.ndarray:
-    return ndi.correlate1d(ndi.correlate1d(plane, taps, axis=0, mode=mode), taps, axis=1, mode=mode)
+    rows = ndi.correlate1d(plane, taps, axis=0, mode=mode)
+    return np.asarray(ndi.correlate1d(rows, taps, axis=1, mode=mode))
 
 
-def factors(x: np.ndarray, y: np.ndarray, length: float, s: dict) -> tuple[np.ndarray, ...]:
+def factors(x: np.ndarray, y: np.ndarray, length: float, s: dict[str, Any]) -> tuple[np.ndarray, ...]:
     """Luminance, contrast, structure and their product at every pixel of one plane, borders as the setting says."""
     taps = window(s["window"], s["window_size"], s["sigma"])
     mode = "mirror" if s["border"] == "reflect" else "reflect"  # scipy's names: mirror omits the edge pixel
@@ -42,7 +45,7 @@ def factors(x: np.ndarray, y: np.ndarray, length: float, s: dict) -> tuple[np.nd
     return luminance, contrast, structure, contrast_structure
 
 
-def cropped(index: np.ndarray, s: dict) -> np.ndarray:
+def cropped(index: np.ndarray, s: dict[str, Any]) -> np.ndarray:
     r = s["window_size"] // 2
     return index if s["border"] == "reflect" else index[r:-r, r:-r]
 
@@ -70,12 +73,17 @@ def planes(image: np.ndarray) -> list[np.ndarray]:
     return [image] if image.ndim == 2 else [image[..., c] for c in range(image.shape[-1])]
 
 
-def settings(preset: str, overrides: dict) -> dict:
+def settings(preset: str, overrides: dict[str, Any]) -> dict[str, Any]:
     return {**asdict(SSIM_PRESETS[preset]), **overrides}
 
 
 def ssim(
-    x: np.ndarray, y: np.ndarray, length: float, preset: str = "wang2004", exponents=(1, 1, 1), **overrides
+    x: np.ndarray,
+    y: np.ndarray,
+    length: float,
+    preset: str = "wang2004",
+    exponents: tuple[float, float, float] = (1, 1, 1),
+    **overrides: Any,
 ) -> tuple[float, np.ndarray]:
     """Score and map (the map with the borders that the preset's map has)."""
     s = settings(preset, overrides)
@@ -95,39 +103,45 @@ def ssim(
 
 
 def components(
-    x: np.ndarray, y: np.ndarray, length: float, preset: str = "wang2004", **overrides
+    x: np.ndarray, y: np.ndarray, length: float, preset: str = "wang2004", **overrides: Any
 ) -> tuple[float, float, float]:
     s = settings(preset, overrides)
     parts = [
         [cropped(f, s).mean() for f in factors(a, b, length, s)[:3]] for a, b in zip(planes(x), planes(y), strict=True)
     ]
-    return tuple(np.mean(parts, axis=0))
+    luminance, contrast, structure = np.mean(parts, axis=0)
+    return luminance, contrast, structure
 
 
 def halved(plane: np.ndarray, pyramid: str) -> np.ndarray:
     h, w = plane.shape
     if pyramid == "wang":
         p = np.pad(plane, ((0, 1), (0, 1)), mode="symmetric")
-        return ((p[:-1, :-1] + p[1:, :-1] + p[:-1, 1:] + p[1:, 1:]) / 4)[::2, ::2]
+        return np.asarray((p[:-1, :-1] + p[1:, :-1] + p[:-1, 1:] + p[1:, 1:]) / 4)[::2, ::2]
     p = np.pad(plane, ((h % 2, h % 2), (w % 2, w % 2)))
     p = p[: p.shape[0] // 2 * 2, : p.shape[1] // 2 * 2]
-    return p.reshape(p.shape[0] // 2, 2, p.shape[1] // 2, 2).mean((1, 3))
+    return np.asarray(p.reshape(p.shape[0] // 2, 2, p.shape[1] // 2, 2).mean((1, 3)))
 
 
 def ms_ssim(
-    x: np.ndarray, y: np.ndarray, length: float, preset: str = "wang2003", weights=None, combine: str = "product"
+    x: np.ndarray,
+    y: np.ndarray,
+    length: float,
+    preset: str = "wang2003",
+    weights: Sequence[float] | None = None,
+    combine: str = "product",
 ) -> float:
     row = MS_SSIM_PRESETS[preset]
-    weights = np.array(row.weights if weights is None else weights, dtype=float)
+    shares = np.array(row.weights if weights is None else weights, dtype=float)
     s = settings("wang2004", {})
     values = []
     for a, b in zip(planes(x), planes(y), strict=True):
-        terms = []
-        for scale in range(len(weights)):
+        means = []
+        for scale in range(len(shares)):
             if scale:
                 a, b = halved(a, row.pyramid), halved(b, row.pyramid)
             lum, _, _, cs = factors(a, b, length, s)
-            terms.append(cropped(lum * cs if scale == len(weights) - 1 else cs, s).mean())
-        terms = np.maximum(terms, 0) if row.clamp_negative else np.array(terms)
-        values.append(np.prod(terms**weights) if combine == "product" else np.sum(weights / weights.sum() * terms))
+            means.append(cropped(lum * cs if scale == len(shares) - 1 else cs, s).mean())
+        terms = np.maximum(means, 0) if row.clamp_negative else np.array(means)
+        values.append(np.prod(terms**shares) if combine == "product" else np.sum(shares / shares.sum() * terms))
     return float(np.mean(values))

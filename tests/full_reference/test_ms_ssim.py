@@ -7,11 +7,7 @@ import pytest
 
 import pixelgauge
 from tests.full_reference import oracles as oracle
-
-
-def noisy(image: np.ndarray, rng: np.random.Generator, sigma: float = 15.0) -> np.ndarray:
-    return np.clip(image + rng.normal(0, sigma, image.shape), 0, 255).astype(np.uint8)
-
+from tests.pictures import noisy
 
 # A product of five means, each within 1e-6 (see test_ssim.py) and as a rule within 1e-8; powers below 1 magnify what rounds near 0.
 TOLERANCE = 1e-6
@@ -25,7 +21,7 @@ def test_natural_images(
     natural: dict[str, np.ndarray], rng: np.random.Generator, preset: str, combine: str, name: str, each_isa: str
 ) -> None:
     x = natural[name]
-    y = noisy(x, rng)
+    y = noisy(x, rng, 15)
     value = pixelgauge.ms_ssim(x, y, preset=preset, combine=combine)
     assert abs(value - oracle.ms_ssim(x, y, 255, preset, combine=combine)) <= TOLERANCE
 
@@ -46,7 +42,7 @@ def test_other_dtypes(
     natural: dict[str, np.ndarray], rng: np.random.Generator, dtype: type, preset: str, each_isa: str
 ) -> None:
     x = natural["astronaut"]
-    y = noisy(x, rng)
+    y = noisy(x, rng, 15)
     scale, length = (257, 65535) if dtype == np.uint16 else (1 / 255, 1.0)
     a, b = (x * np.float64(scale)).astype(dtype), (y * np.float64(scale)).astype(dtype)
     # float64 stays float64; float32 pixels as at 8 bits
@@ -61,7 +57,7 @@ def test_other_dtypes(
 @pytest.mark.parametrize("weights", [[1.0], [0.3, 0.7], [0.2, 0.3, 0.5], [0, 0, 1]])
 def test_own_weights(natural: dict[str, np.ndarray], rng: np.random.Generator, weights: list[float]) -> None:
     x = natural["camera"]
-    y = noisy(x, rng)
+    y = noisy(x, rng, 15)
     for combine in ("product", "sum"):
         value = pixelgauge.ms_ssim(x, y, weights=weights, combine=combine)
         assert abs(value - oracle.ms_ssim(x, y, 255, weights=weights, combine=combine)) <= TOLERANCE
@@ -96,7 +92,7 @@ def test_equal_symmetric_and_independent_of_threads_and_batch(
     natural: dict[str, np.ndarray], rng: np.random.Generator
 ) -> None:
     x = np.stack([natural["astronaut"], natural["astronaut"][::-1]])
-    y = noisy(x, rng)
+    y = noisy(x, rng, 15)
     assert np.array_equal(pixelgauge.ms_ssim(x, x), [1.0, 1.0])
     values = pixelgauge.ms_ssim(x, y)
     assert np.array_equal(pixelgauge.ms_ssim(y, x), values)

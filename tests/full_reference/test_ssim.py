@@ -10,15 +10,12 @@ import skimage.metrics
 import pixelgauge
 from pixelgauge.presets import SSIM_PRESETS
 from tests.full_reference import oracles as oracle
+from tests.pictures import noisy
 
 PRESETS = list(SSIM_PRESETS)
 
 # Rounding of float32 about a value of each window: docs/presets.md, and test_ssim_properties.py for the pictures that round worst.
 MEAN_TOLERANCE, MAP_TOLERANCE = 1e-6, 2e-6
-
-
-def noisy(image: np.ndarray, rng: np.random.Generator, sigma: float = 12.0) -> np.ndarray:
-    return np.clip(image + rng.normal(0, sigma, image.shape), 0, 255).astype(np.uint8)
 
 
 def synthetic(rng: np.random.Generator, shape: tuple[int, ...]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -282,16 +279,15 @@ def test_same_bits_for_any_number_of_threads(
 
 
 @pytest.mark.property
+@pytest.mark.usefixtures("restored_isa")
 @pytest.mark.parametrize("preset", PRESETS)
 def test_instruction_sets_agree(natural: dict[str, np.ndarray], rng: np.random.Generator, preset: str) -> None:
     x = natural["chelsea"]
     y = noisy(x, rng)
-    before = pixelgauge.isa()
     scores = []
     for isa in pixelgauge.build_info()["available_isas"]:
         pixelgauge._core.set_isa(isa)
         scores.append(pixelgauge.ssim(x, y, preset=preset))
-    pixelgauge._core.set_isa(before)
     assert max(scores) - min(scores) <= 1e-6
 
 

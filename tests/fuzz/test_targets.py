@@ -6,8 +6,10 @@ import argparse
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -30,7 +32,7 @@ def _as_users_run_it() -> Iterator[None]:
     forget()
 
 
-def test_every_target_has_a_corpus():
+def test_every_target_has_a_corpus() -> None:
     assert {folder.name for folder in CORPUS.iterdir()} == set(TARGETS)
     assert {folder.name for folder in FOUND.iterdir()} <= set(TARGETS)
     assert (
@@ -41,7 +43,7 @@ def test_every_target_has_a_corpus():
 @pytest.mark.parametrize("name", TARGETS)
 class TestTargets:
     @pytest.mark.property
-    def test_sound_files_are_accepted(self, name):
+    def test_sound_files_are_accepted(self, name: str) -> None:
         with limited(SECONDS) as require:
             for file in sorted((CORPUS / name).iterdir()):
                 accepted = timed(TARGETS[name].check, file.read_bytes(), SECONDS)
@@ -49,14 +51,14 @@ class TestTargets:
                 require(file.stat().st_size)
 
     @pytest.mark.boundary
-    def test_what_was_found(self, name):
+    def test_what_was_found(self, name: str) -> None:
         with limited(SECONDS) as require:
             for data in TARGETS[name].seeds():
                 timed(TARGETS[name].check, data, SECONDS)
                 require(len(data))
 
     @pytest.mark.boundary
-    def test_mutations(self, name):
+    def test_mutations(self, name: str) -> None:
         target, rng = TARGETS[name], Random(f"{name}/tests")
         seeds, accepted = target.seeds(), 0
         with limited(SECONDS) as require:
@@ -80,34 +82,34 @@ class TestRules:
         return Target("json", read, right, refusals=(ValueError,))  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("message", ["", "a\nb", "\x1b[2J", "a" * 2001])
-    def test_messages(self, message):
+    def test_messages(self, message: str) -> None:
         def read(data: bytes) -> None:
             raise ValueError(message)
 
         with pytest.raises(AssertionError, match="message"):
             self._of(read).check(b"a")
 
-    def test_other_errors(self):
+    def test_other_errors(self) -> None:
         def read(data: bytes) -> None:
             raise KeyError("a")
 
         with pytest.raises(KeyError):
             self._of(read).check(b"a")
 
-    def test_refusals_after_reading(self):
+    def test_refusals_after_reading(self) -> None:
         def right(value: object, data: bytes) -> None:
             raise ValueError("of a value that was accepted")
 
         with pytest.raises(ValueError, match="that was accepted"):
             self._of(right=right).check(b"a")
 
-    def test_two_results(self):
+    def test_two_results(self) -> None:
         calls = iter(range(1000))
         target = self._of(lambda data: next(calls))
         with pytest.raises(AssertionError, match="different results"):
             all(target.check(bytes([i])) for i in range(100))
 
-    def test_time(self):
+    def test_time(self) -> None:
         def read(data: bytes) -> None:
             while True:
                 pass
@@ -115,7 +117,7 @@ class TestRules:
         with limited(0.2), pytest.raises(BaseException, match=r"longer than 0.2 s"):
             timed(self._of(read).check, b"a", 0.2)
 
-    def test_memory(self, monkeypatch):
+    def test_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(rules, "MOST_BYTES_FREE", -1000)
         with limited() as require:
             require(50)
@@ -126,7 +128,7 @@ class TestRules:
 class TestMutations:
     @pytest.mark.property
     @pytest.mark.parametrize("name", TARGETS)
-    def test_equal_seeds_give_equal_inputs(self, name):
+    def test_equal_seeds_give_equal_inputs(self, name: str) -> None:
         seeds = TARGETS[name].seeds()
         first, second = (
             [TARGETS[name].mutate(rng.choice(seeds), rng, seeds) for _ in range(50)] for rng in (Random(3), Random(3))
@@ -137,7 +139,7 @@ class TestMutations:
     @pytest.mark.boundary
     @pytest.mark.parametrize("mutate", [mutations.blind, mutations.json_text, formats.npy, formats.png, formats.tiff, formats.riff, formats.pickled, formats.safetensors,
                                         formats.zip_mutations(lambda name, data, rng, others: data)])  # fmt: skip
-    def test_any_bytes_can_be_mutated(self, mutate):
+    def test_any_bytes_can_be_mutated(self, mutate: Callable[..., Any]) -> None:
         rng = Random(4)
         for data in (
             b"",
@@ -161,7 +163,7 @@ class TestDriver:
             [sys.executable, "-m", "tests.fuzz", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120
         )
 
-    def test_a_table_and_no_findings(self, tmp_path):
+    def test_a_table_and_no_findings(self, tmp_path: Path) -> None:
         done = self.run("json", "npy", "--runs", "200", "--engine", "mutations", "--findings", str(tmp_path / "found"))
         assert done.returncode == 0, done.stdout + done.stderr
         lines = done.stdout.splitlines()
@@ -169,7 +171,7 @@ class TestDriver:
         assert [line.split()[1] for line in lines[1:]] == ["200", "200", "400"]
         assert not (tmp_path / "found").exists()
 
-    def test_wrong_use(self):
+    def test_wrong_use(self) -> None:
         done = self.run("nothing")
         assert done.returncode == 2
         assert "there is no target 'nothing': use " in done.stderr
@@ -182,7 +184,9 @@ class TestDriver:
             ("time.sleep(60)", "hangs"),
         ],
     )
-    def test_deaths_and_hangs_are_findings(self, tmp_path, monkeypatch, does, words):
+    def test_deaths_and_hangs_are_findings(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, words: str
+    ) -> None:
         code = "import os, sys, time; from tests.fuzz import worker; s = open(sys.argv[1], 'r+b'); open(sys.argv[1] + '.died', 'w').close();"
         code += f"s.write(worker._STATE.pack(5, 3, 4) + b'data'); s.flush(); {does}"
         monkeypatch.setattr(driver, "_command", lambda name, args, path, *rest: [sys.executable, "-c", code, path])
@@ -196,7 +200,7 @@ class TestDriver:
         assert found.read_bytes() == b"data"
         assert found.with_suffix(".txt").read_text().startswith(f"json: {words}")
 
-    def test_a_worker_that_does_not_start_is_told(self, tmp_path, monkeypatch):
+    def test_a_worker_that_does_not_start_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
             driver, "_command", lambda *args: [sys.executable, "-c", "raise SystemExit('no such module')"]
         )

@@ -6,6 +6,8 @@ finding: a hang, a crash, another exception, a message beyond 2000 characters, a
 or a file that differs from itself. The exit code is 1 if there is one.
 """
 
+from __future__ import annotations
+
 import argparse
 import collections
 import contextlib
@@ -20,16 +22,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TextIO
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MOST_MESSAGE = 2000
 MEGABYTE = 1 << 20
+Outcome = dict[str, Any]
+"""What came of a file, or of a step of its reading: as JSON has it."""
 
 
 # ---- in a process of its own -----------------------------------------------------------------------------------------
 
 
-def read(path):
+def read(path: str) -> Outcome:
     """What `read_image` makes of a file: read, or refused; transparent ones by each way of asking."""
     from pixelgauge.images import ImageFileError, read_image
 
@@ -44,7 +50,7 @@ def read(path):
     return {"read": True, "pixels": pixels.shape[0] * pixels.shape[1]}
 
 
-def checked_message(error):
+def checked_message(error: BaseException) -> Outcome:
     text = str(error)
     if len(text) > MOST_MESSAGE or not text.isprintable():
         return {"finding": f"a message of {len(text)} characters, printable: {text.isprintable()}"}
@@ -53,7 +59,7 @@ def checked_message(error):
     return {}
 
 
-def compare(path, transparent):
+def compare(path: str, transparent: bool) -> Outcome:
     """Score a file against itself by the command."""
     from pixelgauge.cli import main
 
@@ -74,7 +80,7 @@ def compare(path, transparent):
     return {"status": row["status"], "message": row["message"], "wrong": wrong}
 
 
-def distance_source(path):
+def distance_source(path: str) -> Outcome:
     """Open and decode a file as `distance` does on its way to the network."""
     from pixelgauge.engine.feature_sources import FeatureSource
     from pixelgauge.networks.preprocess import read_rgb
@@ -86,18 +92,19 @@ def distance_source(path):
         return {"refused": str(error), **checked_message(error)}
 
 
-def one(path):
+def one(path: str) -> Outcome:
     """All of a file, as JSON has it."""
-    result = {"path": path, "findings": []}
+    result: Outcome = {"path": path, "findings": []}
     try:
         size = os.stat(path).st_size
     except OSError:
         size = 0
-    for name, step in (
+    steps: tuple[tuple[str, Callable[[], Outcome]], ...] = (
         ("image", lambda: read(path)),
         ("compare", lambda: compare(path, result.get("image", {}).get("transparent", False))),
         ("distance", lambda: distance_source(path)),
-    ):
+    )
+    for name, step in steps:
         told, start = os.fstat(2).st_size, time.perf_counter()
         reset_peak()
         before = peak()
@@ -125,18 +132,19 @@ def one(path):
     return result
 
 
-def reset_peak():
+def reset_peak() -> None:
     with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
         file.write("5")
 
 
-def peak():
+def peak() -> int:
     with contextlib.suppress(OSError), open("/proc/self/status") as file:
-        return 1024 * int(re.search(r"VmHWM:\s*(\d+)", file.read())[1])
+        found = re.search(r"VmHWM:\s*(\d+)", file.read())
+        return 1024 * int(found[1]) if found else 0
     return 0
 
 
-def work(megabytes):
+def work(megabytes: int) -> None:
     """Take paths from stdin, a line of JSON each, and give a line for each."""
     resource.setrlimit(resource.RLIMIT_AS, (megabytes * MEGABYTE, megabytes * MEGABYTE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -153,7 +161,7 @@ def work(megabytes):
 class Worker:
     """A process that takes files one at a time, and is replaced when it dies or takes too long."""
 
-    def __init__(self, megabytes):
+    def __init__(self, megabytes: int) -> None:
         self.said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.images.odd_files", "--worker", str(megabytes)],
@@ -163,41 +171,44 @@ class Worker:
             stderr=self.said,
             env={**os.environ, "PIXELGAUGE_NUM_THREADS": "1"},
         )
-        self.path, self.since = None, 0.0
+        assert self.process.stdin
+        assert self.process.stdout
+        self.input, self.output = self.process.stdin, self.process.stdout
+        self.path, self.since = "", 0.0
 
-    def give(self, path):
+    def give(self, path: str) -> None:
         self.path, self.since = path, time.monotonic()
-        self.process.stdin.write(json.dumps(path).encode() + b"\n")
-        self.process.stdin.flush()
+        self.input.write(json.dumps(path).encode() + b"\n")
+        self.input.flush()
 
-    def take(self):
-        line = self.process.stdout.readline()
-        if line:
-            return json.loads(line)
+    def take(self) -> Outcome:
+        if line := self.output.readline():
+            result: Outcome = json.loads(line)
+            return result
         return {"path": self.path, "findings": [f"crash: exit status {self.process.wait()}"]}
 
-    def end(self):
+    def end(self) -> None:
         self.process.kill()
         self.process.wait()
-        for file in (self.process.stdin, self.process.stdout, self.said):
+        for file in (self.input, self.output, self.said):
             with contextlib.suppress(OSError):
                 file.close()
 
 
-def results(paths, *, workers, seconds, megabytes):
+def results(paths: Iterable[str], *, workers: int, seconds: float, megabytes: int) -> Iterator[Outcome]:
     """A result for each file, in the order in which they come."""
     waiting = collections.deque(paths)
-    pool = []
+    pool: list[Worker] = []
     with selectors.DefaultSelector() as ready:
 
-        def start():
+        def start() -> None:
             worker = Worker(megabytes)
             pool.append(worker)
-            ready.register(worker.process.stdout, selectors.EVENT_READ, worker)
+            ready.register(worker.output, selectors.EVENT_READ, worker)
             worker.give(waiting.popleft())
 
-        def drop(worker):
-            ready.unregister(worker.process.stdout)
+        def drop(worker: Worker) -> None:
+            ready.unregister(worker.output)
             pool.remove(worker)
             worker.end()
 
@@ -221,20 +232,20 @@ def results(paths, *, workers, seconds, megabytes):
                 drop(worker)
 
 
-def files_below(folder):
+def files_below(folder: str) -> Iterator[str]:
     for here, folders, names in os.walk(folder):
         folders.sort()
         yield from (os.path.join(here, name) for name in sorted(names))
 
 
-def grouped(reason):
+def grouped(reason: str) -> str:
     """A reason without its numbers and names, to count it by."""
     reason = re.sub(r"'[^']*'|\"[^\"]*\"", "'...'", reason)
     return re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?", "N", reason)[:140]
 
 
-def report(found, out):
-    refused, scored = collections.Counter(), collections.Counter()
+def report(found: Sequence[Outcome], out: TextIO) -> int:
+    refused, scored = collections.Counter[str](), collections.Counter[str]()
     for result in found:
         image = result.get("image", {})
         if "refused" in image:
@@ -258,8 +269,10 @@ def report(found, out):
     return len(findings)
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(prog="python -m tests.images.odd_files", description=__doc__.partition("\n")[0])
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.images.odd_files", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("folder", nargs="?")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=60, help="for one file")
@@ -272,7 +285,7 @@ def main(argv=None):
         return 0
     if args.folder is None:
         parser.error("name a folder")
-    limits = {"workers": args.workers, "seconds": args.seconds, "megabytes": args.megabytes}
+    limits: dict[str, Any] = {"workers": args.workers, "seconds": args.seconds, "megabytes": args.megabytes}
     found = sorted(results(files_below(os.path.abspath(args.folder)), **limits), key=lambda result: result["path"])
     if args.jsonl:
         with open(args.jsonl, "w") as file:

@@ -1,13 +1,16 @@
 """Image files to arrays: every format and depth against the pixels that were written, every bad file to its error."""
 
+from __future__ import annotations
+
 import io
 import os
 import pickle
-import struct
 import subprocess
 import sys
-import zlib
+from collections.abc import Callable
 from itertools import product
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,110 +18,12 @@ from PIL import Image
 
 from pixelgauge.engine.pairing import find_pairs
 from pixelgauge.images import ImageFileError, decoding, image_files, read_image
-
-HEIGHT, WIDTH = 19, 23
-
-
-def pixels(channels, dtype=np.uint8, seed=0):
-    shape = (HEIGHT, WIDTH) if channels == 1 else (HEIGHT, WIDTH, channels)
-    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
-
-
-def png_bytes(image, *, filter_type=0, transparent=None, interlace=False, bits=None):
-    """A PNG written from its specification: Pillow writes no 16-bit colour."""
-    samples = image[..., np.newaxis] if image.ndim == 2 else image
-    height, width, channels = samples.shape
-    bits = bits or 8 * image.itemsize
-    passes = [(0, 0, 1, 1)]
-    if interlace:
-        passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
-    raw = b""
-    for top, left, down, right in passes:
-        part = np.ascontiguousarray(samples[top::down, left::right])
-        if part.size == 0:
-            continue
-        if bits < 8:
-            wide = -(-part.shape[1] * bits // 8) * 8 // bits
-            padded = np.pad(part[..., 0], ((0, 0), (0, wide - part.shape[1])))
-            shifts = 8 - bits * (1 + np.arange(8 // bits))
-            rows = (padded.reshape(len(part), -1, 8 // bits) << shifts).sum(axis=2).astype(np.uint8)
-        else:
-            rows = part.astype(part.dtype.newbyteorder(">")).view(np.uint8).reshape(part.shape[0], -1)
-        step = max(1, channels * bits // 8)
-        left_of = np.pad(rows, ((0, 0), (step, 0)))[:, :-step].astype(int)
-        above = np.pad(rows, ((1, 0), (0, 0)))[:-1].astype(int)
-        corner = np.pad(left_of, ((1, 0), (0, 0)))[:-1]
-        p = left_of + above - corner
-        near = np.stack([abs(p - left_of), abs(p - above), abs(p - corner)]).argmin(axis=0)
-        paeth = np.choose(near, [left_of, above, corner])
-        predicted = [0 * above, left_of, above, (left_of + above) // 2, paeth][filter_type]
-        lines = ((rows - predicted) % 256).astype(np.uint8)
-        raw += b"".join(bytes([filter_type]) + line.tobytes() for line in lines)
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
-    header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, int(interlace))
-    key = b"" if transparent is None else chunk(b"tRNS", struct.pack(f">{len(transparent)}H", *transparent))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        [chunk(b"IHDR", header), key, chunk(b"IDAT", zlib.compress(raw)), chunk(b"IEND", b"")]
-    )
-
-
-def tiff_bytes(
-    image, *, order="<", photometric=None, planar=1, bits=None, sample_format=1, extra=None, compressed=False
-):
-    """A one-strip TIFF written from its specification."""
-    channels = 1 if image.ndim == 2 else image.shape[2]
-    data = (np.moveaxis(image, -1, 0) if planar == 2 else image).astype(image.dtype.newbyteorder(order)).tobytes()
-    data = zlib.compress(data) if compressed else data
-    entries = [
-        (256, 3, [image.shape[1]]),
-        (257, 3, [image.shape[0]]),
-        (258, 3, [bits or 8 * image.itemsize] * channels),
-        (259, 3, [8 if compressed else 1]),
-        (262, 3, [photometric if photometric is not None else 2 if channels >= 3 else 1]),
-        (273, 4, [8]),
-        (277, 3, [channels]),
-        (278, 3, [image.shape[0]]),
-        (279, 4, [len(data)]),
-        (284, 3, [planar]),
-        (339, 3, [sample_format] * channels),
-    ]
-    if planar == 2:
-        size = len(data) // channels
-        entries[5] = (273, 4, [8 + i * size for i in range(channels)])
-        entries[8] = (279, 4, [size] * channels)
-    if extra is not None:
-        entries.insert(10, (338, 3, [extra]))
-    directory_at = 8 + len(data) + len(data) % 2
-    overflow_at = directory_at + 2 + 12 * len(entries) + 4
-    directory, overflow = struct.pack(order + "H", len(entries)), b""
-    for tag, kind, values in entries:
-        packed = struct.pack(order + str(len(values)) + {3: "H", 4: "I"}[kind], *values)
-        if len(packed) > 4:
-            packed, overflow = struct.pack(order + "I", overflow_at + len(overflow)), overflow + packed
-        directory += struct.pack(order + "HHI", tag, kind, len(values)) + packed.ljust(4, b"\0")
-    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", directory_at)
-    return head + data + b"\0" * (len(data) % 2) + directory + b"\0\0\0\0" + overflow
-
-
-def stored(tmp_path, data, name="image"):
-    path = tmp_path / name
-    path.write_bytes(data)
-    return path
-
-
-def pillow_bytes(image, kind, **options):
-    buffer = io.BytesIO()
-    (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(buffer, kind, **options)
-    return buffer.getvalue()
+from tests.images.encoded import HEIGHT, ORIENTED, WIDTH, pillow_bytes, pixels, png_bytes, stored, tiff_bytes
 
 
 @pytest.mark.oracle
 @pytest.mark.parametrize(("kind", "channels"), [*product(["PNG", "BMP", "TIFF"], [1, 3]), ("WEBP", 3)])
-def test_lossless_formats_give_the_pixels_written(tmp_path, kind, channels):
+def test_lossless_formats_give_the_pixels_written(tmp_path: Path, kind: str, channels: int) -> None:
     image = pixels(channels)
     data = pillow_bytes(image, kind, **({"lossless": True} if kind == "WEBP" else {}))
     got = read_image(stored(tmp_path, data))
@@ -128,7 +33,7 @@ def test_lossless_formats_give_the_pixels_written(tmp_path, kind, channels):
 
 @pytest.mark.parity
 @pytest.mark.parametrize("channels", [1, 3])
-def test_jpeg_gives_the_pixels_pillow_decodes(tmp_path, channels):
+def test_jpeg_gives_the_pixels_pillow_decodes(tmp_path: Path, channels: int) -> None:
     data = pillow_bytes(pixels(channels), "JPEG", quality=90)
     np.testing.assert_array_equal(read_image(stored(tmp_path, data)), np.asarray(Image.open(io.BytesIO(data))))
 
@@ -137,7 +42,7 @@ def test_jpeg_gives_the_pixels_pillow_decodes(tmp_path, channels):
 @pytest.mark.parametrize("filter_type", range(5))
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("interlace", [False, True])
-def test_16_bit_png_keeps_all_bits(tmp_path, filter_type, channels, interlace):
+def test_16_bit_png_keeps_all_bits(tmp_path: Path, filter_type: int, channels: int, interlace: bool) -> None:
     image = pixels(channels, np.uint16)
     got = read_image(stored(tmp_path, png_bytes(image, filter_type=filter_type, interlace=interlace)))
     assert got.dtype == np.uint16
@@ -149,7 +54,7 @@ def test_16_bit_png_keeps_all_bits(tmp_path, filter_type, channels, interlace):
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_tiff_keeps_all_bits(tmp_path, order, compressed, channels, dtype):
+def test_tiff_keeps_all_bits(tmp_path: Path, order: str, compressed: bool, channels: int, dtype: type) -> None:
     image = pixels(channels, dtype)
     got = read_image(stored(tmp_path, tiff_bytes(image, order=order, compressed=compressed)))
     assert got.dtype == dtype
@@ -158,7 +63,7 @@ def test_tiff_keeps_all_bits(tmp_path, order, compressed, channels, dtype):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_white_is_zero_tiff_is_inverted(tmp_path, dtype):
+def test_white_is_zero_tiff_is_inverted(tmp_path: Path, dtype: type) -> None:
     image = pixels(1, dtype)
     got = read_image(stored(tmp_path, tiff_bytes(image, photometric=0)))
     np.testing.assert_array_equal(got, np.iinfo(dtype).max - image)
@@ -166,14 +71,14 @@ def test_white_is_zero_tiff_is_inverted(tmp_path, dtype):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("bits", [1, 2, 4])
-def test_gray_below_8_bits_fills_the_range(tmp_path, bits):
+def test_gray_below_8_bits_fills_the_range(tmp_path: Path, bits: int) -> None:
     image = pixels(1) >> (8 - bits)
     got = read_image(stored(tmp_path, png_bytes(image, bits=bits)))
     np.testing.assert_array_equal(got, image * (255 // (2**bits - 1)))
 
 
 @pytest.mark.oracle
-def test_palettes_become_colours(tmp_path):
+def test_palettes_become_colours(tmp_path: Path) -> None:
     indices = pixels(1) % 5
     palette = np.array([[1, 2, 3], [250, 0, 9], [7, 7, 7], [0, 255, 0], [90, 80, 70]], np.uint8)
     image = Image.new("P", (WIDTH, HEIGHT))
@@ -183,22 +88,10 @@ def test_palettes_become_colours(tmp_path):
         np.testing.assert_array_equal(read_image(stored(tmp_path, pillow_bytes(image, kind))), palette[indices])
 
 
-ORIENTED = {
-    1: lambda a: a,
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: np.rot90(a, -1),
-    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-    8: lambda a: np.rot90(a, 1),
-}
-
-
 @pytest.mark.oracle
 @pytest.mark.parametrize("orientation", ORIENTED)
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "TIFF-LZW", "WEBP", "JPEG", "PNG16"])
-def test_exif_orientation_is_applied(tmp_path, orientation, kind):
+def test_exif_orientation_is_applied(tmp_path: Path, orientation: int, kind: str) -> None:
     exif = Image.Exif()
     exif[274] = orientation
     image = pixels(3)
@@ -228,7 +121,7 @@ def test_exif_orientation_is_applied(tmp_path, orientation, kind):
         ("tiff", np.uint16, 4),
     ],
 )
-def test_alpha_is_dropped_or_composited_on_request(tmp_path, dtype, channels, kind):
+def test_alpha_is_dropped_or_composited_on_request(tmp_path: Path, dtype: type, channels: int, kind: str) -> None:
     image = pixels(channels, dtype)
     path = stored(tmp_path, png_bytes(image) if kind == "png" else tiff_bytes(image, extra=2))
     with pytest.raises(ImageFileError, match="transparent pixels: choose alpha drop, black, white"):
@@ -253,7 +146,7 @@ def test_alpha_is_dropped_or_composited_on_request(tmp_path, dtype, channels, ki
 
 @pytest.mark.property
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_opaque_alpha_needs_no_choice(tmp_path, dtype):
+def test_opaque_alpha_needs_no_choice(tmp_path: Path, dtype: type) -> None:
     image = pixels(4, dtype)
     image[..., 3] = np.iinfo(dtype).max
     np.testing.assert_array_equal(read_image(stored(tmp_path, png_bytes(image))), image[..., :3])
@@ -272,7 +165,7 @@ def test_opaque_alpha_needs_no_choice(tmp_path, dtype):
         (3, np.uint16, 16),
     ],
 )
-def test_a_transparent_colour_is_alpha(tmp_path, channels, dtype, bits):
+def test_a_transparent_colour_is_alpha(tmp_path: Path, channels: int, dtype: type, bits: int) -> None:
     image = pixels(channels, dtype) >> (8 - bits if bits < 8 else 0)
     key = np.atleast_1d(image[3, 4]).tolist()
     path = stored(tmp_path, png_bytes(image, transparent=key, bits=bits))
@@ -287,7 +180,7 @@ def test_a_transparent_colour_is_alpha(tmp_path, channels, dtype, bits):
 
 
 @pytest.mark.oracle
-def test_a_transparent_palette_entry_is_alpha(tmp_path):
+def test_a_transparent_palette_entry_is_alpha(tmp_path: Path) -> None:
     image = Image.new("P", (4, 4), 1)
     image.putpalette([9, 9, 9, 200, 100, 50])
     image.putpixel((0, 0), 0)
@@ -301,7 +194,7 @@ def test_a_transparent_palette_entry_is_alpha(tmp_path):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_gray_is_matlabs(tmp_path, dtype):
+def test_gray_is_matlabs(tmp_path: Path, dtype: type) -> None:
     image = pixels(3, dtype)
     image[0, :3] = [[0, 0, 0], [np.iinfo(dtype).max] * 3, [77, 77, 77]]
     got = read_image(stored(tmp_path, png_bytes(image)), gray=True)
@@ -312,19 +205,19 @@ def test_gray_is_matlabs(tmp_path, dtype):
 
 
 @pytest.mark.property
-def test_gray_leaves_gray_images_alone(tmp_path):
+def test_gray_leaves_gray_images_alone(tmp_path: Path) -> None:
     image = pixels(1)
     np.testing.assert_array_equal(read_image(stored(tmp_path, png_bytes(image)), gray=True), image)
 
 
 @pytest.mark.property
-def test_the_content_tells_the_format_not_the_name(tmp_path):
+def test_the_content_tells_the_format_not_the_name(tmp_path: Path) -> None:
     image = pixels(3)
     np.testing.assert_array_equal(read_image(stored(tmp_path, png_bytes(image), "image.jpg")), image)
 
 
 @pytest.mark.property
-def test_the_main_picture_of_a_jpeg_with_embedded_ones_is_read(tmp_path):
+def test_the_main_picture_of_a_jpeg_with_embedded_ones_is_read(tmp_path: Path) -> None:
     first, second = Image.fromarray(pixels(3)), Image.fromarray(pixels(3, seed=1))
     data = pillow_bytes(first, "MPO", save_all=True, append_images=[second])
     np.testing.assert_array_equal(read_image(stored(tmp_path, data)), np.asarray(Image.open(io.BytesIO(data))))
@@ -332,7 +225,7 @@ def test_the_main_picture_of_a_jpeg_with_embedded_ones_is_read(tmp_path):
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
-def test_several_frames_are_refused(tmp_path, kind):
+def test_several_frames_are_refused(tmp_path: Path, kind: str) -> None:
     frames = [Image.fromarray(pixels(3, seed=seed)) for seed in range(3)]
     path = stored(tmp_path, pillow_bytes(frames[0], kind, save_all=True, append_images=frames[1:]))
     with pytest.raises(ImageFileError, match="holds 3 frames or pages"):
@@ -357,7 +250,7 @@ def test_several_frames_are_refused(tmp_path, kind):
         (tiff_bytes(pixels(4, np.uint16), photometric=5), "16-bit|CMYK"),
     ],
 )
-def test_unreadable_kinds_are_refused_by_name(tmp_path, data, message):
+def test_unreadable_kinds_are_refused_by_name(tmp_path: Path, data: bytes, message: str) -> None:
     with pytest.raises(ImageFileError, match=message) as caught:
         read_image(stored(tmp_path, data, "odd.png"))
     assert caught.value.path == str(tmp_path / "odd.png")
@@ -365,13 +258,13 @@ def test_unreadable_kinds_are_refused_by_name(tmp_path, data, message):
 
 
 @pytest.mark.oracle
-def test_8_bit_planes_stored_apart_are_read(tmp_path):
+def test_8_bit_planes_stored_apart_are_read(tmp_path: Path) -> None:
     image = pixels(3)
     np.testing.assert_array_equal(read_image(stored(tmp_path, tiff_bytes(image, planar=2))), image)
 
 
 @pytest.mark.boundary
-def test_missing_files_and_folders_are_named(tmp_path):
+def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(ImageFileError, match=r"nothing\.png: No such file"):
         read_image(tmp_path / "nothing.png")
     with pytest.raises(ImageFileError, match="is a folder"):
@@ -380,13 +273,13 @@ def test_missing_files_and_folders_are_named(tmp_path):
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("alpha", ["", "grey", "#12345", "#12345g", "black\n", None])
-def test_unknown_alpha_is_refused(tmp_path, alpha):
+def test_unknown_alpha_is_refused(tmp_path: Path, alpha: str | None) -> None:
     with pytest.raises(ValueError, match=r"alpha=.* is not known"):
         read_image(stored(tmp_path, png_bytes(pixels(3))), alpha=alpha)
 
 
 @pytest.mark.boundary
-def test_decompression_bombs_are_refused(tmp_path, monkeypatch):
+def test_decompression_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = stored(tmp_path, png_bytes(pixels(1)))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(ImageFileError, match="decompression bomb"):
@@ -408,7 +301,7 @@ SOUND = {
 @pytest.mark.boundary
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow warns of the tags that were cut off
 @pytest.mark.parametrize("kind", SOUND)
-def test_a_truncated_file_is_an_error_or_whole(tmp_path, kind):
+def test_a_truncated_file_is_an_error_or_whole(tmp_path: Path, kind: str) -> None:
     data = SOUND[kind]
     whole = read_image(stored(tmp_path, data))
     errors = 0
@@ -423,7 +316,7 @@ def test_a_truncated_file_is_an_error_or_whole(tmp_path, kind):
 
 
 @pytest.mark.boundary
-def test_a_flipped_bit_in_a_png_is_an_error(tmp_path):
+def test_a_flipped_bit_in_a_png_is_an_error(tmp_path: Path) -> None:
     data = SOUND["png"]
     for position in range(8, len(data), 37):
         flipped = bytearray(data)
@@ -433,13 +326,13 @@ def test_a_flipped_bit_in_a_png_is_an_error(tmp_path):
 
 
 @pytest.mark.property
-def test_the_error_survives_pickling():
+def test_the_error_survives_pickling() -> None:
     error = pickle.loads(pickle.dumps(ImageFileError("a.png", "is odd")))
     assert (error.path, error.reason, str(error)) == ("a.png", "is odd", "a.png: is odd")
 
 
 @pytest.mark.property
-def test_folders_are_walked_once_and_in_order(tmp_path):
+def test_folders_are_walked_once_and_in_order(tmp_path: Path) -> None:
     for name in ("b/2.PNG", "b/1.Jpeg", "a.tif", "Z.bmp", ".hidden/x.png", "b/.x.png", "c.txt", "d", "ü/é.webp"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
@@ -450,13 +343,13 @@ def test_folders_are_walked_once_and_in_order(tmp_path):
 
 
 @pytest.mark.boundary
-def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path):
+def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         image_files(tmp_path / "nowhere")
 
 
 @pytest.mark.property
-def test_pillow_is_imported_when_first_used():
+def test_pillow_is_imported_when_first_used() -> None:
     code = "import sys, pixelgauge, pixelgauge.engine.pipeline; sys.exit('PIL' in sys.modules or 'tqdm' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -467,38 +360,38 @@ def test_pillow_is_imported_when_first_used():
 class Stream(io.RawIOBase):
     """A binary stream that only reads, such as a socket's."""
 
-    def __init__(self, data):
+    def __init__(self, data: bytes) -> None:
         self._left = io.BytesIO(data)
 
-    def readable(self):
+    def readable(self) -> bool:
         return True
 
-    def seekable(self):
+    def seekable(self) -> Any:
         return False
 
-    def readinto(self, buffer):
+    def readinto(self, buffer: bytearray) -> int:
         part = self._left.read(min(len(buffer), 100))
         buffer[: len(part)] = part
         return len(part)
 
 
 class OnlyReads:
-    def __init__(self, data):
+    def __init__(self, data: bytearray | bytes) -> None:
         self._data = data
 
-    def read(self):
+    def read(self) -> bytearray | bytes | None:
         return self._data
 
 
 class BytesPath:
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self._path = os.fsencode(path)
 
-    def __fspath__(self):
+    def __fspath__(self) -> bytes:
         return self._path
 
 
-def every_other_byte(data):
+def every_other_byte(data: Any) -> Any:
     wide = bytearray(2 * len(data))
     wide[::2] = data
     return memoryview(wide)[::2]
@@ -521,7 +414,7 @@ def every_other_byte(data):
     ],
 )
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "BMP"])
-def test_data_in_memory_is_read_as_its_file(tmp_path, held, kind):
+def test_data_in_memory_is_read_as_its_file(tmp_path: Path, held: Callable[..., Any] | type, kind: str) -> None:
     data = pillow_bytes(pixels(3), kind)
     expected = read_image(stored(tmp_path, data))
     np.testing.assert_array_equal(read_image(held(data)), expected)
@@ -529,7 +422,7 @@ def test_data_in_memory_is_read_as_its_file(tmp_path, held, kind):
 
 
 @pytest.mark.property
-def test_file_objects_are_read_from_where_they_stand(tmp_path):
+def test_file_objects_are_read_from_where_they_stand(tmp_path: Path) -> None:
     data = png_bytes(pixels(3))
     path = stored(tmp_path, b"header" + data)
     with open(path, "rb") as file:
@@ -546,7 +439,7 @@ def test_file_objects_are_read_from_where_they_stand(tmp_path):
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("held", [bytes, bytearray, memoryview, io.BytesIO])
-def test_bytes_never_name_a_file(tmp_path, monkeypatch, held):
+def test_bytes_never_name_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: type) -> None:
     path = stored(tmp_path, png_bytes(pixels(3)))
     monkeypatch.chdir(tmp_path)
     for name in (os.fsencode(path), os.fsencode(path.name)):
@@ -557,7 +450,7 @@ def test_bytes_never_name_a_file(tmp_path, monkeypatch, held):
 
 
 @pytest.mark.boundary
-def test_damaged_data_is_not_called_a_path():
+def test_damaged_data_is_not_called_a_path() -> None:
     data = png_bytes(pixels(3))
     for held, message in (
         (data[:-20], "the image data: cannot be decoded: the file is truncated"),
@@ -570,7 +463,7 @@ def test_damaged_data_is_not_called_a_path():
 
 
 @pytest.mark.property
-def test_path_likes_are_paths(tmp_path):
+def test_path_likes_are_paths(tmp_path: Path) -> None:
     path = stored(tmp_path, png_bytes(pixels(3)), "grün.png")
     entries = []
     for folder in (tmp_path, os.fsencode(tmp_path)):
@@ -598,26 +491,26 @@ def test_path_likes_are_paths(tmp_path):
         (OnlyReads(None), "reads NoneType, not bytes"),
     ],
 )
-def test_what_is_neither_path_nor_data_is_refused(path, message):
+def test_what_is_neither_path_nor_data_is_refused(path: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         read_image(path)
 
 
 @pytest.mark.boundary
-def test_folders_are_no_bytes(tmp_path):
+def test_folders_are_no_bytes(tmp_path: Path) -> None:
     for call in (image_files, lambda folder: find_pairs(folder, tmp_path), lambda folder: find_pairs(tmp_path, folder)):
         with pytest.raises(TypeError, match=r"must be a path, a str or an os.PathLike"):
             call(os.fsencode(tmp_path))
 
 
 @pytest.mark.boundary
-def test_a_name_with_a_null_byte_is_an_unreadable_file():
+def test_a_name_with_a_null_byte_is_an_unreadable_file() -> None:
     with pytest.raises(ImageFileError, match="null"):
         read_image("a\0.png")
 
 
 @pytest.mark.property
-def test_while_another_thread_imports_pillow(monkeypatch):
+def test_while_another_thread_imports_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     """The module is there before its class: nothing is an image then, and nobody fails."""
     import types
 

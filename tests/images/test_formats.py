@@ -1,5 +1,7 @@
 """What image files may hold beside plain pixels: read exactly, or refused by name, and never a line on stderr."""
 
+from __future__ import annotations
+
 import ctypes
 import io
 import os
@@ -9,19 +11,24 @@ import subprocess
 import sys
 import threading
 import zlib
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFile, PngImagePlugin
 
 from pixelgauge.images import ImageFileError, formats, image_files, read_image, samples, tiff
-from tests.images.test_decoding import ORIENTED, pillow_bytes, pixels, png_bytes, tiff_bytes
+from tests.images.encoded import ORIENTED, chunk, pillow_bytes, pixels, png_bytes, tiff_bytes
 
 SHORT, LONG, BYTES, LONG8 = 3, 4, 7, 16
 
 
-def page_tags(image, **changed):
+def page_tags(
+    image: np.ndarray, **changed: list[int] | tuple[int, int, list[int]] | None
+) -> list[tuple[int, int, list[Any]]]:
     """Tags of a TIFF's page of one strip that lies at 16, but for what is changed; None leaves a tag out."""
     channels = 1 if image.ndim == 2 else image.shape[2]
     tags = {
@@ -46,7 +53,9 @@ def page_tags(image, **changed):
     return sorted(tags.values())
 
 
-def tiff_pages(data, *pages, order="<", big=False, loop=False):
+def tiff_pages(
+    data: bytes, *pages: list[tuple[int, int, list[Any]]], order: str = "<", big: bool = False, loop: bool = False
+) -> bytes:
     """A TIFF of any pages over one run of data, which lies at 16."""
     out = bytearray(struct.pack(order + "2sHQ4x", b"II" if order == "<" else b"MM", 42, 0))
     if big:
@@ -76,21 +85,16 @@ def tiff_pages(data, *pages, order="<", big=False, loop=False):
     return bytes(out)
 
 
-def stored_bytes(image, order="<"):
+def stored_bytes(image: np.ndarray, order: str = "<") -> bytes:
     return image.astype(image.dtype.newbyteorder(order)).tobytes()
 
 
-def chunk(kind, body, spoilt=False):
-    checksum = zlib.crc32(kind + body) ^ (1 if spoilt else 0)
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checksum)
-
-
-def with_chunks(png, *chunks):
+def with_chunks(png: bytes, *chunks: bytes) -> bytes:
     """A PNG with chunks after its header."""
     return png[:33] + b"".join(chunks) + png[33:]
 
 
-def exif_bytes(orientation):
+def exif_bytes(orientation: int) -> bytes:
     return struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, 274, SHORT, 1, orientation, 0, 0)
 
 
@@ -102,7 +106,7 @@ def exif_bytes(orientation):
 @pytest.mark.parametrize(
     ("channels", "extra"), [(4, [0]), (5, [0, 0]), (6, [0] * 3), (2, [0]), (5, [2, 0]), (5, [0, 2]), (2, None)]
 )
-def test_samples_of_no_said_meaning_are_refused(channels, extra, order):
+def test_samples_of_no_said_meaning_are_refused(channels: int, extra: list[int] | None, order: str) -> None:
     image = pixels(channels)
     for planar in (1, 2):
         tags = {} if extra is None else {"extra": (338, SHORT, extra)}
@@ -116,7 +120,7 @@ def test_samples_of_no_said_meaning_are_refused(channels, extra, order):
 
 
 @pytest.mark.boundary
-def test_a_palette_with_a_sample_of_no_said_meaning_is_refused():
+def test_a_palette_with_a_sample_of_no_said_meaning_is_refused() -> None:
     image = pixels(2)
     tags = page_tags(image, photometric=[3], extra=(338, SHORT, [0]), colours=(320, SHORT, [0] * 768))
     with pytest.raises(ImageFileError, match="1 more samples a pixel than its colours"):
@@ -124,7 +128,7 @@ def test_a_palette_with_a_sample_of_no_said_meaning_is_refused():
 
 
 @pytest.mark.boundary
-def test_pillows_padding_is_a_sample_of_no_said_meaning():
+def test_pillows_padding_is_a_sample_of_no_said_meaning() -> None:
     padded = Image.fromarray(pixels(3)).convert("RGBX")
     with pytest.raises(ImageFileError, match="not said what they are: save it without them"):
         read_image(pillow_bytes(padded, "TIFF"))
@@ -164,7 +168,7 @@ KINDS = [
 @pytest.mark.boundary
 @pytest.mark.parametrize("big", [False, True])
 @pytest.mark.parametrize(("image", "tags", "message"), KINDS)
-def test_kinds_of_samples_are_named(image, tags, message, big):
+def test_kinds_of_samples_are_named(image: np.ndarray, tags: dict[str, Any], message: str, big: bool) -> None:
     data = tiff_pages(stored_bytes(image), page_tags(image, **tags), big=big)
     with pytest.raises(ImageFileError, match=message) as caught:
         read_image(data)
@@ -174,7 +178,7 @@ def test_kinds_of_samples_are_named(image, tags, message, big):
 @pytest.mark.oracle
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [2, 4])
-def test_associated_alpha_gives_what_is_stored(dtype, channels):
+def test_associated_alpha_gives_what_is_stored(dtype: type, channels: int) -> None:
     if (dtype, channels) == (np.uint16, 2):
         pytest.skip("16-bit gray with alpha is refused")
     full = int(np.iinfo(dtype).max)
@@ -197,7 +201,7 @@ def test_associated_alpha_gives_what_is_stored(dtype, channels):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_compositing_rounds_once_for_every_value_and_opacity(dtype):
+def test_compositing_rounds_once_for_every_value_and_opacity(dtype: type) -> None:
     full = int(np.iinfo(dtype).max)
     some = np.unique(np.r_[0, 1, 2, full // 2, full // 2 + 1, full - 1, full, np.linspace(0, full, 256)].astype(dtype))
     image = np.stack(np.meshgrid(some, some), axis=-1)
@@ -209,7 +213,7 @@ def test_compositing_rounds_once_for_every_value_and_opacity(dtype):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("scale", [1, 256, 257])
-def test_palettes_of_tiff_become_the_8_bits_they_say(scale):
+def test_palettes_of_tiff_become_the_8_bits_they_say(scale: int) -> None:
     image, colours = pixels(1), np.random.default_rng(1).integers(0, 256, (3, 256))
     tags = page_tags(image, photometric=[3], colours=(320, SHORT, (scale * colours).ravel().tolist()))
     np.testing.assert_array_equal(read_image(tiff_pages(stored_bytes(image), tags)), colours.T[image])
@@ -228,7 +232,7 @@ def test_palettes_of_tiff_become_the_8_bits_they_say(scale):
 @pytest.mark.parametrize("kind", [SHORT, LONG, LONG8])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_big_tiffs_are_read(dtype, channels, kind, order):
+def test_big_tiffs_are_read(dtype: type, channels: int, kind: int, order: str) -> None:
     image = pixels(channels, dtype)
     extra = {"extra": (338, SHORT, [2])} if channels == 4 else {}
     tags = page_tags(image, offsets=(273, kind, [16]), counts=(279, kind, [image.nbytes]), **extra)
@@ -239,7 +243,7 @@ def test_big_tiffs_are_read(dtype, channels, kind, order):
 @pytest.mark.oracle
 @pytest.mark.parametrize("small", [(254, LONG, [1]), (255, SHORT, [2])])
 @pytest.mark.parametrize("first", [False, True])
-def test_overviews_are_no_pages(small, first):
+def test_overviews_are_no_pages(small: tuple[int, int, list[int]], first: bool) -> None:
     image = pixels(3)
     main, overview = page_tags(image), page_tags(image[:4, :5], small=small)
     pages = [overview, main, overview] if first else [main, overview, overview]
@@ -253,7 +257,7 @@ def test_overviews_are_no_pages(small, first):
 
 
 @pytest.mark.boundary
-def test_pages_that_change_the_image_are_named():
+def test_pages_that_change_the_image_are_named() -> None:
     image = pixels(3)
     mask = page_tags(pixels(1), photometric=[4], kind=(254, LONG, [4]))
     with pytest.raises(ImageFileError, match="holds a transparency mask as a page of its own"):
@@ -269,7 +273,7 @@ def test_pages_that_change_the_image_are_named():
 
 
 @pytest.mark.property
-def test_a_chain_of_pages_that_closes_ends():
+def test_a_chain_of_pages_that_closes_ends() -> None:
     image = pixels(3)
     np.testing.assert_array_equal(read_image(tiff_pages(stored_bytes(image), page_tags(image), loop=True)), image)
 
@@ -294,7 +298,7 @@ def test_a_chain_of_pages_that_closes_ends():
         ({"compression": [5]}, "is damaged: libtiff says"),
     ],
 )
-def test_what_directories_may_not_say(tags, message):
+def test_what_directories_may_not_say(tags: dict[str, Any], message: str) -> None:
     image = pixels(3)
     data = tiff_pages(stored_bytes(image), page_tags(image, **tags))
     if not message:
@@ -305,7 +309,7 @@ def test_what_directories_may_not_say(tags, message):
 
 
 @pytest.mark.boundary
-def test_directories_that_overlap_take_no_time():
+def test_directories_that_overlap_take_no_time() -> None:
     data = bytearray(struct.pack("<2sHI", b"II", 42, 8)) + bytes(2_000_000)
     for at in range(8, 800_000, 8):  # each of 65,535 entries, and the next begins 8 bytes on
         struct.pack_into("<HI", data, at, 65535, 0)
@@ -317,7 +321,7 @@ def test_directories_that_overlap_take_no_time():
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("compression", ["tiff_adobe_deflate", "tiff_deflate"])
-def test_a_flipped_bit_in_a_deflated_tiff_is_an_error(compression):
+def test_a_flipped_bit_in_a_deflated_tiff_is_an_error(compression: str) -> None:
     data = pillow_bytes(pixels(3), "TIFF", compression=compression)
     page = tiff._main_page(data)
     start, count = page.numbers(273)[0], page.numbers(279)[0]
@@ -331,7 +335,7 @@ def test_a_flipped_bit_in_a_deflated_tiff_is_an_error(compression):
 # ---- what libraries say of their own accord --------------------------------------------------------------------------
 
 
-def damaged_tiffs():
+def damaged_tiffs() -> Iterator[tuple[str, bytes]]:
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "group3", "group4", "jpeg", "zstd", "lzma"):
         image = Image.fromarray(pixels(3))
         try:
@@ -353,7 +357,7 @@ def damaged_tiffs():
 
 
 @pytest.mark.boundary
-def test_nothing_is_said_on_stderr(capfd):
+def test_nothing_is_said_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     errors, damaged = 0, list(damaged_tiffs())
     capfd.readouterr()  # of the codecs that this libtiff lacks
     for _, data in damaged:
@@ -365,12 +369,12 @@ def test_nothing_is_said_on_stderr(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def hears_libtiff():
+def hears_libtiff() -> bool:
     return tiff._LISTENER._find() is not None
 
 
 @pytest.mark.boundary
-def test_damage_that_libtiff_goes_on_after_is_an_error():
+def test_damage_that_libtiff_goes_on_after_is_an_error() -> None:
     if not hears_libtiff():
         pytest.skip("this Pillow hides its libtiff")
     data = [data for kind, data in damaged_tiffs() if kind == "ycbcr"]
@@ -381,7 +385,7 @@ def test_damage_that_libtiff_goes_on_after_is_an_error():
 
 
 @pytest.mark.property
-def test_threads_hear_of_their_own_files_alone(capfd):
+def test_threads_hear_of_their_own_files_alone(capfd: pytest.CaptureFixture[str]) -> None:
     if not hears_libtiff():
         pytest.skip("this Pillow hides its libtiff")
     image = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
@@ -411,7 +415,7 @@ def test_threads_hear_of_their_own_files_alone(capfd):
 
 @pytest.mark.property
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "JPEG-MPO"])
-def test_damaged_metadata_is_no_warning(kind, recwarn):
+def test_damaged_metadata_is_no_warning(kind: str, recwarn: pytest.WarningsRecorder) -> None:
     """Pillow warns of it, with no file named, and the tests make warnings errors."""
     broken = b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12\0\x03\0\0\xff\xff\0\0\0\0rest"
     if kind == "JPEG-MPO":
@@ -450,7 +454,7 @@ METADATA = {
 @pytest.mark.property
 @pytest.mark.parametrize("kind", METADATA)
 @pytest.mark.parametrize("spoilt", ["", "checksum", "body"])
-def test_metadata_decides_no_pixel(kind, spoilt):
+def test_metadata_decides_no_pixel(kind: bytes, spoilt: str) -> None:
     body = METADATA[kind]
     if spoilt == "body" and kind != b"eXIf":
         body = bytes(byte ^ 0x55 for byte in body)
@@ -460,7 +464,7 @@ def test_metadata_decides_no_pixel(kind, spoilt):
 
 
 @pytest.mark.boundary
-def test_what_decides_pixels_must_be_sound():
+def test_what_decides_pixels_must_be_sound() -> None:
     image = png_bytes(pixels(3))
     key = struct.pack(">3H", 1, 2, 3)
     for kind, body in ((b"tRNS", key), (b"PLTE", bytes(9)), (b"acTL", bytes(8)), (b"fcTL", bytes(26)), (b"ABCD", b"")):
@@ -474,7 +478,7 @@ def test_what_decides_pixels_must_be_sound():
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("orientation", [1, 3, 6])
-def test_a_damaged_turn_is_an_error(orientation):
+def test_a_damaged_turn_is_an_error(orientation: int) -> None:
     image = png_bytes(pixels(3))
     xmp = b'XML:com.adobe.xmp\0\0\0\0\0<rdf tiff:Orientation="%d"/>' % orientation
     profile = b"\nexif\n 26\n" + exif_bytes(orientation).hex().encode()
@@ -501,7 +505,7 @@ def test_a_damaged_turn_is_an_error(orientation):
 
 @pytest.mark.property
 @pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP", b"tEXt"])
-def test_megabytes_of_text_are_no_hindrance(kind):
+def test_megabytes_of_text_are_no_hindrance(kind: bytes) -> None:
     """Programs that generate images keep how they did it in the file."""
     size = 2 * PngImagePlugin.MAX_TEXT_CHUNK
     text = {
@@ -515,7 +519,7 @@ def test_megabytes_of_text_are_no_hindrance(kind):
 
 
 @pytest.mark.boundary
-def test_animations_of_png():
+def test_animations_of_png() -> None:
     def frames(*chunks):
         return with_chunks(png_bytes(pixels(3)), *chunks)
 
@@ -530,7 +534,7 @@ def test_animations_of_png():
 
 
 @pytest.mark.boundary
-def test_indices_beyond_the_palette_are_damage():
+def test_indices_beyond_the_palette_are_damage() -> None:
     image = Image.fromarray(pixels(1) % 8)
     image.putpalette(list(range(24)), "RGB")
     for kind in ("PNG", "BMP"):
@@ -547,7 +551,7 @@ def test_indices_beyond_the_palette_are_damage():
 # ---- JPEG ------------------------------------------------------------------------------------------------------------
 
 
-def photo(height=240, width=320):
+def photo(height: int = 240, width: int = 320) -> np.ndarray:
     y, x = np.mgrid[:height, :width]
     noise = np.random.default_rng(0).integers(0, 9, (height, width, 3))
     return np.clip(np.stack([x % 256, y % 256, (x + y) % 256], -1) + noise, 0, 255).astype(np.uint8)
@@ -555,7 +559,7 @@ def photo(height=240, width=320):
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("options", [{}, {"subsampling": 0}, {"restart_marker_rows": 1}, {"optimize": True}])
-def test_a_scan_that_ends_early_is_damage(options):
+def test_a_scan_that_ends_early_is_damage(options: dict[str, Any]) -> None:
     data = pillow_bytes(photo(), "JPEG", quality=90, **options)
     read_image(data)
     start = data.index(b"\xff\xda") + 14
@@ -568,7 +572,7 @@ def test_a_scan_that_ends_early_is_damage(options):
 @pytest.mark.property
 @pytest.mark.parametrize("size", [(1, 1), (8, 64), (63, 63), (64, 64), (65, 200), (300, 8), (16, 1000)])
 @pytest.mark.parametrize("value", ["flat", "noise", "photo"])
-def test_sound_scans_are_never_called_short(size, value):
+def test_sound_scans_are_never_called_short(size: tuple[int, int], value: str) -> None:
     image = {"flat": np.full((*size, 3), 7, np.uint8), "photo": photo(*size)}.get(value)
     if image is None:
         image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
@@ -585,33 +589,41 @@ def test_sound_scans_are_never_called_short(size, value):
 
 
 @pytest.mark.boundary
-def test_markers_that_cannot_be_there():
-    data = pillow_bytes(photo(), "JPEG", quality=90, restart_marker_rows=1)
-    scan = data.index(b"\xff\xda") + 14
-    restart = data.find(b"\xff\xd1", scan)
-    if restart < 0:
-        pytest.skip("this Pillow writes no restart markers")
-    for changed, message in (
-        (data[:-2], "the file is truncated: it has no end marker"),
-        (data[:restart] + data[restart + 2 :], "restart markers of a scan are missing or out of order"),
-        (data[:restart] + b"\xff\xd5" + data[restart + 2 :], "restart markers of a scan are missing or out of order"),
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data, restart: data[:-2], "the file is truncated: it has no end marker"),
         (
-            data[:restart] + b"\xff\xd8" + data[restart + 2 :],
+            lambda data, restart: data[:restart] + data[restart + 2 :],
+            "restart markers of a scan are missing or out of order",
+        ),
+        (
+            lambda data, restart: data[:restart] + b"\xff\xd5" + data[restart + 2 :],
+            "restart markers of a scan are missing or out of order",
+        ),
+        (
+            lambda data, restart: data[:restart] + b"\xff\xd8" + data[restart + 2 :],
             "missing or out of order|marker 0xd8 stands where none may be",
         ),
         (
-            data[:restart] + b"\xff\x02" + data[restart + 2 :],
+            lambda data, restart: data[:restart] + b"\xff\x02" + data[restart + 2 :],
             "missing or out of order|marker 0x2 stands where none may be",
         ),
-        (data[:2] + data[-2:], "it holds no picture"),
-        (data[:-2] + data[data.index(b"\xff\xc0") :], "it holds two frames"),
-    ):
-        with pytest.raises(ImageFileError, match=message):
-            read_image(changed)
+        (lambda data, restart: data[:2] + data[-2:], "it holds no picture"),
+        (lambda data, restart: data[:-2] + data[data.index(b"\xff\xc0") :], "it holds two frames"),
+    ],
+)
+def test_markers_that_cannot_be_there(change: Callable[..., Any], message: str) -> None:
+    data = pillow_bytes(photo(), "JPEG", quality=90, restart_marker_rows=1)
+    restart = data.find(b"\xff\xd1", data.index(b"\xff\xda") + 14)
+    if restart < 0:
+        pytest.skip("this Pillow writes no restart markers")
+    with pytest.raises(ImageFileError, match=message):
+        read_image(change(data, restart))
 
 
 @pytest.mark.property
-def test_segments_of_applications_decide_no_pixel():
+def test_segments_of_applications_decide_no_pixel() -> None:
     data = pillow_bytes(photo(), "JPEG")
     expected = read_image(data)
     for marker in [*range(0xE1, 0xEE), 0xEF, 0xFE]:
@@ -621,7 +633,7 @@ def test_segments_of_applications_decide_no_pixel():
 
 
 @pytest.mark.boundary
-def test_12_bit_jpegs_are_named():
+def test_12_bit_jpegs_are_named() -> None:
     data = bytearray(pillow_bytes(photo(), "JPEG"))
     data[data.index(b"\xff\xc0") + 4] = 12
     with pytest.raises(ImageFileError, match="has 12-bit samples: convert to 8 bits"):
@@ -631,7 +643,9 @@ def test_12_bit_jpegs_are_named():
 # ---- WebP and BMP ----------------------------------------------------------------------------------------------------
 
 
-def bmp_bytes(width, height, bits, body, compression=0, masks=b"", colours=b""):
+def bmp_bytes(
+    width: int, height: int, bits: int, body: bytes, compression: int = 0, masks: bytes = b"", colours: bytes = b""
+) -> bytes:
     offset = 54 + len(masks) + len(colours)
     size = offset + len(body)
     head = struct.pack("<2sIHHI", b"BM", size, 0, 0, offset)
@@ -641,7 +655,7 @@ def bmp_bytes(width, height, bits, body, compression=0, masks=b"", colours=b""):
 
 
 @pytest.mark.boundary
-def test_bmps_of_5_bits_a_channel_are_named():
+def test_bmps_of_5_bits_a_channel_are_named() -> None:
     body = bytes(4 * 4 * 2)
     for compression, masks, green in (
         (0, b"", 5),
@@ -657,7 +671,7 @@ def test_bmps_of_5_bits_a_channel_are_named():
         read_image(bmp_bytes(4, 4, 0, png_bytes(pixels(3)), 5))
 
 
-def runs(image, row_end=b"\0\0", fill=0):
+def runs(image: np.ndarray, row_end: bytes = b"\0\0", fill: int = 0) -> bytes:
     """Run-length encoded rows of 8 bits, from the last to the first."""
     out = b""
     for row in image[::-1]:
@@ -668,34 +682,50 @@ def runs(image, row_end=b"\0\0", fill=0):
     return out + b"\0\1"
 
 
-@pytest.mark.oracle
-def test_run_length_encoded_bmps():
-    image = np.repeat(pixels(1)[:, ::4] % 16, 4, axis=1)[:, :23]
+def run_length_image() -> np.ndarray:
+    return np.repeat(pixels(1)[:, ::4] % 16, 4, axis=1)[:, :23]
+
+
+def read_runs(body: bytes) -> np.ndarray:
+    """What a BMP of the size of `run_length_image` with these runs, and grays in reverse for its colours, is read as."""
+    height, width = run_length_image().shape
     grays = np.arange(256).astype(np.uint8)[::-1]
     colours = np.stack([grays, grays, grays, 0 * grays], -1).tobytes()
-    height, width = image.shape
+    return read_image(bmp_bytes(width, height, 8, body, 1, colours=colours), gray=True)
 
-    def read(body):
-        return read_image(bmp_bytes(width, height, 8, body, 1, colours=colours), gray=True)
 
-    expected = grays[image]
-    whole = runs(image)
-    for body in (whole, runs(image, fill=1), runs(image)[:-4] + b"\0\1"):  # a row filled to 24, no end of the last
-        np.testing.assert_array_equal(read(body), expected)
-    for body, message in (
-        (whole[:-2], "the file is truncated: its runs have no end"),
-        (whole[2:], "runs leave out pixels"),
-        (runs(image[1:]), "runs leave out pixels"),
-        (b"\0\2\1\1" + whole, "runs leave out pixels"),
-        (runs(image, fill=2), "runs lead beyond the picture"),
-        (runs(np.concatenate([image, image])), "runs lead beyond the picture"),
-    ):
-        with pytest.raises(ImageFileError, match=message):
-            read(body)
+@pytest.mark.oracle
+def test_run_length_encoded_bmps() -> None:
+    image = run_length_image()
+    expected = np.arange(256).astype(np.uint8)[::-1][image]
+    for body in (
+        runs(image),
+        runs(image, fill=1),
+        runs(image)[:-4] + b"\0\1",
+    ):  # a row filled to 24, no end of the last
+        np.testing.assert_array_equal(read_runs(body), expected)
 
 
 @pytest.mark.boundary
-def test_pixels_of_a_bmp_lie_behind_its_palette():
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda image: runs(image)[:-2], "the file is truncated: its runs have no end"),
+        (lambda image: runs(image)[2:], "runs leave out pixels"),
+        (lambda image: runs(image[1:]), "runs leave out pixels"),
+        (lambda image: b"\0\2\1\1" + runs(image), "runs leave out pixels"),
+        (lambda image: runs(image, fill=2), "runs lead beyond the picture"),
+        (lambda image: runs(np.concatenate([image, image])), "runs lead beyond the picture"),
+    ],
+)
+def test_runs_that_do_not_make_the_picture(make: Callable[..., Any], message: str) -> None:
+    body = make(run_length_image())
+    with pytest.raises(ImageFileError, match=message):
+        read_runs(body)
+
+
+@pytest.mark.boundary
+def test_pixels_of_a_bmp_lie_behind_its_palette() -> None:
     image = pixels(1)[:, :20] % 4
     colours = np.random.default_rng(0).integers(0, 256, (256, 4), np.uint8)
     data = bmp_bytes(20, 19, 8, image[::-1].tobytes(), colours=colours.tobytes())
@@ -710,7 +740,7 @@ def test_pixels_of_a_bmp_lie_behind_its_palette():
 
 
 @pytest.mark.boundary
-def test_webp_that_says_more_than_it_has():
+def test_webp_that_says_more_than_it_has() -> None:
     data = pillow_bytes(pixels(3), "WEBP", lossless=True)
     longer = data[:4] + struct.pack("<I", len(data) + 100) + data[8:]
     with pytest.raises(ImageFileError, match="the file is truncated"):
@@ -732,7 +762,7 @@ def test_webp_that_says_more_than_it_has():
         (b"\1\2\3", "$"),
     ],
 )
-def test_other_kinds_of_files_are_named(data, kind):
+def test_other_kinds_of_files_are_named(data: bytes, kind: str) -> None:
     with pytest.raises(ImageFileError, match=f"not a readable PNG, JPEG, WebP, BMP or TIFF image.*{kind}"):
         read_image(data)
 
@@ -753,7 +783,9 @@ EVERY = {
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("kind", EVERY)
-def test_the_limit_of_pixels_is_said_and_no_warning(kind, monkeypatch, recwarn):
+def test_the_limit_of_pixels_is_said_and_no_warning(
+    kind: str, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 19 * 23 * 3 // 4)
     read_image(EVERY[kind], alpha="drop")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 19 * 23 // 2)
@@ -767,7 +799,7 @@ def test_the_limit_of_pixels_is_said_and_no_warning(kind, monkeypatch, recwarn):
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("kind", EVERY)
-def test_pillows_setting_for_damage_is_not_followed(kind, monkeypatch):
+def test_pillows_setting_for_damage_is_not_followed(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     with pytest.raises(ImageFileError, match=r"LOAD_TRUNCATED_IMAGES is set, .*: set it to False"):
         read_image(EVERY[kind], alpha="drop")
@@ -775,7 +807,7 @@ def test_pillows_setting_for_damage_is_not_followed(kind, monkeypatch):
 
 @pytest.mark.property
 @pytest.mark.parametrize("rows", [1, 4, 18])
-def test_strips_join_to_the_whole(rows, monkeypatch):
+def test_strips_join_to_the_whole(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     made = [
         *EVERY.values(),
         *(png_bytes(pixels(channels, dtype)) for channels in (1, 2, 3, 4) for dtype in (np.uint8, np.uint16)),
@@ -834,7 +866,7 @@ print(held("VmHWM") - before)
         ("JPEG", "RGB", {"gray": True}, 12),
     ],
 )
-def test_memory_for_each_pixel(tmp_path, kind, mode, options, most):
+def test_memory_for_each_pixel(tmp_path: Path, kind: str, mode: str, options: dict[str, Any], most: int) -> None:
     """Of 6 million pixels: as many bytes for each, twice the file's, and 64 MiB for strips and the rest."""
     side = 2500
     path = tmp_path / "image"
@@ -852,7 +884,7 @@ def test_memory_for_each_pixel(tmp_path, kind, mode, options, most):
 
 
 @pytest.mark.boundary
-def test_what_is_no_regular_file_is_listed_and_refused(tmp_path):
+def test_what_is_no_regular_file_is_listed_and_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(png_bytes(pixels(3)))
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "device.jpg").symlink_to("/dev/zero")
@@ -882,7 +914,7 @@ def test_what_is_no_regular_file_is_listed_and_refused(tmp_path):
 
 
 @pytest.mark.boundary
-def test_folders_that_cannot_be_listed_are_told(tmp_path, monkeypatch):
+def test_folders_that_cannot_be_listed_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a/1.png", "b/2.png", "b/c/3.png", "d/4.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
@@ -906,7 +938,7 @@ def test_folders_that_cannot_be_listed_are_told(tmp_path, monkeypatch):
 
 
 @pytest.mark.property
-def test_errors_have_fields():
+def test_errors_have_fields() -> None:
     for data, reason, remedy in (
         (png_bytes(pixels(4)), "has transparent pixels", "choose alpha drop, black, white or #rrggbb"),
         (tiff_bytes(pixels(1), bits=12), "has 12-bit gray samples", "convert to 8 or 16 bits"),

@@ -11,14 +11,7 @@ from PIL import Image
 
 from pixelgauge import _core
 from pixelgauge.images import ImageFileError, jpeg, pillow, read_image
-
-
-@pytest.fixture(params=["decoder", "class"])
-def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Runs the test by Pillow's decoder alone, and by its class, as for a Pillow whose decoder is another."""
-    if request.param == "class":
-        monkeypatch.setattr(jpeg, "_decodes_directly", lambda: False)
-    return str(request.param)
+from tests.images.encoded import pillow_bytes
 
 
 def picture(height: int, width: int, channels: int = 3) -> np.ndarray:
@@ -26,12 +19,6 @@ def picture(height: int, width: int, channels: int = 3) -> np.ndarray:
     coarse = rng.integers(0, 256, (-(-height // 8), -(-width // 8), channels)).repeat(8, 0).repeat(8, 1)
     noisy = np.clip(coarse[:height, :width] + rng.normal(0, 20, (height, width, channels)), 0, 255).astype(np.uint8)
     return noisy[..., 0] if channels == 1 else noisy
-
-
-def encoded(pixels: np.ndarray, **options: Any) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", **options)
-    return file.getvalue()
 
 
 def test_this_pillow_is_known() -> None:
@@ -50,7 +37,7 @@ def test_this_pillow_is_known() -> None:
     "size", [(1, 1), (7, 9), (16, 127), (25, 128), (26, 129), (33, 200), (64, 64), (97, 131), (300, 257)]
 )
 def test_pixels_are_pillows(each_way: str, size: tuple[int, int], options: dict[str, Any], channels: int) -> None:
-    data = encoded(picture(*size, channels), **options)
+    data = pillow_bytes(picture(*size, channels), "JPEG", **options)
     with Image.open(io.BytesIO(data)) as image:
         expected = np.asarray(image)
     np.testing.assert_array_equal(read_image(data), expected)
@@ -60,7 +47,7 @@ def test_pixels_are_pillows(each_way: str, size: tuple[int, int], options: dict[
 @pytest.mark.parametrize("subsampling", [0, 2])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_scan_that_ends_early_is_damage(each_way: str, channels: int, subsampling: int) -> None:
-    data = encoded(picture(200, 160, channels), quality=85, subsampling=subsampling)
+    data = pillow_bytes(picture(200, 160, channels), "JPEG", quality=85, subsampling=subsampling)
     scan = data.index(b"\xff\xda") + 2
     for part in (0.1, 0.3, 0.5, 0.6):
         cut = scan + round(part * (len(data) - scan))
@@ -74,7 +61,7 @@ def test_a_scan_that_ends_early_is_damage(each_way: str, channels: int, subsampl
 
 @pytest.mark.boundary
 def test_a_stream_that_cannot_be_decoded_is_damage(each_way: str) -> None:
-    data = encoded(picture(64, 64))
+    data = pillow_bytes(picture(64, 64), "JPEG")
     with pytest.raises(ImageFileError, match="cannot be decoded"):
         read_image(data.replace(b"\xff\xdb", b"\xff\xe5"))  # no quantisation tables
 
@@ -87,7 +74,7 @@ def with_segment(data: bytes, at: int, segment: bytes) -> bytes:
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
 @pytest.mark.parametrize("options", [{}, {"restart_marker_blocks": 4}], ids=str)
 def test_components_of_one_name(each_way: str, subsampling: int, options: dict[str, Any]) -> None:
-    data = bytearray(encoded(picture(64, 160), subsampling=subsampling, **options))
+    data = bytearray(pillow_bytes(picture(64, 160), "JPEG", subsampling=subsampling, **options))
     frame, scan = data.index(b"\xff\xc0"), data.index(b"\xff\xda")
     for k in range(3):
         data[frame + 10 + 3 * k] = data[scan + 5 + 2 * k] = 0
@@ -98,7 +85,7 @@ def test_components_of_one_name(each_way: str, subsampling: int, options: dict[s
 @pytest.mark.parity
 @pytest.mark.parametrize("segment", [b"\xff\xee\0\x07Adobe", b"\xff\xe1\0\4ab\0", b"\xff\xfe\0\4ab\0\0\xff\xff"])
 def test_segments_that_say_nothing(each_way: str, segment: bytes) -> None:
-    data = encoded(picture(64, 160))
+    data = pillow_bytes(picture(64, 160), "JPEG")
     np.testing.assert_array_equal(read_image(with_segment(data, 2, segment)), read_image(data))
 
 
@@ -106,7 +93,7 @@ def test_segments_that_say_nothing(each_way: str, segment: bytes) -> None:
 @pytest.mark.parametrize("lost", [0, 100])
 @pytest.mark.parametrize("marker", [b"\xff\xfe", b"\xff\xe3"])
 def test_a_segment_within_a_scan_is_damage(each_way: str, marker: bytes, lost: int) -> None:
-    data = encoded(picture(64, 160))
+    data = pillow_bytes(picture(64, 160), "JPEG")
     at = (data.index(b"\xff\xda") + len(data)) // 2
     with pytest.raises(ImageFileError, match=r"a segment stands within its scan|ends before its pixels do"):
         read_image(data[:at] + marker + b"\0\4ab" + data[at + lost :])
@@ -116,7 +103,7 @@ def test_a_segment_within_a_scan_is_damage(each_way: str, marker: bytes, lost: i
 @pytest.mark.parametrize("factors", [0x11, 0x12, 0x13, 0x14, 0x24, 0x44])
 @pytest.mark.parametrize("height", [25, 32, 64, 129])
 def test_gray_of_any_sampling(each_way: str, factors: int, height: int) -> None:
-    data = bytearray(encoded(picture(height, 160, 1)))
+    data = bytearray(pillow_bytes(picture(height, 160, 1), "JPEG"))
     data[data.index(b"\xff\xc0") + 11] = factors
     with Image.open(io.BytesIO(data)) as image:
         np.testing.assert_array_equal(read_image(bytes(data)), np.asarray(image))

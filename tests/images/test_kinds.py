@@ -1,12 +1,14 @@
 """Every public function of images over every kind of object that holds pixels: NumPy's answer, or what to write."""
 
+from __future__ import annotations
+
 import array
 import functools
 import io
 import mmap
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +22,17 @@ from PIL import Image
 import pixelgauge
 from pixelgauge.engine.feature_sources import FeatureSource, Inception
 from pixelgauge.images import as_array, canonical_pair
+from tests.perceptual.weights import own_recipe, random_weights
+from tests.pictures import random_pixels
 
 HEIGHT, WIDTH = 36, 44  # LPIPS needs 31, and two scales of MS-SSIM 22
 
 
-def pixels(dtype=np.uint8, seed=0, shape=(HEIGHT, WIDTH, 3)):
-    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8).astype(dtype)
+def pixels(dtype: type = np.uint8, seed: int = 0, shape: tuple[int, ...] = (HEIGHT, WIDTH, 3)) -> np.ndarray:
+    return random_pixels(shape, seed).astype(dtype)
 
 
-def similar(x, seed=5):
+def similar(x: np.ndarray, seed: int = 5) -> np.ndarray:
     noise = np.random.default_rng(seed).normal(0, 20, x.shape)
     return np.clip(x + noise, 0, 255).astype(np.uint8).astype(x.dtype)
 
@@ -42,36 +46,44 @@ class Tensor:
     layout = "torch.strided"
     is_quantized = is_sparse = is_meta = is_nested = requires_grad = False
 
-    def __init__(self, memory, *, negative=False, conjugate=False, own_array=True, **facts):
+    def __init__(
+        self,
+        memory: np.ndarray,
+        *,
+        negative: bool = False,
+        conjugate: bool = False,
+        own_array: bool = True,
+        **facts: Any,
+    ) -> None:
         self._memory, self._negative, self._conjugate, self._own_array = memory, negative, conjugate, own_array
         self.dtype = f"torch.{memory.dtype}"
         vars(self).update(facts)
 
-    def is_neg(self):
+    def is_neg(self) -> bool:
         return self._negative
 
-    def is_conj(self):
+    def is_conj(self) -> bool:
         return self._conjugate
 
-    def resolve_neg(self):
+    def resolve_neg(self) -> Tensor:
         return Tensor(-self._memory)
 
-    def resolve_conj(self):
+    def resolve_conj(self) -> Tensor:
         return Tensor(self._memory.conj())
 
-    def float(self):
+    def float(self) -> Tensor:
         return Tensor(self._memory.astype(np.float32))
 
-    def cpu(self):
+    def cpu(self) -> Any:
         return Tensor(self._memory)
 
-    def __dlpack_device__(self):
+    def __dlpack_device__(self) -> tuple[int, int]:
         return vars(self).get("device", (1, 0))
 
-    def __dlpack__(self, **options):
+    def __dlpack__(self, **options: tuple[int, int]) -> Any:
         return self._memory.__dlpack__(**options)
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         hidden = self._negative or self._conjugate or vars(self).get("zero", False)
         if hidden or self.requires_grad or self.is_quantized or self.is_sparse or self.dtype == "torch.bfloat16":
             raise RuntimeError("Can't call numpy() on this Tensor.")
@@ -79,44 +91,44 @@ class Tensor:
             raise TypeError("can't convert this Tensor")
         return self._memory
 
-    def _is_zerotensor(self):
+    def _is_zerotensor(self) -> bool:
         return vars(self).get("zero", False)
 
 
 class OnlyDlpack:
-    def __init__(self, memory, device=None):
+    def __init__(self, memory: np.ndarray, device: tuple[int, int] | None = None) -> None:
         self._memory = memory
         self._device = device or (1, 0)
 
-    def __dlpack_device__(self):
+    def __dlpack_device__(self) -> tuple[int, int]:
         return self._device
 
-    def __dlpack__(self, **options):
+    def __dlpack__(self, **options: tuple[int, int]) -> Any:
         return self._memory.__dlpack__(**options)
 
 
 class OnlyLazyDlpack(OnlyDlpack):
     """A lazy sign, and no conversion of its own that would know."""
 
-    def is_neg(self):
+    def is_neg(self) -> bool:
         return True
 
-    def resolve_neg(self):
+    def resolve_neg(self) -> OnlyDlpack:
         return OnlyDlpack(-self._memory)
 
 
 class GpuArray(OnlyDlpack):
     """CuPy's manners: DLPack on the device, a conversion that would copy in silence, and ``get``."""
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: Any = None) -> None:
         raise AssertionError("must not be copied in silence")
 
-    def get(self):
+    def get(self) -> Any:
         return self._memory
 
 
 class OnlyArrayInterface:
-    def __init__(self, memory):
+    def __init__(self, memory: np.ndarray) -> None:
         self._memory = memory
         self.__array_interface__ = memory.__array_interface__
 
@@ -124,51 +136,51 @@ class OnlyArrayInterface:
 class Masked:
     """torch.masked's manners: DLPack drops the mask."""
 
-    def __init__(self, memory):
+    def __init__(self, memory: np.ndarray) -> None:
         self._memory = memory
 
-    def get_mask(self):
+    def get_mask(self) -> Any:
         return self._memory > 0
 
-    def to_tensor(self, value):
+    def to_tensor(self, value: Any) -> Any:
         return self._memory
 
-    def is_neg(self):
+    def is_neg(self) -> bool:
         return False
 
-    def __dlpack__(self, **options):
+    def __dlpack__(self, **options: Any) -> Any:
         return self._memory.__dlpack__(**options)
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: Any = None) -> None:
         raise RuntimeError(".numpy() is not supported for tensor subclasses.")
 
 
 class Tracer:
     dtype, shape = np.dtype(np.float32), (HEIGHT, WIDTH, 3)
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: Any = None) -> None:
         raise TypeError("__array__() was called on traced array")
 
 
 class Untraced:
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: Any = None) -> None:
         raise ZeroDivisionError("whatever a library raises\non two lines")
 
 
 class ComputedMasked:
     """Dask's manners: a conversion whose answer has a mask."""
 
-    def __init__(self, memory, where):
+    def __init__(self, memory: np.ndarray, where: np.ndarray) -> None:
         self._memory, self._where = memory, where
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         return np.ma.array(self._memory, mask=self._where)
 
 
 class Subclass(np.ndarray):
     """Whose operators mean something else."""
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> None:
         raise AssertionError("its own indexing must not be used")
 
 
@@ -185,82 +197,82 @@ class Kind:
     message: str = ""
 
 
-def memory_mapped(x):
+def memory_mapped(x: Any) -> Any:
     file = Path(tempfile.mkdtemp()) / "pixels"
     file.write_bytes(x.tobytes())
     return np.memmap(file, x.dtype, "r", shape=x.shape)
 
 
-def read_only(x):
+def read_only(x: Any) -> Any:
     x = x.copy()
     x.flags.writeable = False
     return x
 
 
-def strided(x):
+def strided(x: np.ndarray) -> np.ndarray:
     wide = np.zeros((2 * x.shape[0], 3 * x.shape[1], 5), x.dtype)
     wide[::2, ::3, 1:4] = x
     return wide[::2, ::3, 1:4]
 
 
-def packed_field(x):
+def packed_field(x: Any) -> Any:
     records = np.zeros(x.shape, [("flag", np.uint8), ("value", x.dtype)])
     records["value"] = x
     return records["value"]
 
 
-def masked(x, where=None):
+def masked(x: np.ndarray, where: np.ndarray | None = None) -> Any:
     return np.ma.array(x, mask=False if where is None else where)
 
 
-def buffer_of(x):
+def buffer_of(x: np.ndarray) -> memoryview:
     return memoryview(np.ascontiguousarray(x))
 
 
-def released(x):
+def released(x: Any) -> Any:
     buffer = buffer_of(x)
     buffer.release()
     return buffer
 
 
-def mapped_bytes(x):
+def mapped_bytes(x: Any) -> Any:
     buffer = mmap.mmap(-1, x.nbytes)
     buffer.write(x.tobytes())
     return buffer
 
 
-def torch():
+def torch() -> Any:
     return pytest.importorskip("torch", reason="PyTorch is not installed")
 
 
-def jax():
+def jax() -> Any:
     pytest.importorskip("jax", reason="JAX is not installed")
     import jax.numpy
 
     return jax.numpy
 
 
-def negative_bit(x):
+def negative_bit(x: Any) -> Any:
     lazy = torch().complex(torch().from_numpy(x), torch().from_numpy(-x)).conj().imag
     assert lazy.is_neg()
     return lazy
 
 
-def dataset(x):
+def dataset(x: Any) -> Any:
     xarray = pytest.importorskip("xarray", reason="xarray is not installed")
     return xarray.Dataset({"a": (("y", "x", "c"), x)})
 
 
-def data_array(x, dims):
+def data_array(x: np.ndarray, dims: tuple[str, ...]) -> Any:
     xarray = pytest.importorskip("xarray", reason="xarray is not installed")
     return xarray.DataArray(x, dims=dims)
 
 
-def pyarrow_tensor(x):
+def pyarrow_tensor(x: Any) -> Any:
     return pytest.importorskip("pyarrow", reason="pyarrow is not installed").Tensor.from_numpy(np.ascontiguousarray(x))
 
 
-def bfloat16(x):
+def bfloat16(x: Any) -> Any:
     return x.astype(pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed").bfloat16)
 
 
@@ -408,12 +420,10 @@ KINDS = {
 
 
 @pytest.fixture(scope="module")
-def networks(tmp_path_factory):
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """LPIPS and Inception of random weights: which they are does not matter to what goes in."""
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     from pixelgauge import LPIPS, InceptionFeatures
-    from tests.perceptual.test_inception import own_recipe
-    from tests.perceptual.test_lpips import random_weights
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIXELGAUGE_CACHE", str(tmp_path_factory.mktemp("cache")))
@@ -428,7 +438,7 @@ FUNCTIONS = ("mse", "psnr", "ssim", "ssim's map", "ms_ssim", "LPIPS", "Inception
 
 
 @pytest.fixture(params=FUNCTIONS)
-def function(request):
+def function(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """A function of two images, and of their data range, which arrays of floats need."""
     two_scales = functools.partial(pixelgauge.ms_ssim, weights=(0.5, 0.5))
     calls = {
@@ -447,14 +457,14 @@ def function(request):
     return lambda x, y, data_range: np.concatenate([network(image, data_range=data_range) for image in (x, y)])
 
 
-def declared(dtype):
+def declared(dtype: type) -> int | None:
     """Data range of whole levels in this dtype; unsigned integers have their own, but for uint16 that holds 8 bits."""
     return None if dtype is np.uint8 else 255
 
 
 @pytest.mark.property
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_is_numpys_answer_or_says_what_to_write(function, kind):
+def test_every_kind_is_numpys_answer_or_says_what_to_write(function: Callable[..., Any], kind: str) -> None:
     kind = KINDS[kind]
     x = pixels(kind.dtype)
     y = similar(x) if np.dtype(kind.dtype).kind in "uf" else x
@@ -473,7 +483,7 @@ def test_every_kind_is_numpys_answer_or_says_what_to_write(function, kind):
 
 @pytest.mark.property
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.error is None])
-def test_lists_of_every_kind_are_batches(function, kind):
+def test_lists_of_every_kind_are_batches(function: Callable[..., Any], kind: str) -> None:
     kind = KINDS[kind]
     x = np.stack([pixels(kind.dtype, seed) for seed in range(2)])
     y = similar(x)
@@ -487,7 +497,7 @@ def test_lists_of_every_kind_are_batches(function, kind):
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.error is not None])
-def test_a_wrong_item_of_a_list_is_named(function, kind):
+def test_a_wrong_item_of_a_list_is_named(function: Callable[..., Any], kind: str) -> None:
     kind = KINDS[kind]
     good = pixels()
     if kind.make is np.ndarray.tolist:
@@ -501,7 +511,7 @@ def test_a_wrong_item_of_a_list_is_named(function, kind):
 
 
 @pytest.mark.oracle
-def test_the_negative_bit_of_torch_is_a_sign():
+def test_the_negative_bit_of_torch_is_a_sign() -> None:
     ones = torch().ones(32, 32)
     lazy = torch().complex(ones, ones).conj().imag
     assert pixelgauge.mse(lazy, -ones) == 0.0
@@ -510,7 +520,7 @@ def test_the_negative_bit_of_torch_is_a_sign():
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("make", [lambda x: Tensor(x, negative=True), OnlyLazyDlpack])
-def test_the_negative_bit_is_a_sign(make):
+def test_the_negative_bit_is_a_sign(make: Callable[..., Any] | type) -> None:
     ones = np.ones((32, 32), np.float32)
     assert np.array_equal(np.from_dlpack(make(ones)), ones)  # the trap
     assert pixelgauge.mse(make(ones), -ones) == 0.0
@@ -518,7 +528,7 @@ def test_the_negative_bit_is_a_sign(make):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("make", [bfloat16, lambda x: torch().from_numpy(x).bfloat16()], ids=["ml_dtypes", "torch"])
-def test_bfloat16_is_read_exactly(make):
+def test_bfloat16_is_read_exactly(make: Callable[..., Any]) -> None:
     x = np.random.default_rng(0).uniform(-3, 3, (16, 16)).astype(np.float32)
     upper_half = (x.view(np.uint32) & 0xFFFF0000).view(np.float32)  # exact in bfloat16
     np.testing.assert_array_equal(np.asarray(as_array(make(upper_half), "x"), np.float32), upper_half)
@@ -527,7 +537,7 @@ def test_bfloat16_is_read_exactly(make):
 
 @pytest.mark.property
 @pytest.mark.filterwarnings("ignore:the matrix subclass")
-def test_matrices_and_frames_are_read_as_arrays():
+def test_matrices_and_frames_are_read_as_arrays() -> None:
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     x = pixels(shape=(32, 40))
     y = similar(x)
@@ -539,7 +549,7 @@ def test_matrices_and_frames_are_read_as_arrays():
 
 
 @pytest.mark.boundary
-def test_named_axes_in_another_order_are_refused():
+def test_named_axes_in_another_order_are_refused() -> None:
     x = pixels(shape=(32, 32))
     with pytest.raises(ValueError, match=r"y\.transpose\(\*x\.dims\)"):
         pixelgauge.ssim(data_array(x, ("y", "x")), data_array(x.T, ("x", "y")))
@@ -548,7 +558,9 @@ def test_named_axes_in_another_order_are_refused():
 
 
 @pytest.mark.boundary
-def test_a_batch_of_unequal_images_names_the_first_that_differs(function, request):
+def test_a_batch_of_unequal_images_names_the_first_that_differs(
+    function: Callable[..., Any], request: pytest.FixtureRequest
+) -> None:
     x = [pixels(), pixels(), pixels(shape=(HEIGHT, WIDTH - 1, 3))]
     if "InceptionFeatures" in request.node.name:  # resizes each image by itself
         features = function(x, x, None)[:3]
@@ -560,8 +572,8 @@ def test_a_batch_of_unequal_images_names_the_first_that_differs(function, reques
         function(x, x, None)
 
 
-@pytest.mark.boundary
-def test_lists_that_are_no_batch():
+@pytest.mark.oracle
+def test_lists_of_gray_and_of_planes_are_batches() -> None:
     gray, colour = pixels(shape=(32, 32)), pixels(shape=(32, 32, 3))
     assert pixelgauge.ssim([gray, gray], [gray, gray]).shape == (2,)  # not (H, W, C)
     assert pixelgauge.ssim([gray, gray], [gray, gray], full=True)[1].shape == (2, 22, 22)
@@ -570,25 +582,58 @@ def test_lists_that_are_no_batch():
         [colour.transpose(2, 0, 1)] * 2, [colour.transpose(2, 0, 1)] * 2, channel_axis=0, full=True
     )
     assert index.shape == (2, 3, 22, 22)
-    with pytest.raises(ValueError, match="x is empty"):
-        pixelgauge.mse([], [])
-    with pytest.raises(ValueError, match=r"x\[1\] has dtype float64 and x\[0\] uint8"):
-        pixelgauge.mse([gray, gray / 1.0], [gray, gray])
-    with pytest.raises(ValueError, match=r"x\[0\] is a batch of 1.*numpy.concatenate"):
-        pixelgauge.mse([colour[None]], [colour[None]])
-    with pytest.raises(TypeError, match=r"x\[1\] is a str.*read_image\(x\[1\]\)"):
-        pixelgauge.mse([gray, "b.png"], [gray, gray])
-    with pytest.raises(TypeError, match=r"is a list of numbers.*numpy.asarray\(x, dtype\)"):
-        pixelgauge.mse([1, 2], [1, 2])
-    holds_itself: list = []
-    holds_itself.append(holds_itself)
-    for nested in ([[gray]], [(gray, gray)], [[]], holds_itself):
-        with pytest.raises(TypeError, match=r"x\[0\] is a (list|tuple): a list holds single images"):
-            pixelgauge.mse(nested, [gray])
+
+
+def list_in_itself() -> list[list[list[Any]]]:
+    itself: list = []
+    itself.append(itself)
+    return itself
 
 
 @pytest.mark.boundary
-def test_equal_shapes_that_are_read_otherwise():
+@pytest.mark.parametrize(
+    ("make", "error", "match"),
+    [
+        (lambda gray, colour: ([], []), ValueError, "x is empty"),
+        (
+            lambda gray, colour: ([gray, gray / 1.0], [gray, gray]),
+            ValueError,
+            r"x\[1\] has dtype float64 and x\[0\] uint8",
+        ),
+        (
+            lambda gray, colour: ([colour[None]], [colour[None]]),
+            ValueError,
+            r"x\[0\] is a batch of 1.*numpy.concatenate",
+        ),
+        (
+            lambda gray, colour: ([gray, "b.png"], [gray, gray]),
+            TypeError,
+            r"x\[1\] is a str.*read_image\(x\[1\]\)",
+        ),
+        (lambda gray, colour: ([1, 2], [1, 2]), TypeError, r"is a list of numbers.*numpy.asarray\(x, dtype\)"),
+        *(
+            (
+                lambda gray, colour, nested=nested: (nested(gray), [gray]),
+                TypeError,
+                r"x\[0\] is a (list|tuple): a list holds single images",
+            )
+            for nested in (
+                lambda gray: [[gray]],
+                lambda gray: [(gray, gray)],
+                lambda gray: [[]],
+                lambda gray: list_in_itself(),
+            )
+        ),
+    ],
+)
+def test_lists_that_are_no_batch(make: Callable[..., Any], error: type[Exception], match: str) -> None:
+    x, y = make(pixels(shape=(32, 32)), pixels(shape=(32, 32, 3)))
+    with pytest.raises(error, match=match):
+        pixelgauge.mse(x, y)
+
+
+@pytest.mark.boundary
+def test_equal_shapes_that_are_read_otherwise() -> None:
     gray = pixels(shape=(16, 16))
     read = (
         "one shape, .*a batch of 2 images of 16 x 16 with 1 channel and y as one image of 2 x 16 with 16 channels: set"
@@ -612,7 +657,9 @@ def test_equal_shapes_that_are_read_otherwise():
     st.integers(0, 7),
     st.booleans(),
 )
-def test_the_same_pixels_in_any_memory_give_the_same_bits(dtype, seed, order, steps, offset, foreign):
+def test_the_same_pixels_in_any_memory_give_the_same_bits(
+    dtype: Any, seed: Any, order: Any, steps: Any, offset: Any, foreign: Any
+) -> None:
     rng = np.random.default_rng(seed)
     shape = (int(rng.integers(11, 40)), int(rng.integers(11, 40)), int(rng.integers(1, 5)))
     x, y = (rng.integers(0, 256, shape).astype(dtype) for _ in range(2))
@@ -631,7 +678,7 @@ def test_the_same_pixels_in_any_memory_give_the_same_bits(dtype, seed, order, st
 
 
 @pytest.mark.property
-def test_plain_arrays_are_asked_for_nothing_else():
+def test_plain_arrays_are_asked_for_nothing_else() -> None:
     x = pixels(shape=(16, 16, 3))
     calls = []
     sys.setprofile(lambda frame, event, function: calls.append(function) if event in ("call", "c_call") else None)
@@ -643,14 +690,14 @@ def test_plain_arrays_are_asked_for_nothing_else():
 
 
 @pytest.fixture(scope="module")
-def side_features(networks):
+def side_features(networks: dict[str, Any]) -> Callable[..., Any]:
     """Features of one side of a distance, by a network that is loaded once and cut where it is cheap."""
     inception = Inception(weights=networks["weights"], outputs=("64",))
     return lambda side, limit=None: FeatureSource(side, "a", limit=limit).collect(inception, ("64",), ())["64"]
 
 
 @pytest.mark.property
-def test_sides_of_distances_are_lists_of_images(side_features):
+def test_sides_of_distances_are_lists_of_images(side_features: Callable[..., Any]) -> None:
     images = [pixels(seed=0), pixels(seed=1)]  # a pair, which could be taken for a mean and a covariance
     expected = side_features(np.stack(images))
     for make in (Image.fromarray, Tensor, OnlyDlpack, masked, strided, lambda x: data_array(x, ("y", "x", "c"))):
@@ -659,7 +706,7 @@ def test_sides_of_distances_are_lists_of_images(side_features):
 
 
 @pytest.mark.property
-def test_images_of_many_sizes_are_taken_as_their_files(side_features, tmp_path):
+def test_images_of_many_sizes_are_taken_as_their_files(side_features: Callable[..., Any], tmp_path: Path) -> None:
     images = [pixels(seed=seed, shape=(40 + seed, 50 - seed, 3)) for seed in range(3)]
     paths = [tmp_path / f"{i}.png" for i in range(3)]
     for image, path in zip(images, paths, strict=True):
@@ -674,7 +721,7 @@ def test_images_of_many_sizes_are_taken_as_their_files(side_features, tmp_path):
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr"])
 @pytest.mark.property
-def test_inception_makes_images_rgb_as_their_files(networks, mode, tmp_path):
+def test_inception_makes_images_rgb_as_their_files(networks: dict[str, Any], mode: str, tmp_path: Path) -> None:
     path = tmp_path / ("image.png" if mode in ("1", "L", "LA", "P", "RGBA") else "image.tiff")
     exif = Image.Exif()
     exif[274] = 6  # is ignored, as the programs ignore it
@@ -684,7 +731,7 @@ def test_inception_makes_images_rgb_as_their_files(networks, mode, tmp_path):
 
 
 @pytest.mark.property
-def test_fid_takes_lists(networks):
+def test_fid_takes_lists(networks: dict[str, Any]) -> None:
     sides = [[pixels(seed=seed) for seed in seeds] for seeds in ((0, 1, 2), (3, 4))]
     expected = pixelgauge.fid(*map(np.stack, sides), weights=networks["weights"])
     pictures = [tuple(map(Image.fromarray, side)) for side in sides]
@@ -692,7 +739,7 @@ def test_fid_takes_lists(networks):
 
 
 @pytest.mark.boundary
-def test_distances_name_the_image_that_cannot_be_read(side_features):
+def test_distances_name_the_image_that_cannot_be_read(side_features: Callable[..., Any]) -> None:
     whole = Image.fromarray(pixels())
     data = io.BytesIO()
     whole.save(data, "PNG")
@@ -721,13 +768,13 @@ def test_distances_name_the_image_that_cannot_be_read(side_features):
         ((), ValueError, "a is an empty list"),
     ],
 )
-def test_fid_refuses_what_is_no_set_of_images(side, error, message):
+def test_fid_refuses_what_is_no_set_of_images(side: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         pixelgauge.fid(side, side)
 
 
 @pytest.mark.boundary
-def test_networks_suggest_the_axis_of_the_channels(networks):
+def test_networks_suggest_the_axis_of_the_channels(networks: dict[str, Any]) -> None:
     first = np.zeros((2, 3, 40, 44), np.uint8)
     for call in (lambda x, **axis: networks["LPIPS"](x, x, **axis), networks["InceptionFeatures"]):
         with pytest.raises(ValueError, match=r"44 channel\(s\).*shape is \(2, 3, 40, 44\), so pass channel_axis=1"):
@@ -740,7 +787,7 @@ def test_networks_suggest_the_axis_of_the_channels(networks):
 
 
 @pytest.mark.boundary
-def test_inception_refuses_arrays_beside_files(networks):
+def test_inception_refuses_arrays_beside_files(networks: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="arrays beside files or PIL images"):
         networks["InceptionFeatures"]([pixels(), Image.fromarray(pixels())])
     with pytest.raises(ValueError, match=r"images\[1\] has dtype uint16 and images\[0\] uint8"):
@@ -748,7 +795,7 @@ def test_inception_refuses_arrays_beside_files(networks):
 
 
 @pytest.mark.property
-def test_inception_checks_the_range_of_a_list_as_a_whole(networks):
+def test_inception_checks_the_range_of_a_list_as_a_whole(networks: dict[str, Any]) -> None:
     dark, bright = pixels(np.float32) / 512, pixels(np.float32, seed=1)
     together = networks["InceptionFeatures"](np.stack([dark, bright]), data_range=255)
     np.testing.assert_array_equal(networks["InceptionFeatures"]([dark, bright], data_range=255), together)

@@ -1,19 +1,22 @@
 """The patience script: what is read, what is refused, and that each kind of finding is one."""
 
+from __future__ import annotations
+
 import io
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.images import odd_files
-from tests.images.test_decoding import pixels, png_bytes, tiff_bytes
+from tests.images.encoded import pixels, png_bytes, tiff_bytes
 
 
 @pytest.mark.cli
-def test_a_folder_of_odd_files(tmp_path):
+def test_a_folder_of_odd_files(tmp_path: Path) -> None:
     folder = tmp_path / "odd"
     folder.mkdir()
     files = {
@@ -41,7 +44,7 @@ def test_a_folder_of_odd_files(tmp_path):
 
 
 @pytest.mark.boundary
-def test_whoever_hangs_or_dies_is_found_and_the_rest_is_done(monkeypatch):
+def test_whoever_hangs_or_dies_is_found_and_the_rest_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     code = """
 import json, os, sys, time
 for line in sys.stdin:
@@ -70,7 +73,7 @@ for line in sys.stdin:
 
 
 @pytest.mark.boundary
-def test_each_kind_of_finding(tmp_path, monkeypatch):
+def test_each_kind_of_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_bytes(png_bytes(pixels(3)))
     monkeypatch.setattr(odd_files, "compare", lambda path, transparent: {"status": "ok", "wrong": ["ssim is 0.9"]})
     monkeypatch.setattr(odd_files, "distance_source", lambda path: os.write(2, b"a line") and {})

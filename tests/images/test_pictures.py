@@ -1,6 +1,11 @@
 """PIL images in memory: every mode, orientation, palette and state of loading is what its file is, or says what to write."""
 
+from __future__ import annotations
+
 import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
@@ -11,12 +16,11 @@ from PIL import Image, ImageOps
 
 import pixelgauge
 from pixelgauge.images import as_array, read_image
-from tests.images.test_decoding import ORIENTED, pillow_bytes, pixels, png_bytes, tiff_bytes
+from tests.images.encoded import HEIGHT, ORIENTED, WIDTH, pillow_bytes, pixels, png_bytes, tiff_bytes
+from tests.perceptual.weights import random_weights
 
-HEIGHT, WIDTH = 19, 23
 
-
-def picture(mode, seed=0):
+def picture(mode: str, seed: int = 0) -> Image.Image:
     """An image of a mode with every value of its samples likely."""
     rng = np.random.default_rng(seed)
     samples = {"1": 1, "L": 1, "P": 1, "LA": 2, "La": 2, "PA": 2, "RGB": 3, "HSV": 3, "LAB": 3, "YCbCr": 3}.get(mode, 4)
@@ -32,7 +36,7 @@ def picture(mode, seed=0):
     return image
 
 
-def with_alpha(image, alpha):
+def with_alpha(image: Image.Image, alpha: int) -> Image.Image:
     bands = image.tobytes()
     samples = len(bands) // (image.width * image.height)
     changed = np.frombuffer(bands, np.uint8).reshape(image.height, image.width, samples).copy()
@@ -43,7 +47,7 @@ def with_alpha(image, alpha):
     return made
 
 
-def plain(image):
+def plain(image: Image.Image) -> np.ndarray:
     return np.asarray(image)
 
 
@@ -76,13 +80,13 @@ MODES = {
 
 
 @pytest.mark.property
-def test_the_table_has_every_mode():
+def test_the_table_has_every_mode() -> None:
     assert set(Image.MODES) <= set(MODES)
 
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("mode", MODES)
-def test_every_mode_is_right_or_refused_by_name(mode):
+def test_every_mode_is_right_or_refused_by_name(mode: str) -> None:
     if mode not in Image.MODES:
         pytest.skip(f"this Pillow has no mode {mode}")
     image, expected = picture(mode), MODES[mode]
@@ -102,7 +106,7 @@ def test_every_mode_is_right_or_refused_by_name(mode):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("mode", ["LA", "PA", "RGBA"])
-def test_opaque_alpha_is_dropped(mode):
+def test_opaque_alpha_is_dropped(mode: str) -> None:
     image = with_alpha(picture(mode), 255)
     expected = plain(image)[..., 0] if mode == "LA" else plain(image.convert("RGB"))
     np.testing.assert_array_equal(as_array(image, "x"), expected)
@@ -111,7 +115,7 @@ def test_opaque_alpha_is_dropped(mode):
 @pytest.mark.property
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "I;16", "LA", "RGBA", "CMYK", "F", "I", "YCbCr", "PA"])
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "WEBP", "JPEG"])
-def test_an_opened_image_is_what_its_file_is(tmp_path, mode, kind):
+def test_an_opened_image_is_what_its_file_is(tmp_path: Path, mode: str, kind: str) -> None:
     try:
         data = pillow_bytes(picture(mode), kind)
     except OSError:
@@ -134,7 +138,7 @@ def test_an_opened_image_is_what_its_file_is(tmp_path, mode, kind):
 @pytest.mark.property
 @pytest.mark.parametrize("orientation", ORIENTED)
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "TIFF-LZW", "WEBP", "JPEG"])
-def test_exif_orientation_is_applied(orientation, kind):
+def test_exif_orientation_is_applied(orientation: int, kind: str) -> None:
     exif = Image.Exif()
     exif[274] = orientation
     options = {"lossless": True} if kind == "WEBP" else {"compression": "tiff_lzw"} if kind == "TIFF-LZW" else {}
@@ -146,7 +150,7 @@ def test_exif_orientation_is_applied(orientation, kind):
 
 
 @pytest.mark.oracle
-def test_palettes_become_colours_whose_distance_is_scored():
+def test_palettes_become_colours_whose_distance_is_scored() -> None:
     x, y = picture("P"), picture("P", seed=1)
     assert pixelgauge.ssim(x, y) == pixelgauge.ssim(plain(x.convert("RGB")), plain(y.convert("RGB")))
     assert pixelgauge.ssim(x, y) != pixelgauge.ssim(plain(x), plain(y))
@@ -167,7 +171,7 @@ def test_palettes_become_colours_whose_distance_is_scored():
     ],
     ids=["gray", "4 bits", "2 bits", "1 bit", "colour", "16 bits", "palette", "alpha"],
 )
-def test_transparent_pixels_are_refused_before_and_after_loading(made):
+def test_transparent_pixels_are_refused_before_and_after_loading(made: Callable[..., Any]) -> None:
     data = made()
     read_image(data, alpha="drop")
     with pytest.raises(ValueError, match="transparent pixels"):
@@ -184,7 +188,7 @@ def test_transparent_pixels_are_refused_before_and_after_loading(made):
 
 
 @pytest.mark.boundary
-def test_a_palette_with_alpha_is_refused():
+def test_a_palette_with_alpha_is_refused() -> None:
     image = picture("P")
     image.putpalette(np.random.default_rng(0).bytes(1024), "RGBA")
     with pytest.raises(ValueError, match="transparent pixels"):
@@ -197,7 +201,7 @@ def test_a_palette_with_alpha_is_refused():
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "GIF"])
-def test_several_frames_are_refused(kind):
+def test_several_frames_are_refused(kind: str) -> None:
     frames = [Image.fromarray(pixels(3, seed=seed)) for seed in range(3)]
     image = Image.open(io.BytesIO(pillow_bytes(frames[0], kind, save_all=True, append_images=frames[1:])))
     image.seek(1)
@@ -209,7 +213,7 @@ def test_several_frames_are_refused(kind):
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF"])
-def test_truncated_and_closed_images_are_one_error(kind):
+def test_truncated_and_closed_images_are_one_error(kind: str) -> None:
     data = pillow_bytes(pixels(3), kind)
     message = "^x is a PIL image whose pixels cannot be loaded .*: its file may be truncated, damaged or closed$"
     try:
@@ -236,7 +240,7 @@ def test_truncated_and_closed_images_are_one_error(kind):
 
 
 @pytest.mark.boundary
-def test_what_pillow_cannot_hold_is_sent_to_the_file():
+def test_what_pillow_cannot_hold_is_sent_to_the_file() -> None:
     for data in (png_bytes(pixels(3, np.uint16)), tiff_bytes(pixels(3, np.uint16))):
         with pytest.raises(
             ValueError, match=r"16-bit colour, which Pillow reads as 8 bits: pass .*read_image of the file"
@@ -245,7 +249,7 @@ def test_what_pillow_cannot_hold_is_sent_to_the_file():
 
 
 @pytest.mark.boundary
-def test_axes_of_images():
+def test_axes_of_images() -> None:
     colour, gray = picture("RGB"), picture("L")
     first = np.moveaxis(plain(colour), -1, 0)
     assert pixelgauge.ssim(colour, first, channel_axis=0) == 1.0  # a PIL image knows its own
@@ -268,7 +272,7 @@ def test_axes_of_images():
         )
     )
 )
-def test_arrays_made_images_are_the_arrays(case):
+def test_arrays_made_images_are_the_arrays(case: Any) -> None:
     mode, array = case
     image = Image.fromarray(array)
     assert image.mode == mode
@@ -283,17 +287,15 @@ def test_arrays_made_images_are_the_arrays(case):
 
 
 @pytest.fixture(scope="module")
-def alex(tmp_path_factory):
+def alex(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
-    from tests.perceptual.test_lpips import random_weights
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIXELGAUGE_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield pixelgauge.LPIPS("alex", weights=random_weights("alex", tmp_path_factory.mktemp("weights")))
 
 
 @pytest.mark.property
-def test_lpips_reads_images_as_it_reads_their_files(alex, tmp_path):
+def test_lpips_reads_images_as_it_reads_their_files(alex: Any, tmp_path: Path) -> None:
     names = []
     for i, (mode, size) in enumerate([("RGB", (40, 36)), ("L", (50, 33)), ("P", (40, 36))]):
         for seed in (0, 1):
@@ -311,26 +313,50 @@ def test_lpips_reads_images_as_it_reads_their_files(alex, tmp_path):
 
 
 @pytest.mark.boundary
-def test_lpips_refuses_what_it_refuses_of_files(alex):
-    good = picture("RGB").resize((40, 40))
-    with pytest.raises(ValueError, match="data_range=255 is for arrays: files and PIL images"):
-        alex(good, good, data_range=255)
-    with pytest.raises(ValueError, match=r"y\[1\] is a PIL image with transparent pixels"):
-        alex([good, good], [good, picture("RGBA").resize((40, 40))])
-    with pytest.raises(ValueError, match="y has more than 8 bits a channel"):
-        alex(good, picture("I;16").resize((40, 40)))
-    with pytest.raises(ValueError, match=r"x is 19 x 23 .*alex needs at least 31 x 31"):
-        alex(picture("RGB"), picture("RGB"))
-    with pytest.raises(TypeError, match="x and y must both be files or both be arrays"):
-        alex("a.png", plain(good))
-    for data in (b"a.png", [b"a.png"], io.BytesIO(b"a.png")):
-        with pytest.raises(TypeError, match=r"x\S* is .*read_image\("):
-            alex(data, data)
+@pytest.mark.parametrize(
+    ("make", "options", "error", "match"),
+    [
+        (
+            lambda good: (good, good),
+            {"data_range": 255},
+            ValueError,
+            "data_range=255 is for arrays: files and PIL images",
+        ),
+        (
+            lambda good: ([good, good], [good, picture("RGBA").resize((40, 40))]),
+            {},
+            ValueError,
+            r"y\[1\] is a PIL image with transparent pixels",
+        ),
+        (
+            lambda good: (good, picture("I;16").resize((40, 40))),
+            {},
+            ValueError,
+            "y has more than 8 bits a channel",
+        ),
+        (
+            lambda good: (picture("RGB"), picture("RGB")),
+            {},
+            ValueError,
+            r"x is 19 x 23 .*alex needs at least 31 x 31",
+        ),
+        (lambda good: ("a.png", plain(good)), {}, TypeError, "x and y must both be files or both be arrays"),
+        (lambda good: (b"a.png", b"a.png"), {}, TypeError, r"x\S* is .*read_image\("),
+        (lambda good: ([b"a.png"], [b"a.png"]), {}, TypeError, r"x\S* is .*read_image\("),
+        (lambda good: (io.BytesIO(b"a.png"),) * 2, {}, TypeError, r"x\S* is .*read_image\("),
+    ],
+)
+def test_lpips_refuses_what_it_refuses_of_files(
+    alex: Any, make: Callable[..., Any], options: dict[str, int], error: type[Exception], match: str
+) -> None:
+    x, y = make(picture("RGB").resize((40, 40)))
+    with pytest.raises(error, match=match):
+        alex(x, y, **options)
 
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("weights", [b"alex.pth", bytearray(b"alex.pth"), [b"alex.pth", b"heads.pth"], 3])
-def test_weights_are_paths(weights):
+def test_weights_are_paths(weights: Any) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     with pytest.raises(TypeError, match=r"weights=.*must be (a path|the path)"):
         pixelgauge.LPIPS("alex", weights=weights)

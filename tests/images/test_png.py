@@ -12,12 +12,9 @@ import pytest
 from PIL import Image
 
 from pixelgauge.images import ImageFileError, png, read_image
+from tests.images.encoded import chunk
 
 COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def encoded(pixels: np.ndarray, cut: int | None = None, parts: int = 1, data: bytes | None = None) -> bytes:
@@ -36,14 +33,6 @@ def picture(height: int, width: int, channels: int) -> np.ndarray:
     if channels in (2, 4):
         pixels[..., -1] = 255
     return pixels
-
-
-@pytest.fixture(params=["decoder", "class"])
-def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Runs the test by Pillow's decoder alone, and by its class, as for a Pillow whose decoder is another."""
-    if request.param == "class":
-        monkeypatch.setattr(png, "_decodes_directly", lambda: False)
-    return str(request.param)
 
 
 def test_this_pillow_is_known() -> None:

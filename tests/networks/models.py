@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ MODEL = "lpips-squeeze"
 def checkpoints(folder: Path, name: str = MODEL, seed: int = 1) -> list[Path]:
     """Files of a model's roles, .npz."""
     rng = np.random.default_rng(seed)
-    roles: dict[str, dict[str, np.ndarray]] = {}
+    roles: dict[str, dict[str, Any]] = {}
     for row in model_named(name).rows:
         if row.tensor is not None:
             shape = (*row.shape, 1, 1) if row.role == "heads" else row.shape

@@ -21,11 +21,8 @@ from pixelgauge.networks.checkpoint import CheckpointError
 from pixelgauge.networks.manifest import ModelDamagedError, ModelMissingError, model_named
 from pixelgauge.perceptual import lpips
 from tests.networks.models import MODEL, checkpoints
-from tests.places import SHARED
+from tests.places import SHARED, needs_shared
 
-needs_shared = pytest.mark.skipif(
-    not (SHARED / "weights").is_dir(), reason=f"the shared weights are not at {SHARED}: set PIXELGAUGE_SHARED"
-)
 posix = pytest.mark.skipif(os.name != "posix", reason="owners and modes are POSIX")
 as_root = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
 
@@ -146,7 +143,7 @@ def test_the_command_says_so(cache: Path, paths: list[Path], capsys: pytest.Capt
 # ---- what is official ---------------------------------------------------------------------------------------------
 
 
-@needs_shared
+@needs_shared("weights")
 @pytest.mark.parity
 @pytest.mark.parametrize(
     ("name", "files"),

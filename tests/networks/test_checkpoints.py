@@ -1,5 +1,7 @@
 """The checkpoint reader on files made here, opcode by opcode, without PyTorch; hostile ones are refused by name."""
 
+from __future__ import annotations
+
 import io
 import json
 import os
@@ -7,88 +9,33 @@ import pickle
 import struct
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pixelgauge.networks.checkpoint import CheckpointError, read_checkpoint
-from tests.places import SHARED
-
-needs_shared = pytest.mark.skipif(
-    not (SHARED / "weights").is_dir(), reason=f"the shared weights are not at {SHARED}: set PIXELGAUGE_SHARED"
+from tests.files.payload import Payload
+from tests.networks.checkpoint_files import (
+    VALUES,
+    global_,
+    integer,
+    legacy_file,
+    safetensors,
+    state_dict,
+    storage,
+    tensor,
+    text,
+    tuple_,
+    zip_file,
 )
-
-# ---- a pickle assembler -------------------------------------------------------------------------------------------
-
-
-def text(value: str) -> bytes:
-    data = value.encode()
-    return b"X" + struct.pack("<I", len(data)) + data
-
-
-def integer(value: int) -> bytes:
-    return b"J" + struct.pack("<i", value) if abs(value) < 2**31 else b"\x8a\x10" + value.to_bytes(16, "little")
-
-
-def tuple_(*items: bytes) -> bytes:
-    return b"(" + b"".join(items) + b"t"
-
-
-def global_(module: str, name: str) -> bytes:
-    return f"c{module}\n{name}\n".encode()
-
-
-def storage(key: str, kind: str, count: int, device: str = "cpu", view: bytes | None = None) -> bytes:
-    last = [] if view is None else [view]
-    return tuple_(text("storage"), global_("torch", kind), text(key), text(device), integer(count), *last) + b"Q"
-
-
-def tensor(source: bytes, shape: tuple[int, ...], strides: tuple[int, ...] | None = None, offset: int = 0) -> bytes:
-    if strides is None:
-        strides = tuple(int(np.prod(shape[i + 1 :])) for i in range(len(shape)))
-    sizes = [tuple_(*map(integer, values)) for values in (shape, strides)]
-    empty = global_("collections", "OrderedDict") + b")R"
-    arguments = tuple_(source, integer(offset), *sizes, b"\x89", empty)
-    return global_("torch._utils", "_rebuild_tensor_v2") + arguments + b"R"
-
-
-def state_dict(**tensors: bytes) -> bytes:
-    """An OrderedDict with the attribute that PyTorch gives it."""
-    items = b"".join(text(name) + value for name, value in tensors.items())
-    metadata = b"}" + text("_metadata") + global_("collections", "OrderedDict") + b")Rs"
-    return b"\x80\x02" + global_("collections", "OrderedDict") + b")R(" + items + b"u" + metadata + b"b."
-
-
-def zip_file(path: Path, pickled: bytes, storages: dict[str, bytes], **entries: bytes) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("model/data.pkl", pickled)
-        for key, data in storages.items():
-            archive.writestr(f"model/data/{key}", data)
-        for name, data in entries.items():
-            archive.writestr(f"model/{name}", data)
-    return path
-
-
-def legacy_file(path: Path, pickled: bytes, storages: dict[str, np.ndarray], little: bool = True) -> Path:
-    order = "<" if little else ">"
-    stream = b"".join(
-        pickle.dumps(part, 2)
-        for part in (0x1950A86A20F9469CFC6C, 1001, {"protocol_version": 1001, "little_endian": little})
-    )
-    stream += pickled + pickle.dumps(list(storages), 2)
-    for data in storages.values():
-        stream += struct.pack(f"{order}q", data.size) + data.astype(data.dtype.newbyteorder(order)).tobytes()
-    path.write_bytes(stream)
-    return path
-
-
-VALUES = np.arange(24, dtype=np.float32)
+from tests.places import SHARED, needs_shared
 
 # ---- what is read -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.oracle
-def test_zip_with_shared_storage_strides_and_device_tags(tmp_path):
+def test_zip_with_shared_storage_strides_and_device_tags(tmp_path: Path) -> None:
     source = storage("0", "FloatStorage", 24, device="cuda:3")
     pickled = state_dict(
         whole=tensor(source, (4, 6)),
@@ -111,7 +58,7 @@ def test_zip_with_shared_storage_strides_and_device_tags(tmp_path):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("little", [True, False])
-def test_legacy_stream_with_views_and_either_byte_order(tmp_path, little):
+def test_legacy_stream_with_views_and_either_byte_order(tmp_path: Path, little: bool) -> None:
     view = tuple_(text("v"), integer(4), integer(20))
     pickled = state_dict(
         plain=tensor(storage("7", "FloatStorage", 24, "cuda:0", view=b"N"), (4, 6)),
@@ -127,7 +74,7 @@ def test_legacy_stream_with_views_and_either_byte_order(tmp_path, little):
 
 
 @pytest.mark.oracle
-def test_big_endian_zip(tmp_path):
+def test_big_endian_zip(tmp_path: Path) -> None:
     pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24), (24,)))
     path = zip_file(tmp_path / "a.pth", pickled, {"0": VALUES.astype(">f4").tobytes()}, byteorder=b"big")
     np.testing.assert_array_equal(read_checkpoint(path)["w"], VALUES)
@@ -146,7 +93,7 @@ def test_big_endian_zip(tmp_path):
         ("BoolStorage", "?"),
     ],
 )
-def test_storage_types(tmp_path, kind, dtype):
+def test_storage_types(tmp_path: Path, kind: str, dtype: str) -> None:
     values = np.array([0, 1, 1, 0]).astype(dtype)
     path = zip_file(tmp_path / "a.pth", state_dict(w=tensor(storage("0", kind, 4), (4,))), {"0": values.tobytes()})
     read = read_checkpoint(path)["w"]
@@ -155,7 +102,7 @@ def test_storage_types(tmp_path, kind, dtype):
 
 
 @pytest.mark.oracle
-def test_bfloat16_widens_exactly(tmp_path):
+def test_bfloat16_widens_exactly(tmp_path: Path) -> None:
     exact = np.array([1.0, -0.15625, 3.0e38, 0.0], np.float32)
     halves = (exact.view(np.uint32) >> 16).astype(np.uint16)
     path = zip_file(
@@ -165,7 +112,7 @@ def test_bfloat16_widens_exactly(tmp_path):
 
 
 @pytest.mark.oracle
-def test_parameters_and_empty_tensors(tmp_path):
+def test_parameters_and_empty_tensors(tmp_path: Path) -> None:
     source = tensor(storage("0", "FloatStorage", 24), (24,))
     parameter = global_("torch._utils", "_rebuild_parameter") + tuple_(source, b"\x88", b"N") + b"R"
     pickled = state_dict(p=parameter, empty=tensor(storage("0", "FloatStorage", 24), (0,)))
@@ -176,21 +123,15 @@ def test_parameters_and_empty_tensors(tmp_path):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_npz(tmp_path, save):
+def test_npz(tmp_path: Path, save: Any) -> None:
     save(tmp_path / "a.npz", w=VALUES.reshape(4, 6), n=np.int64(3))
     tensors = read_checkpoint(tmp_path / "a.npz")
     np.testing.assert_array_equal(tensors["w"], VALUES.reshape(4, 6))
     assert tensors["n"] == 3
 
 
-def safetensors(path: Path, header: object, data: bytes) -> Path:
-    text_ = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text_)) + text_ + data)
-    return path
-
-
 @pytest.mark.oracle
-def test_safetensors(tmp_path):
+def test_safetensors(tmp_path: Path) -> None:
     header = {
         "__metadata__": {"format": "pt"},
         "w": {"dtype": "F32", "shape": [4, 6], "data_offsets": [0, 96]},
@@ -202,7 +143,7 @@ def test_safetensors(tmp_path):
 
 
 @pytest.mark.property
-def test_safetensors_whose_length_looks_like_a_pickle(tmp_path):
+def test_safetensors_whose_length_looks_like_a_pickle(tmp_path: Path) -> None:
     header = {"w": {"dtype": "F32", "shape": [24], "data_offsets": [0, 96]}, "__metadata__": {"padding": ""}}
     header["__metadata__"]["padding"] = "x" * (128 - len(json.dumps(header)))
     path = safetensors(tmp_path / "a.safetensors", header, VALUES.tobytes())
@@ -211,7 +152,7 @@ def test_safetensors_whose_length_looks_like_a_pickle(tmp_path):
 
 
 @pytest.mark.parity
-def test_safetensors_of_its_own_package(tmp_path):
+def test_safetensors_of_its_own_package(tmp_path: Path) -> None:
     package = pytest.importorskip("safetensors.numpy", reason="the safetensors package is not installed")
     package.save_file({"w": VALUES, "h": VALUES.astype(np.float16)}, tmp_path / "a.safetensors")
     tensors = read_checkpoint(tmp_path / "a.safetensors")
@@ -220,8 +161,8 @@ def test_safetensors_of_its_own_package(tmp_path):
 
 
 @pytest.mark.parity
-@needs_shared
-def test_official_files():
+@needs_shared("weights")
+def test_official_files() -> None:
     heads = read_checkpoint(SHARED / "weights" / "lpips_v0.1_alex.pth")
     assert {name: tensor.shape for name, tensor in heads.items()} == {
         f"lin{i}.model.1.weight": (1, width, 1, 1) for i, width in enumerate((64, 192, 384, 256, 256))
@@ -240,17 +181,9 @@ def refuses(path: Path, match: str) -> None:
     assert str(path) in str(caught.value)
 
 
-class Payload:
-    def __init__(self, function, *arguments):
-        self.function, self.arguments = function, arguments
-
-    def __reduce__(self):
-        return self.function, self.arguments
-
-
 @pytest.mark.boundary
 @pytest.mark.parametrize("protocol", [0, 1, 2, 4])
-def test_a_pickle_that_calls_something_is_named_and_not_run(tmp_path, protocol):
+def test_a_pickle_that_calls_something_is_named_and_not_run(tmp_path: Path, protocol: int) -> None:
     witness = tmp_path / "witness"
     pickled = pickle.dumps({"w": Payload(os.mkdir, str(witness))}, protocol)
     refuses(zip_file(tmp_path / "a.pth", pickled, {}), rf"asks for {os.mkdir.__module__}\.mkdir")
@@ -261,7 +194,7 @@ def test_a_pickle_that_calls_something_is_named_and_not_run(tmp_path, protocol):
 @pytest.mark.parametrize(
     "name", ["builtins eval", "builtins getattr", "torch load", "torch.jit load", "numpy.core.multiarray _reconstruct"]
 )
-def test_other_globals_are_refused_by_name(tmp_path, name):
+def test_other_globals_are_refused_by_name(tmp_path: Path, name: str) -> None:
     refuses(zip_file(tmp_path / "a.pth", global_(*name.split(" ")) + b".", {}), name.replace(" ", r"\."))
 
 
@@ -289,7 +222,7 @@ def test_other_globals_are_refused_by_name(tmp_path, name):
         (b"", "damaged or truncated|without STOP"),
     ],
 )
-def test_forged_pickles(tmp_path, pickled, match):
+def test_forged_pickles(tmp_path: Path, pickled: bytes, match: str) -> None:
     refuses(zip_file(tmp_path / "a.pth", pickled, {}), match)
 
 
@@ -316,20 +249,20 @@ def test_forged_pickles(tmp_path, pickled, match):
         ),
     ],
 )
-def test_forged_storages(tmp_path, identifier, match):
+def test_forged_storages(tmp_path: Path, identifier: bytes, match: str) -> None:
     refuses(
         zip_file(tmp_path / "a.pth", state_dict(w=tensor(identifier + b"Q", (24,))), {"0": VALUES.tobytes()}), match
     )
 
 
 @pytest.mark.boundary
-def test_calls_without_a_tuple(tmp_path):
+def test_calls_without_a_tuple(tmp_path: Path) -> None:
     pickled = b"\x80\x02" + global_("collections", "OrderedDict") + b"]R."
     refuses(zip_file(tmp_path / "a.pth", pickled, {}), "calls collections.OrderedDict with a list")
 
 
 @pytest.mark.boundary
-def test_forged_archives(tmp_path):
+def test_forged_archives(tmp_path: Path) -> None:
     pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24), (24,)))
     path = tmp_path / "a.pth"
     refuses(zip_file(path, pickled, {"0": VALUES.tobytes()}, byteorder=b"middle"), "byteorder is b'middle'")
@@ -349,7 +282,7 @@ def test_forged_archives(tmp_path):
 
 
 @pytest.mark.boundary
-def test_forged_legacy_streams(tmp_path):
+def test_forged_legacy_streams(tmp_path: Path) -> None:
     pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24), (24,)))
     path = tmp_path / "a.pth"
     whole = legacy_file(path, pickled, {"0": VALUES}).read_bytes()
@@ -372,20 +305,22 @@ def test_forged_legacy_streams(tmp_path):
     ("shape", "strides", "offset"),
     [((25,), None, 0), ((4, 6), (6, 2), 0), ((2,), (2**62,), 0), ((1,), None, 24), ((2**40, 2**40), (0, 0), 0)],
 )
-def test_tensor_beyond_its_storage(tmp_path, shape, strides, offset):
+def test_tensor_beyond_its_storage(
+    tmp_path: Path, shape: tuple[int, ...], strides: tuple[int, ...] | None, offset: int
+) -> None:
     pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24), shape, strides, offset))
     refuses(zip_file(tmp_path / "a.pth", pickled, {"0": VALUES.tobytes()}), "tensor 'w'")
 
 
 @pytest.mark.boundary
-def test_negative_strides_and_offsets(tmp_path):
+def test_negative_strides_and_offsets(tmp_path: Path) -> None:
     for strides, offset in (((-1,), 5), ((1,), -5)):
         pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24), (2,), strides, offset))
         refuses(zip_file(tmp_path / "a.pth", pickled, {"0": VALUES.tobytes()}), "arguments that no state dict has")
 
 
 @pytest.mark.boundary
-def test_missing_storage_is_named(tmp_path):
+def test_missing_storage_is_named(tmp_path: Path) -> None:
     pickled = state_dict(w=tensor(storage("5", "FloatStorage", 24), (24,)))
     refuses(zip_file(tmp_path / "a.pth", pickled, {}), "data/5")
     refuses(legacy_file(tmp_path / "b.pth", pickled, {}), "'5' is missing")
@@ -393,7 +328,7 @@ def test_missing_storage_is_named(tmp_path):
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("keep", [0.1, 0.5, 0.9, 0.99])
-def test_truncated_files(tmp_path, keep):
+def test_truncated_files(tmp_path: Path, keep: float) -> None:
     pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24), (24,)))
     header = {"w": {"dtype": "F32", "shape": [24], "data_offsets": [0, 96]}}
     for path in (
@@ -407,7 +342,7 @@ def test_truncated_files(tmp_path, keep):
 
 
 @pytest.mark.boundary
-def test_flipped_bit_in_a_zip_is_found(tmp_path):
+def test_flipped_bit_in_a_zip_is_found(tmp_path: Path) -> None:
     pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24), (24,)))
     path = zip_file(tmp_path / "a.pth", pickled, {"0": VALUES.tobytes()})
     data = bytearray(path.read_bytes())
@@ -417,7 +352,7 @@ def test_flipped_bit_in_a_zip_is_found(tmp_path):
 
 
 @pytest.mark.boundary
-def test_zip_bombs(tmp_path):
+def test_zip_bombs(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         array = io.BytesIO()
         np.save(array, np.zeros(1 << 22, np.float32))
@@ -431,7 +366,7 @@ def test_zip_bombs(tmp_path):
 
 
 @pytest.mark.boundary
-def test_npz_with_objects(tmp_path):
+def test_npz_with_objects(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", w=np.array([{}], object))
     refuses(tmp_path / "a.npz", "'w' .*Python objects, which are never read")
     np.savez(tmp_path / "b.npz", w=np.array(["text"]))
@@ -451,20 +386,20 @@ def test_npz_with_objects(tmp_path):
         ("text", "needs dtype"),
     ],
 )
-def test_forged_safetensors(tmp_path, entry, match):
+def test_forged_safetensors(tmp_path: Path, entry: dict[str, Any] | str, match: str) -> None:
     refuses(safetensors(tmp_path / "a.safetensors", {"w": entry}, VALUES.tobytes()), match)
 
 
 @pytest.mark.boundary
 @pytest.mark.parametrize(("header", "match"), [(b'["w"]   ', "neither"), (b"{'w': 1} ", "not JSON")])
-def test_forged_safetensors_headers(tmp_path, header, match):
+def test_forged_safetensors_headers(tmp_path: Path, header: bytes, match: str) -> None:
     path = tmp_path / "a.safetensors"
     path.write_bytes(struct.pack("<Q", len(header)) + header)
     refuses(path, match)
 
 
 @pytest.mark.boundary
-def test_other_files(tmp_path):
+def test_other_files(tmp_path: Path) -> None:
     path = tmp_path / "a.pth"
     path.write_bytes(b"")
     refuses(path, "empty")
@@ -481,7 +416,7 @@ def test_other_files(tmp_path):
 
 
 @pytest.mark.boundary
-def test_damaged_bytes_never_raise_anything_else(tmp_path):
+def test_damaged_bytes_never_raise_anything_else(tmp_path: Path) -> None:
     """Random bytes overwritten, random ends cut off: a state dict or a CheckpointError that names the file."""
     pickled = state_dict(w=tensor(storage("0", "FloatStorage", 24, view=b"N"), (4, 6)))
     header = {"w": {"dtype": "F32", "shape": [24], "data_offsets": [0, 96]}}

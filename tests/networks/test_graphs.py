@@ -1,5 +1,7 @@
 """The shipped graphs: rebuilt they are unchanged, they hold no weights, and the wheel carries them."""
 
+from __future__ import annotations
+
 import importlib.util
 import json
 from importlib import resources
@@ -16,7 +18,7 @@ GRAPHS = ("lpips_alex", "lpips_vgg", "lpips_squeeze", "inception_fid")
 
 
 @pytest.mark.property
-def test_rebuilding_changes_nothing():
+def test_rebuilding_changes_nothing() -> None:
     pytest.importorskip("onnx", reason="the onnx package, which builds the graphs, is not installed")
     spec = importlib.util.spec_from_file_location("build_graphs", MODELS / "build_graphs.py")
     assert spec is not None
@@ -31,7 +33,7 @@ def test_rebuilding_changes_nothing():
 
 @pytest.mark.property
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_graph_structure(graph):
+def test_graph_structure(graph: str) -> None:
     onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
     data = SHIPPED.joinpath(f"{graph}.onnx").read_bytes()
     assert len(data) < 100_000
@@ -74,7 +76,7 @@ def test_graph_structure(graph):
 
 
 @pytest.mark.property
-def test_rows_do_not_overlap():
+def test_rows_do_not_overlap() -> None:
     for model in manifest().values():
         spans = np.array([(row.offset, row.offset + row.bytes) for row in model.rows])
         assert (spans[1:, 0] >= spans[:-1, 1]).all()
@@ -82,7 +84,7 @@ def test_rows_do_not_overlap():
 
 
 @pytest.mark.property
-def test_manifest_is_complete():
+def test_manifest_is_complete() -> None:
     facts = json.loads(SHIPPED.joinpath("manifest.json").read_text())
     assert sorted(facts["models"]) == ["inception-fid", "lpips-alex", "lpips-squeeze", "lpips-vgg"]
     for model in manifest().values():

@@ -17,7 +17,7 @@ import pytest
 from pixelgauge import FileError
 from pixelgauge.networks.checkpoint import CheckpointError, read_checkpoint, read_hashed
 from tests.files.bounded import Outcome, outcomes_of
-from tests.networks.test_checkpoints import (
+from tests.networks.checkpoint_files import (
     VALUES,
     global_,
     integer,

@@ -1,6 +1,9 @@
 """The package's operators in onnxruntime: their place in each graph, and that networks give what onnxruntime's own give."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,12 +22,12 @@ from pixelgauge.networks.providers import choose_providers
 from pixelgauge.networks.session import Session
 
 
-def graph_of(name, outputs):
+def graph_of(name: str, outputs: list[str]) -> bytes:
     return extract_subgraph(model_store.model_named(name).graph_bytes(), outputs)[0]
 
 
 @pytest.mark.property
-def test_convolutions_of_stride_one_are_replaced():
+def test_convolutions_of_stride_one_are_replaced() -> None:
     counts = {
         name: len(with_winograd(graph_of(name, [output]), model_store.model_named(name).winograd)[1])
         for name, output in (
@@ -44,7 +47,7 @@ def test_convolutions_of_stride_one_are_replaced():
 
 
 @pytest.mark.property
-def test_the_new_graph_is_sound():
+def test_the_new_graph_is_sound() -> None:
     onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
     before = graph_of("lpips-alex", ["distance", "per_layer"])
     after, found = with_winograd(
@@ -81,7 +84,7 @@ def test_the_new_graph_is_sound():
 
 @pytest.mark.property
 @pytest.mark.parametrize(("name", "widths"), [("lpips-alex", [64, 192, 384, 256, 256]), ("lpips-squeeze", None)])
-def test_each_layer_of_lpips_is_one_operator(name, widths):
+def test_each_layer_of_lpips_is_one_operator(name: str, widths: list[int] | None) -> None:
     onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
     widths = widths or [64, 128, 256, 384, 384, 512, 512]
     outputs = ["distance", "per_layer", "spatial"]
@@ -109,7 +112,7 @@ def test_each_layer_of_lpips_is_one_operator(name, widths):
     }
 
 
-def random_model(name):
+def random_model(name: str) -> Any:
     rng = np.random.default_rng(1)
     model = model_store.model_named(name)
     data = np.zeros(model.data_bytes, np.uint8)
@@ -127,7 +130,7 @@ def random_model(name):
 
 @pytest.mark.property
 @pytest.mark.parametrize("name", ["lpips-alex", "lpips-squeeze", "inception-fid"])
-def test_sessions_agree_with_onnxruntimes_own_operators(name):
+def test_sessions_agree_with_onnxruntimes_own_operators(name: str) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     rng = np.random.default_rng(2)
     model = random_model(name)
@@ -147,7 +150,7 @@ def test_sessions_agree_with_onnxruntimes_own_operators(name):
             assert np.linalg.norm(value - expected) < tolerance * np.linalg.norm(expected)
 
 
-def run_operator(op, inputs, facts):
+def run_operator(op: str, inputs: dict[str, np.ndarray], facts: dict[str, int]) -> np.ndarray:
     """What one node of the package's domain makes of arrays, or onnxruntime's error."""
     ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
@@ -164,47 +167,66 @@ def run_operator(op, inputs, facts):
     return session.run(None, {key: value.astype(np.float32) for key, value in inputs.items()})[0]
 
 
-@pytest.mark.boundary
-def test_a_convolution_that_does_not_fit_its_input_is_an_error():
+def convolved(shape: tuple[int, ...], **changed: int) -> np.ndarray:
+    """A convolution of ones by 16 filters of ones, any of its facts changed."""
     facts = {
         "channels": 16, "filters": 16, "kernel_height": 3, "kernel_width": 3, "tile_height": 2, "tile_width": 2,
         "padding_height": 1, "padding_width": 1, "rectified": 1, "threads": 1,
     }  # fmt: skip
     filters = _core.convolution_filters(np.ones((16, 16, 3, 3), np.float32), (2, 2))
+    return run_operator(CONVOLUTION, {"x": np.ones(shape), "u": filters, "b": np.zeros(16)}, {**facts, **changed})
 
-    def run(shape, **changed):
-        return run_operator(CONVOLUTION, {"x": np.ones(shape), "u": filters, "b": np.zeros(16)}, {**facts, **changed})
 
-    assert run((1, 16, 9, 9))[0, 0, 4, 4] == pytest.approx(144)
-    for shape, changed, match in (
+@pytest.mark.oracle
+def test_a_convolution_that_fits_its_input() -> None:
+    assert convolved((1, 16, 9, 9))[0, 0, 4, 4] == pytest.approx(144)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("shape", "changed", "match"),
+    [
         ((1, 17, 9, 9), {}, "another number of channels"),
         ((16, 9, 9), {}, r"takes \(count, channels, height, width\)"),
         ((1, 16, 9, 9), {"tile_height": 7}, "tiles of 7x2"),
         ((1, 16, 9, 9), {"filters": 17}, "another number of values"),
         ((1, 16, 9, 9), {"tile_height": 3, "tile_width": 3}, "another number of values"),
         ((1, 16, 2, 9), {"padding_height": 0}, "the kernel does not fit"),
-    ):
-        with pytest.raises(Exception, match=match):
-            run(shape, **changed)
+    ],
+)
+def test_a_convolution_that_does_not_fit_its_input_is_an_error(
+    shape: tuple[int, ...], changed: dict[str, int], match: str
+) -> None:
+    with pytest.raises(Exception, match=match):
+        convolved(shape, **changed)
+
+
+def difference(shape: tuple[int, ...], outside: float | list[float] = 0.0) -> np.ndarray:
+    """The difference of unit vectors and none."""
+    features = np.zeros(shape)
+    features[: shape[0] // 2] = 1
+    constants = {"inside": np.full(1, 1e-8), "outside": np.atleast_1d(outside)}
+    return run_operator(DIFFERENCE, {"f": features, "w": np.ones((1, 4)), **constants}, {})
+
+
+@pytest.mark.oracle
+def test_a_difference_that_fits_its_input() -> None:
+    np.testing.assert_allclose(difference((6, 4, 5, 7)), np.ones((3, 1, 5, 7)), rtol=1e-6)
+    assert difference((0, 4, 5, 7)).shape == (0, 1, 5, 7)
 
 
 @pytest.mark.boundary
-def test_a_difference_that_does_not_fit_its_input_is_an_error():
-    def run(shape, outside=0.0):
-        features = np.zeros(shape)
-        features[: shape[0] // 2] = 1  # a unit vector against none
-        constants = {"inside": np.full(1, 1e-8), "outside": np.atleast_1d(outside)}
-        return run_operator(DIFFERENCE, {"f": features, "w": np.ones((1, 4)), **constants}, {})
-
-    np.testing.assert_allclose(run((6, 4, 5, 7)), np.ones((3, 1, 5, 7)), rtol=1e-6)
-    assert run((0, 4, 5, 7)).shape == (0, 1, 5, 7)
-    for arguments, match in (
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
         (((3, 4, 5, 7),), "not pairs"),
         (((2, 5, 5, 7),), "another number of values"),
         (((2, 4, 35),), r"takes \(count, channels, height, width\)"),
         (((2, 4, 5, 7), -1.0), "must be finite, not negative"),
         (((2, 4, 5, 7), [1.0, 1.0]), "another number of values"),
         (((2, 4, 5, 7), []), "another number of values"),
-    ):
-        with pytest.raises(Exception, match=match):
-            run(*arguments)
+    ],
+)
+def test_a_difference_that_does_not_fit_its_input_is_an_error(arguments: tuple[Any, ...], match: str) -> None:
+    with pytest.raises(Exception, match=match):
+        difference(*arguments)

@@ -1,11 +1,14 @@
 """Providers and precisions by inspection, sessions, graphs cut to their outputs, decoding, and what importing costs."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 from threading import Barrier, Thread
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -28,7 +31,7 @@ ALL = [CUDA, OPENVINO, CPU]
 
 
 @pytest.mark.property
-def test_automatic_choice():
+def test_automatic_choice() -> None:
     assert choose_providers(available=[CPU]).provider == CPU
     assert choose_providers(available=ALL, devices=0).provider == CPU
     assert choose_providers(available=ALL, devices=1).provider == CUDA
@@ -38,7 +41,7 @@ def test_automatic_choice():
 
 
 @pytest.mark.property
-def test_cuda_options():
+def test_cuda_options() -> None:
     chosen = choose_providers("cuda", available=ALL, devices=1)
     assert chosen.providers[0][1]["use_tf32"] == "0"
     assert chosen.providers[0][1]["cudnn_conv_algo_search"] == "HEURISTIC"
@@ -49,7 +52,7 @@ def test_cuda_options():
     assert asked.providers[0][1]["prefer_nhwc"] == "1"
 
 
-def no_pixels():
+def no_pixels() -> None:
     pytest.fail("planes need no change")
 
 
@@ -58,16 +61,16 @@ class Recorded:
 
     started: ClassVar[list[tuple[object, list[tuple[str, dict[str, str]]]]]] = []
 
-    def __init__(self, graph, options, providers):
+    def __init__(self, graph: bytes, options: Any, providers: list[Any]) -> None:
         self.providers = providers
         self.started.append((options, providers))
 
-    def get_providers(self):
+    def get_providers(self) -> list[str]:
         return [name for name, _ in self.providers]
 
 
 @pytest.mark.property
-def test_cuda_sessions_by_inspection(squeeze, monkeypatch):
+def test_cuda_sessions_by_inspection(squeeze: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     monkeypatch.setattr(ort, "InferenceSession", Recorded)
     chosen = choose_providers([(CUDA, {"device_id": "1"}), CPU], available=ALL, devices=2)
@@ -88,7 +91,7 @@ def test_cuda_sessions_by_inspection(squeeze, monkeypatch):
 
 @pytest.mark.property
 @pytest.mark.parametrize("batch_size", [None, 2])
-def test_bound_buffers_give_what_plain_runs_give(squeeze, batch_size):
+def test_bound_buffers_give_what_plain_runs_give(squeeze: Any, batch_size: int | None) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     outputs = ["per_layer", "distance"]
     started = Session(squeeze, choose_providers("cpu"), outputs, batch_size=batch_size).session(1)
@@ -104,7 +107,7 @@ def test_bound_buffers_give_what_plain_runs_give(squeeze, batch_size):
 
 
 @pytest.mark.property
-def test_pixels_become_planes_on_the_device(squeeze):
+def test_pixels_become_planes_on_the_device(squeeze: Any) -> None:
     """What CUDA does for 8-bit pixels, on the CPU: the same planes but for the rounding of a product and a sum."""
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     session = Session(squeeze, choose_providers("cpu"), ["distance"])
@@ -123,7 +126,7 @@ def test_pixels_become_planes_on_the_device(squeeze):
 
 
 @pytest.mark.property
-def test_bound_runs_at_a_time(squeeze):
+def test_bound_runs_at_a_time(squeeze: Any) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     started = Session(squeeze, choose_providers("cpu"), ["distance"]).session(1)
     bound = BoundRuns(started, ["distance"], no_pixels, "cpu", at_once=2)
@@ -135,7 +138,7 @@ def test_bound_runs_at_a_time(squeeze):
 
 
 @pytest.mark.boundary
-def test_bound_runs_go_on_after_an_error(squeeze):
+def test_bound_runs_go_on_after_an_error(squeeze: Any) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     started = Session(squeeze, choose_providers("cpu"), ["distance"]).session(1)
     bound = BoundRuns(started, ["distance"], no_pixels, "cpu", at_once=1)
@@ -152,7 +155,9 @@ def test_bound_runs_go_on_after_an_error(squeeze):
     ("precision", "switch", "refused"),
     [("float32", "0", False), ("tf32", "1", False), ("float32", "1", True), ("tf32", "0", True), ("tf32", "\n", True)],
 )
-def test_the_drivers_switch_for_tf32(monkeypatch, precision, switch, refused):
+def test_the_drivers_switch_for_tf32(
+    monkeypatch: pytest.MonkeyPatch, precision: str, switch: str, refused: bool
+) -> None:
     monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", switch)
     assert choose_providers("cpu", available=ALL).provider == CPU
     if refused:
@@ -163,7 +168,7 @@ def test_the_drivers_switch_for_tf32(monkeypatch, precision, switch, refused):
 
 
 @pytest.mark.property
-def test_cuda_libraries_are_loaded_from_the_packages_beside_onnxruntime(monkeypatch):
+def test_cuda_libraries_are_loaded_from_the_packages_beside_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
     ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     providers.load_cuda_libraries.cache_clear()
     monkeypatch.setattr(ort, "preload_dlls", lambda: print("Failed to load\nlibcudnn.so.9"), raising=False)
@@ -175,7 +180,7 @@ def test_cuda_libraries_are_loaded_from_the_packages_beside_onnxruntime(monkeypa
 
 
 @pytest.mark.property
-def test_openvino_options():
+def test_openvino_options() -> None:
     from pixelgauge import get_num_threads
 
     for precision, hint in (("float32", "f32"), ("bf16", "bf16")):
@@ -188,7 +193,7 @@ def test_openvino_options():
 
 
 @pytest.mark.property
-def test_explicit_providers_pass_through():
+def test_explicit_providers_pass_through() -> None:
     chosen = choose_providers([(CUDA, {"device_id": "3", "use_tf32": "1"}), "cpu"], available=ALL, devices=4)
     assert chosen.providers[0] == (
         CUDA,
@@ -228,7 +233,7 @@ def test_explicit_providers_pass_through():
         ({"precision": "float16", "available": ALL}, ValueError, "precision='float16' is not known"),
     ],
 )
-def test_impossible_plans(arguments, error, match):
+def test_impossible_plans(arguments: dict[str, Any], error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         choose_providers(**arguments)
 
@@ -237,7 +242,7 @@ def test_impossible_plans(arguments, error, match):
 
 
 @pytest.fixture
-def squeeze():
+def squeeze() -> Any:
     """A model in memory with small random weights."""
     model = model_store.model_named("lpips-squeeze")
     data = np.random.default_rng(0).uniform(-0.1, 0.11, model.data_bytes // 4).astype("<f4").view(np.uint8)
@@ -245,7 +250,7 @@ def squeeze():
 
 
 @pytest.mark.property
-def test_session_options_and_tiny_run(squeeze):
+def test_session_options_and_tiny_run(squeeze: Any) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     from pixelgauge import get_num_threads
 
@@ -262,14 +267,14 @@ def test_session_options_and_tiny_run(squeeze):
 
 
 @pytest.mark.property
-def test_runs_side_by_side_keep_to_a_thread_each(squeeze, monkeypatch):
+def test_runs_side_by_side_keep_to_a_thread_each(squeeze: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     session = Session(squeeze, choose_providers("cpu"), ["distance"])
     session.threads = 4
     together, chosen = Barrier(2, timeout=60), []
 
     class Started:
-        def __init__(self, threads):
+        def __init__(self, threads: Any) -> None:
             self.threads = threads
 
         def run(self, outputs, inputs):
@@ -292,7 +297,7 @@ def test_runs_side_by_side_keep_to_a_thread_each(squeeze, monkeypatch):
 
 
 @pytest.mark.property
-def test_results_come_in_order_and_errors_where_they_belong():
+def test_results_come_in_order_and_errors_where_they_belong() -> None:
     def call(i):
         time.sleep(0.002 * (i % 3))
         if i == 7:
@@ -311,7 +316,7 @@ def test_results_come_in_order_and_errors_where_they_belong():
 
 
 @pytest.mark.boundary
-def test_a_provider_that_does_not_start_is_an_error(squeeze, monkeypatch):
+def test_a_provider_that_does_not_start_is_an_error(squeeze: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     pretended = choose_providers("cuda", available=ALL, devices=1)
     if CUDA in ort.get_available_providers():
@@ -325,7 +330,7 @@ def test_a_provider_that_does_not_start_is_an_error(squeeze, monkeypatch):
 
 
 @pytest.mark.boundary
-def test_without_onnxruntime(monkeypatch):
+def test_without_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ImportError, match=r"pip install 'pixelgauge\[cpu\]'"):
         choose_providers()
@@ -337,7 +342,7 @@ def test_without_onnxruntime(monkeypatch):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("name", ["lpips-alex", "lpips-squeeze", "inception-fid"])
-def test_cut_graphs_are_valid_and_minimal(name):
+def test_cut_graphs_are_valid_and_minimal(name: str) -> None:
     onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
     whole = model_store.model_named(name).graph_bytes()
     full = onnx.load_model_from_string(whole)
@@ -361,7 +366,7 @@ def test_cut_graphs_are_valid_and_minimal(name):
 
 
 @pytest.mark.boundary
-def test_cut_to_an_unknown_output():
+def test_cut_to_an_unknown_output() -> None:
     with pytest.raises(ValueError, match="no output 'pool3': use one of '64'"):
         extract_subgraph(model_store.model_named("inception-fid").graph_bytes(), ["pool3"])
 
@@ -370,7 +375,7 @@ def test_cut_to_an_unknown_output():
 
 
 @pytest.mark.oracle
-def test_decoding(tmp_path):
+def test_decoding(tmp_path: Path) -> None:
     rgb = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
     picture = Image.fromarray(rgb)
     alpha = picture.copy()
@@ -393,7 +398,7 @@ def test_decoding(tmp_path):
 
 
 @pytest.mark.property
-def test_import_is_light():
+def test_import_is_light() -> None:
     code = (
         "import sys, pixelgauge; pixelgauge.__version__; "
         "heavy = {'onnxruntime', 'torch', 'PIL', 'tqdm', 'urllib.request', 'scipy'} & set(sys.modules); "
@@ -406,7 +411,7 @@ def test_import_is_light():
 
 
 @pytest.mark.boundary
-def test_unknown_attribute():
+def test_unknown_attribute() -> None:
     import pixelgauge
 
     with pytest.raises(AttributeError, match="no attribute 'LPIP'"):

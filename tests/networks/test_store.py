@@ -1,5 +1,7 @@
 """The model store, its pulls from a server on loopback, and its command line."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import multiprocessing
@@ -7,6 +9,7 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +19,7 @@ from pixelgauge.networks import manifest
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.checkpoint import CheckpointError
 from pixelgauge.networks.store import ModelError, ModelMissingError
-from tests.networks.loopback import cache, server
+from tests.networks.loopback import Server, cache, server
 from tests.networks.models import MODEL, checkpoints
 
 __all__ = ["cache", "server"]
@@ -24,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.fixture
-def mirror(server, tmp_path, monkeypatch):
+def mirror(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """A mirror of a model whose manifest entry is changed to files that the test made."""
     import dataclasses
 
@@ -43,7 +46,7 @@ def mirror(server, tmp_path, monkeypatch):
 
 
 @pytest.mark.property
-def test_pull_from_a_mirror(server, mirror, cache):
+def test_pull_from_a_mirror(server: Server, mirror: list[Path], cache: Path) -> None:
     found = model_store.pull(MODEL)
     assert found.official
     assert sorted(p.name for p in found.folder.iterdir()) == ["model.onnx", "origin.json", "weights.bin"]
@@ -54,7 +57,7 @@ def test_pull_from_a_mirror(server, mirror, cache):
     assert len(server.requests) == 2
 
 
-def _pull_in_a_child(start, results):
+def _pull_in_a_child(start: Any, results: Any) -> None:
     start.wait(20)
     try:
         results.put(model_store.pull(MODEL, progress=False).weights_sha256)
@@ -65,7 +68,7 @@ def _pull_in_a_child(start, results):
 @pytest.mark.property
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, to share the changed manifest with the children")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_two_processes_pull_at_once(server, mirror, cache):
+def test_two_processes_pull_at_once(server: Server, mirror: list[Path], cache: Path) -> None:
     context = multiprocessing.get_context("fork")
     start, results = context.Event(), context.Queue()
     children = [context.Process(target=_pull_in_a_child, args=(start, results)) for _ in range(2)]
@@ -81,7 +84,9 @@ def test_two_processes_pull_at_once(server, mirror, cache):
 
 
 @pytest.mark.property
-def test_pull_continues_after_a_break(server, mirror, cache, monkeypatch):
+def test_pull_continues_after_a_break(
+    server: Server, mirror: list[Path], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.behaviour = lambda handler: handler.whole(keep=0 if handler.headers.get("Range") else 9000) or True
     monkeypatch.setattr(time, "sleep", lambda _: None)
     with pytest.raises(ModelError, match="9000 bytes are kept"):
@@ -94,7 +99,9 @@ def test_pull_continues_after_a_break(server, mirror, cache, monkeypatch):
 
 
 @pytest.mark.boundary
-def test_a_mirrors_secrets_are_neither_shown_nor_kept(server, mirror, cache, capsys, monkeypatch):
+def test_a_mirrors_secrets_are_neither_shown_nor_kept(
+    server: Server, mirror: list[Path], cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     host = server.address.removeprefix("http://")
     monkeypatch.setenv("PIXELGAUGE_MIRROR", f"http://user:secret@{host}/weights?token=secret")
     plain = dict(server.files)
@@ -111,7 +118,9 @@ def test_a_mirrors_secrets_are_neither_shown_nor_kept(server, mirror, cache, cap
 
 
 @pytest.mark.boundary
-def test_official_files_that_become_other_weights(server, mirror, cache, monkeypatch):
+def test_official_files_that_become_other_weights(
+    server: Server, mirror: list[Path], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import dataclasses
 
     changed = dict(manifest.manifest())
@@ -123,7 +132,9 @@ def test_official_files_that_become_other_weights(server, mirror, cache, monkeyp
 
 
 @pytest.mark.boundary
-def test_downloads_that_change_on_the_disk_are_not_official(server, mirror, monkeypatch):
+def test_downloads_that_change_on_the_disk_are_not_official(
+    server: Server, mirror: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is hashed is what is converted: a file that is swapped after its download was checked."""
     plain = model_store.download
 
@@ -140,7 +151,7 @@ def test_downloads_that_change_on_the_disk_are_not_official(server, mirror, monk
 
 
 @pytest.mark.boundary
-def test_offline(server, mirror, monkeypatch):
+def test_offline(server: Server, mirror: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIXELGAUGE_OFFLINE", "1")
     with pytest.raises(ModelError, match=r"PIXELGAUGE_OFFLINE is set.*pixelgauge models add lpips-squeeze"):
         model_store.pull(MODEL)
@@ -150,14 +161,14 @@ def test_offline(server, mirror, monkeypatch):
 
 
 @pytest.mark.boundary
-def test_bad_mirror(monkeypatch):
+def test_bad_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIXELGAUGE_MIRROR", "/some/folder")
     with pytest.raises(ModelError, match="PIXELGAUGE_MIRROR='/some/folder' must be an http"):
         model_store.pull(MODEL)
 
 
 @pytest.mark.property
-def test_add_replaces_and_remove_removes(tmp_path, cache):
+def test_add_replaces_and_remove_removes(tmp_path: Path, cache: Path) -> None:
     first = model_store.add(MODEL, checkpoints(tmp_path))
     assert not first.official
     second = model_store.add(MODEL, checkpoints(tmp_path, seed=2))
@@ -171,7 +182,7 @@ def test_add_replaces_and_remove_removes(tmp_path, cache):
 
 
 @pytest.mark.property
-def test_values_land_where_the_graph_looks(tmp_path):
+def test_values_land_where_the_graph_looks(tmp_path: Path) -> None:
     paths = checkpoints(tmp_path)
     found = model_store.add(MODEL, paths)
     backbone, heads = (np.load(path) for path in paths)
@@ -183,7 +194,7 @@ def test_values_land_where_the_graph_looks(tmp_path):
 
 
 @pytest.mark.property
-def test_exported_folder_runs_in_plain_onnxruntime(tmp_path):
+def test_exported_folder_runs_in_plain_onnxruntime(tmp_path: Path) -> None:
     ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     from pixelgauge.perceptual.lpips import LPIPS
 
@@ -199,7 +210,7 @@ def test_exported_folder_runs_in_plain_onnxruntime(tmp_path):
 
 
 @pytest.mark.property
-def test_own_files_are_converted_once(tmp_path, cache, monkeypatch):
+def test_own_files_are_converted_once(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = checkpoints(tmp_path)
     first = model_store.from_files(MODEL, paths)
     assert first.folder.parent == cache / "custom"
@@ -208,7 +219,7 @@ def test_own_files_are_converted_once(tmp_path, cache, monkeypatch):
 
 
 @pytest.mark.property
-def test_cache_that_cannot_be_written(tmp_path, monkeypatch):
+def test_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = checkpoints(tmp_path)
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("PIXELGAUGE_CACHE", str(tmp_path / "file" / "cache"))
@@ -220,7 +231,7 @@ def test_cache_that_cannot_be_written(tmp_path, monkeypatch):
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("text", ["[]", "null", "5", "{}", "[" * 200_000])
-def test_a_record_that_is_no_record_is_damage(tmp_path, capsys, text):
+def test_a_record_that_is_no_record_is_damage(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
     folder = model_store.add(MODEL, checkpoints(tmp_path)).folder
     (folder / "origin.json").write_text(text)
     for call in (model_store.installed, model_store.verify):
@@ -231,7 +242,7 @@ def test_a_record_that_is_no_record_is_damage(tmp_path, capsys, text):
 
 
 @pytest.mark.boundary
-def test_variables_that_cannot_be_used_are_named(tmp_path, monkeypatch):
+def test_variables_that_cannot_be_used_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIXELGAUGE_MIRROR", "http://[bad")
     with pytest.raises(ModelError, match=r"PIXELGAUGE_MIRROR='http://\[bad' must be"):
         model_store.address_of(model_store.model_named(MODEL).sources[0])
@@ -242,7 +253,7 @@ def test_variables_that_cannot_be_used_are_named(tmp_path, monkeypatch):
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("victim", ["weights.bin", "origin.json", "model.onnx"])
-def test_damage_is_found(tmp_path, victim):
+def test_damage_is_found(tmp_path: Path, victim: str) -> None:
     folder = model_store.add(MODEL, checkpoints(tmp_path)).folder
     data = bytearray((folder / victim).read_bytes())
     (folder / victim).write_bytes(data[: len(data) // 2])
@@ -257,7 +268,7 @@ def test_damage_is_found(tmp_path, victim):
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("own", [False, True])
-def test_weights_changed_in_place_are_refused_at_every_load(tmp_path, cache, own):
+def test_weights_changed_in_place_are_refused_at_every_load(tmp_path: Path, cache: Path, own: bool) -> None:
     from pixelgauge import LPIPS
 
     paths = checkpoints(tmp_path)
@@ -284,7 +295,7 @@ def test_weights_changed_in_place_are_refused_at_every_load(tmp_path, cache, own
 
 
 @pytest.mark.property
-def test_a_file_changed_after_loading_does_not_reach_the_session(tmp_path, cache):
+def test_a_file_changed_after_loading_does_not_reach_the_session(tmp_path: Path, cache: Path) -> None:
     from pixelgauge import LPIPS
 
     model_store.add(MODEL, checkpoints(tmp_path))
@@ -297,7 +308,7 @@ def test_a_file_changed_after_loading_does_not_reach_the_session(tmp_path, cache
 
 
 @pytest.mark.boundary
-def test_wrong_files(tmp_path, cache):
+def test_wrong_files(tmp_path: Path, cache: Path) -> None:
     backbone, heads = checkpoints(tmp_path)
     for files, error, match in (
         ([backbone], ValueError, "made of 2 file"),
@@ -320,7 +331,7 @@ def run(*arguments: object) -> int:
 
 
 @pytest.mark.cli
-def test_life_of_a_model(tmp_path, capsys):
+def test_life_of_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     backbone, heads = checkpoints(tmp_path)
     assert run("list") == 0
     assert capsys.readouterr().out.count("missing") == 4
@@ -360,7 +371,9 @@ def test_life_of_a_model(tmp_path, capsys):
 
 
 @pytest.mark.cli
-def test_pull_command(server, mirror, capsys, monkeypatch):
+def test_pull_command(
+    server: Server, mirror: list[Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert run("pull", MODEL) == 0
     captured = capsys.readouterr()
     assert "official" in captured.out
@@ -372,7 +385,7 @@ def test_pull_command(server, mirror, capsys, monkeypatch):
 
 
 @pytest.mark.cli
-def test_wrong_use(tmp_path, capsys):
+def test_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (("pull", "vgg"), ("frob",), (), ("add", MODEL)):
         with pytest.raises(SystemExit) as caught:
             run(*arguments)
@@ -384,7 +397,7 @@ def test_wrong_use(tmp_path, capsys):
 
 
 @pytest.mark.cli
-def test_info_shows_providers_and_models(capsys):
+def test_info_shows_providers_and_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["info", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["models"] == dict.fromkeys(model_store.manifest(), "missing")

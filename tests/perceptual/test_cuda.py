@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,10 @@ from pixelgauge.networks import store as model_store
 from pixelgauge.networks.session import Session
 from pixelgauge.perceptual.inception import INCEPTION_OUTPUTS, InceptionFeatures
 from pixelgauge.perceptual.lpips import BACKBONES, LPIPS
-from tests.perceptual import test_inception, test_lpips
+from tests.perceptual.pictures import INCEPTION_CASES, LPIPS_CASES, pair, relative
+from tests.perceptual.weights import official_inception, official_lpips, own_recipe, random_weights
+from tests.pictures import random_pixels
+from tests.places import SHARED, needs_shared
 
 ort = pytest.importorskip("onnxruntime", reason="onnxruntime, the gpu extra, is not installed")
 DEVICES = providers.cuda_devices()
@@ -22,67 +25,60 @@ if providers.CUDA not in ort.get_available_providers():
 if DEVICES == 0:
     pytest.skip("no CUDA device answers", allow_module_level=True)
 
-SHARED = test_lpips.SHARED
-needs_shared = test_lpips.needs_shared
 # TF32 keeps ten bits of what is multiplied: 4e-4 was measured for features, up to 7e-4 for distances.
 TF32 = 2e-3
 
 
 @pytest.fixture(scope="module", autouse=True)
-def device(tmp_path_factory):
+def device() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PIXELGAUGE_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setattr(providers, "cuda_devices", lambda: DEVICES)
         yield
 
 
 @pytest.fixture(scope="module")
-def inception(tmp_path_factory):
-    facts = json.loads((SHARED / "reference" / "inception_recipe.json").read_text())
+def inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("official") / "inception.npz"
-    np.savez(path, **test_inception.recipe(facts["tensors"], facts["seed"]))
+    np.savez(path, **official_inception())
     return path
 
 
 @pytest.fixture(scope="module")
-def official(tmp_path_factory):
-    weights = SHARED / "weights"
-    files = {net: weights / file for net, file in test_lpips.BACKBONES.items()}
-    files["vgg"] = test_lpips.vgg_recipe(tmp_path_factory.mktemp("vgg") / "vgg16.npz")
-    return {net: (files[net], weights / f"lpips_v0.1_{net}.pth") for net in BACKBONES}
+def official(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
+    return official_lpips(tmp_path_factory.mktemp("vgg"))
 
 
-def test_it_is_the_default(tmp_path):
-    metric = LPIPS("alex", weights=test_lpips.random_weights("alex", tmp_path))
+def test_it_is_the_default(tmp_path: Path) -> None:
+    metric = LPIPS("alex", weights=random_weights("alex", tmp_path))
     assert metric.fingerprint["provider"] == "CUDAExecutionProvider"
 
 
 @pytest.mark.parity
-@needs_shared
+@needs_shared("reference")
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("tf32", TF32)])
-def test_inception_programs(inception, precision, tolerance):
+def test_inception_programs(inception: Path, precision: str, tolerance: float) -> None:
     reference = np.load(SHARED / "reference" / "inception_parity.npz")
     model = model_store.from_files("inception-fid", [inception])
     session = Session(model, providers.choose_providers("cuda", precision), list(INCEPTION_OUTPUTS))
     for preset in ("pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid"):
         inputs = InceptionFeatures(preset, weights=inception, providers="cpu")
-        for case in test_inception.CASES:
+        for case in INCEPTION_CASES:
             values = session.run({"images": inputs.resized(reference[f"image/{case}"])})
             bound = tolerance if case == "exact_299x299" else max(tolerance, 1e-4)
             for output, value in values.items():
                 key = f"{preset}/{case}/{output}"
                 if key in reference:
-                    assert test_inception.relative(value, reference[key]) < bound, key
+                    assert relative(value, reference[key]) < bound, key
 
 
 @pytest.mark.parity
-@needs_shared
+@needs_shared("weights", "reference")
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("tf32", TF32)])
 @pytest.mark.parametrize("net", BACKBONES)
-def test_lpips_program(official, net, precision, tolerance):
+def test_lpips_program(official: dict[str, tuple[Path, Path]], net: str, precision: str, tolerance: float) -> None:
     reference = np.load(SHARED / "reference" / "lpips_parity.npz")
     metric = LPIPS(net, weights=official[net], providers="cuda", precision=precision)
-    for case in test_lpips.CASES:
+    for case in LPIPS_CASES:
         x, y = reference[f"image/{case}/ref"], reference[f"image/{case}/test"]
         expected = {name: reference[f"{net}/{case}/{name}"] for name in ("distance", "per_layer", "spatial")}
         distance, map_, layers = metric(x, y, spatial=True, per_layer=True)
@@ -97,9 +93,9 @@ def test_lpips_program(official, net, precision, tolerance):
 
 @pytest.mark.property
 @pytest.mark.parametrize("precision", ["float32", "tf32"])
-def test_lpips_of_a_batch_does_not_depend_on_what_else_is_in_it(tmp_path, precision):
-    metric = LPIPS("alex", weights=test_lpips.random_weights("alex", tmp_path), precision=precision)
-    x, y = test_lpips.pair((40, 64, 72, 3))
+def test_lpips_of_a_batch_does_not_depend_on_what_else_is_in_it(tmp_path: Path, precision: str) -> None:
+    metric = LPIPS("alex", weights=random_weights("alex", tmp_path), precision=precision)
+    x, y = pair((40, 64, 72, 3))
     distances = metric(x, y)
     assert metric(x, y).tolist() == distances.tolist()
     order = np.random.default_rng(0).permutation(len(x))
@@ -110,25 +106,25 @@ def test_lpips_of_a_batch_does_not_depend_on_what_else_is_in_it(tmp_path, precis
 
 
 @pytest.mark.property
-def test_inception_does_not_depend_on_neighbours(tmp_path):
+def test_inception_does_not_depend_on_neighbours(tmp_path: Path) -> None:
     path = tmp_path / "inception.npz"
-    np.savez(path, **test_inception.own_recipe())
-    images = test_inception.images_of((70, 60, 50, 3))
+    np.savez(path, **own_recipe())
+    images = random_pixels((70, 60, 50, 3))
     features = InceptionFeatures(weights=path, batch_size=16)
     values = features(images)
     np.testing.assert_array_equal(features(images[::-1]), values[::-1])
     np.testing.assert_array_equal(features(images[7:8]), values[7:8])
     cpu = InceptionFeatures(weights=path, providers="cpu")(images[:4])
-    assert test_inception.relative(values[:4], cpu) < 1e-5
+    assert relative(values[:4], cpu) < 1e-5
 
 
 @pytest.mark.property
-def test_tf32_after_float32_in_one_process(tmp_path):
+def test_tf32_after_float32_in_one_process(tmp_path: Path) -> None:
     """No switch of the whole process decides: the second session has its own precision."""
     path: Path = tmp_path / "inception.npz"
-    np.savez(path, **test_inception.own_recipe())
-    images = test_inception.images_of((2, 60, 50, 3))
+    np.savez(path, **own_recipe())
+    images = random_pixels((2, 60, 50, 3))
     exact = InceptionFeatures(weights=path)(images)
     rounded = InceptionFeatures(weights=path, precision="tf32")(images)
-    assert 1e-5 < test_inception.relative(rounded, exact) < TF32
+    assert 1e-5 < relative(rounded, exact) < TF32
     np.testing.assert_array_equal(InceptionFeatures(weights=path)(images), exact)

@@ -1,10 +1,14 @@
 """Inception features: parity with every program and output, invariance, the parts of the graph, refused input."""
 
+from __future__ import annotations
+
 import dataclasses
-import json
 import os
 import pickle
 import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,103 +23,52 @@ from pixelgauge.networks.providers import OPENVINO, choose_providers
 from pixelgauge.networks.session import Session
 from pixelgauge.perceptual.inception import INCEPTION_OUTPUTS, InceptionFeatures
 from pixelgauge.presets import INCEPTION_PRESETS
-from tests.places import SHARED
+from tests.perceptual.pictures import INCEPTION_CASES, relative
+from tests.perceptual.weights import official_inception, own_recipe
+from tests.pictures import random_pixels
+from tests.places import SHARED, needs_shared
 
 pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
 
-needs_shared = pytest.mark.skipif(
-    not (SHARED / "reference").is_dir(), reason=f"the shared references are not at {SHARED}: set PIXELGAUGE_SHARED"
-)
-CASES = ("small_96x128", "exact_299x299", "large_400x520")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PIXELGAUGE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-def recipe(tensors, seed):
-    """The reference's recipe: see its README."""
-    rng = np.random.Generator(np.random.PCG64(seed))
-    state = {}
-    for name, shape, kind in tensors:
-        if kind == "count":
-            state[name] = np.zeros(shape, np.int64)
-            continue
-        z = rng.standard_normal(shape, dtype=np.float32)
-        state[name] = {
-            "conv": lambda z=z: z * np.float32(np.sqrt(2 / np.prod(z.shape[1:]))),
-            "fc": lambda z=z: z * np.float32(np.sqrt(1 / z.shape[1])),
-            "bias": lambda z=z: z * np.float32(0.1),
-            "scale": lambda z=z: 1 + np.float32(0.1) * z,
-            "var": lambda z=z: 1 + np.float32(0.1) * np.abs(z),
-        }[kind]()
-    return state
-
-
-def own_recipe():
-    """Tensors of the official names, from the manifest alone, for runs without the shared folder."""
-    tensors = []
-    for row in model_store.model_named("inception-fid").rows:
-        if row.fold is None:
-            tensors.append((row.tensor, row.shape, "fc" if len(row.shape) == 2 else "bias"))
-        elif len(row.shape) == 4:
-            tensors.append((f"{row.fold}.conv.weight", row.shape, "conv"))
-            for part, kind in (("weight", "scale"), ("bias", "bias"), ("running_mean", "bias"), ("running_var", "var")):
-                tensors.append((f"{row.fold}.bn.{part}", row.shape[:1], kind))
-            tensors.append((f"{row.fold}.bn.num_batches_tracked", (), "count"))
-    return recipe(tensors, 7)
-
 
 @pytest.fixture(scope="module")
-def state():
+def state() -> dict[str, np.ndarray]:
     return own_recipe()
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory, state):
+def weights(tmp_path_factory: pytest.TempPathFactory, state: dict[str, np.ndarray]) -> Path:
     path = tmp_path_factory.mktemp("weights") / "inception.npz"
     np.savez(path, **state)
     return path
 
 
 @pytest.fixture(scope="module")
-def official(tmp_path_factory):
-    facts = json.loads((SHARED / "reference" / "inception_recipe.json").read_text())
+def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("official") / "inception.npz"
-    np.savez(path, **recipe(facts["tensors"], facts["seed"]))
+    np.savez(path, **official_inception())
     return path
 
 
 @pytest.fixture(scope="module")
-def features(weights):
+def features(weights: Path) -> InceptionFeatures:
     return InceptionFeatures(weights=weights, batch_size=2)
-
-
-def images_of(shape, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-
-
-def relative(value, expected):
-    return np.linalg.norm(value - expected) / np.linalg.norm(expected)
 
 
 # ---- parity -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parity
-@needs_shared
+@needs_shared("reference")
 @pytest.mark.parametrize("preset", INCEPTION_PRESETS)
-def test_original_programs(official, preset):
+def test_original_programs(official: Path, preset: str) -> None:
     reference = np.load(SHARED / "reference" / "inception_parity.npz")
     checked = 0
     everything = Session(
         model_store.from_files("inception-fid", [official]), choose_providers("cpu"), list(INCEPTION_OUTPUTS)
     )
     one = InceptionFeatures(preset, weights=official)
-    for case in CASES:
+    for case in INCEPTION_CASES:
         values = list(everything.run({"images": one.resized(reference[f"image/{case}"])}).values())
         # at 299x299 only the network is at work; elsewhere the resizing too, and pytorch-fid's indices are float32
         tolerance = 1e-5 if case == "exact_299x299" else 1e-4
@@ -132,9 +85,9 @@ def test_original_programs(official, preset):
 
 
 @pytest.mark.oracle
-def test_first_layers_against_float64(weights, state):
+def test_first_layers_against_float64(weights: Path, state: dict[str, np.ndarray]) -> None:
     """Conv2d_1a to the first pool in float64, BatchNorm unfolded: what "64" means."""
-    images = images_of((1, 299, 299, 3))
+    images = random_pixels((1, 299, 299, 3))
     x = images[0].astype(np.float64).transpose(2, 0, 1) * 2 / 255 - 1
     for name, stride, padding in (("Conv2d_1a_3x3", 2, 0), ("Conv2d_2a_3x3", 1, 0), ("Conv2d_2b_3x3", 1, 1)):
         x = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
@@ -151,8 +104,8 @@ def test_first_layers_against_float64(weights, state):
 
 
 @pytest.mark.property
-def test_each_output_alone_is_the_same_as_all_together(weights):
-    images = images_of((1, 40, 50, 3))
+def test_each_output_alone_is_the_same_as_all_together(weights: Path) -> None:
+    images = random_pixels((1, 40, 50, 3))
     together = Session(
         model_store.from_files("inception-fid", [weights]), choose_providers("cpu"), list(INCEPTION_OUTPUTS)
     )
@@ -173,25 +126,22 @@ def test_each_output_alone_is_the_same_as_all_together(weights):
 
 
 @pytest.mark.property
-def test_not_a_bit_depends_on_neighbours_batch_size_or_threads(weights):
-    images = images_of((4, 60, 50, 3))
-    before = pixelgauge.get_num_threads()
-    try:
-        pixelgauge.set_num_threads(1)
-        expected = InceptionFeatures(output="logits", weights=weights, batch_size=1)(images)
-        # alone on one thread, side by side on one, all over two and three threads
-        for threads, batch_size in ((1, 2), (2, 2), (3, 3)):
-            pixelgauge.set_num_threads(threads)
-            one = InceptionFeatures(output="logits", weights=weights, batch_size=batch_size)
-            np.testing.assert_array_equal(one(images), expected)
-        np.testing.assert_array_equal(one(images[::-1]), expected[::-1])
-    finally:
-        pixelgauge.set_num_threads(before)
+@pytest.mark.usefixtures("restored_threads")
+def test_not_a_bit_depends_on_neighbours_batch_size_or_threads(weights: Path) -> None:
+    images = random_pixels((4, 60, 50, 3))
+    pixelgauge.set_num_threads(1)
+    expected = InceptionFeatures(output="logits", weights=weights, batch_size=1)(images)
+    # alone on one thread, side by side on one, all over two and three threads
+    for threads, batch_size in ((1, 2), (2, 2), (3, 3)):
+        pixelgauge.set_num_threads(threads)
+        one = InceptionFeatures(output="logits", weights=weights, batch_size=batch_size)
+        np.testing.assert_array_equal(one(images), expected)
+    np.testing.assert_array_equal(one(images[::-1]), expected[::-1])
 
 
 @pytest.mark.property
-def test_padding_to_a_fixed_batch_changes_nothing(features, monkeypatch):
-    images = images_of((3, 60, 50, 3))
+def test_padding_to_a_fixed_batch_changes_nothing(features: InceptionFeatures, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = random_pixels((3, 60, 50, 3))
     expected = features(images)
 
     shapes = []
@@ -203,9 +153,9 @@ def test_padding_to_a_fixed_batch_changes_nothing(features, monkeypatch):
 
 
 @pytest.mark.property
-def test_streams_of_batches_change_nothing(features, monkeypatch):
+def test_streams_of_batches_change_nothing(features: InceptionFeatures, monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenVINO's way through the images, with the CPU's session in its place."""
-    images = images_of((9, 60, 50, 3))
+    images = random_pixels((9, 60, 50, 3))
     expected = features(images)
     features._session.session(features._session.threads)  # loaded for the CPU before the plan says otherwise
 
@@ -222,7 +172,7 @@ def test_streams_of_batches_change_nothing(features, monkeypatch):
 
 
 @pytest.mark.property
-def test_bound_outputs_of_one_shape(weights):
+def test_bound_outputs_of_one_shape(weights: Path) -> None:
     """What CUDA does for a fixed batch, on the CPU: outputs land in buffers made before the run."""
     model = model_store.from_files("inception-fid", [weights])
     started = Session(model, choose_providers("cpu"), ["64", "768"], batch_size=2).session(1)
@@ -236,11 +186,11 @@ def test_bound_outputs_of_one_shape(weights):
 
 @pytest.mark.property
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
-def test_openvino_itself(weights, features, precision):
+def test_openvino_itself(weights: Path, features: InceptionFeatures, precision: str) -> None:
     ort = pytest.importorskip("onnxruntime")
     if OPENVINO not in ort.get_available_providers():
         pytest.skip("this onnxruntime has no OpenVINO: the openvino extra is not installed")
-    images = images_of((11, 60, 50, 3))
+    images = random_pixels((11, 60, 50, 3))
     one = InceptionFeatures(weights=weights, providers="openvino", precision=precision, batch_size=4)
     values = one(images)
     # bf16 keeps eight bits; 3e-3 to 6e-3 were measured on several sets of images
@@ -249,10 +199,10 @@ def test_openvino_itself(weights, features, precision):
 
 
 @pytest.mark.property
-def test_files_and_arrays_agree(features, tmp_path):
+def test_files_and_arrays_agree(features: InceptionFeatures, tmp_path: Path) -> None:
     from PIL import Image
 
-    pictures = [images_of((40 + i, 50, 3), i) for i in range(3)]
+    pictures = [random_pixels((40 + i, 50, 3), i) for i in range(3)]
     paths = [tmp_path / f"{i}.png" for i in range(3)]
     for path, picture in zip(paths, pictures, strict=True):
         Image.fromarray(picture).save(path)
@@ -264,8 +214,8 @@ def test_files_and_arrays_agree(features, tmp_path):
 
 
 @pytest.mark.property
-def test_ranges_and_layouts(features):
-    images = images_of((2, 40, 50, 3))
+def test_ranges_and_layouts(features: InceptionFeatures) -> None:
+    images = random_pixels((2, 40, 50, 3))
     expected = features(images)
     np.testing.assert_array_equal(features(images.transpose(0, 3, 1, 2), channel_axis=1), expected)
     for other, data_range in ((images / 255, 1.0), (images / 127.5 - 1, (-1, 1)), (images.astype(np.float32), 255)):
@@ -274,7 +224,7 @@ def test_ranges_and_layouts(features):
 
 
 @pytest.mark.property
-def test_fingerprint(features):
+def test_fingerprint(features: InceptionFeatures) -> None:
     facts = features.fingerprint
     assert (facts["preset"], facts["output"], facts["model"]) == ("pytorch-fid", "2048", "inception-fid")
     assert (facts["provider"], facts["precision"]) == ("CPUExecutionProvider", "float32")
@@ -285,10 +235,10 @@ def test_fingerprint(features):
 
 
 @pytest.mark.property
-def test_a_folder_is_its_images(features, tmp_path):
+def test_a_folder_is_its_images(features: InceptionFeatures, tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     for i, name in enumerate(("b.png", "a.PNG", "sub/c.bmp")):
-        Image.fromarray(images_of((40, 50, 3), i)).save(tmp_path / name)
+        Image.fromarray(random_pixels((40, 50, 3), i)).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no image")
     listed = [tmp_path / name for name in ("a.PNG", "b.png", "sub/c.bmp")]
     for folder in (tmp_path, f"{tmp_path}/"):
@@ -305,7 +255,7 @@ def test_a_folder_is_its_images(features, tmp_path):
 
 
 @pytest.mark.boundary
-def test_what_is_no_regular_file_is_refused_at_once(features, tmp_path):
+def test_what_is_no_regular_file_is_refused_at_once(features: InceptionFeatures, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     os.symlink("/dev/zero", tmp_path / "zero.png")
     for name, what in (("pipe.png", "is a pipe"), ("zero.png", "is a device")):
@@ -314,38 +264,68 @@ def test_what_is_no_regular_file_is_refused_at_once(features, tmp_path):
 
 
 @pytest.mark.boundary
-def test_bad_images(features, tmp_path):
-    good = images_of((2, 40, 50, 3))
-    (tmp_path / "text.png").write_text("hello")
-    # A header that promises 60000 x 60000 pixels, and one that ends within its first chunk.
-    (tmp_path / "bomb.bmp").write_bytes(
-        b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, 60000, 60000, 1, 24, *[0] * 6)
-    )
-    (tmp_path / "chunk.png").write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sI", 5, b"IHDR", 1) + bytes(9))
-    for images, arguments, error, match in (
-        (good[..., :1], {}, ValueError, "1 channel"),
-        (good / 255, {}, ValueError, "data_range is needed"),
-        (good / 255, {"data_range": (-1, 1)}, ValueError, "no value below zero"),
-        (good / 127.5 - 1, {"data_range": 1.0}, ValueError, "outside data_range"),
-        (good / 255, {"data_range": 255}, ValueError, "no value above one"),
-        (np.where(good > 9, np.nan, good), {"data_range": 255}, ValueError, "NaN"),
-        (good[:0], {}, ValueError, "empty"),
-        ([], {}, ValueError, "empty"),
-        (good.astype(np.int32), {}, TypeError, "int32"),
-        ([tmp_path / "text.png"], {}, ImageFileError, "text.png: is not an image"),
-        ([tmp_path / "absent.png"], {}, FileNotFoundError, "absent.png"),
-        ("a.png", {"data_range": 1.0}, ValueError, "is for arrays"),
-        ("a.png", {"channel_axis": 1}, ValueError, "is for arrays"),
-        ([tmp_path / "bomb.bmp"], {}, ImageFileError, "bomb.bmp: is refused by Pillow"),
-        ([tmp_path / "chunk.png"], {}, ImageFileError, "chunk.png: is damaged"),
-    ):
-        with pytest.raises(error, match=match):
-            features(images, **arguments)
+@pytest.mark.parametrize(
+    ("change", "arguments", "error", "match"),
+    [
+        (lambda good: good[..., :1], {}, ValueError, "1 channel"),
+        (lambda good: good / 255, {}, ValueError, "data_range is needed"),
+        (lambda good: good / 255, {"data_range": (-1, 1)}, ValueError, "no value below zero"),
+        (lambda good: good / 127.5 - 1, {"data_range": 1.0}, ValueError, "outside data_range"),
+        (lambda good: good / 255, {"data_range": 255}, ValueError, "no value above one"),
+        (lambda good: np.where(good > 9, np.nan, good), {"data_range": 255}, ValueError, "NaN"),
+        (lambda good: good[:0], {}, ValueError, "empty"),
+        (lambda good: [], {}, ValueError, "empty"),
+        (lambda good: good.astype(np.int32), {}, TypeError, "int32"),
+        (lambda good: "a.png", {"data_range": 1.0}, ValueError, "is for arrays"),
+        (lambda good: "a.png", {"channel_axis": 1}, ValueError, "is for arrays"),
+    ],
+)
+def test_bad_images(
+    features: InceptionFeatures,
+    change: Callable[..., Any],
+    arguments: dict[str, Any],
+    error: type[Exception],
+    match: str,
+) -> None:
+    images = change(random_pixels((2, 40, 50, 3)))
+    with pytest.raises(error, match=match):
+        features(images, **arguments)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("name", "data", "error", "match"),
+    [
+        ("text.png", b"hello", ImageFileError, "text.png: is not an image"),
+        ("absent.png", None, FileNotFoundError, "absent.png"),
+        # A header that promises 60000 x 60000 pixels, and one that ends within its first chunk.
+        (
+            "bomb.bmp",
+            b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, 60000, 60000, 1, 24, *[0] * 6),
+            ImageFileError,
+            "bomb.bmp: is refused by Pillow",
+        ),
+        (
+            "chunk.png",
+            b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sI", 5, b"IHDR", 1) + bytes(9),
+            ImageFileError,
+            "chunk.png: is damaged",
+        ),
+    ],
+    ids=["text", "absent", "bomb", "chunk"],
+)
+def test_bad_files(
+    features: InceptionFeatures, tmp_path: Path, name: str, data: bytes | None, error: type[Exception], match: str
+) -> None:
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(error, match=match):
+        features([tmp_path / name])
 
 
 @pytest.mark.oracle
-def test_ranges_far_from_zero_and_near_the_ends_of_float32(features):
-    good = images_of((1, 40, 50, 3)).astype(np.float64)
+def test_ranges_far_from_zero_and_near_the_ends_of_float32(features: InceptionFeatures) -> None:
+    good = random_pixels((1, 40, 50, 3)).astype(np.float64)
     expected = features(good, data_range=255.0)
     for low, scale in ((1e6, 1), (2.0**40, 1), (0, 1e60), (0, 1e-60)):
         value = features(good * scale + low, data_range=(low, low + 255 * scale))
@@ -353,17 +333,18 @@ def test_ranges_far_from_zero_and_near_the_ends_of_float32(features):
 
 
 @pytest.mark.property
-def test_copies_and_pickles_make_their_own_sessions(weights):
+def test_copies_and_pickles_make_their_own_sessions(weights: Path) -> None:
     features = InceptionFeatures("clean-fid", output=["64", "192"], weights=weights, batch_size=3)
     other = pickle.loads(pickle.dumps(features))
     assert (other.fingerprint, other.batch_size) == (features.fingerprint, 3)
-    images = images_of((1, 40, 50, 3))
+    images = random_pixels((1, 40, 50, 3))
     np.testing.assert_array_equal(other(images), features(images))
 
 
 @pytest.mark.boundary
-def test_bad_constructor_arguments(weights):
-    for arguments, error, match in (
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
         ({"preset": "fid"}, ValueError, "preset='fid' is not known"),
         ({"output": "1024"}, ValueError, "output='1024' is not known"),
         ({"output": []}, ValueError, r"output=\[\] is not known"),
@@ -375,9 +356,17 @@ def test_bad_constructor_arguments(weights):
         ({"batch_size": True}, TypeError, "batch_size=True"),
         ({"precision": "int8"}, ValueError, "precision='int8'"),
         ({"providers": "tpu"}, ValueError, "providers='tpu' is not known"),
-    ):
-        with pytest.raises(error, match=match):
-            InceptionFeatures(**{"weights": weights, **arguments})
+    ],
+)
+def test_bad_constructor_arguments(
+    weights: Path, arguments: dict[str, Any], error: type[Exception], match: str
+) -> None:
+    with pytest.raises(error, match=match):
+        InceptionFeatures(**{"weights": weights, **arguments})
+
+
+@pytest.mark.boundary
+def test_missing_weights_say_how_to_get_them() -> None:
     with pytest.raises(model_store.ModelMissingError, match="pixelgauge models pull inception-fid"):
         InceptionFeatures()
 
@@ -398,7 +387,9 @@ def test_bad_constructor_arguments(weights):
         ("extra.weight", lambda _: np.zeros(3, np.float32), "tensor 'extra.weight' does not belong"),
     ],
 )
-def test_wrong_weights_are_named(state, name, change, match):
+def test_wrong_weights_are_named(
+    state: dict[str, np.ndarray], name: str, change: Callable[..., Any] | None, match: str
+) -> None:
     wrong = {**state, name: None if change is None else change(state.get(name))}
     wrong = {key: value for key, value in wrong.items() if value is not None}
     with pytest.raises(CheckpointError, match=match):

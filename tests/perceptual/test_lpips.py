@@ -1,11 +1,14 @@
 """LPIPS: parity with the original program, a float64 NumPy oracle with random weights, invariance, refused input."""
 
+from __future__ import annotations
+
 import contextlib
 import copy
 import dataclasses
-import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,67 +23,33 @@ from pixelgauge.networks.session import Session
 from pixelgauge.perceptual import lpips as perceptual
 from pixelgauge.perceptual.lpips import LPIPS
 from pixelgauge.presets import LPIPS_PRESETS
-from tests.places import SHARED
+from tests.perceptual.pictures import LPIPS_CASES, pair
+from tests.perceptual.weights import official_lpips, random_weights
+from tests.places import SHARED, needs_shared
 
 pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
 
-needs_shared = pytest.mark.skipif(
-    not (SHARED / "weights").is_dir(),
-    reason=f"the shared weights and references are not at {SHARED}: set PIXELGAUGE_SHARED",
-)
-BACKBONES = {"alex": "alexnet_features.pth", "squeeze": "squeezenet1_1_features.pth"}
-CASES = ("odd_97x131", "square_256", "tiny_64", "ex_p0", "ex_p1")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PIXELGAUGE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-def random_weights(backbone: str, folder: Path) -> tuple[Path, Path]:
-    """Small random weights in the official names, drawn so that activations keep their size from layer to layer."""
-    rng = np.random.default_rng(5)
-    parts: dict[str, dict[str, np.ndarray]] = {"backbone": {}, "heads": {}}
-    for row in model_store.model_named(f"lpips-{backbone}").rows:
-        if row.role == "heads":
-            parts["heads"][row.tensor] = rng.uniform(0, 1, (*row.shape, 1, 1)).astype(np.float32)
-        elif row.role == "backbone":
-            spread = np.sqrt(2 / np.prod(row.shape[1:])) if len(row.shape) == 4 else 0.1
-            parts["backbone"][row.tensor] = (spread * rng.standard_normal(row.shape)).astype(np.float32)
-    paths = folder / f"{backbone}.npz", folder / f"{backbone}-heads.npz"
-    for path, tensors in zip(paths, parts.values(), strict=True):
-        np.savez(path, **tensors)
-    return paths
-
 
 @pytest.fixture(scope="module")
-def alex(tmp_path_factory):
+def alex(tmp_path_factory: pytest.TempPathFactory) -> LPIPS:
     return LPIPS("alex", weights=random_weights("alex", tmp_path_factory.mktemp("weights")))
-
-
-def pair(shape, seed=3):
-    rng = np.random.default_rng(seed)
-    x = rng.integers(0, 256, shape, np.uint8)
-    return x, np.clip(x + rng.normal(0, 20, shape), 0, 255).astype(np.uint8)
 
 
 # ---- oracle -------------------------------------------------------------------------------------------------------
 
 
-def conv(x, weight, bias, stride, padding):
+def conv(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, stride: int, padding: int) -> np.ndarray:
     x = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
     k = weight.shape[2]
     windows = np.lib.stride_tricks.sliding_window_view(x, (k, k), (1, 2))[:, ::stride, ::stride]
     return np.einsum("chwij,ocij->ohw", windows, weight, optimize=True) + bias[:, None, None]
 
 
-def max_pool(x):
+def max_pool(x: np.ndarray) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(x, (3, 3), (1, 2))[:, ::2, ::2].max((3, 4))
 
 
-def upsample(x, height, width):
+def upsample(x: np.ndarray, height: int, width: int) -> np.ndarray:
     """Bilinear, half-pixel centres, edges repeated: torch's align_corners=False."""
 
     def axis(n_in, n_out):
@@ -94,7 +63,14 @@ def upsample(x, height, width):
     return rows[:, c0] * (1 - cw) + rows[:, c1] * cw
 
 
-def lpips_alex_float64(x, y, backbone, heads, inside=0.0, outside=1e-10):
+def lpips_alex_float64(
+    x: np.ndarray,
+    y: np.ndarray,
+    backbone: dict[str, np.ndarray],
+    heads: dict[str, np.ndarray] | None,
+    inside: float = 0.0,
+    outside: float = 1e-10,
+) -> tuple[float, np.ndarray, np.ndarray]:
     """The definition, in float64: distance, layers, map."""
     shift, scale = np.array([-0.030, -0.088, -0.188]), np.array([0.458, 0.448, 0.450])
 
@@ -122,7 +98,7 @@ def lpips_alex_float64(x, y, backbone, heads, inside=0.0, outside=1e-10):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("linear", [True, False])
-def test_alex_against_float64(tmp_path, linear):
+def test_alex_against_float64(tmp_path: Path, linear: bool) -> None:
     paths = random_weights("alex", tmp_path)
     metric = LPIPS("alex", linear=linear, weights=paths)
     backbone, heads = (dict(np.load(path)) for path in paths)
@@ -136,10 +112,10 @@ def test_alex_against_float64(tmp_path, linear):
 
 
 @pytest.mark.oracle
-@needs_shared
+@needs_shared("weights")
 @pytest.mark.parametrize("size", [(31, 31), (32, 40), (40, 40), (64, 64), (95, 97), (96, 96)])
 @pytest.mark.parametrize("noise", [4, 20])
-def test_sizes_against_float64(each_isa, size, noise):
+def test_sizes_against_float64(each_isa: str, size: tuple[int, int], noise: int) -> None:
     weights = SHARED / "weights"
     paths = [weights / "alexnet_features.pth", weights / "lpips_v0.1_alex.pth"]
     state = model_store.read_sources(model_store.model_named("lpips-alex"), paths)
@@ -157,7 +133,7 @@ def test_sizes_against_float64(each_isa, size, noise):
 
 
 @pytest.mark.property
-def test_small_images_go_without_winograd(alex):
+def test_small_images_go_without_winograd(alex: LPIPS) -> None:
     x, y = pair((2, 95, 97, 3))
     alone = Session(alex._model, alex._plan, ["distance"], replace=alex._replace, winograd=False)
     inputs = {name: image.transpose(0, 3, 1, 2) / np.float32(127.5) - 1 for name, image in (("x", x), ("y", y))}
@@ -172,7 +148,7 @@ def test_small_images_go_without_winograd(alex):
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("preset", LPIPS_PRESETS)
-def test_presets_against_float64_where_features_vanish(tmp_path, preset):
+def test_presets_against_float64_where_features_vanish(tmp_path: Path, preset: str) -> None:
     paths = random_weights("alex", tmp_path)
     backbone, heads = (dict(np.load(path)) for path in paths)
     for part in ("weight", "bias"):  # the last layer's norms come to about 1e-4, the root of what torchmetrics adds
@@ -194,39 +170,24 @@ def test_presets_against_float64_where_features_vanish(tmp_path, preset):
 
 
 @pytest.fixture(scope="module")
-def reference():
+def reference() -> Any:
     return np.load(SHARED / "reference" / "lpips_parity.npz")
 
 
-def vgg_recipe(path: Path) -> Path:
-    recipe = json.loads((SHARED / "reference" / "vgg16_recipe.json").read_text())
-    rng = np.random.Generator(np.random.PCG64(recipe["seed"]))
-    tensors = {}
-    for name, shape, kind in recipe["tensors"]:
-        z = rng.standard_normal(shape, dtype=np.float32)
-        tensors[name] = z * np.float32(np.sqrt(2 / np.prod(shape[1:])) if kind == "conv" else 0.1)
-    np.savez(path, **tensors)
-    return path
-
-
 @pytest.fixture(scope="module")
-def official(tmp_path_factory):
-    files = {net: SHARED / "weights" / file for net, file in BACKBONES.items()}
-    files["vgg"] = vgg_recipe(tmp_path_factory.mktemp("vgg") / "vgg16.npz")
+def official(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool], LPIPS]:
     return {
-        (net, linear): LPIPS(
-            net, linear=linear, weights=(file, SHARED / "weights" / f"lpips_v0.1_{net}.pth") if linear else file
-        )
-        for net, file in files.items()
+        (net, linear): LPIPS(net, linear=linear, weights=files if linear else files[0])
+        for net, files in official_lpips(tmp_path_factory.mktemp("vgg")).items()
         for linear in (True, False)
     }
 
 
 @pytest.mark.parity
-@needs_shared
-@pytest.mark.parametrize("case", CASES)
+@needs_shared("weights", "reference")
+@pytest.mark.parametrize("case", LPIPS_CASES)
 @pytest.mark.parametrize("net", ["alex", "squeeze", "vgg"])
-def test_original_program(official, reference, net, case):
+def test_original_program(official: dict[tuple[str, bool], LPIPS], reference: Any, net: str, case: str) -> None:
     x, y = reference[f"image/{case}/ref"], reference[f"image/{case}/test"]
     distance, map_, layers = official[net, True](x, y, spatial=True, per_layer=True)
     expected = {name: reference[f"{net}/{case}/{name}"] for name in ("distance", "per_layer", "spatial", "baseline")}
@@ -239,8 +200,8 @@ def test_original_program(official, reference, net, case):
 
 
 @pytest.mark.parity
-@needs_shared
-def test_published_example(official):
+@needs_shared("weights", "reference", "images")
+def test_published_example(official: dict[tuple[str, bool], LPIPS]) -> None:
     images = SHARED / "images"
     distances = official["alex", True]([images / "ex_ref.png"] * 2, [images / "ex_p0.png", str(images / "ex_p1.png")])
     np.testing.assert_allclose(distances, [0.721881, 0.137566], atol=6e-7)  # the printed digits
@@ -250,7 +211,7 @@ def test_published_example(official):
 @pytest.mark.parity
 @pytest.mark.filterwarnings("ignore")  # the program's own
 @pytest.mark.parametrize("net", ["alex", "squeeze"])
-def test_torchmetrics(tmp_path, net):
+def test_torchmetrics(tmp_path: Path, net: str) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     with contextlib.suppress(ImportError):
         import tvshim  # noqa: F401  (lets torchvision import beside a CPU PyTorch, where needed)
@@ -280,7 +241,7 @@ def test_torchmetrics(tmp_path, net):
 
 
 @pytest.mark.property
-def test_identity_symmetry_and_sum_of_layers(alex):
+def test_identity_symmetry_and_sum_of_layers(alex: LPIPS) -> None:
     x, y = pair((64, 64, 3))
     assert alex(x, x) == 0
     assert alex(x, y) == alex(y, x)
@@ -289,7 +250,7 @@ def test_identity_symmetry_and_sum_of_layers(alex):
 
 @pytest.mark.property
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
-def test_openvino(tmp_path, precision):
+def test_openvino(tmp_path: Path, precision: str) -> None:
     ort = pytest.importorskip("onnxruntime")
     if OPENVINO not in ort.get_available_providers():
         pytest.skip("this onnxruntime has no OpenVINO: the openvino extra is not installed")
@@ -308,7 +269,7 @@ def test_openvino(tmp_path, precision):
 
 @pytest.mark.property
 @pytest.mark.parametrize("count", [1, 2, 3, 9, 21])
-def test_batches_for_a_device_change_nothing(tmp_path, monkeypatch, count):
+def test_batches_for_a_device_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """A device's way through the pairs, with the CPU's session in its place."""
     metric = LPIPS("alex", weights=random_weights("alex", tmp_path))
     x, y = pair((count, 40, 36, 3))
@@ -333,7 +294,7 @@ def test_batches_for_a_device_change_nothing(tmp_path, monkeypatch, count):
 
 
 @pytest.mark.property
-def test_batches_ranges_layouts_and_dtypes_give_the_same(alex):
+def test_batches_ranges_layouts_and_dtypes_give_the_same(alex: LPIPS) -> None:
     x, y = pair((3, 40, 36, 3))
     batch = alex(x, y)
     assert batch.shape == (3,)
@@ -354,55 +315,47 @@ def test_batches_ranges_layouts_and_dtypes_give_the_same(alex):
 
 
 @pytest.mark.property
-def test_not_a_bit_depends_on_threads_or_batch(tmp_path):
+@pytest.mark.usefixtures("restored_threads")
+def test_not_a_bit_depends_on_threads_or_batch(tmp_path: Path) -> None:
     paths = random_weights("squeeze", tmp_path)
     x, y = pair((5, 37, 50, 3))
-    before = pixelgauge.get_num_threads()
     results = []
-    try:
-        for threads in (1, 2, 3):
-            pixelgauge.set_num_threads(threads)
-            metric = LPIPS("squeeze", weights=paths)
-            for step in (1, 2, 5):
-                parts = [
-                    metric(x[i : i + step], y[i : i + step], spatial=True, per_layer=True) for i in range(0, 5, step)
-                ]
-                results.append([np.concatenate(values) for values in zip(*parts, strict=True)])
-    finally:
-        pixelgauge.set_num_threads(before)
+    for threads in (1, 2, 3):
+        pixelgauge.set_num_threads(threads)
+        metric = LPIPS("squeeze", weights=paths)
+        for step in (1, 2, 5):
+            parts = [metric(x[i : i + step], y[i : i + step], spatial=True, per_layer=True) for i in range(0, 5, step)]
+            results.append([np.concatenate(values) for values in zip(*parts, strict=True)])
     for result in results[1:]:
         for value, expected in zip(result, results[0], strict=True):
             np.testing.assert_array_equal(value, expected)
 
 
 @pytest.mark.property
-def test_large_pairs_take_turns(alex, monkeypatch):
+@pytest.mark.usefixtures("restored_threads")
+def test_large_pairs_take_turns(alex: LPIPS, monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = pair((4, 96, 100, 3))
-    before = pixelgauge.get_num_threads()
-    try:
-        pixelgauge.set_num_threads(2)
-        expected = alex(x, y).tolist()
-        running, most = [], []
-        run = alex._session.run
+    pixelgauge.set_num_threads(2)
+    expected = alex(x, y).tolist()
+    running, most = [], []
+    run = alex._session.run
 
-        def watched(inputs, threads):
-            running.append(threads)
-            most.append(len(running))
-            result = run(inputs, threads)
-            running.remove(threads)
-            return result
+    def watched(inputs, threads):
+        running.append(threads)
+        most.append(len(running))
+        result = run(inputs, threads)
+        running.remove(threads)
+        return result
 
-        monkeypatch.setattr(perceptual, "_STREAM_PIXELS", 2 * 96 * 100 - 1)
-        monkeypatch.setattr(alex._session, "run", watched)
-        monkeypatch.setattr(alex._session, "threads", 2)
-        assert alex(x, y).tolist() == expected
-        assert most == [1] * 4  # one at a time, on all threads
-    finally:
-        pixelgauge.set_num_threads(before)
+    monkeypatch.setattr(perceptual, "_STREAM_PIXELS", 2 * 96 * 100 - 1)
+    monkeypatch.setattr(alex._session, "run", watched)
+    monkeypatch.setattr(alex._session, "threads", 2)
+    assert alex(x, y).tolist() == expected
+    assert most == [1] * 4  # one at a time, on all threads
 
 
 @pytest.mark.property
-def test_shapes_of_results(alex):
+def test_shapes_of_results(alex: LPIPS) -> None:
     x, y = pair((2, 40, 36, 3))
     distance, map_ = alex(x, y, spatial=True)
     assert (distance.shape, map_.shape) == ((2,), (2, 40, 36))
@@ -413,7 +366,7 @@ def test_shapes_of_results(alex):
 
 
 @pytest.mark.property
-def test_smallest_image(tmp_path):
+def test_smallest_image(tmp_path: Path) -> None:
     for backbone, smallest in (("alex", 31), ("vgg", 16), ("squeeze", 17)):
         metric = LPIPS(backbone, weights=random_weights(backbone, tmp_path))
         x, y = pair((smallest, smallest, 3))
@@ -425,7 +378,7 @@ def test_smallest_image(tmp_path):
 
 
 @pytest.mark.property
-def test_files(alex, tmp_path):
+def test_files(alex: LPIPS, tmp_path: Path) -> None:
     from PIL import Image
 
     pairs = [pair((40, 36, 3), 1), pair((50, 41, 3), 2)]
@@ -444,7 +397,7 @@ def test_files(alex, tmp_path):
 
 
 @pytest.mark.property
-def test_fingerprint(alex):
+def test_fingerprint(alex: LPIPS) -> None:
     facts = alex.fingerprint
     assert facts["model"] == "lpips-alex"
     assert facts["provider"] == "CPUExecutionProvider"
@@ -458,26 +411,37 @@ def test_fingerprint(alex):
 
 
 @pytest.mark.boundary
-def test_ranges(alex):
-    x, y = (image / 255 for image in pair((40, 36, 3)))
-    for images, data_range, match in (
-        ((x, y), None, "data_range is needed"),
-        ((x, y), (-1, 1), r"no value below zero.*pass data_range=1\.0"),
-        ((2 * x - 1, 2 * y - 1), 1.0, r"outside data_range=1.0; for images in -1..1 pass data_range=\(-1, 1\)"),
-        ((255 * x, 255 * y), 1.0, "outside data_range"),
-        ((x, y), 255, r"no value above one.*pass data_range=1\.0"),
-        ((x.astype(np.float16), y.astype(np.float16)), None, "needed for floating-point images"),
-        ((x, np.where(y > 0.5, np.nan, y)), 1.0, "^y: NaN or infinity in image 0, row 0: remove or replace"),
-        ((x, np.where(y > 0.5, np.inf, y)), 1.0, "infinity"),
-        ((x, y), (1, -1), "low < high"),
-        ((x, y), "1", "data_range"),
-    ):
-        with pytest.raises(ValueError, match=match):
-            alex(*images, data_range=data_range)
+@pytest.mark.parametrize(
+    ("change", "data_range", "match"),
+    [
+        (lambda x, y: (x, y), None, "data_range is needed"),
+        (lambda x, y: (x, y), (-1, 1), r"no value below zero.*pass data_range=1\.0"),
+        (
+            lambda x, y: (2 * x - 1, 2 * y - 1),
+            1.0,
+            r"outside data_range=1.0; for images in -1..1 pass data_range=\(-1, 1\)",
+        ),
+        (lambda x, y: (255 * x, 255 * y), 1.0, "outside data_range"),
+        (lambda x, y: (x, y), 255, r"no value above one.*pass data_range=1\.0"),
+        (lambda x, y: (x.astype(np.float16), y.astype(np.float16)), None, "needed for floating-point images"),
+        (
+            lambda x, y: (x, np.where(y > 0.5, np.nan, y)),
+            1.0,
+            "^y: NaN or infinity in image 0, row 0: remove or replace",
+        ),
+        (lambda x, y: (x, np.where(y > 0.5, np.inf, y)), 1.0, "infinity"),
+        (lambda x, y: (x, y), (1, -1), "low < high"),
+        (lambda x, y: (x, y), "1", "data_range"),
+    ],
+)
+def test_ranges(alex: LPIPS, change: Callable[..., Any], data_range: Any, match: str) -> None:
+    images = change(*(image / 255 for image in pair((40, 36, 3))))
+    with pytest.raises(ValueError, match=match):
+        alex(*images, data_range=data_range)
 
 
 @pytest.mark.boundary
-def test_dark_and_flat_images_are_not_refused(alex):
+def test_dark_and_flat_images_are_not_refused(alex: LPIPS) -> None:
     black = np.zeros((40, 36, 3), np.float32)
     assert alex(black, black, data_range=255) == 0
     assert alex(black, black, data_range=(-1, 1)) == 0
@@ -486,41 +450,57 @@ def test_dark_and_flat_images_are_not_refused(alex):
 
 @pytest.mark.boundary
 @pytest.mark.parametrize("shape", [(40, 36), (40, 36, 1), (40, 36, 4), (2, 40, 36), (3, 40, 36)])
-def test_channels(alex, shape):
+def test_channels(alex: LPIPS, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="channel"):
         alex(*pair(shape))
 
 
 @pytest.mark.boundary
-def test_shapes_dtypes_and_kinds(alex, tmp_path):
-    x, y = pair((40, 36, 3))
-    for a, b, error, match in (
-        (x, y[:-1], ValueError, "differ in shape"),
-        (x, y.astype(np.uint16), ValueError, "differ in dtype"),
-        (x[:0], y[:0], ValueError, "empty"),
-        (x.astype(int), y.astype(int), TypeError, "int64"),
-        (x, "y.png", TypeError, "both be files"),
-        ("x.png", ["y.png"], ValueError, "both be one file"),
-        (["x.png"], ["y.png", "z.png"], ValueError, "1 files and y 2"),
-        (None, None, TypeError, "NoneType"),
-        (str(tmp_path / "absent.png"), "y.png", ImageFileError, r"absent\.png: No such file"),
-    ):
-        with pytest.raises(error, match=match):
-            alex(a, b)
-    for flag in ("spatial", "per_layer"):
-        with pytest.raises(TypeError, match=f"{flag}=3 must be True or False"):
-            alex(x, y, **{flag: 3})
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        (lambda x, y: (x, y[:-1]), ValueError, "differ in shape"),
+        (lambda x, y: (x, y.astype(np.uint16)), ValueError, "differ in dtype"),
+        (lambda x, y: (x[:0], y[:0]), ValueError, "empty"),
+        (lambda x, y: (x.astype(int), y.astype(int)), TypeError, "int64"),
+        (lambda x, y: (x, "y.png"), TypeError, "both be files"),
+        (lambda x, y: ("x.png", ["y.png"]), ValueError, "both be one file"),
+        (lambda x, y: (["x.png"], ["y.png", "z.png"]), ValueError, "1 files and y 2"),
+        (lambda x, y: (None, None), TypeError, "NoneType"),
+        (lambda x, y: ([], ["y.png"]), ValueError, "x is empty: name at least one file"),
+        (lambda x, y: (["x.png"], []), ValueError, "y is empty: name at least one file"),
+        (lambda x, y: ([], []), ValueError, "x is empty: name at least one file"),
+    ],
+)
+def test_shapes_dtypes_and_kinds(alex: LPIPS, change: Callable[..., Any], error: type[Exception], match: str) -> None:
+    images = change(*pair((40, 36, 3)))
+    with pytest.raises(error, match=match):
+        alex(*images)
+
+
+@pytest.mark.boundary
+def test_a_file_that_is_not_there(alex: LPIPS, tmp_path: Path) -> None:
+    with pytest.raises(ImageFileError, match=r"absent\.png: No such file"):
+        alex(str(tmp_path / "absent.png"), "y.png")
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("flag", ["spatial", "per_layer"])
+def test_flags_are_true_or_false(alex: LPIPS, flag: str) -> None:
+    with pytest.raises(TypeError, match=f"{flag}=3 must be True or False"):
+        alex(*pair((40, 36, 3)), **{flag: 3})
+
+
+@pytest.mark.boundary
+def test_files_take_no_options_of_arrays(alex: LPIPS) -> None:
     with pytest.raises(ValueError, match=r"data_range=1.0 is for arrays"):
         alex("x.png", "y.png", data_range=1.0)
     with pytest.raises(ValueError, match=r"channel_axis=1 is for arrays"):
         alex("x.png", "y.png", channel_axis=1)
-    for a, b, name in (([], ["y.png"], "x"), (["x.png"], [], "y"), ([], [], "x")):
-        with pytest.raises(ValueError, match=f"{name} is empty: name at least one file"):
-            alex(a, b)
 
 
 @pytest.mark.oracle
-def test_ranges_far_from_zero_and_near_the_ends_of_float32(alex):
+def test_ranges_far_from_zero_and_near_the_ends_of_float32(alex: LPIPS) -> None:
     x, y = (image.astype(np.float64) for image in pair((48, 48, 3)))
     expected = alex(x, y, data_range=255.0)
     assert alex(x, y, data_range=np.array(255.0)) == expected
@@ -533,10 +513,10 @@ def test_ranges_far_from_zero_and_near_the_ends_of_float32(alex):
     assert value == pytest.approx(expected, rel=1e-4)  # the values themselves are rounded to 1e-7 of the range
 
     class Pair:  # array-like, but neither a sequence nor an array
-        def __iter__(self):
+        def __iter__(self) -> Any:
             return iter((50, 305))
 
-        def __array__(self, dtype=None, copy=None):
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
             return np.array([50.0, 305.0])
 
     assert alex(x + 50, y + 50, data_range=Pair()) == alex(x + 50, y + 50, data_range=(50, 305))
@@ -545,7 +525,7 @@ def test_ranges_far_from_zero_and_near_the_ends_of_float32(alex):
 
 
 @pytest.mark.boundary
-def test_weights_that_overflow_are_an_error_not_nan(tmp_path):
+def test_weights_that_overflow_are_an_error_not_nan(tmp_path: Path) -> None:
     paths = random_weights("alex", tmp_path)
     backbone = {name: value * np.float32(1e15) for name, value in np.load(paths[0]).items()}
     np.savez(paths[0], **backbone)
@@ -557,7 +537,7 @@ def test_weights_that_overflow_are_an_error_not_nan(tmp_path):
 
 
 @pytest.mark.property
-def test_copies_and_pickles_make_their_own_sessions(tmp_path):
+def test_copies_and_pickles_make_their_own_sessions(tmp_path: Path) -> None:
     metric = LPIPS("alex", weights=random_weights("alex", tmp_path), preset="torchmetrics", linear=False)
     x, y = pair((40, 40, 3))
     for other in (pickle.loads(pickle.dumps(metric)), copy.deepcopy(metric)):
@@ -567,7 +547,7 @@ def test_copies_and_pickles_make_their_own_sessions(tmp_path):
 
 
 @pytest.mark.boundary
-def test_a_file_that_is_too_small_is_named(alex, tmp_path):
+def test_a_file_that_is_too_small_is_named(alex: LPIPS, tmp_path: Path) -> None:
     from PIL import Image
 
     for name, size in (("good", 40), ("small", 20)):
@@ -577,8 +557,9 @@ def test_a_file_that_is_too_small_is_named(alex, tmp_path):
         alex(files, files)
 
 
-@pytest.mark.boundary
-def test_files_that_are_no_images(alex, tmp_path):
+@pytest.fixture
+def odd_files(tmp_path: Path) -> Path:
+    """A folder with good.png and files that are no images of its size and kind."""
     from PIL import Image
 
     good = tmp_path / "good.png"
@@ -594,7 +575,13 @@ def test_files_that_are_no_images(alex, tmp_path):
     clear = pictures[0].copy()
     clear.putalpha(100)
     clear.save(tmp_path / "clear.png")
-    for name, error, match in (
+    return tmp_path
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("name", "error", "match"),
+    [
         ("text.png", ImageFileError, r"text\.png: not a readable PNG"),
         ("cut.png", ImageFileError, r"cut\.png: cannot be decoded: the file is truncated"),
         ("deep.png", ImageFileError, r"deep\.png: has more than 8 bits"),
@@ -604,37 +591,66 @@ def test_files_that_are_no_images(alex, tmp_path):
         ("pages.tif", ImageFileError, r"pages\.tif: holds 2 frames or pages: save the one"),
         ("cmyk.jpg", ImageFileError, r"cmyk\.jpg: has colour mode CMYK: convert"),
         ("clear.png", ImageFileError, r"clear\.png: has transparent pixels: .* or save it without alpha channel"),
-    ):
-        with pytest.raises(error, match=match):
-            alex(tmp_path / name, good)
+    ],
+)
+def test_files_that_are_no_images(alex: LPIPS, odd_files: Path, name: str, error: type[Exception], match: str) -> None:
+    with pytest.raises(error, match=match):
+        alex(odd_files / name, odd_files / "good.png")
 
 
 @pytest.mark.boundary
-def test_wrong_constructor_arguments(tmp_path):
-    backbone, heads = random_weights("alex", tmp_path)
-    with pytest.raises(ValueError, match="backbone='vgg16' is not known"):
-        LPIPS("vgg16")
-    with pytest.raises(ValueError, match=r"preset='lpips-0\.2' is not known: use one of 'lpips', 'torchmetrics'"):
-        LPIPS("alex", preset="lpips-0.2")
-    with pytest.raises(ValueError, match="takes a pair"):
-        LPIPS("alex", weights=backbone)
-    with pytest.raises(ValueError, match="precision='half'"):
-        LPIPS("alex", weights=(backbone, heads), precision="half")
-    with pytest.raises(CheckpointError, match=r"tensor 'features\.0\.weight' is missing"):
-        LPIPS("alex", weights=(heads, backbone))
-    with pytest.raises(CheckpointError, match=r"tensor 'features\.0\.weight' has shape"):
-        LPIPS("vgg", weights=(backbone, heads))
-    with pytest.raises(TypeError, match="linear='no' must be True or False"):
-        LPIPS("alex", linear="no")
-    for wrong in (5, (5, heads)):
-        with pytest.raises(TypeError, match=r"weights=5 must be .*path"):
-            LPIPS("alex", weights=wrong)
-    with pytest.raises(FileNotFoundError):
-        LPIPS("alex", weights=(tmp_path / "absent.pth", heads))
+@pytest.mark.parametrize(
+    ("backbone", "arguments", "match"),
+    [
+        ("vgg16", {}, "backbone='vgg16' is not known"),
+        ("alex", {"preset": "lpips-0.2"}, r"preset='lpips-0\.2' is not known: use one of 'lpips', 'torchmetrics'"),
+    ],
+)
+def test_unknown_names(backbone: str, arguments: dict[str, str], match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        LPIPS(backbone, **arguments)
 
 
 @pytest.mark.boundary
-def test_missing_model_says_both_commands():
+@pytest.mark.parametrize(
+    ("make", "error", "match"),
+    [
+        (lambda backbone, heads: LPIPS("alex", weights=backbone), ValueError, "takes a pair"),
+        (
+            lambda backbone, heads: LPIPS("alex", weights=(backbone, heads), precision="half"),
+            ValueError,
+            "precision='half'",
+        ),
+        (
+            lambda backbone, heads: LPIPS("alex", weights=(heads, backbone)),
+            CheckpointError,
+            r"tensor 'features\.0\.weight' is missing",
+        ),
+        (
+            lambda backbone, heads: LPIPS("vgg", weights=(backbone, heads)),
+            CheckpointError,
+            r"tensor 'features\.0\.weight' has shape",
+        ),
+        (lambda backbone, heads: LPIPS("alex", linear="no"), TypeError, "linear='no' must be True or False"),
+        (lambda backbone, heads: LPIPS("alex", weights=5), TypeError, r"weights=5 must be .*path"),
+        (lambda backbone, heads: LPIPS("alex", weights=(5, heads)), TypeError, r"weights=5 must be .*path"),
+        (
+            lambda backbone, heads: LPIPS("alex", weights=(backbone.parent / "absent.pth", heads)),
+            FileNotFoundError,
+            None,
+        ),
+    ],
+)
+def test_wrong_constructor_arguments(
+    tmp_path: Path, make: Callable[..., Any], error: type[Exception], match: str | None
+) -> None:
+    files = random_weights("alex", tmp_path)
+    with pytest.raises(error, match=match):
+        make(*files)
+
+
+@pytest.mark.boundary
+def test_missing_model_says_both_commands() -> None:
     with pytest.raises(model_store.ModelMissingError) as caught:
         LPIPS("alex")
     message = str(caught.value)
@@ -643,7 +659,7 @@ def test_missing_model_says_both_commands():
 
 
 @pytest.mark.boundary
-def test_a_folder_is_no_image(alex, tmp_path):
+def test_a_folder_is_no_image(alex: LPIPS, tmp_path: Path) -> None:
     for x in (tmp_path, [tmp_path]):
         with pytest.raises(ImageFileError, match=r"is a folder: list its files by pixelgauge\.images\.image_files"):
             alex(x, x)

@@ -10,10 +10,16 @@ from PIL import Image
 
 import pixelgauge
 
-RNG = np.random.default_rng(10)
-MASKS = (RNG.random((3, 14, 11)) < 0.15).astype(np.uint8)
-MAPS = np.round(RNG.random((3, 14, 11)) + 0.5 * MASKS, 2)
-BATCH, SINGLE = pixelgauge.aupro(MASKS, MAPS), pixelgauge.aupro(MASKS[0], MAPS[0])
+
+@pytest.fixture
+def masks(rng: np.random.Generator) -> np.ndarray:
+    return (rng.random((3, 14, 11)) < 0.15).astype(np.uint8)
+
+
+@pytest.fixture
+def maps(rng: np.random.Generator, masks: np.ndarray) -> np.ndarray:
+    return np.round(rng.random((3, 14, 11)) + 0.5 * masks, 2)
+
 
 LAYOUTS = {
     "N, H, W": lambda a: a, "N, H, W, 1": lambda a: a[..., np.newaxis], "N, 1, H, W": lambda a: a[:, np.newaxis],
@@ -26,8 +32,8 @@ LAYOUTS = {
 @pytest.mark.property
 @pytest.mark.parametrize("of_masks", LAYOUTS)
 @pytest.mark.parametrize("of_maps", LAYOUTS)
-def test_layouts_of_a_batch(of_masks: str, of_maps: str) -> None:
-    assert pixelgauge.aupro(LAYOUTS[of_masks](MASKS), LAYOUTS[of_maps](MAPS)) == BATCH
+def test_layouts_of_a_batch(masks: np.ndarray, maps: np.ndarray, of_masks: str, of_maps: str) -> None:
+    assert pixelgauge.aupro(LAYOUTS[of_masks](masks), LAYOUTS[of_maps](maps)) == pixelgauge.aupro(masks, maps)
 
 
 @pytest.mark.property
@@ -35,9 +41,10 @@ def test_layouts_of_a_batch(of_masks: str, of_maps: str) -> None:
     lambda a: a, lambda a: a[..., np.newaxis], lambda a: a[np.newaxis], lambda a: a[np.newaxis, ..., np.newaxis],
     lambda a: a[np.newaxis, np.newaxis], lambda a: [a], lambda a: a.tolist(), lambda a: [a.tolist()],
 ])  # fmt: skip
-def test_layouts_of_one_image(layout: Any) -> None:
-    assert pixelgauge.aupro(layout(MASKS[0]), MAPS[0]) == SINGLE
-    assert pixelgauge.aupro(MASKS[0], layout(MAPS[0])) == SINGLE
+def test_layouts_of_one_image(masks: np.ndarray, maps: np.ndarray, layout: Any) -> None:
+    expected = pixelgauge.aupro(masks[0], maps[0])
+    assert pixelgauge.aupro(layout(masks[0]), maps[0]) == expected
+    assert pixelgauge.aupro(masks[0], layout(maps[0])) == expected
 
 
 @pytest.mark.property
@@ -45,14 +52,14 @@ def test_layouts_of_one_image(layout: Any) -> None:
     lambda m: m.astype(bool), lambda m: m.astype(np.int64), lambda m: m.astype(np.float32), lambda m: m * 255,
     lambda m: m.astype(float) * 255, lambda m: m * 3, lambda m: m.astype(np.float16), lambda m: m.astype(">i4"),
 ])  # fmt: skip
-def test_masks_of_every_dtype(convert: Any) -> None:
-    assert pixelgauge.aupro(convert(MASKS), MAPS) == BATCH
+def test_masks_of_every_dtype(masks: np.ndarray, maps: np.ndarray, convert: Any) -> None:
+    assert pixelgauge.aupro(convert(masks), maps) == pixelgauge.aupro(masks, maps)
 
 
 @pytest.mark.oracle
-def test_images_of_several_sizes_are_one_curve() -> None:
+def test_images_of_several_sizes_are_one_curve(rng: np.random.Generator) -> None:
     # the same pixels in two images of other heights: regions that no cut crosses stay what they are
-    mask, scores = np.zeros((20, 9), np.uint8), np.round(RNG.random((20, 9)), 2)
+    mask, scores = np.zeros((20, 9), np.uint8), np.round(rng.random((20, 9)), 2)
     mask[2:5, 1:4] = mask[13:17, 5:8] = 1
     scores = np.round(scores + 0.4 * mask, 2)
     whole = pixelgauge.aupro(mask, scores)
@@ -85,17 +92,24 @@ def test_masks_that_mean_nothing(mask: object, error: type[Exception], message: 
 
 
 @pytest.mark.boundary
-def test_one_bad_pixel_of_many_is_found() -> None:
-    for bad in (np.nan, np.inf, -np.inf, 0.25, -1):
-        masks = MASKS.astype(float)
-        masks[2, 3:7, 3:7] = bad
-        for given in (masks, list(masks), masks[..., np.newaxis]):
-            with pytest.raises(ValueError, match="masks holds"):
-                pixelgauge.aupro(given, MAPS)
-    maps = MAPS.copy()
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 0.25, -1])
+def test_one_bad_pixel_of_many_is_found_in_masks(masks: np.ndarray, maps: np.ndarray, bad: float) -> None:
+    masks = masks.astype(float)
+    masks[2, 3:7, 3:7] = bad
+    for given in (masks, list(masks), masks[..., np.newaxis]):
+        with pytest.raises(ValueError, match="masks holds"):
+            pixelgauge.aupro(given, maps)
+
+
+@pytest.mark.boundary
+def test_one_bad_pixel_of_many_is_found_in_maps(masks: np.ndarray, maps: np.ndarray) -> None:
     maps[1, 2, 3] = np.nan
     for given in (maps, list(maps)):
         with pytest.raises(ValueError, match="maps holds NaN"):
-            pixelgauge.aupro(MASKS, given)
+            pixelgauge.aupro(masks, given)
+
+
+@pytest.mark.boundary
+def test_a_bound_of_text_is_refused(masks: np.ndarray, maps: np.ndarray) -> None:
     with pytest.raises(TypeError, match=r"max_fpr='0\.3' must be a number"):
-        pixelgauge.aupro(MASKS, MAPS, max_fpr="0.3")  # type: ignore[arg-type]
+        pixelgauge.aupro(masks, maps, max_fpr="0.3")  # type: ignore[arg-type]

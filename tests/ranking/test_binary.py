@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -11,16 +9,6 @@ import pixelgauge
 from pixelgauge import _core
 
 sklearn_metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn, the test oracle, is not installed")
-
-RNG = np.random.default_rng(20240)
-
-
-@pytest.fixture
-def restored() -> Iterator[None]:
-    isa, threads = _core.isa(), _core.get_num_threads()
-    yield
-    _core.set_isa(isa)
-    _core.set_num_threads(threads)
 
 
 def pair_counting(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -37,11 +25,11 @@ def by_searchsorted(labels: np.ndarray, scores: np.ndarray) -> float:
     return (less + not_more) / (2 * len(positive) * len(negative))
 
 
-def sample(kind: str, n: int, prevalence: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
+def sample(rng: np.random.Generator, kind: str, n: int, prevalence: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
     """Labels and float64 scores of one of the shapes that break ranking programs."""
-    y = (RNG.random(n) < prevalence).astype(np.int64)
+    y = (rng.random(n) < prevalence).astype(np.int64)
     y[:2] = 0, 1
-    x = RNG.standard_normal(n) + y
+    x = rng.standard_normal(n) + y
     match kind:
         case "random":
             pass
@@ -54,15 +42,15 @@ def sample(kind: str, n: int, prevalence: float = 0.3) -> tuple[np.ndarray, np.n
         case "reversed":
             x = np.sort(x)[::-1].copy()
         case "infinite":
-            x = np.where(RNG.random(n) < 0.2, np.inf, np.where(RNG.random(n) < 0.2, -np.inf, x))
+            x = np.where(rng.random(n) < 0.2, np.inf, np.where(rng.random(n) < 0.2, -np.inf, x))
         case "denormal":
             x = np.round(x * 50) * 5e-324
         case "signed zeros":
-            x = np.where(RNG.random(n) < 0.4, -0.0, np.where(RNG.random(n) < 0.5, 0.0, np.sign(x)))
+            x = np.where(rng.random(n) < 0.4, -0.0, np.where(rng.random(n) < 0.5, 0.0, np.sign(x)))
         case "saturated":
-            x = 1 - np.exp(-36 * RNG.random(n) * (1 + y) / 2)
+            x = 1 - np.exp(-36 * rng.random(n) * (1 + y) / 2)
         case "outliers":
-            x = np.where(RNG.random(n) < 1e-3, 1e300, 1 + 1e-9 * x)
+            x = np.where(rng.random(n) < 1e-3, 1e300, 1 + 1e-9 * x)
         case "separated":
             x = x + 10 * y
     return y, x
@@ -76,15 +64,15 @@ DTYPES = ["float16", "float32", "float64", "int8", "uint8", "int16", "uint16", "
 @pytest.mark.oracle
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("n", [2, 3, 17, 64, 65, 130])
-def test_small_samples_equal_pair_counting(kind: str, n: int) -> None:
-    y, x = sample(kind, n)
+def test_small_samples_equal_pair_counting(rng: np.random.Generator, kind: str, n: int) -> None:
+    y, x = sample(rng, kind, n)
     assert pixelgauge.roc_auc_score(y, x) == pair_counting(y, x)
 
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_every_dtype_equals_pair_counting(dtype: str) -> None:
-    y, x = sample("random", 150)
+def test_every_dtype_equals_pair_counting(rng: np.random.Generator, dtype: str) -> None:
+    y, x = sample(rng, "random", 150)
     info = np.iinfo(dtype) if np.dtype(dtype).kind in "iu" else None
     scores = (x * 10 + (0 if info is None or info.min else 60)).astype(dtype)
     scores[:3] = (info.min, info.max, 0) if info else (-np.inf, np.inf, 0)
@@ -94,8 +82,9 @@ def test_every_dtype_equals_pair_counting(dtype: str) -> None:
 @pytest.mark.property
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_large_samples_on_every_isa_and_thread_count(kind: str, dtype: str, restored: None) -> None:
-    y, x = sample(kind, 150_000, prevalence=0.1)
+@pytest.mark.usefixtures("restored_isa", "restored_threads")
+def test_large_samples_on_every_isa_and_thread_count(rng: np.random.Generator, kind: str, dtype: str) -> None:
+    y, x = sample(rng, kind, 150_000, prevalence=0.1)
     with np.errstate(over="ignore"):
         scores = x.astype(dtype)
     expected = by_searchsorted(y, scores)
@@ -107,24 +96,25 @@ def test_large_samples_on_every_isa_and_thread_count(kind: str, dtype: str, rest
 
 
 @pytest.mark.oracle
-def test_scores_beyond_what_a_sample_meets() -> None:
+def test_scores_beyond_what_a_sample_meets(rng: np.random.Generator) -> None:
     # most scores are equal and the greatest but for a few: those few must not count as equal to each other
     for top in range(13000, 13008):
-        x = RNG.integers(0, 12000, 300_000).astype(np.uint32)
-        x[RNG.random(len(x)) < 0.7] = top
-        y = RNG.random(len(x)) < 0.3
-        few = RNG.integers(0, len(x), 12)
+        x = rng.integers(0, 12000, 300_000).astype(np.uint32)
+        x[rng.random(len(x)) < 0.7] = top
+        y = rng.random(len(x)) < 0.3
+        few = rng.integers(0, len(x), 12)
         x[few], y[few] = np.arange(12) * 10**8 + 20000, np.arange(12) % 2
         assert pixelgauge.roc_auc_score(y, x) == by_searchsorted(y, x)
         assert len(pixelgauge.roc_curve(y, x, drop_intermediate=False)[0]) == len(np.unique(x)) + 1
 
 
 @pytest.mark.oracle
-def test_many_scores_are_taken_slice_by_slice(restored: None) -> None:
+@pytest.mark.usefixtures("restored_isa", "restored_threads")
+def test_many_scores_are_taken_slice_by_slice(rng: np.random.Generator) -> None:
     # beyond 2 * 3 * 2^23 scores, the keys are split in two slices, each of a reading of its own
     n = 2 * (3 << 23) + 77
-    x = RNG.integers(0, 1 << 20, n, np.uint32)
-    y = RNG.random(n, np.float32) < 0.1
+    x = rng.integers(0, 1 << 20, n, np.uint32)
+    y = rng.random(n, np.float32) < 0.1
     x += np.uint32(1 << 16) * y
     steps = [np.bincount(part, minlength=17 << 16) for part in (x[~y], x[y])]
     x *= np.uint32(3000)
@@ -156,15 +146,15 @@ def test_many_scores_are_taken_slice_by_slice(restored: None) -> None:
 
 @pytest.mark.parity
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "infinite"])  # scikit-learn refuses infinities
-def test_binary_equals_sklearn(kind: str) -> None:
-    y, x = sample(kind, 3000)
+def test_binary_equals_sklearn(rng: np.random.Generator, kind: str) -> None:
+    y, x = sample(rng, kind, 3000)
     # both are within rounding of the same fraction; theirs sums up to 3000 terms pairwise
     assert pixelgauge.roc_auc_score(y, x) == pytest.approx(sklearn_metrics.roc_auc_score(y, x), abs=1e-15)
 
 
 @pytest.mark.property
-def test_layouts_read_in_place() -> None:
-    y, x = sample("random", 5000)
+def test_layouts_read_in_place(rng: np.random.Generator) -> None:
+    y, x = sample(rng, "random", 5000)
     expected = pixelgauge.roc_auc_score(y, x)
     wide = np.empty((5000, 3))
     wide[:, 1] = x
@@ -184,8 +174,8 @@ def test_layouts_read_in_place() -> None:
     lambda y: y.astype(np.uint8), lambda y: np.where(y == 1, "sick", "healthy"),
     lambda y: np.where(y == 1, "sick", "healthy").astype(object), lambda y: y.astype(np.int16) + 7,
 ])  # fmt: skip
-def test_any_two_labels(labels: object) -> None:
-    y, x = sample("random", 1000)
+def test_any_two_labels(rng: np.random.Generator, labels: object) -> None:
+    y, x = sample(rng, "random", 1000)
     assert pixelgauge.roc_auc_score(labels(y), x) == pixelgauge.roc_auc_score(y, x)  # type: ignore[operator]
 
 

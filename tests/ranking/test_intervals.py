@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import subprocess
 import sys
@@ -16,13 +17,11 @@ import pixelgauge
 from pixelgauge import Confusion, RankingHistogram, _core
 from pixelgauge.ranking import out_of_core as module_out_of_core
 
-RNG = np.random.default_rng(99)
 
-
-def sample(n: int, decimals: int | None = 1) -> tuple[np.ndarray, np.ndarray]:
-    y = (RNG.random(n) < 0.4).astype(int)
+def sample(rng: np.random.Generator, n: int, decimals: int | None = 1) -> tuple[np.ndarray, np.ndarray]:
+    y = (rng.random(n) < 0.4).astype(int)
     y[:4] = 0, 1, 0, 1
-    x = RNG.standard_normal(n) + y
+    x = rng.standard_normal(n) + y
     return y, x if decimals is None else np.round(x, decimals)
 
 
@@ -36,8 +35,8 @@ def placements(y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.oracle
 @pytest.mark.parametrize("decimals", [None, 1, 0])
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8", "uint8"])
-def test_delong_interval_equals_pairs(decimals: int | None, dtype: str) -> None:
-    y, x = sample(300, decimals)
+def test_delong_interval_equals_pairs(rng: np.random.Generator, decimals: int | None, dtype: str) -> None:
+    y, x = sample(rng, 300, decimals)
     x = (x if dtype.startswith("f") else x * 10 + 60).astype(dtype)
     v10, v01 = placements(y, x)
     error = math.sqrt(v10.var(ddof=1) / len(v10) + v01.var(ddof=1) / len(v01))
@@ -48,9 +47,9 @@ def test_delong_interval_equals_pairs(decimals: int | None, dtype: str) -> None:
 
 
 @pytest.mark.oracle
-def test_delong_test_equals_pairs() -> None:
-    y, a = sample(200)
-    b = np.round(a + RNG.standard_normal(200), 1)
+def test_delong_test_equals_pairs(rng: np.random.Generator) -> None:
+    y, a = sample(rng, 200)
+    b = np.round(a + rng.standard_normal(200), 1)
     (a10, a01), (b10, b01) = placements(y, a), placements(y, b)
     covariance = np.cov(a10, b10) / len(a10) + np.cov(a01, b01) / len(a01)
     z = (a10.mean() - b10.mean()) / math.sqrt(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
@@ -85,8 +84,8 @@ def test_delong_sums_at_size_equal_python_integers() -> None:
 
 
 @pytest.mark.property
-def test_bootstrap_is_seeded_and_covers_the_value() -> None:
-    y, x = sample(500)
+def test_bootstrap_is_seeded_and_covers_the_value(rng: np.random.Generator) -> None:
+    y, x = sample(rng, 500)
     a = pixelgauge.bootstrap_interval(y, x, replicates=400, seed=3)
     assert a == pixelgauge.bootstrap_interval(y, x, replicates=400, seed=3)
     assert a != pixelgauge.bootstrap_interval(y, x, replicates=400, seed=4)
@@ -97,9 +96,9 @@ def test_bootstrap_is_seeded_and_covers_the_value() -> None:
 
 
 @pytest.mark.property
-def test_groups_equal_separate_calls() -> None:
-    y, x = sample(300)
-    groups = np.array(["u", "v", "w"])[RNG.integers(0, 3, 300)]
+def test_groups_equal_separate_calls(rng: np.random.Generator) -> None:
+    y, x = sample(rng, 300)
+    groups = np.array(["u", "v", "w"])[rng.integers(0, 3, 300)]
     result = pixelgauge.auroc_by_group(y, x, groups)
     assert list(result) == ["u", "v", "w"]
     for name, value in result.items():
@@ -108,8 +107,8 @@ def test_groups_equal_separate_calls() -> None:
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int8"])
-def test_confusion_equals_counting(dtype: str) -> None:
-    y, x = sample(200)
+def test_confusion_equals_counting(rng: np.random.Generator, dtype: str) -> None:
+    y, x = sample(rng, 200)
     x = (x * (10 if dtype == "int8" else 1)).astype(dtype)
     threshold = float(x[7])
     c = pixelgauge.confusion_at_threshold(y, x, threshold)
@@ -131,8 +130,8 @@ def test_confusion_equals_counting(dtype: str) -> None:
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("criterion", ["youden", "f1", "mcc", "accuracy", "balanced_accuracy", "closest"])
-def test_best_threshold_equals_trying_all(criterion: str) -> None:
-    y, x = sample(150)
+def test_best_threshold_equals_trying_all(rng: np.random.Generator, criterion: str) -> None:
+    y, x = sample(rng, 150)
 
     def merit(threshold: float) -> float:
         c = pixelgauge.confusion_at_threshold(y, x, threshold)
@@ -148,8 +147,8 @@ def test_best_threshold_equals_trying_all(criterion: str) -> None:
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("tpr", [0.05, 0.5, 0.95, 1.0])
-def test_fpr_at_tpr_equals_trying_all(tpr: float) -> None:
-    y, x = sample(150)
+def test_fpr_at_tpr_equals_trying_all(rng: np.random.Generator, tpr: float) -> None:
+    y, x = sample(rng, 150)
     rates = [((x[y == 0] >= t).mean(), (x[y == 1] >= t).mean()) for t in np.unique(x)]
     assert pixelgauge.fpr_at_tpr(y, x, tpr) == min(f for f, t in rates if t >= tpr)
 
@@ -180,18 +179,18 @@ def direct_aupro(masks: np.ndarray, maps: np.ndarray, max_fpr: float) -> float:
 @pytest.mark.oracle
 @pytest.mark.parametrize("max_fpr", [0.05, 0.3, 1.0])
 @pytest.mark.parametrize("dtype", ["float64", "float32", "uint8"])
-def test_aupro_equals_sweep(max_fpr: float, dtype: str) -> None:
-    masks = RNG.random((3, 17, 23)) < 0.15
-    maps = RNG.random((3, 17, 23)) + 0.5 * masks
+def test_aupro_equals_sweep(rng: np.random.Generator, max_fpr: float, dtype: str) -> None:
+    masks = rng.random((3, 17, 23)) < 0.15
+    maps = rng.random((3, 17, 23)) + 0.5 * masks
     maps = (maps * 100).astype(dtype) if dtype == "uint8" else np.round(maps, 2).astype(dtype)
     assert pixelgauge.aupro(masks, maps, max_fpr=max_fpr) == pytest.approx(direct_aupro(masks, maps, max_fpr), abs=1e-9)
 
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("density", [0.02, 0.3, 0.5, 0.9])
-def test_regions_equal_scipy(density: float) -> None:
+def test_regions_equal_scipy(rng: np.random.Generator, density: float) -> None:
     ndimage = pytest.importorskip("scipy.ndimage", reason="SciPy, the oracle of connected regions, is not installed")
-    masks = (RNG.random((4, 40, 31)) < density).astype(np.uint8)
+    masks = (rng.random((4, 40, 31)) < density).astype(np.uint8)
     labels, counts = _core.connected_components(masks)
     for mask, ours, n in zip(masks, labels, counts, strict=True):
         theirs, m = ndimage.label(mask, structure=np.ones((3, 3)))
@@ -200,8 +199,8 @@ def test_regions_equal_scipy(density: float) -> None:
 
 
 @pytest.mark.property
-def test_histogram_contains_merges_and_refines() -> None:
-    y, x = sample(20_000, None)
+def test_histogram_contains_merges_and_refines(rng: np.random.Generator) -> None:
+    y, x = sample(rng, 20_000, None)
     exact, ap = pixelgauge.roc_auc_score(y, x), pixelgauge.average_precision_score(y, x)
     whole = RankingHistogram(bins=64, score_range=(-3, 4))
     whole.update(y, x)
@@ -249,8 +248,10 @@ def many_passes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.property
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "uint8", "uint64"])
 @pytest.mark.parametrize("budget", [1 << 17, 1 << 26])
-def test_out_of_core_equals_in_core(tmp_path: Path, dtype: str, budget: int, many_passes: None) -> None:
-    y, x = sample(30_000, 2)
+def test_out_of_core_equals_in_core(
+    rng: np.random.Generator, tmp_path: Path, dtype: str, budget: int, many_passes: None
+) -> None:
+    y, x = sample(rng, 30_000, 2)
     x = (x if dtype.startswith("f") else np.abs(x) * 30).astype(dtype)
     if dtype.startswith("f"):
         x[:7] = np.inf, -np.inf, -0.0, 0.0, 1e30, -1e30, 5e-324
@@ -261,8 +262,8 @@ def test_out_of_core_equals_in_core(tmp_path: Path, dtype: str, budget: int, man
 
 
 @pytest.mark.property
-def test_out_of_core_stays_within_its_budget(tmp_path: Path) -> None:
-    y, x = sample(4_000_000, None)
+def test_out_of_core_stays_within_its_budget(rng: np.random.Generator, tmp_path: Path) -> None:
+    y, x = sample(rng, 4_000_000, None)
     np.save(tmp_path / "y.npy", y.astype(np.uint8))
     np.save(tmp_path / "x.npy", x)
     expected = pixelgauge.roc_auc_score(y, x)
@@ -278,11 +279,11 @@ def test_out_of_core_stays_within_its_budget(tmp_path: Path) -> None:
 
 
 @pytest.mark.property
-def test_out_of_core_parquet(tmp_path: Path) -> None:
+def test_out_of_core_parquet(rng: np.random.Generator, tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow", reason="pyarrow, the arrow extra, is not installed")
     import pyarrow.parquet
 
-    y, x = sample(5000)
+    y, x = sample(rng, 5000)
     path = tmp_path / "t.parquet"
     pyarrow.parquet.write_table(pa.table({"label": y, "score": x}), path)
     assert pixelgauge.roc_auc_score_out_of_core(path, path) == pixelgauge.roc_auc_score(y, x)
@@ -293,32 +294,45 @@ def test_out_of_core_parquet(tmp_path: Path) -> None:
         pixelgauge.roc_auc_score_out_of_core(path, path)
 
 
+def saved(array: object) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (saved(np.array([0.1, 0.2])), "inconsistent"),
+        (saved(np.ones((3, 1))), "1d array"),
+        (saved(np.array([0.1, np.nan, 0.2])), "NaN"),
+        (saved(np.array([0.1, 0.2, 0.3]))[:-8], "truncated"),
+        (b"not an array", r"is no \.npy array"),
+    ],
+    ids=["shorter", "two axes", "NaN", "truncated", "no array"],
+)
+def test_out_of_core_bad_scores(tmp_path: Path, data: bytes, message: str) -> None:
+    np.save(tmp_path / "labels.npy", np.array([0, 1, 1]))
+    (tmp_path / "scores.npy").write_bytes(data)
+    with pytest.raises(ValueError, match=message):
+        pixelgauge.roc_auc_score_out_of_core(tmp_path / "labels.npy", tmp_path / "scores.npy")
+
+
 @pytest.mark.boundary
 def test_out_of_core_bad_files(tmp_path: Path) -> None:
-    good, other = tmp_path / "good.npy", tmp_path / "other.npy"
-    np.save(good, np.array([0, 1, 1]))
+    labels, scores = tmp_path / "labels.npy", tmp_path / "scores.npy"
+    np.save(labels, np.array([0, 1, 1]))
+    np.save(scores, np.array([0.1, 0.2, 0.3]))
     call = pixelgauge.roc_auc_score_out_of_core
-    for content, message in (
-        (np.array([0.1, 0.2]), "inconsistent"), (np.ones((3, 1)), "1d array"), (np.array([0.1, np.nan, 0.2]), "NaN"),
-    ):  # fmt: skip
-        np.save(other, content)
-        with pytest.raises(ValueError, match=message):
-            call(good, other)
-    np.save(other, np.array([0.1, 0.2, 0.3]))
     with pytest.raises(ValueError, match="0 and 1 only"):
-        call(other, other)
+        call(scores, scores)
     with pytest.raises(ValueError, match="memory_budget"):
-        call(good, other, memory_budget=1000)
-    other.write_bytes(other.read_bytes()[:-8])
-    with pytest.raises(ValueError, match="truncated"):
-        call(good, other)
-    other.write_bytes(b"not an array")
-    with pytest.raises(ValueError, match=r"is no \.npy array"):
-        call(good, other)
+        call(labels, scores, memory_budget=1000)
     with pytest.raises(ValueError, match="give two"):
         call(tmp_path / "a.csv", tmp_path / "b.csv")
     with pytest.raises(FileNotFoundError):
-        call(tmp_path / "none.npy", good)
+        call(tmp_path / "none.npy", labels)
 
 
 @pytest.mark.boundary
@@ -395,14 +409,17 @@ def test_delong_equals_a_published_example() -> None:
 
 @pytest.mark.property
 @pytest.mark.parametrize("decimals", [None, 2])
-def test_statistics_do_not_depend_on_isa_or_threads(decimals: int | None, restored_threads: None) -> None:
-    y, x = sample(120_000, decimals)
+@pytest.mark.usefixtures("restored_isa")
+def test_statistics_do_not_depend_on_isa_or_threads(
+    rng: np.random.Generator, decimals: int | None, restored_threads: None
+) -> None:
+    y, x = sample(rng, 120_000, decimals)
     x = x.astype(np.float32)
-    b = np.round(x + RNG.standard_normal(len(x)), 2)
-    weights = RNG.random(len(x))
+    b = np.round(x + rng.standard_normal(len(x)), 2)
+    weights = rng.random(len(x))
     masks = np.zeros((2, 60, 70), bool)
     masks[:, 10:30, 20:40] = True
-    maps = np.round(RNG.random(masks.shape) + 0.5 * masks, 3)
+    maps = np.round(rng.random(masks.shape) + 0.5 * masks, 3)
 
     def everything() -> list[np.ndarray]:
         results: list[object] = [
@@ -417,30 +434,26 @@ def test_statistics_do_not_depend_on_isa_or_threads(decimals: int | None, restor
                     results += curve(y, x, drop_intermediate=drop, sample_weight=w)
         return [np.asarray(r) for r in results]
 
-    before = _core.isa()
     pixelgauge.set_num_threads(1)
     expected = everything()
-    try:
-        for isa in _core.available_isas():
-            _core.set_isa(isa)
-            for threads in (1, 2, 5):
-                pixelgauge.set_num_threads(threads)
-                for one, other in zip(everything(), expected, strict=True):
-                    np.testing.assert_array_equal(one, other, err_msg=f"{isa}, {threads} threads")
-    finally:
-        _core.set_isa(before)
+    for isa in _core.available_isas():
+        _core.set_isa(isa)
+        for threads in (1, 2, 5):
+            pixelgauge.set_num_threads(threads)
+            for one, other in zip(everything(), expected, strict=True):
+                np.testing.assert_array_equal(one, other, err_msg=f"{isa}, {threads} threads")
 
 
 @pytest.mark.property
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int8", "uint64"])
 @pytest.mark.parametrize("kind", ["few", "many", "one large", "strings"])
-def test_groups_in_one_pass_equal_separate_calls(dtype: str, kind: str) -> None:
+def test_groups_in_one_pass_equal_separate_calls(rng: np.random.Generator, dtype: str, kind: str) -> None:
     n = 4000 if kind != "one large" else 400_000
-    y, x = sample(n)
+    y, x = sample(rng, n)
     x = (x if dtype.startswith("f") else np.abs(x) * 20).astype(dtype)
     groups = {
-        "few": RNG.integers(-3, 4, n), "many": RNG.integers(0, 900, n) * 7,
-        "one large": np.where(RNG.random(n) < 0.9, 2, 5), "strings": np.array(["u", "v", "w"])[RNG.integers(0, 3, n)],
+        "few": rng.integers(-3, 4, n), "many": rng.integers(0, 900, n) * 7,
+        "one large": np.where(rng.random(n) < 0.9, 2, 5), "strings": np.array(["u", "v", "w"])[rng.integers(0, 3, n)],
     }[kind]  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", pixelgauge.UndefinedMetricWarning)
@@ -457,9 +470,9 @@ def test_groups_in_one_pass_equal_separate_calls(dtype: str, kind: str) -> None:
 @pytest.mark.property
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
-def test_columns_equal_separate_calls(order: str, dtype: str) -> None:
-    y = (RNG.random(500) < 0.3).astype(int)
-    x = np.asarray((RNG.random((500, 37)) * 100 + y[:, None]).astype(dtype), order=order)
+def test_columns_equal_separate_calls(rng: np.random.Generator, order: str, dtype: str) -> None:
+    y = (rng.random(500) < 0.3).astype(int)
+    x = np.asarray((rng.random((500, 37)) * 100 + y[:, None]).astype(dtype), order=order)
     expected = [pixelgauge.roc_auc_score(y, x[:, k]) for k in range(37)]
     assert pixelgauge.auroc_by_column(y, x).tolist() == expected
     with pytest.warns(pixelgauge.UndefinedMetricWarning, match="one class"):
@@ -468,13 +481,13 @@ def test_columns_equal_separate_calls(order: str, dtype: str) -> None:
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "uint16"])
-def test_heavy_ties_and_oversize_buckets(dtype: str) -> None:
+def test_heavy_ties_and_oversize_buckets(rng: np.random.Generator, dtype: str) -> None:
     """Most scores equal, or within one bucket of the split: buckets are split again, or counted without being kept."""
     n = 600_000
-    y = RNG.random(n) < 0.2
-    x = np.where(RNG.random(n) < 0.7, 7, RNG.integers(0, 100, n)).astype(np.float64)
+    y = rng.random(n) < 0.2
+    x = np.where(rng.random(n) < 0.7, 7, rng.integers(0, 100, n)).astype(np.float64)
     if dtype == "float64":
-        x = np.where(RNG.random(n) < 1e-4, 1e300 * RNG.standard_normal(n), 1 + x * 2.0**-50)
+        x = np.where(rng.random(n) < 1e-4, 1e300 * rng.standard_normal(n), 1 + x * 2.0**-50)
     x = x.astype(dtype)
     values, codes = np.unique(x, return_inverse=True)
     p, q = (np.bincount(codes[y == label], minlength=len(values)) for label in (True, False))
@@ -491,8 +504,8 @@ def test_heavy_ties_and_oversize_buckets(dtype: str) -> None:
 
 
 @pytest.mark.property
-def test_bfloat16_bits_equal_their_float32() -> None:
-    y, x = sample(5000, None)
+def test_bfloat16_bits_equal_their_float32(rng: np.random.Generator) -> None:
+    y, x = sample(rng, 5000, None)
     bits = (x.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
     widened = (bits.astype(np.uint32) << 16).view(np.float32)
     packed = _core.label_bits(y.astype(np.uint8), np.array([1, 1], np.uint8), np.array([0, 0], np.uint8))
@@ -504,12 +517,12 @@ def test_bfloat16_bits_equal_their_float32() -> None:
 
 
 @pytest.mark.property
-def test_bfloat16_arrays() -> None:
+def test_bfloat16_arrays(rng: np.random.Generator) -> None:
     ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes, which gives NumPy bfloat16, is not installed")
-    y, x = sample(3000, None)
+    y, x = sample(rng, 3000, None)
     scores = x.astype(ml_dtypes.bfloat16)
     assert pixelgauge.roc_auc_score(y, scores) == pixelgauge.roc_auc_score(y, scores.astype(np.float32))
-    weights = RNG.random(len(y))
+    weights = rng.random(len(y))
     assert pixelgauge.roc_auc_score(y, scores, sample_weight=weights) == pytest.approx(
         pixelgauge.roc_auc_score(y, scores.astype(np.float32), sample_weight=weights), abs=1e-14
     )  # the buckets differ, so the sums are grouped otherwise
@@ -532,11 +545,11 @@ print(repr(value), 1024 * (kilobytes("VmHWM") - before))
 
 @pytest.mark.property
 @pytest.mark.parametrize("kind", ["npy", "parquet"])
-def test_out_of_core_peak_memory_is_within_the_budget(tmp_path: Path, kind: str) -> None:
+def test_out_of_core_peak_memory_is_within_the_budget(rng: np.random.Generator, tmp_path: Path, kind: str) -> None:
     if not Path("/proc/self/clear_refs").exists():
         pytest.skip("peak memory is read from Linux's /proc")
     n, budget = 6_000_000, 32 << 20
-    y, x = sample(n, None)
+    y, x = sample(rng, n, None)
     x = x.astype(np.float64)
 
     def write(name: str, labels: np.ndarray, scores: np.ndarray) -> list[str]:
