@@ -89,6 +89,17 @@ def test_statistics_come_back_equal(stats: FeatureStats) -> None:
 
 
 @pytest.mark.property
+@pytest.mark.parametrize("count", [None, 2, 3])
+@pytest.mark.parametrize("variance", [0.0, 1e-300, 1.0])
+@pytest.mark.parametrize("mean", [-0.0, 0.0, -5e-324])
+def test_the_sign_of_zero_is_no_part_of_a_state(mean: float, variance: float, count: int | None) -> None:
+    stats = FeatureStats.from_moments(np.array([mean]), np.array([[variance]]), count=count)
+    again = FeatureStats.from_bytes(stats.to_bytes())
+    assert again == stats
+    assert again.to_bytes() == stats.to_bytes()
+
+
+@pytest.mark.property
 @given(
     st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=8, unique=True).map(sorted),
     st.lists(st.tuples(st.booleans(), st.floats(allow_nan=False)), max_size=20),

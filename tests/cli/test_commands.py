@@ -21,6 +21,7 @@ import pixelgauge
 from pixelgauge.cli import main
 from pixelgauge.cli.terminal import pad, shortened, width
 from pixelgauge.files.reading import printable
+from tests.pictures import random_pixels
 
 pytestmark = pytest.mark.cli
 
@@ -28,7 +29,7 @@ COMMAND = [sys.executable, "-m", "pixelgauge"]
 
 
 def picture(seed=0, shape=(40, 44, 3), dtype=np.uint8):
-    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
+    return random_pixels(shape, seed, dtype)
 
 
 def save(path, image):

@@ -20,6 +20,7 @@ from pixelgauge.cli import demo as cli_demo
 from pixelgauge.cli import main
 from pixelgauge.files import reading
 from pixelgauge.files.reading import printable
+from tests.pictures import random_pixels
 from tests.places import ROOT
 
 pytestmark = pytest.mark.cli
@@ -28,7 +29,7 @@ COMMAND = [sys.executable, "-m", "pixelgauge"]
 
 
 def picture(seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (16, 17, 3), dtype=np.uint8)
+    return random_pixels((16, 17, 3), seed)
 
 
 @pytest.fixture

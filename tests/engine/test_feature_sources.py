@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -126,11 +127,12 @@ def test_every_metric_comes_from_one_pass_over_each_side(
             yield from super().batches(images)
 
     monkeypatch.setattr(Inception, "extractor", lambda self, output: Counted(output))
-    few = ["--kid-subset-size", "7", "--kid-subsets", "4", "--splits", "2", "--json"]
+    of_kid, of_is = ["--kid-subset-size", "7", "--kid-subsets", "4"], ["--splits", "2"]
     found = {}
     for metrics in ("fid,kid,is,prdc,sfid", "fid", "kid", "is", "prdc", "sfid"):
         passes.clear()
-        assert main(["distance", a, b, "--metrics", metrics, *few]) == 0
+        few = of_kid * ("kid" in metrics) + of_is * ("is" in metrics)
+        assert main(["distance", a, b, "--metrics", metrics, "--json", *few]) == 0
         found[metrics] = json.loads(capsys.readouterr().out)["metrics"]
         assert len(passes) == (1 if metrics == "is" else 2)
     together = found.pop("fid,kid,is,prdc,sfid")
@@ -169,8 +171,10 @@ def test_distance_and_stats_commands(
     stats = FeatureStats.load(output)
     assert (stats.count, stats.preset, stats.weights) == (25, "pytorch-fid", "0" * 64)
     assert main(["distance", a, output, "--quiet"]) == 0
-    name, value = capsys.readouterr().out.split()
+    first, _, made = capsys.readouterr().out.splitlines()
+    name, value = first.split()
     assert name == "fid"
+    assert made == f"pixelgauge {pixelgauge.__version__} preset=pytorch-fid weights=000000000000 method=svd A=8 B=25"
     assert_allclose(float(value), frechet_distance(x, y), rtol=1e-8)
     assert main(["stats", b, "-o", output]) == 2
     assert "--overwrite" in capsys.readouterr().err
@@ -269,7 +273,7 @@ def test_what_sources_cannot_give(folders: tuple[Path, Path], call: Callable[...
     ("metrics", "message"),
     [
         ("fid,nope", "nope"),
-        (",", "empty"),
+        (",", "--metrics '' must name at least one metric"),
         ("kid", "--kid-subset-size 1000 exceeds the samples there are (8 and 8)"),
     ],
 )
@@ -339,17 +343,22 @@ def test_what_is_not_used_is_checked_and_refused(
         fid("unsaid.npz", "x.npy", **{option: value})
     if value != "x":  # which does not parse
         assert main(["distance", "unsaid.npz", "x.npy", f"--{option.replace('_', '-')}={value}"]) == 2
-        mark = " " if "would not be used" in message else "="  # found by the library, or by the command
-        by_option = message.replace(f"{option}=", f"--{option.replace('_', '-')}{mark}")
+        by_option = message.replace(f"{option}=", f"--{option.replace('_', '-')} ")
         assert by_option in capsys.readouterr().err
 
 
 @pytest.mark.boundary
 @pytest.mark.usefixtures("features_files", "stand_in")
-@pytest.mark.parametrize("option", ["--splits", "--kid-subsets", "--kid-subset-size"])
-def test_options_of_other_metrics_are_checked(capsys: pytest.CaptureFixture[str], option: str) -> None:
-    assert main(["distance", "x.npy", "x.npy", option, "0"]) == 2
-    assert f"{option}=0" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("metric", "option"),
+    [("is", "--splits"), ("kid", "--kid-subsets"), ("kid", "--kid-subset-size"), ("fid and sfid", "--method")],
+)
+def test_options_of_metrics_are_checked(capsys: pytest.CaptureFixture[str], metric: str, option: str) -> None:
+    wanted = metric.partition(" ")[0]
+    assert main(["distance", "x.npy", "x.npy", "--metrics", wanted, option, "0"]) == 2
+    assert re.search(f"{option} '?0'? (must be a whole number|is not known)", capsys.readouterr().err)
+    assert main(["distance", "x.npy", "x.npy", "--metrics", "prdc", option, "7"]) == 2
+    assert f"{option} is for {metric}, which is not among the metrics prdc" in capsys.readouterr().err
 
 
 @pytest.mark.boundary

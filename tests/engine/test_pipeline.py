@@ -21,10 +21,11 @@ from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import Summary
 from pixelgauge.images import ImageFileError
 from tests.engine.runs import comparing
+from tests.pictures import random_pixels
 
 
 def picture(seed=0, shape=(40, 44, 3), dtype=np.uint8):
-    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
+    return random_pixels(shape, seed, dtype)
 
 
 def save(path, image):

@@ -13,7 +13,6 @@ import sys
 import tempfile
 from contextlib import closing
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,13 +24,14 @@ from pixelgauge.engine.row_files import RowFile
 from pixelgauge.engine.rows import FileState, ScoreRow
 from pixelgauge.files.reading import FileError
 from tests.engine.runs import comparing
+from tests.pictures import random_pixels
 
 NAMES = ["rows.csv", "rows.jsonl"]
 each_format = pytest.mark.parametrize("name", NAMES)
 
 
 def picture(seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (16, 17, 3), dtype=np.uint8)
+    return random_pixels((16, 17, 3), seed)
 
 
 @pytest.fixture

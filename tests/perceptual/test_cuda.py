@@ -12,7 +12,8 @@ from pixelgauge.networks import providers
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.session import Session
 from pixelgauge.perceptual.inception import INCEPTION_OUTPUTS, InceptionFeatures
-from pixelgauge.perceptual.lpips import BACKBONES, LPIPS
+from pixelgauge.perceptual.lpips import LPIPS
+from pixelgauge.presets import LPIPS_BACKBONES
 from tests.perceptual.pictures import INCEPTION_CASES, LPIPS_CASES, pair, relative
 from tests.perceptual.weights import official_inception, official_lpips, own_recipe, random_weights
 from tests.pictures import random_pixels
@@ -74,7 +75,7 @@ def test_inception_programs(inception: Path, precision: str, tolerance: float) -
 @pytest.mark.parity
 @needs_shared("weights", "reference")
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("tf32", TF32)])
-@pytest.mark.parametrize("net", BACKBONES)
+@pytest.mark.parametrize("net", LPIPS_BACKBONES)
 def test_lpips_program(official: dict[str, tuple[Path, Path]], net: str, precision: str, tolerance: float) -> None:
     reference = np.load(SHARED / "reference" / "lpips_parity.npz")
     metric = LPIPS(net, weights=official[net], providers="cuda", precision=precision)

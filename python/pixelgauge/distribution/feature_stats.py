@@ -148,6 +148,7 @@ class FeatureStats:
         if count is not None:
             whole_number("count", count, 2, MOST_SAMPLES)
         mu, sigma = checked_moments(mean, cov, name)
+        mu = mu + 0.0  # -0 is 0 to every sum: a state has one form
         stats = cls(mu.size, preset=preset, weights=weights)
         if count is None:
             stats._moments = (mu, sigma)
@@ -156,7 +157,7 @@ class FeatureStats:
             stats._sum[0] = mu * count
             stats._scatter[0] = sigma * (count - 1) + count * np.outer(mu, mu)
             stats._moments = (mu, sigma)
-            stats._constant = None if sigma.any() else mu + 0.0
+            stats._constant = None if sigma.any() else mu
         return stats
 
     def __eq__(self, other: object) -> bool:

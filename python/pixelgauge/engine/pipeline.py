@@ -61,15 +61,13 @@ def score_pair(ref: str, test: str, comparison: Comparison) -> ScoreRow:
     return row("unscorable" if problems else "ok", "; ".join(problems), values)
 
 
-_REMEDIES = {"too_small": "use larger images, or leave this metric out of --metrics"}
-"""What a user of files can do, by the kind of an error, where functions for arrays advise by their arguments."""
-
-
 def _advised(error: Exception) -> str:
-    if isinstance(error, ArgumentError):
-        subject = f"{error.argument}={error.value}" if error.value else ""
-        return error.told(subject, _REMEDIES.get(error.kind))
-    return str(error) or type(error).__name__
+    """Message with what a user of files can do, where functions for arrays advise by their arguments."""
+    if not (isinstance(error, ArgumentError) and error.kind == "too_small"):
+        return str(error) or type(error).__name__
+    size = "" if error.required is None else f"at least {error.required} x {error.required} is needed; "
+    remedy = f"{size}use larger images, or leave this metric out of --metrics"
+    return error.told(f"{error.argument}={error.value}" if error.value else "", remedy)
 
 
 def score_pairs(

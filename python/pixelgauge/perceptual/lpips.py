@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pixelgauge.checks import ArgumentTypeError, flag, one_of
+from pixelgauge.checks import ArgumentTypeError, ArgumentValueError, flag, one_of
 from pixelgauge.full_reference.arguments import DataRange
 from pixelgauge.images import Array, ImageFileError, as_array, canonical_pair, is_picture, read_image
 from pixelgauge.networks.pixels import Float32Array, Pixels, in_float32
@@ -306,10 +306,10 @@ class LPIPS:
     def _check_size(self, images: Array, name: str = "x") -> None:
         height, width = images.shape[1:3]
         if min(height, width) < self._smallest:
-            raise ValueError(
-                f"{name} is {height} x {width} (height x width): {self.backbone} needs at least {self._smallest} x "
-                f"{self._smallest}; enlarge the images"
-            )
+            least = self._smallest
+            problem = f"{name} is {height} x {width} (height x width)"
+            remedy = f"{self.backbone} needs at least {least} x {least}; enlarge the images"
+            raise ArgumentValueError(name, "", problem, remedy, kind="too_small", required=least)
 
     def _results(self, pairs: _Pairs, spatial: bool) -> Iterator[dict[str, Float32Array]]:
         session, each = self._session, range(pairs.count)
