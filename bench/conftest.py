@@ -65,7 +65,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(("contest", "contender"), entries, indirect=["contest"])
     if "limited" in metafunc.fixturenames:
         limited = [(case, setting) for case in cases if case.memory is not None for setting in chosen]
-        metafunc.parametrize("limited", limited, ids=[called(*entry) for entry in limited])
+        entries = [pytest.param(entry, id=called(*entry)) for entry in limited]
+        if not limited:
+            entries = [pytest.param(None, id="none", marks=pytest.mark.skip("those that promise an amount are --long"))]
+        metafunc.parametrize("limited", entries)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

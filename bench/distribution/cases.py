@@ -284,6 +284,7 @@ def all_four(n: int) -> Case:
             "prdc": peers.prdc(draw, 5),
         },
         limit=Limit(flop=4.0 * n * n * WIDTH, why="a product of n x n, and two symmetric ones by half"),
+        long=n > 2000,
     )
 
 

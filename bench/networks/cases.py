@@ -40,7 +40,7 @@ def numpy() -> Read:
 def pytorch() -> Read:
     """Return PyTorch's reader of weights."""
     torch = program("torch")
-    return lambda path: dict(torch.load(path, weights_only=True))
+    return lambda path: dict(torch.load(path, map_location="cpu", weights_only=True))
 
 
 def values(tensors: dict[str, Any]) -> list[np.ndarray]:
