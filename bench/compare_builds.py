@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.agreement import difference
+from bench import agreement
 from bench.catalogue import CASES, select
 from bench.machine import cpu_model
 from bench.timing import duration
@@ -221,7 +221,7 @@ def orders(rounds: int, seed: int = SEED) -> list[bool]:
 def difference_of(old: Path, new: Path, tolerance: float) -> str:
     """Say where two files of results differ by more than tolerance * max(1, |old|), or nothing."""
     with np.load(old) as a, np.load(new) as b:
-        return difference([a[name] for name in a.files], [b[name] for name in b.files], tolerance)
+        return agreement.difference([a[name] for name in a.files], [b[name] for name in b.files], tolerance)
 
 
 def processor_ticks() -> tuple[float, float, float]:

@@ -75,7 +75,7 @@ def peak_flops(isa: str) -> float:
             subprocess.run([compiler, *flags, str(source), "-o", str(library)], check=True)
             loop = ctypes.CDLL(str(library)).flops
             loop.restype = ctypes.c_double
-            return statistics.median(loop() for _ in range(9))
+            return float(statistics.median(loop() for _ in range(9)))
     a = np.random.default_rng(0).random((2048, 2048), np.float32)
     a @ a
     start = time.process_time()

@@ -150,20 +150,20 @@ def frechet() -> Iterator[Case]:
         )
     for n, dim in ((1000, 64), (4096, WIDTH)):
         yield of_statistics(n, dim)
-    draw = two(inception_like, 1000, WIDTH)
+    features = two(inception_like, 1000, WIDTH)
     yield Case(
         function="frechet_distance",
         variant="auto",
         size=f"1000x{WIDTH}",
-        prepare=of_two("frechet_distance", draw),
+        prepare=of_two("frechet_distance", features),
         tolerance=1e-6,
         parameters={"dtype": "float32", "layout": "N,D"},
         # LAPACK's routes through covariances of deficient rank agree among themselves to six digits or so
-        oracle=peers.by_formula(draw, 1e-4),
+        oracle=peers.by_formula(features, 1e-4),
         contenders={
-            **ways("frechet_distance", draw, ("newton-schulz", "svd"), 1e-9),
-            **ways("frechet_distance", draw, ("eigh",), 1e-4),
-            "scipy-sqrtm": peers.by_scipy(draw, 1e-4),
+            **ways("frechet_distance", features, ("newton-schulz", "svd"), 1e-9),
+            **ways("frechet_distance", features, ("eigh",), 1e-4),
+            "scipy-sqrtm": peers.by_scipy(features, 1e-4),
         },
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.case import Call, Case, Contender
+from bench.case import Call, Case, Contender, itself
 from bench.full_reference import peers
 from bench.images.pictures import SIZES, batch, pair, screenshot
 from bench.inputs import attribute
@@ -66,7 +66,13 @@ def of_pair(function: str, draw: Callable[[], Pictures], **options: Any) -> Call
     return prepare
 
 
-def defined(function: str, draw: Callable[[], Pictures], tolerance: float, *options: Any, **named: Any) -> Contender:
+def defined(
+    function: str,
+    draw: Callable[[], Pictures],
+    *options: str,
+    tolerance: float = ORACLE,
+    result: Callable[[Any], object] = itself,
+) -> Contender:
     """The plain float64 definition that the tests compare with, of the same pictures."""
 
     def prepare() -> Call:
@@ -74,9 +80,9 @@ def defined(function: str, draw: Callable[[], Pictures], tolerance: float, *opti
         # channels last, whatever the layout: the definition knows no other
         x, y = (np.moveaxis(image[0], 0, -1) if image.ndim == 4 else image for image in draw())
         length = float(np.iinfo(x.dtype).max) if x.dtype.kind == "u" else 1.0
-        return lambda: metric(x, y, length, *options, **named)
+        return lambda: metric(x, y, length, *options)
 
-    return Contender(prepare=prepare, tolerance=tolerance)
+    return Contender(prepare=prepare, tolerance=tolerance, result=result)
 
 
 def first(result: Any) -> Any:
@@ -103,7 +109,7 @@ def ssim_presets() -> Iterator[Case]:
                 prepare=of_pair("ssim", draw, preset=preset),
                 tolerance=MEAN_INDEX,
                 parameters={"preset": preset, "dtype": "uint8", "layout": "H,W,C"},
-                oracle=Contender(prepare=defined("ssim", draw, ORACLE, preset).prepare, tolerance=ORACLE, result=first),
+                oracle=defined("ssim", draw, preset, result=first),
                 contenders={} if name in LARGE else peers.ssim(preset, draw),
                 limit=Limit(
                     flop=2.0 * OPERATIONS[preset] * 3 * size[0] * size[1], why=f"{OPERATIONS[preset]} vector operations"
@@ -131,7 +137,6 @@ def ssim_variants() -> Iterator[Case]:
         for variant, (drawing, options) in variants.items():
             draw = functools.partial(drawn, size, **drawing)
             of_map = variant == "full"
-            oracle = defined("components" if variant == "components" else "ssim", draw, ORACLE)
             yield Case(
                 function="ssim",
                 variant=variant,
@@ -143,9 +148,10 @@ def ssim_variants() -> Iterator[Case]:
                     "dtype": drawing.get("dtype", "uint8"),
                     "layout": layouts.get(variant, "H,W,C"),
                 },
-                result={"components": in_one, "planar": np.squeeze}.get(variant, lambda result: result),
-                oracle=Contender(
-                    prepare=oracle.prepare,
+                result={"components": in_one, "planar": np.squeeze}.get(variant, itself),
+                oracle=defined(
+                    "components" if variant == "components" else "ssim",
+                    draw,
                     tolerance=ONE_WINDOW if of_map else ORACLE,
                     result=in_one if variant in ("full", "components") else first,
                 ),
@@ -192,7 +198,7 @@ def ms_ssim() -> Iterator[Case]:
                 prepare=of_pair("ms_ssim", draw, preset=preset),
                 tolerance=MEAN_INDEX,
                 parameters={"preset": preset, "dtype": "uint8", "layout": "H,W,C"},
-                oracle=defined("ms_ssim", draw, ORACLE, preset),
+                oracle=defined("ms_ssim", draw, preset),
                 contenders=peers.ms_ssim(preset, draw),
                 memory=MEMORY if name in LARGE else None,
             )
@@ -227,7 +233,7 @@ def pixel_error() -> Iterator[Case]:
                 tolerance=tolerance,
                 parameters={"dtype": dtype, "layout": "H,W,C"},
                 oracle=definition(draw, length, tolerance),
-                contenders=peers.psnr(draw, length) if function == "psnr" else {},
+                contenders={} if length is None else peers.psnr(draw, length),
                 limit=Limit(read=2.0 * 3 * size[0] * size[1] * np.dtype(dtype).itemsize, why="both read once"),
                 memory=MEMORY if name in LARGE else None,
             )

@@ -103,7 +103,8 @@ def features(draw: Callable[[], np.ndarray], tiles: Any = None, **options: str) 
 def scaled(found: Any) -> np.ndarray:
     """Features in units of their root mean square, so that a tolerance is relative to that."""
     values: np.ndarray = np.asarray(found, np.float64)
-    return values / np.sqrt(np.mean(values**2))
+    unit: np.ndarray = values / np.sqrt(np.mean(values**2))
+    return unit
 
 
 def scaled_and_distance(found: Any) -> list[Any]:

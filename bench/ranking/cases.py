@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.case import Call, Case, Contender
+from bench.case import Call, Case
 from bench.inputs import in_folder
 from bench.limits import Limit
 from bench.programs import program
@@ -254,7 +254,7 @@ def out_of_core() -> Iterator[Case]:
                 prepare=on_disk(n, kind),
                 tolerance=0.0,
                 parameters={**parameters("float64"), "memory_budget": BUDGET},
-                oracle=Contender(prepare=peers.look_ups(n, converted("float64")).prepare, tolerance=0.0),
+                oracle=peers.look_ups(n, converted("float64")),
                 memory=BUDGET if name == "1e7" else None,
             )
 

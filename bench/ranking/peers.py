@@ -131,7 +131,7 @@ def delong_difference(n: int) -> Contender:
             variance, areas = 0.0, [0.0, 0.0]
             for own, other in ((y, ~y), (~y, y)):
                 shares = [placements(s[own], s[other]) / (2 * int(other.sum())) for s in both]
-                variance += np.var(shares[0] - shares[1], ddof=1) / int(own.sum())
+                variance += float(np.var(shares[0] - shares[1], ddof=1)) / int(own.sum())
                 if own is y:
                     areas = [float(share.mean()) for share in shares]
             z = (areas[0] - areas[1]) / math.sqrt(variance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -72,6 +73,7 @@ def test_small_cases_are_right_and_give_the_same_twice(name, setting, tmp_path, 
 
 
 @pytest.mark.parity
+@pytest.mark.filterwarnings("ignore")  # the peers' own
 @pytest.mark.parametrize("name", SMALL)
 def test_small_contenders_agree(name, setting, tmp_path, monkeypatch):
     monkeypatch.setenv("PIXELGAUGE_CACHE", str(tmp_path))
@@ -201,8 +203,6 @@ def test_pytest_runs_the_cases_and_records_their_parameters(tmp_path):
     options = ["--threads", "2", "--isa", "baseline", "--benchmark-json", str(record), "--benchmark-max-time", "0.01"]
     done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    import json
-
     found = json.loads(record.read_text())
     assert found["machine_info"]["pixelgauge"]["available_isas"]
     (timed,) = found["benchmarks"]
