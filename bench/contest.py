@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -112,7 +113,8 @@ class Contest:
             if judge.tolerance is None:
                 continue
             try:
-                call: Callable[[], object] = judge.prepare()
+                with warnings.catch_warnings(action="ignore"):  # the peers' own
+                    call: Callable[[], object] = judge.prepare()
             except MissingError as error:
                 reasons.append(str(error))
             else:
@@ -123,4 +125,5 @@ class Contest:
     def _expected(self) -> tuple[list[np.ndarray], float]:
         _, judge, call = self._judge
         assert judge.tolerance is not None
-        return arrays_of(judge.result(call())), judge.tolerance
+        with warnings.catch_warnings(action="ignore"):
+            return arrays_of(judge.result(call())), judge.tolerance
