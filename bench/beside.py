@@ -69,11 +69,12 @@ def compare(name: str, settings: Sequence[Setting], only: str, rounds: int, budg
         calls[label], enter[label], limits[label] = call, contest.setting.enter, contest.limit
     if not calls:
         return
-    title = f"{name}: {', '.join(f'{key} {value}' for key, value in CASES[name].parameters.items())}"
-    if CASES[name].limit is not None:
-        title += f"; limit by {CASES[name].limit.why}"  # type: ignore[union-attr]
+    title = [f"{key} {value}" for key, value in CASES[name].parameters.items()]
+    limit = CASES[name].limit
+    if limit is not None:
+        title.append(f"the limit is {limit.why}")
     times = measure(calls, rounds, budget_s, enter=enter)
-    table(title, HEADER, [row_of(label, times, off[label], limits[label]) for label in times])
+    table("; ".join([name, *title]), HEADER, [row_of(label, times, off[label], limits[label]) for label in times])
 
 
 def row_of(label: str, times: dict[str, Seconds], off: float, limit: float | None) -> list[str]:

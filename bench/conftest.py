@@ -41,7 +41,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def settings_of(config: pytest.Config) -> list[Setting]:
     """What the options ask for."""
     try:
-        return machine.settings(config.getoption("threads") or [1], config.getoption("isa") or [Setting.found().isa])
+        return machine.settings(
+            config.getoption("threads", None) or [1], config.getoption("isa", None) or [Setting.found().isa]
+        )
     except ValueError as error:
         raise pytest.UsageError(f"--{error}") from None
 
@@ -53,7 +55,7 @@ def called(case: Case, setting: Setting) -> str:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make the tests of a wing from its cases."""
-    cases = [case for case in metafunc.module.CASES if metafunc.config.getoption("long") or not case.long]
+    cases = [case for case in metafunc.module.CASES if metafunc.config.getoption("long", False) or not case.long]
     chosen = settings_of(metafunc.config)
     if "contest" in metafunc.fixturenames:
         entries = [

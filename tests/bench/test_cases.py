@@ -199,14 +199,22 @@ def test_memory_is_seen(capsys, monkeypatch):
 @pytest.mark.skipif(find_spec("pytest_benchmark") is None, reason="pytest-benchmark is not installed")
 def test_pytest_runs_the_cases_and_records_their_parameters(tmp_path):
     record = tmp_path / "out.json"
-    command = [sys.executable, "-m", "pytest", "bench/full_reference", "-q", "-k", "mse/uint8/64x64 and threads2"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "bench/full_reference",
+        "-q",
+        "-k",
+        "ssim/skimage/64x64 and threads2 and pixelgauge",
+    ]
     options = ["--threads", "2", "--isa", "baseline", "--benchmark-json", str(record), "--benchmark-max-time", "0.01"]
     done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(record.read_text())
     assert found["machine_info"]["pixelgauge"]["available_isas"]
     (timed,) = found["benchmarks"]
-    assert timed["group"] == f"{TINY}, threads 2, baseline"
+    assert timed["group"] == "ssim/skimage/64x64, threads 2, baseline"
     facts = timed["extra_info"]
     assert (facts["size"], facts["dtype"], facts["threads"], facts["isa"]) == ("64x64", "uint8", 2, "baseline")
     assert facts["limit_seconds"] > 0
