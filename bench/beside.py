@@ -13,6 +13,7 @@ import argparse
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
@@ -120,7 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["PIXELGAUGE_CACHE"] = cache  # converted weights belong to this run
         for name in names:
             try:
-                compare(name, settings, options.only, options.rounds, options.budget)
+                with warnings.catch_warnings(action="ignore"):  # the peers' own
+                    compare(name, settings, options.only, options.rounds, options.budget)
             except WrongResultError as error:
                 print(f"\nWRONG {error}")
                 wrong = 1

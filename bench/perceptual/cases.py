@@ -61,16 +61,22 @@ def lpips(net: str, draw: Callable[[], Pictures], tiles: Any = None) -> Callable
     return in_folder(make)
 
 
+def relative(distances: Any) -> np.ndarray:
+    """Logarithms, whose differences are the distances' relative ones."""
+    found: np.ndarray = np.log(np.squeeze(np.asarray(distances, np.float64)))
+    return found
+
+
 def lpips_cases() -> Iterator[Case]:
     """By backbone, number of pairs and size; the same float32 network by other routes differs in the sixth digit."""
     for net, products in LPIPS_PRODUCTS.items():
         for count, side in ((1, 64), (1, 256), (8, 256), (32, 256)):
             draw = functools.partial(pictures, count, side)
-            contenders = {"lpips": Contender(prepare=originals.lpips(net, draw), tolerance=1e-5, result=np.squeeze)}
+            contenders = {"lpips": Contender(prepare=originals.lpips(net, draw), tolerance=1e-5, result=relative)}
             if side == 256:
                 way = {"onnxruntime-convolutions": False} if net != "squeeze" else {"winograd": True}
                 for name, tiles in way.items():
-                    contenders[name] = Contender(prepare=lpips(net, draw, tiles), tolerance=1e-5)
+                    contenders[name] = Contender(prepare=lpips(net, draw, tiles), tolerance=1e-5, result=relative)
             yield Case(
                 function="lpips",
                 variant=net,
@@ -78,6 +84,7 @@ def lpips_cases() -> Iterator[Case]:
                 prepare=lpips(net, draw),
                 tolerance=1e-5,
                 parameters={"dtype": "uint8", "layout": "H,W,C" if count == 1 else "N,H,W,C"},
+                result=relative,
                 contenders=contenders,
                 limit=Limit(flop=count * 2 * 2 * products, why="direct convolutions") if side == 256 else None,
                 long=count == 32,
@@ -123,7 +130,7 @@ def blobs() -> np.ndarray:
 
 
 def inception_cases() -> Iterator[Case]:
-    """Features of images in memory, resized by both; entries, of which the largest is some ten times their mean, to 1e-3."""
+    """Features of images in memory, resized by both; entries, of which the largest is some ten times their mean, to 1e-4."""
     for count, side in ((8, 256), (50, 256), (32, 256), (128, 256), (8, 299)):
 
         def draw(count: int = count, side: int = side) -> np.ndarray:
@@ -134,17 +141,17 @@ def inception_cases() -> Iterator[Case]:
             variant="arrays",
             size=f"{count}x{side}x{side}",
             prepare=features(draw),
-            tolerance=1e-3,
+            tolerance=1e-4,
             parameters={"dtype": "uint8", "layout": "N,H,W,C"},
             result=scaled,
             contenders={
                 "pytorch-fid-network": Contender(
-                    prepare=originals.inception(draw, channels_last=False), tolerance=1e-3, result=scaled
+                    prepare=originals.inception(draw, channels_last=False), tolerance=1e-4, result=scaled
                 ),
                 "pytorch-fid-network-channels-last": Contender(
-                    prepare=originals.inception(draw, channels_last=True), tolerance=1e-3, result=scaled
+                    prepare=originals.inception(draw, channels_last=True), tolerance=1e-4, result=scaled
                 ),
-                "onnxruntime-convolutions": Contender(prepare=features(draw, False), tolerance=1e-3, result=scaled),
+                "onnxruntime-convolutions": Contender(prepare=features(draw, False), tolerance=1e-4, result=scaled),
             },
             limit=Limit(flop=count * 2 * INCEPTION_PRODUCTS, why="direct convolutions"),
             long=count in (32, 128),
@@ -208,10 +215,10 @@ def file_cases() -> Iterator[Case]:
             variant=f"files-{extension}",
             size=f"64x{shape[1]}x{shape[0]}",
             prepare=in_folder(ours),
-            tolerance=1e-3,
+            tolerance=1e-4,
             parameters={"dtype": "uint8", "layout": "files"},
             result=scaled,
-            contenders={"pytorch-fid": Contender(prepare=in_folder(theirs), tolerance=1e-3, result=scaled)},
+            contenders={"pytorch-fid": Contender(prepare=in_folder(theirs), tolerance=1e-4, result=scaled)},
             limit=Limit(flop=64 * 2 * INCEPTION_PRODUCTS, why="direct convolutions"),
         )
 
