@@ -74,7 +74,7 @@ def compare(name: str, settings: Sequence[Setting], only: str, rounds: int, budg
     limit = CASES[name].limit
     if limit is not None:
         title.append(f"the limit is {limit.why}")
-    times = measure(calls, rounds, budget_s, enter=enter)
+    times = measure(calls, enter, rounds, budget_s)
     table("; ".join([name, *title]), HEADER, [row_of(label, times, off[label], limits[label]) for label in times])
 
 

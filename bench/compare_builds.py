@@ -390,7 +390,7 @@ def parser_of() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("old", metavar="OLD", nargs="?", help="folder with the package, virtual environment or Python executable")
     add("new", metavar="NEW", nargs="?", help="the same, of the other build")
-    add("cases", metavar="CASE", nargs="*", help="names or globs (default: all)")
+    add("cases", metavar="CASE", nargs="*", help="names or globs (default: all but the long ones)")
     add("--list", action="store_true", help="print the cases' names and end")
     add("--rounds", type=int, help=f"turns of each build (default: {ROUNDS}, down to {FEWEST} for calls of a second)")
     add("--target", type=float, default=10.0, metavar="MS", help="length of a turn (default: %(default)s)")

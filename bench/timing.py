@@ -25,10 +25,9 @@ class Seconds(NamedTuple):
 
 def measure(
     contenders: Mapping[str, Callable[[], Any]],
-    rounds: int = 7,
-    budget_s: float = 20.0,
-    *,
     enter: Mapping[str, Callable[[], Any]],
+    rounds: int,
+    budget_s: float,
 ) -> dict[str, Seconds]:
     """Median seconds of each contender; every round runs each once, so that noise meets all alike.
 
