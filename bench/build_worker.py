@@ -53,20 +53,6 @@ def describe(build: Path | None) -> dict[str, Any]:
     return {"path": str(found.parent), **{key: info.get(key, "unknown") for key in keys}}
 
 
-def arrays_of(result: Any) -> list[Any]:
-    """Numbers of a result as float64 arrays: scalars, arrays, and tuples or lists of them; other results have none."""
-    import numpy as np
-
-    if result is None:
-        return []
-    if isinstance(result, tuple | list) and not all(isinstance(item, float | int) for item in result):
-        return [array for item in result for array in arrays_of(item)]
-    try:
-        return [np.asarray(result, np.float64)]
-    except (TypeError, ValueError):
-        return []
-
-
 class Worker:
     """One case at a time: prepared, measured again and again, then replaced by the next."""
 
@@ -77,13 +63,16 @@ class Worker:
         """Make the call, leave its result's arrays in the file `results`, and say what one call takes."""
         import numpy as np
 
-        import cases  # beside this file, which is last on the path
+        # from the folder above, which is last on the path
+        from bench.agreement import arrays_of
+        from bench.catalogue import CASES
+        from bench.inputs import forget_inputs
 
         self.call = None
-        cases.forget_inputs()
+        forget_inputs()
         gc.collect()
-        self.call = cases.CASES[case].prepare()
-        np.savez(results, *arrays_of(self.call()))
+        self.call = CASES[case].prepare()
+        np.savez(results, *arrays_of(CASES[case].result(self.call())))
         start = time.perf_counter()
         self.call()
         return {"seconds": time.perf_counter() - start}
@@ -112,7 +101,7 @@ def main() -> None:
     """Answer orders until standard input ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    sys.path.append(str(Path(__file__).resolve().parent))
+    sys.path.append(str(Path(__file__).resolve().parents[1]))
     build = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None
     worker = Worker()
     orders = {"describe": lambda: describe(build), "prepare": worker.prepare, "measure": worker.measure}

@@ -26,7 +26,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.cases import CASES, select
+from bench import agreement
+from bench.catalogue import CASES, select
+from bench.machine import cpu_model
+from bench.timing import duration
 
 WORKER = Path(__file__).resolve().with_name("build_worker.py")
 NOT_SLOWER = 0.97
@@ -216,23 +219,9 @@ def orders(rounds: int, seed: int = SEED) -> list[bool]:
 
 
 def difference_of(old: Path, new: Path, tolerance: float) -> str:
-    """Say where two results differ by more than tolerance * max(1, |old|), or nothing."""
+    """Say where two files of results differ by more than tolerance * max(1, |old|), or nothing."""
     with np.load(old) as a, np.load(new) as b:
-        if [a[name].shape for name in a.files] != [b[name].shape for name in b.files]:
-            return f"shapes {[a[n].shape for n in a.files]} and {[b[n].shape for n in b.files]}"
-        worst = ""
-        largest = 0.0
-        for name in a.files:
-            x, y = a[name], b[name]
-            same = (x == y) | (np.isnan(x) & np.isnan(y))
-            with np.errstate(invalid="ignore"):
-                excess = np.where(same, 0.0, np.abs(x - y) / np.maximum(1.0, np.abs(x)))
-            excess = np.where(np.isnan(excess), np.inf, excess)
-            if excess.size and excess.max() > max(tolerance, largest):
-                largest = float(excess.max())
-                at = np.unravel_index(int(excess.argmax()), excess.shape)
-                worst = f"{float(x[at])!r} and {float(y[at])!r}, tolerance {tolerance:g}"
-        return worst
+        return agreement.difference([a[name] for name in a.files], [b[name] for name in b.files], tolerance)
 
 
 def processor_ticks() -> tuple[float, float, float]:
@@ -374,14 +363,6 @@ def compare(case: str, tolerance: float, workers: Sequence[Worker], plan: Plan) 
     return outcome
 
 
-def duration(seconds: float) -> str:
-    """Four digits and a unit."""
-    for unit, scale in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
-        if seconds * scale >= 1 or unit == "us":
-            return f"{seconds * scale:.4g} {unit}"
-    raise AssertionError(seconds)
-
-
 HEADER = (
     f"{'case':38} {'old':>9} {'new':>9}  {'old min':>9} {'new min':>9}  {'wall old/new, 95 %':22}  "
     f"{'processor old/new, 95 %':23} others  verdict"
@@ -403,21 +384,13 @@ def line_of(outcome: Outcome) -> str:
     return text + (f"\n{'':38} RESULTS DIFFER: {outcome.difference}" if outcome.difference else "")
 
 
-def cpu_model() -> str:
-    """Return the processor's name."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return "unknown processor"
-
-
 def parser_of() -> argparse.ArgumentParser:
     """Options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.compare_builds", description=__doc__.split("\n\n")[0])
     add = parser.add_argument
     add("old", metavar="OLD", nargs="?", help="folder with the package, virtual environment or Python executable")
     add("new", metavar="NEW", nargs="?", help="the same, of the other build")
-    add("cases", metavar="CASE", nargs="*", help="names or globs (default: all)")
+    add("cases", metavar="CASE", nargs="*", help="names or globs (default: all but the long ones)")
     add("--list", action="store_true", help="print the cases' names and end")
     add("--rounds", type=int, help=f"turns of each build (default: {ROUNDS}, down to {FEWEST} for calls of a second)")
     add("--target", type=float, default=10.0, metavar="MS", help="length of a turn (default: %(default)s)")

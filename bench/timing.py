@@ -1,14 +1,16 @@
-"""Timing of contenders in one process: alternating rounds, medians, and the table that all benchmarks print."""
+"""Timing of contenders in one process, in turns: medians of rounds in which each runs once, and a table."""
 
 from __future__ import annotations
 
-import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
+TURN = 0.02
+OWN_WARM_UP = 1.0
+# OpenMP's idle threads spin for 200 ms before they sleep.
+PAUSE = 0.25
 
 
 class Seconds(NamedTuple):
@@ -23,30 +25,31 @@ class Seconds(NamedTuple):
 
 def measure(
     contenders: Mapping[str, Callable[[], Any]],
-    rounds: int = 7,
-    budget_s: float = 20.0,
-    *,
-    pause_s: float = 0.0,
-    warm: bool = True,
+    enter: Mapping[str, Callable[[], Any]],
+    rounds: int,
+    budget_s: float,
 ) -> dict[str, Seconds]:
     """Median seconds of each contender; every round runs each once, so that noise meets all alike.
 
-    Untimed runs precede the timed ones, as many: none is charged for the caches and the clock that the contender before
-    it left. Runs that are long enough to be their own warm-up can do without (`warm`). Before each turn there is a pause
-    for those whose idle threads spin. Runs shorter than 20 ms are repeated to that length and averaged.
+    `enter` sets the process up before a contender's turn. Untimed runs precede the timed ones, as many: none is charged for
+    the caches and the clock that the contender before it left. Runs of a second are their own warm-up. Before each turn there
+    is a pause for those whose idle threads spin. Runs shorter than 20 ms are repeated to that length and averaged.
     """
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
-    repeats = {}
+    repeats, warm = {}, {}
     for name, run in contenders.items():
-        run()
+        enter[name]()
         start = time.perf_counter()
         run()
-        repeats[name] = max(1, round(0.02 / (time.perf_counter() - start)))
+        seconds = time.perf_counter() - start
+        repeats[name] = max(1, round(TURN / seconds))
+        warm[name] = repeats[name] if seconds < OWN_WARM_UP else 0
     began = time.perf_counter()
     for _ in range(rounds):
         for name, run in contenders.items():
-            time.sleep(pause_s)
-            for _ in range(repeats[name] if warm else 0):
+            enter[name]()
+            time.sleep(PAUSE)
+            for _ in range(warm[name]):
                 run()
             wall, processor = time.perf_counter(), time.process_time()
             for _ in range(repeats[name]):
@@ -63,9 +66,12 @@ def measure(
     return found
 
 
-def alternate(contenders: Mapping[str, Callable[[], Any]], rounds: int = 7, budget_s: float = 20.0) -> dict[str, float]:
-    """Median wall-clock seconds of each contender; see :func:`measure`."""
-    return {name: seconds.wall for name, seconds in measure(contenders, rounds, budget_s).items()}
+def duration(seconds: float) -> str:
+    """Four digits and a unit."""
+    for unit, scale in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
+        if seconds * scale >= 1 or unit == "us":
+            return f"{seconds * scale:.4g} {unit}"
+    raise AssertionError(seconds)
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -80,21 +86,3 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> N
                 for i, (cell, w) in enumerate(zip(row, widths, strict=True))
             )
         )
-
-
-def machine() -> str:
-    """One line about the machine, for the head of a report."""
-    model = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo") as file:
-            model = next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    return f"{model}, Python {platform.python_version()}, NumPy {np.__version__}"
-
-
-def read_bandwidth() -> float:
-    """Bytes a second that one thread reads from memory: the sum of an array too large for the caches that matter."""
-    data = np.ones(64 << 20, np.uint8).view(np.uint64)
-    seconds = alternate({"read": lambda: np.bitwise_xor.reduce(data)}, rounds=9)["read"]
-    return data.nbytes / seconds

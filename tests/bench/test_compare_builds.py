@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import pixelgauge
-from bench import build_worker, cases, compare_builds
+from bench import build_worker, compare_builds
+from bench.catalogue import CASES
 from bench.compare_builds import Interval, difference_of, interval_of, main, orders, verdict_of
 
 TINY = "mse/uint8/64x64"
@@ -108,48 +109,6 @@ def test_results_are_compared(tmp_path, old, new, differs):
     found = difference_of(tmp_path / "old.npz", tmp_path / "new.npz", 1e-6)
     assert found.startswith(differs)
     assert bool(found) == bool(differs)
-
-
-@pytest.mark.property
-@pytest.mark.parametrize(
-    ("result", "expected"),
-    [
-        (0.5, [0.5]),
-        (np.float32(0.5), [0.5]),
-        ((0.5, np.ones((2, 2))), [0.5, np.ones((2, 2))]),
-        ([0.25, 0.5], [[0.25, 0.5]]),
-        (((1.0, 2.0), [np.zeros(3)]), [[1.0, 2.0], np.zeros(3)]),
-        (None, []),
-        (object(), []),
-    ],
-)
-def test_numbers_of_a_result(result, expected):
-    found = build_worker.arrays_of(result)
-    assert len(found) == len(expected)
-    for a, b in zip(found, expected, strict=True):
-        assert np.array_equal(a, b)
-
-
-@pytest.mark.property
-def test_a_glob_selects_cases_once_each():
-    assert cases.select([TINY, "mse/*"]) == [TINY, *(n for n in cases.CASES if n.startswith("mse/") and n != TINY)]
-    assert len(cases.CASES) > 100
-    assert all(name == case.name for name, case in cases.CASES.items())
-
-
-@pytest.mark.property
-@pytest.mark.parametrize("name", [name for name in cases.CASES if name.endswith(("/64x64", "/1e4", "/64"))])
-def test_small_cases_run_and_give_the_same_twice(name, monkeypatch):
-    monkeypatch.setattr(cases, "SHARED", Path("/nowhere"))
-    if name.startswith("lpips/"):
-        with pytest.raises(cases.MissingInputError, match="PIXELGAUGE_SHARED"):
-            cases.CASES[name].prepare()
-        return
-    call = cases.CASES[name].prepare()
-    first, second = build_worker.arrays_of(call()), build_worker.arrays_of(call())
-    assert first
-    for a, b in zip(first, second, strict=True):
-        assert np.array_equal(a, b)
 
 
 @pytest.fixture
@@ -280,4 +239,4 @@ def test_a_package_from_elsewhere_is_refused(tmp_path):
 @pytest.mark.cli
 def test_list_needs_no_build(capsys):
     assert compare_builds.main(["--list"]) == 0
-    assert capsys.readouterr().out.split() == list(cases.CASES)
+    assert capsys.readouterr().out.split() == list(CASES)
