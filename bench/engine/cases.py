@@ -41,11 +41,19 @@ def scored(count: int, metrics: tuple[str, ...]) -> Callable[[], Call]:
     def make(folder: Path) -> Call:
         find = attribute("pixelgauge.engine.pairing:find_pairs", "pixelgauge.pairing:find_pairs")
         score = attribute("pixelgauge.engine.pipeline:score_pairs", "pixelgauge.scoring:score_pairs")
-        options = attribute("pixelgauge.engine.registry:CompareOptions", "pixelgauge.scoring:Settings")
+        options = attribute(
+            "pixelgauge.engine.comparison:CompareOptions",
+            "pixelgauge.engine.registry:CompareOptions",
+            "pixelgauge.scoring:Settings",
+        )
         workers = attribute("pixelgauge:get_num_threads")
         write_pairs(folder, count)
         pairing = find(folder / "ref", folder / "test")
-        return lambda: list(score(pairing, options(metrics=metrics), workers=workers()))
+        try:
+            prepare = attribute("pixelgauge.engine.comparison:prepare")
+        except AttributeError:  # an earlier build, which takes the options as they are
+            return lambda: list(score(pairing, options(metrics=metrics), workers=workers()))
+        return lambda: list(score(pairing, prepare(options(metrics=metrics)), workers=workers()))
 
     return in_folder(make)
 
