@@ -42,7 +42,9 @@ def with_tiles(model: str, tiles: Any) -> Iterator[None]:
     if tiles is None:
         yield
         return
-    manifest = attribute("pixelgauge.networks.store:manifest")
+    manifest = attribute(
+        "pixelgauge.networks.manifest:manifest", "pixelgauge.networks.store:manifest", "pixelgauge.model_store:manifest"
+    )
     # SqueezeNet goes without: the comparison is why.
     chosen = manifest()["lpips-vgg"].winograd if tiles else {}
     with mock.patch.dict(manifest(), {model: dataclasses.replace(manifest()[model], winograd=chosen)}):

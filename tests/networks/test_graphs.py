@@ -9,7 +9,7 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from pixelgauge.networks.store import manifest
+from pixelgauge.networks.manifest import manifest
 from tests.places import ROOT
 
 MODELS = ROOT / "models"

@@ -37,7 +37,7 @@ def mirror(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> l
         dataclasses.replace(source, bytes=path.stat().st_size, sha256=model_store.file_sha256(path))
         for source, path in zip(model.sources, paths, strict=True)
     )
-    changed = {**model_store.manifest(), MODEL: dataclasses.replace(model, sources=sources, weights_sha256=None)}
+    changed = {**manifest.manifest(), MODEL: dataclasses.replace(model, sources=sources, weights_sha256=None)}
     monkeypatch.setattr(manifest, "manifest", lambda: changed)
     for source, path in zip(sources, paths, strict=True):
         server.files[f"/weights/{source.file}"] = path.read_bytes()
@@ -400,7 +400,7 @@ def test_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_info_shows_providers_and_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["info", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts["models"] == dict.fromkeys(model_store.manifest(), "missing")
+    assert facts["models"] == dict.fromkeys(manifest.manifest(), "missing")
     assert facts["precisions"]["float32"].endswith("ExecutionProvider")
     assert cli.main(["info"]) == 0
     assert "lpips-alex: missing" in capsys.readouterr().out

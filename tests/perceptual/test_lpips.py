@@ -18,6 +18,7 @@ import pixelgauge
 from pixelgauge.images import ImageFileError
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.checkpoint import CheckpointError
+from pixelgauge.networks.convert import read_sources
 from pixelgauge.networks.providers import OPENVINO
 from pixelgauge.networks.session import Session
 from pixelgauge.perceptual import lpips as perceptual
@@ -118,7 +119,7 @@ def test_alex_against_float64(tmp_path: Path, linear: bool) -> None:
 def test_sizes_against_float64(each_isa: str, size: tuple[int, int], noise: int) -> None:
     weights = SHARED / "weights"
     paths = [weights / "alexnet_features.pth", weights / "lpips_v0.1_alex.pth"]
-    state = model_store.read_sources(model_store.model_named("lpips-alex"), paths)
+    state = read_sources(model_store.model_named("lpips-alex"), paths)
     backbone, heads = (
         {name: np.asarray(value) for name, value in state[role].items()} for role in ("backbone", "heads")
     )

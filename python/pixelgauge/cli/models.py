@@ -11,6 +11,7 @@ from typing import Any
 from pixelgauge import cli
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.checkpoint import CheckpointError
+from pixelgauge.networks.manifest import ModelError, ModelMissingError, manifest, model_named
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,7 +24,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "fetch the official files from.",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    names = list(model_store.manifest())
+    names = list(manifest())
 
     pull = actions.add_parser("pull", help="download official checkpoints, check and convert them")
     pull.add_argument("name", nargs="+", choices=names)
@@ -47,13 +48,13 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def facts_of(name: str) -> dict[str, Any]:
     """Tell what ``list`` shows of a model: its record, and whether the file has its size; no byte is hashed."""
-    model = model_store.model_named(name)
+    model = model_named(name)
     facts: dict[str, Any] = {"name": name, "state": "missing", "licences": [s.licence for s in model.sources]}
     try:
         found = model_store.installed(name)
-    except model_store.ModelMissingError:
+    except ModelMissingError:
         return {**facts, "addresses": [source.address for source in model.sources]}
-    except model_store.ModelError as error:
+    except ModelError as error:
         return {**facts, "state": "damaged", "error": str(error)}
     facts["state"] = "official" if found.official else "own files"
     return {
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         return _ACTIONS[args.action](args)
     except (FileExistsError, FileNotFoundError, BrokenPipeError):
         raise
-    except (CheckpointError, model_store.ModelError, OSError) as error:
+    except (CheckpointError, ModelError, OSError) as error:
         if isinstance(error, OSError) and cli.is_nameless(error):
             raise
         # Wrong arguments are wrong use; files and servers that fail are inputs that failed.
@@ -110,11 +111,11 @@ def _add(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    return _report(args, [facts_of(name) for name in model_store.manifest()])
+    return _report(args, [facts_of(name) for name in manifest()])
 
 
 def _verify(args: argparse.Namespace) -> int:
-    names = args.name or [name for name in model_store.manifest() if facts_of(name)["state"] != "missing"]
+    names = args.name or [name for name in manifest() if facts_of(name)["state"] != "missing"]
     for name in names:
         model_store.verify(name)
     return _report(args, [{**facts_of(name), "checked": "sha256"} for name in names])

@@ -31,43 +31,15 @@ from pixelgauge.files.lock import locked
 from pixelgauge.files.reading import FileError, cause, open_regular, parse_json, printable, read_regular
 from pixelgauge.files.writing import moved_aside, new_folder, recover_folder, remove_folder
 from pixelgauge.networks.checkpoint import Checkpoint, CheckpointError, read_hashed
-from pixelgauge.networks.convert import convert, read_sources, roles_of
+from pixelgauge.networks.convert import convert, roles_of
 from pixelgauge.networks.download import address_of, download, file_sha256, offline
 from pixelgauge.networks.manifest import (
     Model,
     ModelDamagedError,
     ModelError,
     ModelMissingError,
-    manifest,
     model_named,
 )
-
-__all__ = [
-    "GRAPH_FILE",
-    "ORIGIN_FILE",
-    "CheckpointError",
-    "Installed",
-    "Model",
-    "ModelDamagedError",
-    "ModelError",
-    "ModelMissingError",
-    "add",
-    "address_of",
-    "cache_folder",
-    "convert",
-    "download",
-    "export",
-    "file_sha256",
-    "from_files",
-    "installed",
-    "manifest",
-    "model_named",
-    "offline",
-    "pull",
-    "read_sources",
-    "remove",
-    "verify",
-]
 
 GRAPH_FILE, ORIGIN_FILE = "model.onnx", "origin.json"
 _MODELS, _CUSTOM = "models", "custom"
