@@ -74,6 +74,60 @@ void scale_dissimilarities(const pg_images& x, const pg_images& y, pg_ssim_optio
         for (int64_t c = 0; c < x.channels; ++c) coarser(c);
 }
 
+void require_ms_ssim_options(const pg_ms_ssim_options& o) {
+    require(o.scales >= 1 && o.scales <= 16, [&] { return Fault(PG_ERROR_VALUE, "scales", std::to_string(o.scales), "must be 1 to 16"); });
+    require_given({{"weights", o.weights}});
+    double total = 0;
+    for (int s = 0; s < o.scales; ++s) {
+        require(o.weights[s] >= 0 && std::isfinite(o.weights[s]), [&] {
+            return Fault(PG_ERROR_VALUE, "weights", "", "weights holds " + short_number(o.weights[s]),
+                         "each must be finite and not negative");
+        });
+        total += o.weights[s];
+    }
+    require(total > 0, [] { return Fault(PG_ERROR_VALUE, "weights", "", "weights are all zero"); });
+    require(total <= 1000, [&] {
+        return Fault(PG_ERROR_VALUE, "weights", "", "weights add up to " + short_number(total),
+                     "of a power above 1000 nothing is left but 0 and 1");
+    });
+    require_choice(o.pyramid, PG_PYRAMID_POOL, "pyramid", "pg_pyramid");
+    require_choice(o.combine, PG_COMBINE_SUM, "combine", "pg_combine");
+    require(o.clamp_negative == 0 || o.clamp_negative == 1,
+            [&] { return Fault(PG_ERROR_VALUE, "clamp_negative", std::to_string(o.clamp_negative), "must be 0 or 1"); });
+    require(
+        o.ssim.border == PG_BORDER_VALID && o.ssim.downsample == PG_DOWNSAMPLE_NONE && o.ssim.exponents[0] == 1 &&
+            o.ssim.exponents[1] == 1 && o.ssim.exponents[2] == 1,
+        [] { return Fault(PG_ERROR_VALUE, "ssim", "", "ssim: MS-SSIM takes border PG_BORDER_VALID, no downsampling and exponents of 1"); });
+    // What fits at the coarsest scale, which is looked at once the options are known to be right, fits here.
+    require_ssim_options(&o.ssim, INT64_MAX, INT64_MAX);
+}
+
+void require_coarsest_fits(const pg_images& x, const pg_ms_ssim_options& o) {
+    int64_t height = x.height, width = x.width;
+    for (int s = 1; s < o.scales; ++s) {
+        height = (height + 1) / 2;
+        width = (width + 1) / 2;
+    }
+    const int64_t least = height < width ? height : width, needed = (int64_t{o.ssim.window_size} - 1) << (o.scales - 1);
+    require(least >= o.ssim.window_size, [&] {
+        return Fault(PG_ERROR_TOO_SMALL, "x", "",
+                     "images of " + std::to_string(x.height) + " x " + std::to_string(x.width) + " are too small for " +
+                         std::to_string(o.scales) + " scales of a window of " + std::to_string(o.ssim.window_size),
+                     "at least " + std::to_string(needed + 1) + " x " + std::to_string(needed + 1) +
+                         " is needed; use larger images or fewer weights")
+            .needing(needed + 1);
+    });
+}
+
+// Of one pair, the mean over its channels.
+double ms_ssim(const pg_images& x, const pg_images& y, const pg_ms_ssim_options& o) {
+    std::vector<double> terms(static_cast<size_t>(x.channels * o.scales));
+    scale_dissimilarities(x, y, o.ssim, o, terms.data());
+    double sum = 0;
+    for (int64_t c = 0; c < x.channels; ++c) sum += combine(&terms[static_cast<size_t>(c * o.scales)], o);
+    return sum / static_cast<double>(x.channels);
+}
+
 }  // namespace
 
 }  // namespace pixelgauge
@@ -84,61 +138,16 @@ extern "C" pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg
     return guarded([&] {
         require_pair(x, y);
         require_given({{"options", options}});
-        const pg_ms_ssim_options& o = *options;
         if (x->count > 0) require_given({{"scores", scores}});
-        require(o.scales >= 1 && o.scales <= 16,
-                [&] { return Fault(PG_ERROR_VALUE, "scales", std::to_string(o.scales), "must be 1 to 16"); });
-        require_given({{"weights", o.weights}});
-        double total = 0;
-        for (int s = 0; s < o.scales; ++s) {
-            require(o.weights[s] >= 0 && std::isfinite(o.weights[s]), [&] {
-                return Fault(PG_ERROR_VALUE, "weights", "", "weights holds " + short_number(o.weights[s]),
-                             "each must be finite and not negative");
-            });
-            total += o.weights[s];
-        }
-        require(total > 0, [] { return Fault(PG_ERROR_VALUE, "weights", "", "weights are all zero"); });
-        require(total <= 1000, [&] {
-            return Fault(PG_ERROR_VALUE, "weights", "", "weights add up to " + short_number(total),
-                         "of a power above 1000 nothing is left but 0 and 1");
-        });
-        require_choice(o.pyramid, PG_PYRAMID_POOL, "pyramid", "pg_pyramid");
-        require_choice(o.combine, PG_COMBINE_SUM, "combine", "pg_combine");
-        require(o.clamp_negative == 0 || o.clamp_negative == 1,
-                [&] { return Fault(PG_ERROR_VALUE, "clamp_negative", std::to_string(o.clamp_negative), "must be 0 or 1"); });
-        require(o.ssim.border == PG_BORDER_VALID && o.ssim.downsample == PG_DOWNSAMPLE_NONE && o.ssim.exponents[0] == 1 &&
-                    o.ssim.exponents[1] == 1 && o.ssim.exponents[2] == 1,
-                [] {
-                    return Fault(PG_ERROR_VALUE, "ssim", "",
-                                 "ssim: MS-SSIM takes border PG_BORDER_VALID, no downsampling and exponents of 1");
-                });
-        int64_t height = x->height, width = x->width;
-        for (int s = 1; s < o.scales; ++s) {
-            height = (height + 1) / 2;
-            width = (width + 1) / 2;
-        }
-        // The size is checked below, at the coarsest scale: what fits there fits here.
-        require_ssim_options(&o.ssim, INT64_MAX, INT64_MAX);
-        const int64_t least = height < width ? height : width, needed = (int64_t{o.ssim.window_size} - 1) << (o.scales - 1);
-        require(least >= o.ssim.window_size, [&] {
-            return Fault(PG_ERROR_TOO_SMALL, "x", "",
-                         "images of " + std::to_string(x->height) + " x " + std::to_string(x->width) + " are too small for " +
-                             std::to_string(o.scales) + " scales of a window of " + std::to_string(o.ssim.window_size),
-                         "at least " + std::to_string(needed + 1) + " x " + std::to_string(needed + 1) +
-                             " is needed; use larger images or fewer weights")
-                .needing(needed + 1);
-        });
+        require_ms_ssim_options(*options);
+        require_coarsest_fits(*x, *options);
         // Images side by side: each has dozens of steps, and so many threads would wait for one another after every one.
         parallel_for(x->count, [&](int64_t i) {
-            std::vector<double> terms(static_cast<size_t>(x->channels * o.scales));
             pg_images one_x = *x, one_y = *y;
             one_x.count = one_y.count = 1;
             one_x.data = static_cast<const char*>(x->data) + i * x->count_stride;
             one_y.data = static_cast<const char*>(y->data) + i * y->count_stride;
-            scale_dissimilarities(one_x, one_y, o.ssim, o, terms.data());
-            scores[i] = 0;
-            for (int64_t c = 0; c < x->channels; ++c) scores[i] += combine(&terms[static_cast<size_t>(c * o.scales)], o);
-            scores[i] /= static_cast<double>(x->channels);
+            scores[i] = ms_ssim(one_x, one_y, *options);
         });
     });
 }

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "image/rows.h"
@@ -159,6 +160,114 @@ void require_room(const float* row, int64_t n, double scale, double offset, int6
             .in_image(image));
 }
 
+void require_resizing(const pg_images& images, pg_resize_rule rule, int64_t height, int64_t width, double scale, double offset, double low,
+                      double high) {
+    require(images.channels == 3, [&] {
+        return Fault(PG_ERROR_VALUE, "images", "", "images has " + std::to_string(images.channels) + " channels", "resizing takes RGB, 3");
+    });
+    require_choice(rule, PG_RESIZE_BICUBIC, "rule", "pg_resize_rule");
+    for (const auto& [name, side] : {std::pair("height", height), std::pair("width", width)})
+        require(side > 0 && side <= kMostPixels,
+                [&, of = name, n = side] { return Fault(PG_ERROR_VALUE, of, std::to_string(n), "must be 1 to 2^28"); });
+    require(images.height <= kMostPixels && images.width <= kMostPixels,
+            [] { return Fault(PG_ERROR_TOO_LARGE, "images", "", "images has a side of more than 2^28 pixels"); });
+    require(std::isfinite(scale) && std::isfinite(offset),
+            [&] { return Fault(PG_ERROR_VALUE, std::isfinite(scale) ? "offset" : "scale", "", "scale and offset must be finite"); });
+    const auto leaves_float32 = [&] {
+        return Fault(PG_ERROR_OVERFLOW, "scale", short_number(scale), "with offset=" + short_number(offset) + " leaves float32");
+    };
+    require(std::fabs(scale) <= kLargestFloat && std::fabs(offset) <= kLargestFloat, leaves_float32);
+    require(low <= high, [] { return Fault(PG_ERROR_MISMATCH, "low", "", "low must not exceed high"); });
+    require(low >= -kLargestFloat ? low <= kLargestFloat : std::isinf(low),
+            [&] { return Fault(PG_ERROR_VALUE, "low", short_number(low), "is beyond float32", "use -infinity for no bound"); });
+    require(high <= kLargestFloat ? high >= -kLargestFloat : std::isinf(high),
+            [&] { return Fault(PG_ERROR_VALUE, "high", short_number(high), "is beyond float32", "use infinity for no bound"); });
+    // Weights of either axis sum to 1, those of the cubic to 1.3 in magnitude: four times the pixels is beyond any sum.
+    const double largest_pixel = images.dtype == PG_UINT8 ? 255 : 65535;
+    require(images.dtype > PG_UINT16 || 4 * largest_pixel * std::fabs(scale) + std::fabs(offset) <= kLargestFloat, leaves_float32);
+}
+
+// Rows of an image, one after another: a packed row where it lies, the rows of other layouts packed once.
+class PackedRows {
+  public:
+    PackedRows(const View& view, int64_t top, int64_t bottom, int64_t row_bytes) : rows_(static_cast<size_t>(bottom - top)) {
+        RowReader reader(view, 0, view.width, 0, Border::None);
+        for (int64_t r = top; r < bottom; ++r) {
+            const void* row = reader.row(r);
+            const char* const at = static_cast<const char*>(row);
+            if (at < view.begin || at >= view.end) {
+                if (copies_.empty()) copies_.resize(static_cast<size_t>((bottom - top) * row_bytes));
+                char* const copy = copies_.data() + (r - top) * row_bytes;
+                std::memcpy(copy, row, static_cast<size_t>(row_bytes));
+                row = copy;
+            }
+            rows_[static_cast<size_t>(r - top)] = row;
+        }
+    }
+    const void* const* from(int64_t row) const { return rows_.data() + row; }
+
+  private:
+    std::vector<const void*> rows_;
+    std::vector<char> copies_;
+};
+
+struct Resizing {
+    const pg_images& images;
+    int64_t height, width;
+    double scale, offset, low, high;
+    float* out;
+    const Kernels& table;
+    Taps rows, columns;
+    std::vector<float> tap_weights;
+
+    // Output rows top to bottom - 1 of an image.
+    void band(int64_t image, int64_t top, int64_t bottom) const {
+        constexpr int64_t kRows = ResizeRows::kRows;
+        const int64_t n = images.width * 3;
+        const View view(images, image, 0, 3);
+        const int64_t input_top = *std::min_element(rows.first.begin() + top, rows.first.begin() + bottom);
+        const int64_t input_bottom = *std::max_element(rows.first.begin() + top, rows.first.begin() + bottom) + rows.taps;
+        const PackedRows input(view, input_top, input_bottom, n * element_bytes(images.dtype));
+        const int64_t stride = n + ResizeRows::kSlack, plane_stride = images.width + ResizeRows::kSlack;
+        std::vector<float> sums(static_cast<size_t>(kRows * stride));
+        std::vector<float> quads(static_cast<size_t>(tap_weights.empty() ? kRows * 4 * width : 3 * plane_stride));
+        ResizeRows job = along_rows();
+        job.plane_stride = plane_stride;
+        job.quads = quads.data();
+        for (int64_t r = 0; r < kRows; ++r) job.rows[r] = sums.data() + r * stride;
+        for (int64_t y = top; y < bottom; y += kRows) {
+            job.count = static_cast<int>(std::min(kRows, bottom - y));
+            for (int64_t r = 0; r < job.count; ++r) {
+                const size_t at = static_cast<size_t>(y + r);
+                float* const sum = sums.data() + r * stride;
+                table.resize_columns[images.dtype](input.from(rows.first[at] - input_top),
+                                                   rows.weights.data() + at * static_cast<size_t>(rows.taps), rows.taps, n, sum);
+                if (images.dtype > PG_UINT16) require_room(sum, n, scale, offset, image);
+            }
+            job.out = out + (image * 3 * height + y) * width;
+            table.resize_rows(&job);
+        }
+    }
+
+    // What is the same for all rows.
+    ResizeRows along_rows() const {
+        ResizeRows job{};
+        job.tap_weights = tap_weights.empty() ? nullptr : tap_weights.data();
+        job.inputs = images.width;
+        job.first = columns.first.data();
+        job.weights = columns.weights.data();
+        job.taps = columns.taps;
+        job.outputs = width;
+        job.scale = static_cast<float>(scale);
+        job.offset = static_cast<float>(offset);
+        job.low = static_cast<float>(low);
+        job.high = static_cast<float>(high);
+        job.out_row_stride = width;
+        job.out_plane_stride = height * width;
+        return job;
+    }
+};
+
 }  // namespace
 
 }  // namespace pixelgauge
@@ -168,89 +277,28 @@ extern "C" pg_status pg_resize(const pg_images* images, pg_resize_rule rule, int
     using namespace pixelgauge;
     return guarded([&] {
         require_images(images, "images");
-        require(images->channels == 3, [&] {
-            return Fault(PG_ERROR_VALUE, "images", "", "images has " + std::to_string(images->channels) + " channels",
-                         "resizing takes RGB, 3");
-        });
-        require_choice(rule, PG_RESIZE_BICUBIC, "rule", "pg_resize_rule");
-        for (const auto& [name, side] : {std::pair("height", height), std::pair("width", width)})
-            require(side > 0 && side <= kMostPixels,
-                    [&, of = name, n = side] { return Fault(PG_ERROR_VALUE, of, std::to_string(n), "must be 1 to 2^28"); });
-        require(images->height <= kMostPixels && images->width <= kMostPixels,
-                [] { return Fault(PG_ERROR_TOO_LARGE, "images", "", "images has a side of more than 2^28 pixels"); });
-        require(std::isfinite(scale) && std::isfinite(offset),
-                [&] { return Fault(PG_ERROR_VALUE, std::isfinite(scale) ? "offset" : "scale", "", "scale and offset must be finite"); });
-        const auto leaves_float32 = [&] {
-            return Fault(PG_ERROR_OVERFLOW, "scale", short_number(scale), "with offset=" + short_number(offset) + " leaves float32");
-        };
-        require(std::fabs(scale) <= kLargestFloat && std::fabs(offset) <= kLargestFloat, leaves_float32);
-        require(low <= high, [] { return Fault(PG_ERROR_MISMATCH, "low", "", "low must not exceed high"); });
-        require(low >= -kLargestFloat ? low <= kLargestFloat : std::isinf(low),
-                [&] { return Fault(PG_ERROR_VALUE, "low", short_number(low), "is beyond float32", "use -infinity for no bound"); });
-        require(high <= kLargestFloat ? high >= -kLargestFloat : std::isinf(high),
-                [&] { return Fault(PG_ERROR_VALUE, "high", short_number(high), "is beyond float32", "use infinity for no bound"); });
-        // Weights of either axis sum to 1, those of the cubic to 1.3 in magnitude: four times the pixels is beyond any sum.
-        const double largest_pixel = images->dtype == PG_UINT8 ? 255 : 65535;
-        require(images->dtype > PG_UINT16 || 4 * largest_pixel * std::fabs(scale) + std::fabs(offset) <= kLargestFloat, leaves_float32);
+        require_resizing(*images, rule, height, width, scale, offset, low, high);
         checked_product("out", {images->count, 3, height, width, sizeof(float)});
         if (images->count > 0) require_given({{"out", out}});
         const Kernels& table = kernels();
-        const Taps rows = contributions(rule, images->height, height), columns = contributions(rule, images->width, width);
-        const std::vector<float> tap_weights = weights_by_tap(columns, table);
-        const int64_t bands = (height + kBand - 1) / kBand, n = images->width * 3;
-        const int64_t row_bytes = n * element_bytes(images->dtype);
+        Taps columns = contributions(rule, images->width, width);
+        std::vector<float> tap_weights = weights_by_tap(columns, table);
+        const Resizing resizing{*images,
+                                height,
+                                width,
+                                scale,
+                                offset,
+                                low,
+                                high,
+                                out,
+                                table,
+                                contributions(rule, images->height, height),
+                                std::move(columns),
+                                std::move(tap_weights)};
+        const int64_t bands = (height + kBand - 1) / kBand;
         parallel_for(images->count * bands, [&](int64_t task) {
-            const int64_t image = task / bands, top = task % bands * kBand, bottom = std::min(top + kBand, height);
-            const View view(*images, image, 0, 3);
-            RowReader reader(view, 0, view.width, 0, Border::None);
-            const int64_t input_top = *std::min_element(rows.first.begin() + top, rows.first.begin() + bottom);
-            const int64_t input_bottom = *std::max_element(rows.first.begin() + top, rows.first.begin() + bottom) + rows.taps;
-            // A packed row is read where it lies; the rows of other layouts are packed once for the whole band.
-            std::vector<const void*> input(static_cast<size_t>(input_bottom - input_top));
-            std::vector<char> packed;
-            for (int64_t r = input_top; r < input_bottom; ++r) {
-                const void* row = reader.row(r);
-                const char* const at = static_cast<const char*>(row);
-                if (at < view.begin || at >= view.end) {
-                    if (packed.empty()) packed.resize(static_cast<size_t>((input_bottom - input_top) * row_bytes));
-                    char* const copy = packed.data() + (r - input_top) * row_bytes;
-                    std::memcpy(copy, row, static_cast<size_t>(row_bytes));
-                    row = copy;
-                }
-                input[static_cast<size_t>(r - input_top)] = row;
-            }
-            constexpr int64_t kRows = ResizeRows::kRows;
-            const int64_t stride = n + ResizeRows::kSlack, plane_stride = images->width + ResizeRows::kSlack;
-            std::vector<float> sums(static_cast<size_t>(kRows * stride));
-            std::vector<float> quads(static_cast<size_t>(tap_weights.empty() ? kRows * 4 * width : 3 * plane_stride));
-            ResizeRows job{};
-            job.tap_weights = tap_weights.empty() ? nullptr : tap_weights.data();
-            job.inputs = images->width;
-            job.plane_stride = plane_stride;
-            job.first = columns.first.data();
-            job.weights = columns.weights.data();
-            job.taps = columns.taps;
-            job.outputs = width;
-            job.scale = static_cast<float>(scale);
-            job.offset = static_cast<float>(offset);
-            job.low = static_cast<float>(low);
-            job.high = static_cast<float>(high);
-            job.quads = quads.data();
-            job.out_row_stride = width;
-            job.out_plane_stride = height * width;
-            for (int64_t r = 0; r < kRows; ++r) job.rows[r] = sums.data() + r * stride;
-            for (int64_t y = top; y < bottom; y += kRows) {
-                job.count = static_cast<int>(std::min(kRows, bottom - y));
-                for (int64_t r = 0; r < job.count; ++r) {
-                    const size_t at = static_cast<size_t>(y + r);
-                    table.resize_columns[images->dtype](input.data() + (rows.first[at] - input_top),
-                                                        rows.weights.data() + at * static_cast<size_t>(rows.taps), rows.taps, n,
-                                                        sums.data() + r * stride);
-                    if (images->dtype > PG_UINT16) require_room(sums.data() + r * stride, n, scale, offset, image);
-                }
-                job.out = out + (image * 3 * height + y) * width;
-                table.resize_rows(&job);
-            }
+            const int64_t top = task % bands * kBand;
+            resizing.band(task / bands, top, std::min(top + kBand, height));
         });
     });
 }

@@ -309,67 +309,78 @@ void ssim_block(const SsimBlock<T>* block) {
     filter_block<T, N, Luminance, false>(*block);
 }
 
-// The same for any number of taps.
+// `filtered` for any number of taps, with zeros on both sides of them.
+template <class T>
+struct AnyTaps {
+    static constexpr int L = Vec<T>::lanes, G = kSsimGroup;
+    const T* w;  // from the first zero on
+    int64_t count, first, second;
+    explicit PG_INLINE AnyTaps(const SsimBlock<T>& b) : w(b.taps), count(b.taps_count) {
+        first = count < 5 ? count - 1 : middle(count);
+        second = count < 5 ? first : first + 1;  // of 3 taps none is in each window
+    }
+
+    template <class Value, class Spread>
+    PG_INLINE Moments<T> filtered(int64_t values, Vec<T> start, Value value, Spread spread) const {
+        Moments<T> m;
+        for (int o = 0; o < G; ++o) {
+            m.first[o] = Vec<T>::set1(0);
+            m.second[o] = start;
+        }
+        for (int64_t j = 0; j < values; ++j) {
+            const Vec<T> v = value(j), square = spread(j, v);
+            for (int o = 0; o < G; ++o) {
+                const Vec<T> tap = Vec<T>::set1(w[G + j - o]);
+                m.first[o] = fma(v, tap, m.first[o]);
+                m.second[o] = fma(square, tap, m.second[o]);
+            }
+        }
+        return m;
+    }
+    PG_INLINE void down(const T* const* rows, int64_t from, const ColumnMoments<T>& columns, T* to) const {
+        const Reference<T> r(Vec<T>::load(rows[first] + from), Vec<T>::load(rows[second] + from));
+        const Moments<T> m = filtered(
+            count + G - 1, Vec<T>::set1(0), [&](int64_t j) PG_LAMBDA_INLINE { return Vec<T>::load(rows[j] + from) - r.mean; },
+            [&](int64_t, Vec<T> v) PG_LAMBDA_INLINE { return v * v; });
+        columns.store(r.mean, m, to);
+    }
+    PG_INLINE Reference<T> reference_of(const T* means) const {
+        return Reference<T>(Vec<T>::load(means + first * L), Vec<T>::load(means + second * L));
+    }
+    PG_INLINE Moments<T> along(const T* means, const T* variances, const Reference<T>& r, int64_t values, Vec<T> start) const {
+        return filtered(
+            values, start, [&](int64_t j) PG_LAMBDA_INLINE { return Vec<T>::load(means + j * L) - r.mean; },
+            [&](int64_t j, Vec<T> v) PG_LAMBDA_INLINE { return fma(v, v, Vec<T>::load(variances + j * L)); });
+    }
+};
+
 template <class T, bool Luminance>
 void ssim_block_any(const SsimBlock<T>* block) {
     const SsimBlock<T>& b = *block;
     constexpr int L = Vec<T>::lanes, G = kSsimGroup;
+    const AnyTaps<T> w(b);
     const SsimIndex<T> index(b);
     const ColumnMoments<T> columns(b);
-    const int64_t taps = b.taps_count, registers = b.registers, moment = columns.moment;
-    const int64_t first = taps < 5 ? taps - 1 : middle(taps), second = taps < 5 ? first : first + 1;  // of 3 taps none is in each window
+    const int64_t registers = b.registers, moment = columns.moment;
     const Vec<T> zero = Vec<T>::set1(0);
-    T* const tail = b.scratch + (registers + taps - 1) * L;
-
-    // As `filtered`, over the first `values` values; the taps have zeros on both sides.
-    const auto filtered_any = [&](int64_t values, Vec<T> start, auto value, auto spread) PG_LAMBDA_INLINE {
-        Moments<T> m;
-        for (int o = 0; o < G; ++o) {
-            m.first[o] = zero;
-            m.second[o] = start;
-        }
-        for (int64_t j = 0; j < values; ++j) {
-            const Vec<T> v = value(j), second = spread(j, v);
-            for (int o = 0; o < G; ++o) {
-                const Vec<T> tap = Vec<T>::set1(b.taps[G + j - o]);
-                m.first[o] = fma(v, tap, m.first[o]);
-                m.second[o] = fma(second, tap, m.second[o]);
-            }
-        }
-        return m;
-    };
-    const auto filter_image = [&](const T* const* rows, int64_t from, T* to) PG_LAMBDA_INLINE {
-        const Reference<T> r(Vec<T>::load(rows[first] + from), Vec<T>::load(rows[second] + from));
-        columns.store(r.mean,
-                      filtered_any(
-                          taps + G - 1, zero, [&](int64_t j) PG_LAMBDA_INLINE { return Vec<T>::load(rows[j] + from) - r.mean; },
-                          [&](int64_t, Vec<T> v) PG_LAMBDA_INLINE { return v * v; }),
-                      to);
-    };
+    T* const tail = b.scratch + (registers + w.count - 1) * L;
     const auto filter = [&](int64_t from, T* to) PG_LAMBDA_INLINE {
-        filter_image(b.s_rows, from, to);
-        filter_image(b.d_rows, from, to + moment);
+        w.down(b.s_rows, from, columns, to);
+        w.down(b.d_rows, from, columns, to + moment);
     };
-    const auto reference_of = [&](const T* means) PG_LAMBDA_INLINE {
-        return Reference<T>(Vec<T>::load(means + first * L), Vec<T>::load(means + second * L));
-    };
-    const auto along = [&](const T* means, const Reference<T>& r, int64_t values, Vec<T> start) PG_LAMBDA_INLINE {
-        return filtered_any(
-            values, start, [&](int64_t j) PG_LAMBDA_INLINE { return Vec<T>::load(means + j * L) - r.mean; },
-            [&](int64_t j, Vec<T> v) PG_LAMBDA_INLINE { return fma(v, v, Vec<T>::load(means + 2 * moment + j * L)); });
-    };
-
     for (int64_t t = 0; t < b.tail; t += L) filter(registers * L + t, tail + t);
     for (int64_t c = 0; c < b.planes; ++c) {
         for (int64_t f = 0; f < registers * L; f += L) filter(c * b.plane_stride + f, b.scratch + f);
-        columns.append(registers, taps, tail + c, b.planes);
+        columns.append(registers, w.count, tail + c, b.planes);
         for (int64_t e = 0; e < registers; e += G) {
-            const int64_t place = (c * registers + e) * L, count = registers - e, values = taps - 1 + (count < G ? count : G);
+            const int64_t place = (c * registers + e) * L, count = registers - e, values = w.count - 1 + (count < G ? count : G);
             Vec<T> sum[G] = {zero, zero, zero, zero};
             for (int64_t o = 0; o < G; ++o) {
                 const T* const s = b.scratch + e * L + o * columns.stride;
-                const Reference<T> r_s = reference_of(s), r_d = reference_of(s + moment);
-                const Moments<T> of_s = along(s, r_s, values, index.c2), of_d = along(s + moment, r_d, values, zero);
+                const T* const d = s + moment;
+                const Reference<T> r_s = w.reference_of(s), r_d = w.reference_of(d);
+                const Moments<T> of_s = w.along(s, s + 2 * moment, r_s, values, index.c2),
+                                 of_d = w.along(d, d + 2 * moment, r_d, values, zero);
                 if (b.map)
                     index_row<T, Luminance, true>(b, index, r_s.mean, of_s, r_d.mean, of_d, o, place, count, sum);
                 else

@@ -174,6 +174,72 @@ double require_symmetric(const double* a, int64_t n) {
     return largest;
 }
 
+void scaled_copy(const double* a, int64_t n, int exponent, double* to) {
+    for_row_blocks(n, [&](int64_t first, int64_t last) {
+        if (exponent == 0)
+            std::copy(a + first * n, a + last * n, to + first * n);
+        else
+            for (int64_t i = first * n; i < last * n; ++i) to[i] = std::ldexp(a[i], exponent);
+    });
+}
+
+double largest_variance(const double* a, int64_t n) {
+    double largest = 0;
+    for (int64_t i = 0; i < n; ++i) largest = std::max(largest, a[i * n + i]);
+    return largest;
+}
+
+// No variance of `scaled` is negative beyond rounding; those of a are named.
+void require_variances(const double* a, const double* scaled, int64_t n, double tolerance) {
+    for (int64_t i = 0; i < n; ++i)
+        require(scaled[i * n + i] >= -tolerance, [&] {
+            return Fault(PG_ERROR_VALUE, "a", "",
+                         "the matrix a is not positive semi-definite: element (" + std::to_string(i) + ", " + std::to_string(i) +
+                             ") of its diagonal is " + short_number(a[i * n + i]))
+                .in_row(i)
+                .in_column(i);
+        });
+}
+
+// Most covariances have full rank, and then pivots are not needed and the factor costs a fifth; a pivot within ten times the
+// tolerance sends the matrix to the search for its rank. The factor is left in place.
+bool full_rank_factor(int64_t n, double* a, double tolerance) {
+    bool full = cholesky(n, a, n);
+    for (int64_t i = 0; full && i < n; ++i) full = a[i * n + i] * a[i * n + i] > 10 * tolerance;
+    return full;
+}
+
+struct Remainder {
+    double trace = 0, worst = 0;  // worst: the largest element in magnitude
+};
+
+Remainder remainder_of(const double* a, int64_t n, int64_t rank) {
+    Remainder left;
+    for (int64_t i = rank; i < n; ++i) {
+        left.trace += std::max(a[i * n + i], 0.0);
+        for (int64_t j = rank; j <= i; ++j) left.worst = std::max(left.worst, std::fabs(a[i * n + j]));
+    }
+    return left;
+}
+
+// What is left of a semi-definite matrix has no element above its largest diagonal. Rounding in the matrix itself and in the
+// elimination leaves a few n eps; a hundred times that is no rounding any more.
+void require_semidefinite(double worst, double tolerance, double largest, int64_t rank, int exponent) {
+    require(worst <= 100 * tolerance, [&] {
+        return Fault(PG_ERROR_VALUE, "a", "",
+                     "the matrix a is not positive semi-definite: after " + std::to_string(rank) + " pivots an element of " +
+                         (largest > 0 ? short_number(worst / largest) + " times the largest variance remains, where rounding explains " +
+                                            short_number(tolerance / largest)
+                                      : short_number(std::ldexp(worst, exponent)) + " remains, and no variance is positive"));
+    });
+}
+
+// The first `filled` elements of a row of the factor, and zeros.
+void put_row(const double* row, int64_t filled, int64_t n, double* to) {
+    std::copy(row, row + filled, to);
+    std::fill(to + filled, to + n, 0.0);
+}
+
 }  // namespace
 
 void require_order(int64_t n) {
@@ -187,64 +253,23 @@ Factor pivoted_cholesky(const double* a, int64_t n, double* l) {
     std::frexp(require_symmetric(a, n), &exponent);
     const int half = std::abs(exponent) <= kUsual ? 0 : exponent / 2;
     const Buffer<double> work(n * n);
-    const auto copy = [&] {
+    scaled_copy(a, n, -2 * half, work.data());
+    const double largest = largest_variance(work.data(), n), tolerance = static_cast<double>(n) * kEps * largest;
+    require_variances(a, work.data(), n, tolerance);
+    if (full_rank_factor(n, work.data(), tolerance)) {
         for_row_blocks(n, [&](int64_t first, int64_t last) {
-            if (half == 0)
-                std::copy(a + first * n, a + last * n, work.data() + first * n);
-            else
-                for (int64_t i = first * n; i < last * n; ++i) work[i] = std::ldexp(a[i], -2 * half);
-        });
-    };
-    copy();
-    double largest = 0;
-    for (int64_t i = 0; i < n; ++i) largest = std::max(largest, work[i * n + i]);
-    const double tolerance = static_cast<double>(n) * kEps * largest;
-    for (int64_t i = 0; i < n; ++i)
-        require(work[i * n + i] >= -tolerance, [&] {
-            return Fault(PG_ERROR_VALUE, "a", "",
-                         "the matrix a is not positive semi-definite: element (" + std::to_string(i) + ", " + std::to_string(i) +
-                             ") of its diagonal is " + short_number(a[i * n + i]))
-                .in_row(i)
-                .in_column(i);
-        });
-    // Most covariances have full rank, and then pivots are not needed and the factor costs a fifth; a pivot within ten
-    // times the tolerance sends the matrix to the search for its rank.
-    bool full = cholesky(n, work.data(), n);
-    for (int64_t i = 0; full && i < n; ++i) full = work[i * n + i] * work[i * n + i] > 10 * tolerance;
-    if (full) {
-        for_row_blocks(n, [&](int64_t first, int64_t last) {
-            for (int64_t i = first; i < last; ++i) {
-                std::copy(work.data() + i * n, work.data() + i * n + i + 1, l + i * n);
-                std::fill(l + i * n + i + 1, l + (i + 1) * n, 0.0);
-            }
+            for (int64_t i = first; i < last; ++i) put_row(work.data() + i * n, i + 1, n, l + i * n);
         });
         return {n, 0, half};
     }
-    copy();
+    scaled_copy(a, n, -2 * half, work.data());
     std::vector<int64_t> order(static_cast<size_t>(n));
     for (int64_t i = 0; i < n; ++i) order[static_cast<size_t>(i)] = i;
     const int64_t rank = cholesky_with_pivots(n, work.data(), order.data(), tolerance);
-    double remainder = 0, worst = 0;
-    for (int64_t i = rank; i < n; ++i) {
-        remainder += std::max(work[i * n + i], 0.0);
-        for (int64_t j = rank; j <= i; ++j) worst = std::max(worst, std::fabs(work[i * n + j]));
-    }
-    // What is left of a semi-definite matrix has no element above its largest diagonal. Rounding in the matrix itself
-    // and in the elimination leaves a few n eps; a hundred times that is no rounding any more.
-    require(worst <= 100 * tolerance, [&] {
-        return Fault(PG_ERROR_VALUE, "a", "",
-                     "the matrix a is not positive semi-definite: after " + std::to_string(rank) + " pivots an element of " +
-                         (largest > 0 ? short_number(worst / largest) + " times the largest variance remains, where rounding explains " +
-                                            short_number(tolerance / largest)
-                                      : short_number(std::ldexp(worst, 2 * half)) + " remains, and no variance is positive"));
-    });
-    for (int64_t i = 0; i < n; ++i) {
-        double* const to = l + order[static_cast<size_t>(i)] * n;
-        const int64_t filled = std::min(i + 1, rank);
-        std::copy(work.data() + i * n, work.data() + i * n + filled, to);
-        std::fill(to + filled, to + n, 0.0);
-    }
-    return {rank, remainder, half};
+    const Remainder left = remainder_of(work.data(), n, rank);
+    require_semidefinite(left.worst, tolerance, largest, rank, 2 * half);
+    for (int64_t i = 0; i < n; ++i) put_row(work.data() + i * n, std::min(i + 1, rank), n, l + order[static_cast<size_t>(i)] * n);
+    return {rank, left.trace, half};
 }
 
 }  // namespace pixelgauge

@@ -117,6 +117,118 @@ struct Packed {
     const uint8_t* flags(int64_t depth) const { return filled.data() + depth * panels; }
 };
 
+// A product by panels as wide as the kernel's tiles: all of a and b is packed, then each block of the result is added up, depth by
+// depth.
+template <class In, class T>
+struct Product {
+    const GemmKernels<T>& kernel = gemm_kernels<T>();
+    const int64_t m, n, k;
+    const Rows<In, T>&a, &b;
+    const int64_t mr = kernel.rows, nr = kernel.columns;
+    // The running panel of b (30 kB at most) stays in L1 while the panels of a, a third as wide, stream past it from L2,
+    // which holds a block of them (0.3 MB) and the block of the result (0.4 MB).
+    const int64_t k_block = std::min<int64_t>(kLongestSum, 30720 / (nr * static_cast<int64_t>(sizeof(T)))) / kernel.step * kernel.step;
+    const int64_t k_packed = ceil_div(k, kernel.step) * kernel.step;
+    const int64_t panels_m = 192 / mr, panels_n = 240 / nr;  // of a block
+    const bool shared;
+    Packed<T> packed_a, packed_b;
+    const int64_t panels_of_a = ceil_div(m, mr), blocks_m = ceil_div(panels_of_a, panels_m), blocks_n = ceil_div(packed_b.panels, panels_n);
+
+    Product(int64_t rows, int64_t columns, int64_t sum, const Rows<In, T>& from_a, const Rows<In, T>& from_b)
+        : m(rows),
+          n(columns),
+          k(sum),
+          a(from_a),
+          b(from_b),
+          shared(is_shared()),
+          packed_a(shared ? 0 : m, k_packed, mr, k_block),
+          packed_b(n, k_packed, nr, k_block) {}
+
+    void pack_all() {
+        const int64_t packs_m = shared ? 0 : blocks_m, packs = packs_m + blocks_n;
+        parallel_for(packs * packed_b.depths, [&](int64_t t) {
+            const int64_t depth = t / packs, block = t % packs;
+            if (block < packs_m)
+                pack_block(a, m, block * panels_m, panels_m, depth, packed_a);
+            else
+                pack_block(b, n, (block - packs_m) * panels_n, panels_n, depth, packed_b);
+        });
+    }
+
+    void multiply(Part part, BlockTask<T> task, void* context) const {
+        parallel_for(blocks_m * blocks_n, [&](int64_t t) {
+            const int64_t i_first = t % blocks_m * panels_m, j_first = t / blocks_m * panels_n;
+            const Panels at{i_first, std::min(i_first + panels_m, panels_of_a), j_first, std::min(j_first + panels_n, packed_b.panels)};
+            const int64_t i0 = i_first * mr, j0 = j_first * nr, stride = (at.j_last - j_first) * nr;
+            if (part == Part::Lower && std::min(at.i_last * mr, m) <= j0) return;
+            const Buffer<T> block((at.i_last - i_first) * mr * stride);
+            std::fill(block.data(), block.data() + (at.i_last - i_first) * mr * stride, T(0));
+            for (int64_t depth = 0; depth < packed_b.depths; ++depth) add_depth(at, part, depth, block.data());
+            task(context, Block<T>{i0, j0, std::min(at.i_last * mr, m) - i0, std::min(at.j_last * nr, n) - j0, block.data(), stride});
+        });
+    }
+
+  private:
+    struct Panels {  // of a and of b that make a block
+        int64_t i_first, i_last, j_first, j_last;
+    };
+
+    // Whether the panels of b hold those of a side by side.
+    bool is_shared() const {
+        const bool same = m == n && a.data == b.data && a.row_stride == b.row_stride && a.k_stride == b.k_stride && a.shift == b.shift;
+        return same && nr % mr == 0;
+    }
+
+    void pack_block(const Rows<In, T>& from, int64_t count, int64_t first, int64_t most, int64_t depth, Packed<T>& to) const {
+        const int64_t k0 = depth * k_block, k_count = std::min(k_block, k_packed - k0), last = std::min(first + most, to.panels);
+        const int64_t row = first * to.width, rows = count - row;
+        const PanelRows<In, T> x{from.data + row * from.row_stride + k0 * from.k_stride,
+                                 from.row_stride,
+                                 from.k_stride,
+                                 rows,
+                                 std::min(k_block, k - k0),
+                                 from.shift ? from.shift + (from.shift_by_k ? k0 : row) : nullptr,
+                                 from.shift_by_k};
+        uint8_t* const filled = to.filled.data() + depth * to.panels + first;
+        for (int64_t panel = 0; panel < last - first; ++panel)
+            filled[panel] = holds_a_value(x, panel * to.width, std::min(to.width, rows - panel * to.width));
+        pack(kernel, x, last - first, to.width, filled, to.values.data() + to.panels * to.width * k0 + row * k_count);
+    }
+
+    void add_depth(const Panels& at, Part part, int64_t depth, T* block) const {
+        const int64_t i0 = at.i_first * mr, j0 = at.j_first * nr, stride = (at.j_last - at.j_first) * nr;
+        const int64_t k0 = depth * k_block, k_count = std::min(k_block, k_packed - k0);
+        const T* const from_b = packed_b.values.data() + packed_b.panels * nr * k0;
+        const T* const from_a = shared ? from_b : packed_a.values.data() + packed_a.panels * mr * k0;
+        const int64_t a_step = shared ? nr : mr;
+        // Panels come from L3 or memory once a block: the next panel of b, and the rows of the next depth, are asked for
+        // a few lines a tile, so that no tile waits for them.
+        const int64_t tiles = at.i_last - at.i_first, steps = k_count / kernel.step, item = sizeof(T);
+        const int64_t next_k = std::min(k_block, k_packed - k0 - k_count);
+        const auto at_next_depth = [&](const T* from, int64_t rows, int64_t row) {
+            return reinterpret_cast<const char*>(next_k > 0 ? from + rows * k_count + row * next_k : from);
+        };
+        GemmTile<T> tile{k_count, nullptr, a_step, nullptr, nullptr, stride, nullptr, nullptr, 0, 0};
+        tile.next_a = at_next_depth(from_a, shared ? packed_b.panels * nr : panels_of_a * mr, i0);
+        const int64_t a_share = ceil_div(mr * next_k * item, at.j_last - at.j_first), b_share = ceil_div(nr * k_count * item, tiles);
+        tile.next_a_step = ceil_div(a_share, steps);
+        tile.next_b_step = ceil_div(b_share, steps);
+        for (int64_t jp = at.j_first; jp < at.j_last; ++jp) {
+            tile.b = from_b + jp * nr * k_count;
+            if (!packed_b.flags(depth)[jp]) continue;
+            tile.next_b =
+                jp + 1 < at.j_last ? reinterpret_cast<const char*>(tile.b + nr * k_count) : at_next_depth(from_b, packed_b.panels * nr, j0);
+            for (int64_t ip = at.i_first; ip < at.i_last; ++ip, tile.next_b += b_share, tile.next_a += a_share) {
+                const int64_t i = ip * mr, panel = i / a_step;
+                if (!(shared ? packed_b : packed_a).flags(depth)[panel] || (part == Part::Lower && i + mr <= jp * nr)) continue;
+                tile.a = from_a + panel * a_step * k_count + i % a_step;
+                tile.c = block + (i - i0) * stride + (jp - at.j_first) * nr;
+                kernel.tile(&tile);
+            }
+        }
+    }
+};
+
 }  // namespace
 
 void* allocate_aligned(size_t bytes) {
@@ -141,78 +253,9 @@ template <class In, class T>
 void product_blocks(int64_t m, int64_t n, int64_t k, const Rows<In, T>& a, const Rows<In, T>& b, Part part, BlockTask<T> task,
                     void* context) {
     if (m <= 0 || n <= 0) return;
-    const GemmKernels<T>& kernel = gemm_kernels<T>();
-    const int64_t mr = kernel.rows, nr = kernel.columns;
-    // The running panel of b (30 kB at most) stays in L1 while the panels of a, a third as wide, stream past it from L2,
-    // which holds a block of them (0.3 MB) and the block of the result (0.4 MB).
-    const int64_t k_block = std::min<int64_t>(kLongestSum, 30720 / (nr * static_cast<int64_t>(sizeof(T)))) / kernel.step * kernel.step;
-    const int64_t k_packed = ceil_div(k, kernel.step) * kernel.step;
-    const int64_t panels_m = 192 / mr, panels_n = 240 / nr;
-    const bool same = m == n && a.data == b.data && a.row_stride == b.row_stride && a.k_stride == b.k_stride && a.shift == b.shift;
-    const bool shared = same && nr % mr == 0;  // the panels of b hold those of a side by side
-    Packed<T> packed_a(shared ? 0 : m, k_packed, mr, k_block), packed_b(n, k_packed, nr, k_block);
-    const int64_t panels_of_a = ceil_div(m, mr), blocks_m = ceil_div(panels_of_a, panels_m), blocks_n = ceil_div(packed_b.panels, panels_n);
-    const int64_t packs_m = shared ? 0 : blocks_m, depths = packed_b.depths;
-    parallel_for((packs_m + blocks_n) * depths, [&](int64_t t) {
-        const int64_t depth = t / (packs_m + blocks_n), block = t % (packs_m + blocks_n), k0 = depth * k_block;
-        const bool is_a = block < packs_m;
-        Packed<T>& to = is_a ? packed_a : packed_b;
-        const int64_t per_block = is_a ? panels_m : panels_n, k_count = std::min(k_block, k_packed - k0);
-        const int64_t first = (is_a ? block : block - packs_m) * per_block, last = std::min(first + per_block, to.panels);
-        const Rows<In, T>& from = is_a ? a : b;
-        const int64_t row = first * to.width, rows = (is_a ? m : n) - row;
-        const PanelRows<In, T> x{from.data + row * from.row_stride + k0 * from.k_stride,
-                                 from.row_stride,
-                                 from.k_stride,
-                                 rows,
-                                 std::min(k_block, k - k0),
-                                 from.shift ? from.shift + (from.shift_by_k ? k0 : row) : nullptr,
-                                 from.shift_by_k};
-        uint8_t* const filled = to.filled.data() + depth * to.panels + first;
-        for (int64_t panel = 0; panel < last - first; ++panel)
-            filled[panel] = holds_a_value(x, panel * to.width, std::min(to.width, rows - panel * to.width));
-        pack(kernel, x, last - first, to.width, filled, to.values.data() + to.panels * to.width * k0 + row * k_count);
-    });
-    parallel_for(blocks_m * blocks_n, [&](int64_t t) {
-        const int64_t i_first = t % blocks_m * panels_m, i_last = std::min(i_first + panels_m, panels_of_a);
-        const int64_t j_first = t / blocks_m * panels_n, j_last = std::min(j_first + panels_n, packed_b.panels);
-        const int64_t i0 = i_first * mr, j0 = j_first * nr, stride = (j_last - j_first) * nr;
-        if (part == Part::Lower && std::min(i_last * mr, m) <= j0) return;
-        const Buffer<T> block((i_last - i_first) * mr * stride);
-        std::fill(block.data(), block.data() + (i_last - i_first) * mr * stride, T(0));
-        for (int64_t depth = 0; depth < depths; ++depth) {
-            const int64_t k0 = depth * k_block, k_count = std::min(k_block, k_packed - k0);
-            const T* const from_b = packed_b.values.data() + packed_b.panels * nr * k0;
-            const T* const from_a = shared ? from_b : packed_a.values.data() + packed_a.panels * mr * k0;
-            const int64_t a_step = shared ? nr : mr;
-            // Panels come from L3 or memory once a block: the next panel of b, and the rows of the next depth, are asked for
-            // a few lines a tile, so that no tile waits for them.
-            const int64_t tiles = i_last - i_first, steps = k_count / kernel.step, item = sizeof(T);
-            const int64_t next_k = std::min(k_block, k_packed - k0 - k_count);
-            const auto at_next_depth = [&](const T* from, int64_t rows, int64_t row) {
-                return reinterpret_cast<const char*>(next_k > 0 ? from + rows * k_count + row * next_k : from);
-            };
-            GemmTile<T> tile{k_count, nullptr, a_step, nullptr, nullptr, stride, nullptr, nullptr, 0, 0};
-            tile.next_a = at_next_depth(from_a, shared ? packed_b.panels * nr : panels_of_a * mr, i0);
-            const int64_t a_share = ceil_div(mr * next_k * item, j_last - j_first), b_share = ceil_div(nr * k_count * item, tiles);
-            tile.next_a_step = ceil_div(a_share, steps);
-            tile.next_b_step = ceil_div(b_share, steps);
-            for (int64_t jp = j_first; jp < j_last; ++jp) {
-                tile.b = from_b + jp * nr * k_count;
-                if (!packed_b.flags(depth)[jp]) continue;
-                tile.next_b = jp + 1 < j_last ? reinterpret_cast<const char*>(tile.b + nr * k_count)
-                                              : at_next_depth(from_b, packed_b.panels * nr, j0);
-                for (int64_t ip = i_first; ip < i_last; ++ip, tile.next_b += b_share, tile.next_a += a_share) {
-                    const int64_t i = ip * mr, panel = i / a_step;
-                    if (!(shared ? packed_b : packed_a).flags(depth)[panel] || (part == Part::Lower && i + mr <= jp * nr)) continue;
-                    tile.a = from_a + panel * a_step * k_count + i % a_step;
-                    tile.c = block.data() + (i - i0) * stride + (jp - j_first) * nr;
-                    kernel.tile(&tile);
-                }
-            }
-        }
-        task(context, Block<T>{i0, j0, std::min(i_last * mr, m) - i0, std::min(j_last * nr, n) - j0, block.data(), stride});
-    });
+    Product<In, T> product(m, n, k, a, b);
+    product.pack_all();
+    product.multiply(part, task, context);
 }
 
 template <class In, class T>

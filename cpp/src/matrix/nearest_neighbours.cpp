@@ -93,11 +93,6 @@ class Distances {
 
     std::vector<T> rounded(const std::vector<double>& norms) const { return {norms.begin(), norms.end()}; }
 
-    struct Hit {
-        int32_t i, j;
-        T low, high;
-    };
-
     // Calls task(first row, first column, block) for all pairs of samples; below the diagonal only where x and y are one.
     template <class F>
     void for_blocks(const Samples<In>& x, const Samples<In>& y, F task) {
@@ -131,72 +126,118 @@ class Distances {
     std::atomic<int64_t> exact_left_;
 };
 
-// Squared radii to the k-th neighbours in the set, for each of ks (ascending); empty where T cannot tell.
-template <class In, class T>
-std::vector<std::vector<double>> squared_radii(const Samples<In>& x, const std::vector<int64_t>& ks, Distances<In, T>& distances) {
+// The nearest of every sample by their lower bounds, some more than k: those that rounding leaves in doubt must all be among them.
+// Blocks of distances are added by several threads.
+template <class T>
+class Candidates {
+  public:
     struct Candidate {
         T low, high;
         int32_t index;
     };
-    // The nearest by their lower bounds, some more than k: those that rounding leaves in doubt must all be among them.
-    const int64_t k = ks.back(), capacity = k + 8;
-    std::vector<Candidate> nearest(static_cast<size_t>(x.count * capacity));
-    std::vector<int32_t> counts(static_cast<size_t>(x.count));
-    std::vector<T> limits(static_cast<size_t>(x.count), std::numeric_limits<T>::infinity());
-    const std::vector<T> norms = distances.rounded(x.norms);
-    std::mutex mutex;
-    const auto insert = [&](int64_t i, Candidate candidate) {
-        Candidate* const list = nearest.data() + i * capacity;
-        int32_t& count = counts[static_cast<size_t>(i)];
-        if (count == capacity && !(candidate.low < list[count - 1].low)) return;
-        int64_t at = count < capacity ? count++ : capacity - 1;
+    struct Pair {  // of a row and a column of a block
+        int32_t i, j;
+        T low, high;
+    };
+    struct Limits {
+        std::vector<T> rows, columns;
+    };
+
+    Candidates(int64_t samples, int64_t k)
+        : capacity_(k + 8),
+          nearest_(static_cast<size_t>(samples * capacity_)),
+          counts_(static_cast<size_t>(samples)),
+          limits_(static_cast<size_t>(samples), std::numeric_limits<T>::infinity()) {}
+
+    // What a lower bound must be less than to be kept, for the rows and the columns of a block.
+    Limits limits(int64_t i0, int64_t rows, int64_t j0, int64_t columns) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        const auto all = limits_.begin();
+        return {{all + i0, all + i0 + rows}, {all + j0, all + j0 + columns}};
+    }
+    void add(int64_t i0, int64_t j0, const std::vector<Pair>& pairs) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        for (const Pair& pair : pairs) {
+            insert(i0 + pair.i, {pair.low, pair.high, static_cast<int32_t>(j0 + pair.j)});
+            insert(j0 + pair.j, {pair.low, pair.high, static_cast<int32_t>(i0 + pair.i)});
+        }
+    }
+    const Candidate* begin(int64_t i) const { return nearest_.data() + i * capacity_; }
+    const Candidate* end(int64_t i) const { return begin(i) + counts_[static_cast<size_t>(i)]; }
+    // Whether none was dropped that may lie within the bound.
+    bool hold_all(int64_t i, double bound) const { return end(i) - begin(i) < capacity_ || static_cast<double>(end(i)[-1].low) > bound; }
+
+  private:
+    void insert(int64_t i, Candidate candidate) {
+        Candidate* const list = nearest_.data() + i * capacity_;
+        int32_t& count = counts_[static_cast<size_t>(i)];
+        if (count == capacity_ && !(candidate.low < list[count - 1].low)) return;
+        int64_t at = count < capacity_ ? count++ : capacity_ - 1;
         for (; at > 0 && candidate.low < list[at - 1].low; --at) list[at] = list[at - 1];
         list[at] = candidate;
-        if (count == capacity) limits[static_cast<size_t>(i)] = list[capacity - 1].low;
-    };
+        if (count == capacity_) limits_[static_cast<size_t>(i)] = list[capacity_ - 1].low;
+    }
+
+    int64_t capacity_;
+    std::vector<Candidate> nearest_;
+    std::vector<int32_t> counts_;
+    std::vector<T> limits_;
+    std::mutex mutex_;
+};
+
+template <class In, class T>
+void find_candidates(const Samples<In>& x, Distances<In, T>& distances, Candidates<T>& candidates) {
+    const std::vector<T> norms = distances.rounded(x.norms);
     distances.for_blocks(x, x, [&](int64_t i0, int64_t j0, const Block<T>& block) {
-        std::vector<T> row_limits, column_limits;
-        {
-            const std::lock_guard<std::mutex> lock(mutex);
-            row_limits.assign(limits.begin() + i0, limits.begin() + i0 + block.rows);
-            column_limits.assign(limits.begin() + j0, limits.begin() + j0 + block.columns);
-        }
-        std::vector<typename Distances<In, T>::Hit> hits;
+        const auto limits = candidates.limits(i0, block.rows, j0, block.columns);
+        std::vector<typename Candidates<T>::Pair> pairs;
         for (int64_t i = 0; i < block.rows; ++i) {
             const int64_t n = std::min(block.columns, i0 + i - j0);
             if (n <= 0) continue;
             distances.near(block.values + i * block.stride, n, norms[static_cast<size_t>(i0 + i)], norms.data() + j0,
-                           row_limits[static_cast<size_t>(i)], column_limits.data(),
-                           [&](int32_t j, T low, T high) { hits.push_back({static_cast<int32_t>(i), j, low, high}); });
+                           limits.rows[static_cast<size_t>(i)], limits.columns.data(),
+                           [&](int32_t j, T low, T high) { pairs.push_back({static_cast<int32_t>(i), j, low, high}); });
         }
-        const std::lock_guard<std::mutex> lock(mutex);
-        for (const auto& hit : hits) {
-            insert(i0 + hit.i, {hit.low, hit.high, static_cast<int32_t>(j0 + hit.j)});
-            insert(j0 + hit.j, {hit.low, hit.high, static_cast<int32_t>(i0 + hit.i)});
-        }
+        candidates.add(i0, j0, pairs);
     });
+}
+
+// Squared distances from sample i to all that may be one of its k nearest, at least k; fewer where T cannot tell.
+template <class In, class T>
+std::vector<double> nearest_distances(const Samples<In>& x, int64_t i, int64_t k, const Candidates<T>& candidates,
+                                      Distances<In, T>& distances) {
+    const auto *const list = candidates.begin(i), *const end = candidates.end(i);
+    std::vector<double> found;
+    for (const auto* c = list; c < end; ++c) found.push_back(static_cast<double>(c->high));
+    std::nth_element(found.begin(), found.begin() + k - 1, found.end());
+    const double bound = found[static_cast<size_t>(k - 1)];
+    found.clear();
+    if (candidates.hold_all(i, bound)) {
+        for (const auto* c = list; c < end; ++c)
+            if (static_cast<double>(c->low) <= bound) found.push_back(distances.exact(x, i, x, c->index));
+        return found;
+    }
+    // More in doubt than were kept: all of them, unless enough equal samples turn up first.
+    int64_t zeros = 0;
+    for (int64_t j = 0; j < x.count && zeros < k && !distances.gave_up(); ++j) {
+        if (j == i) continue;
+        found.push_back(distances.exact(x, i, x, j));
+        zeros += found.back() == 0;
+    }
+    return found;
+}
+
+// Squared radii to the k-th neighbours in the set, for each of ks (ascending); empty where T cannot tell.
+template <class In, class T>
+std::vector<std::vector<double>> squared_radii(const Samples<In>& x, const std::vector<int64_t>& ks, Distances<In, T>& distances) {
+    const int64_t k = ks.back();
+    Candidates<T> candidates(x.count, k);
+    find_candidates(x, distances, candidates);
     std::vector<std::vector<double>> radii(ks.size(), std::vector<double>(static_cast<size_t>(x.count)));
     parallel_for(x.count, [&](int64_t i) {
         if (distances.gave_up()) return;
-        const Candidate *const list = nearest.data() + i * capacity, *const end = list + counts[static_cast<size_t>(i)];
-        std::vector<double> found;
-        for (const Candidate* c = list; c < end; ++c) found.push_back(static_cast<double>(c->high));
-        std::nth_element(found.begin(), found.begin() + k - 1, found.end());
-        const double bound = found[static_cast<size_t>(k - 1)];
-        found.clear();
-        if (end - list < capacity || static_cast<double>(end[-1].low) > bound) {
-            for (const Candidate* c = list; c < end; ++c)
-                if (static_cast<double>(c->low) <= bound) found.push_back(distances.exact(x, i, x, c->index));
-        } else {
-            // More in doubt than were kept: all of them, unless enough equal samples turn up first.
-            int64_t zeros = 0;
-            for (int64_t j = 0; j < x.count && zeros < k && !distances.gave_up(); ++j) {
-                if (j == i) continue;
-                found.push_back(distances.exact(x, i, x, j));
-                zeros += found.back() == 0;
-            }
-            if (static_cast<int64_t>(found.size()) < k) return;  // gave up
-        }
+        std::vector<double> found = nearest_distances(x, i, k, candidates, distances);
+        if (static_cast<int64_t>(found.size()) < k) return;  // gave up
         std::partial_sort(found.begin(), found.begin() + k, found.end());
         for (size_t r = 0; r < ks.size(); ++r) radii[r][static_cast<size_t>(i)] = found[static_cast<size_t>(ks[r] - 1)];
     });
@@ -204,41 +245,51 @@ std::vector<std::vector<double>> squared_radii(const Samples<In>& x, const std::
     return radii;
 }
 
-// Counts of comparisons with T; false where T leaves too many in doubt.
-template <class In, class T>
-bool count_neighbours(const Samples<In>& real, const Samples<In>& fake, const std::vector<double>& centre, int64_t precision_k,
-                      int64_t density_k, pg_neighbours* result) {
-    double largest = 0;
-    for (const double norm : real.norms) largest = std::max(largest, norm);
-    for (const double norm : fake.norms) largest = std::max(largest, norm);
-    if (!Distances<In, T>::holds(largest)) return false;
-    Distances<In, T> distances(centre, largest, real.count + fake.count);
+// Squared radii of the balls about real and fake samples: closed ones for precision and recall, open ones for density and coverage.
+// -infinity, within which nothing lies, where none are asked for.
+struct Radii {
+    std::vector<double> closed, open, closed_fake;
+};
 
+// False where T leaves too many in doubt.
+template <class In, class T>
+bool find_radii(const Samples<In>& real, const Samples<In>& fake, int64_t precision_k, int64_t density_k, Distances<In, T>& distances,
+                Radii& radii) {
     const double none = -std::numeric_limits<double>::infinity();
     std::vector<int64_t> ks;
     for (const int64_t k : {std::min(precision_k, density_k), std::max(precision_k, density_k)})
         if (k > 0 && (ks.empty() || ks.back() != k)) ks.push_back(k);
-    auto radii = squared_radii(real, ks, distances);
-    if (radii.empty()) return false;
+    const auto of_ks = squared_radii(real, ks, distances);
+    if (of_ks.empty()) return false;
     const auto radius_of = [&](int64_t k) {
-        return k > 0 ? radii[static_cast<size_t>(std::find(ks.begin(), ks.end(), k) - ks.begin())]
+        return k > 0 ? of_ks[static_cast<size_t>(std::find(ks.begin(), ks.end(), k) - ks.begin())]
                      : std::vector<double>(static_cast<size_t>(real.count), none);
     };
-    const std::vector<double> closed = radius_of(precision_k), open = radius_of(density_k);
-    std::vector<double> closed_fake(static_cast<size_t>(fake.count), none);
+    radii.closed = radius_of(precision_k);
+    radii.open = radius_of(density_k);
+    radii.closed_fake.assign(static_cast<size_t>(fake.count), none);
     if (precision_k > 0) {
         auto found = squared_radii(fake, {precision_k}, distances);
         if (found.empty()) return false;
-        closed_fake = std::move(found[0]);
+        radii.closed_fake = std::move(found[0]);
     }
+    return true;
+}
 
-    const auto upwards = [&](double x) {
-        const T rounded = static_cast<T>(x);
-        return static_cast<double>(rounded) < x ? std::nextafter(rounded, std::numeric_limits<T>::infinity()) : rounded;
-    };
-    std::vector<T> limits(static_cast<size_t>(real.count)), limits_fake(static_cast<size_t>(fake.count));
-    for (size_t i = 0; i < limits.size(); ++i) limits[i] = upwards(std::max(closed[i], open[i]));
-    for (size_t j = 0; j < limits_fake.size(); ++j) limits_fake[j] = upwards(closed_fake[j]);
+template <class T>
+T rounded_up(double x) {
+    const T rounded = static_cast<T>(x);
+    return static_cast<double>(rounded) < x ? std::nextafter(rounded, std::numeric_limits<T>::infinity()) : rounded;
+}
+
+// Which samples lie within which balls, in counts; false where T leaves too many in doubt.
+template <class In, class T>
+bool count_within(const Samples<In>& real, const Samples<In>& fake, const Radii& radii, Distances<In, T>& distances,
+                  pg_neighbours* result) {
+    const std::vector<double>&closed = radii.closed, &open = radii.open, &closed_fake = radii.closed_fake;
+    std::vector<T> limits(closed.size()), limits_fake(closed_fake.size());
+    for (size_t i = 0; i < limits.size(); ++i) limits[i] = rounded_up<T>(std::max(closed[i], open[i]));
+    for (size_t j = 0; j < limits_fake.size(); ++j) limits_fake[j] = rounded_up<T>(closed_fake[j]);
     const std::vector<T> norms = distances.rounded(real.norms), norms_fake = distances.rounded(fake.norms);
     std::vector<std::atomic<uint8_t>> fake_inside(static_cast<size_t>(fake.count)), real_inside(static_cast<size_t>(real.count)),
         real_covered(static_cast<size_t>(real.count));
@@ -277,6 +328,19 @@ bool count_neighbours(const Samples<In>& real, const Samples<In>& fake, const st
     };
     *result = {count(fake_inside), count(real_inside), pairs.load(), count(real_covered)};
     return true;
+}
+
+// Counts of comparisons with T; false where T leaves too many in doubt.
+template <class In, class T>
+bool count_neighbours(const Samples<In>& real, const Samples<In>& fake, const std::vector<double>& centre, int64_t precision_k,
+                      int64_t density_k, pg_neighbours* result) {
+    double largest = 0;
+    for (const double norm : real.norms) largest = std::max(largest, norm);
+    for (const double norm : fake.norms) largest = std::max(largest, norm);
+    if (!Distances<In, T>::holds(largest)) return false;
+    Distances<In, T> distances(centre, largest, real.count + fake.count);
+    Radii radii;
+    return find_radii(real, fake, precision_k, density_k, distances, radii) && count_within(real, fake, radii, distances, result);
 }
 
 template <class In>

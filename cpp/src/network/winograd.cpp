@@ -127,70 +127,102 @@ struct Convolution {
         blocks = (count + block_images - 1) / block_images * blocks_down * blocks_across;
     }
 
-    void block(int64_t index) const {
-        const int64_t first_image = index / (blocks_down * blocks_across) * block_images,
-                      images = std::min(block_images, count - first_image);
+    struct Block {
+        int64_t first_image, images;
+        int64_t top, left, across;                 // in tiles
+        int64_t each, tiles;                       // tiles of an image and of all
+        int64_t rows, columns, y_rows, y_columns;  // pixels read and written
+        int64_t v_point, m_point;                  // between points; a line more, lest the points share a cache set
+    };
+    static constexpr int64_t kStride = 2 * kGroup;  // of the products and results of a tile: two groups of filters
+
+    Block block_at(int64_t index) const {
+        Block b{};
+        b.first_image = index / (blocks_down * blocks_across) * block_images;
+        b.images = std::min(block_images, count - b.first_image);
         const int64_t within = index % (blocks_down * blocks_across);
-        const int64_t top = within / blocks_across * block_down, left = within % blocks_across * block_across;
-        const int64_t down = std::min(block_down, tiles_down - top), across = std::min(block_across, tiles_across - left);
-        const int64_t each = down * across, tiles = images * each;
-        const int64_t rows = down * form.tile_height + form.kernel_height - 1, columns = across * form.tile_width + form.kernel_width - 1;
-        const int64_t group_stride = tiles * kGroup, v_point = tiles * channels + kLine;  // a line more, lest the points share a cache set
-        const int64_t m_stride = 2 * kGroup, m_point = tiles * m_stride + kLine;
-        const int64_t y_rows = std::min(down * form.tile_height, out_height - top * form.tile_height);
-        const int64_t y_columns = std::min(across * form.tile_width, out_width - left * form.tile_width);
-        const int64_t pixels = rows * columns * channels, y_floats = (y_rows * y_columns + kLine) * m_stride;
+        b.top = within / blocks_across * block_down;
+        b.left = within % blocks_across * block_across;
+        const int64_t down = std::min(block_down, tiles_down - b.top);
+        b.across = std::min(block_across, tiles_across - b.left);
+        b.each = down * b.across;
+        b.tiles = b.images * b.each;
+        b.rows = down * form.tile_height + form.kernel_height - 1;
+        b.columns = b.across * form.tile_width + form.kernel_width - 1;
+        b.y_rows = std::min(down * form.tile_height, out_height - b.top * form.tile_height);
+        b.y_columns = std::min(b.across * form.tile_width, out_width - b.left * form.tile_width);
+        b.v_point = b.tiles * channels + kLine;
+        b.m_point = b.tiles * kStride + kLine;
+        return b;
+    }
+
+    void convolve_block(int64_t index) const {
+        const Block b = block_at(index);
+        const int64_t pixels = b.rows * b.columns * channels, y_floats = (b.y_rows * b.y_columns + kLine) * kStride;
         thread_local Scratch scratch;
-        float* const first = scratch.take(static_cast<size_t>(points * (v_point + m_point) + std::max(pixels, y_floats)));
-        float *const v = first, *const m = v + points * v_point, *const x_block = m + points * m_point, *const y = x_block;
-
-        for (int64_t i = 0; i < images; ++i) {
-            lay_out(first_image + i, top * form.tile_height - shape.padding_height, left * form.tile_width - shape.padding_width, rows,
-                    columns, x_block);
-            for (int64_t t = 0; t < each; ++t)
-                form.input(x_block + (t / across * form.tile_height * columns + t % across * form.tile_width) * channels,
-                           columns * channels, channels, v + (i * each + t) * kGroup, v_point, group_stride);
-        }
-
-        const int64_t groups = groups_of(shape.filters), group_floats = points * shape.channels * kGroup;
+        float* const v = scratch.take(static_cast<size_t>(points * (b.v_point + b.m_point) + std::max(pixels, y_floats)));
+        float *const m = v + points * b.v_point, *const x_block = m + points * b.m_point, *const y = x_block;
+        transform(b, x_block, v);
+        const int64_t groups = groups_of(shape.filters);
         for (int64_t g = 0; g < groups; g += 2) {
             const int64_t pair = std::min<int64_t>(2, groups - g);
-            WinogradProduct product{tiles, shape.channels, nullptr, group_stride, {}, static_cast<int>(pair), nullptr, m_stride};
-            for (int64_t p = 0; p < points; ++p) {
-                product.v = v + p * v_point;
-                product.m = m + p * m_point;
-                for (int64_t i = 0; i < pair; ++i) product.u[i] = transformed + (g + i) * group_floats + p * shape.channels * kGroup;
-                kernels.product(&product);
+            multiply(b, g, pair, v, m);
+            write(b, g, pair, m, y);
+        }
+    }
+
+    void transform(const Block& b, float* x_block, float* v) const {
+        for (int64_t i = 0; i < b.images; ++i) {
+            lay_out(b.first_image + i, b.top * form.tile_height - shape.padding_height, b.left * form.tile_width - shape.padding_width,
+                    b.rows, b.columns, x_block);
+            for (int64_t t = 0; t < b.each; ++t)
+                form.input(x_block + (t / b.across * form.tile_height * b.columns + t % b.across * form.tile_width) * channels,
+                           b.columns * channels, channels, v + (i * b.each + t) * kGroup, b.v_point, b.tiles * kGroup);
+        }
+    }
+
+    // The groups of filters g to g + pair - 1, point by point.
+    void multiply(const Block& b, int64_t g, int64_t pair, const float* v, float* m) const {
+        const int64_t group_floats = points * shape.channels * kGroup;
+        WinogradProduct product{b.tiles, shape.channels, nullptr, b.tiles * kGroup, {}, static_cast<int>(pair), nullptr, kStride};
+        for (int64_t p = 0; p < points; ++p) {
+            product.v = v + p * b.v_point;
+            product.m = m + p * b.m_point;
+            for (int64_t i = 0; i < pair; ++i) product.u[i] = transformed + (g + i) * group_floats + p * shape.channels * kGroup;
+            kernels.product(&product);
+        }
+    }
+
+    // The products transformed back, image by image by way of y, into the planes of the result.
+    void write(const Block& b, int64_t g, int64_t pair, const float* m, float* y) const {
+        float bias_pair[2 * kGroup] = {};
+        std::copy_n(bias + g * kGroup, std::min(pair * kGroup, shape.filters - g * kGroup), bias_pair);
+        WinogradOutput output{};
+        output.point_stride = b.m_point;
+        output.filters = pair * kGroup;
+        output.bias = bias_pair;
+        output.least = shape.rectified ? 0.0F : -std::numeric_limits<float>::infinity();
+        output.row_stride = b.y_columns * kStride;
+        output.column_stride = kStride;
+        const int64_t plane = out_height * out_width;
+        // Whole rows lie one after another in the planes too.
+        const int64_t runs = b.y_columns == out_width ? 1 : b.y_rows, run = b.y_rows * b.y_columns / runs;
+        for (int64_t n = 0; n < b.images; ++n) {
+            for (int64_t t = 0; t < b.each; ++t) {
+                const int64_t row = t / b.across * form.tile_height, column = t % b.across * form.tile_width;
+                output.m = m + (n * b.each + t) * kStride;
+                output.rows = static_cast<int>(std::min<int64_t>(form.tile_height, b.y_rows - row));
+                output.columns = static_cast<int>(std::min<int64_t>(form.tile_width, b.y_columns - column));
+                output.y = y + (row * b.y_columns + column) * kStride;
+                form.output(&output);
             }
-            float bias_pair[2 * kGroup] = {};
-            std::copy_n(bias + g * kGroup, std::min(pair * kGroup, shape.filters - g * kGroup), bias_pair);
-            WinogradOutput output{};
-            output.point_stride = m_point;
-            output.filters = pair * kGroup;
-            output.bias = bias_pair;
-            output.least = shape.rectified ? 0.0F : -std::numeric_limits<float>::infinity();
-            output.row_stride = y_columns * m_stride;
-            output.column_stride = m_stride;
-            const int64_t plane = out_height * out_width;
-            // Whole rows lie one after another in the planes too.
-            const int64_t runs = y_columns == out_width ? 1 : y_rows, run = y_rows * y_columns / runs;
-            for (int64_t n = 0; n < images; ++n) {
-                for (int64_t t = 0; t < each; ++t) {
-                    const int64_t row = t / across * form.tile_height, column = t % across * form.tile_width;
-                    output.m = m + (n * each + t) * m_stride;
-                    output.rows = static_cast<int>(std::min<int64_t>(form.tile_height, y_rows - row));
-                    output.columns = static_cast<int>(std::min<int64_t>(form.tile_width, y_columns - column));
-                    output.y = y + (row * y_columns + column) * m_stride;
-                    form.output(&output);
-                }
-                for (int64_t i = 0; i < pair; ++i) {
-                    const int64_t filter = (g + i) * kGroup;
-                    float* const to = out + ((first_image + n) * shape.filters + filter) * plane + top * form.tile_height * out_width +
-                                      left * form.tile_width;
-                    for (int64_t r = 0; r < runs; ++r)
-                        kernels.pixels_to_planes(y + r * run * m_stride + i * kGroup, m_stride, run, to + r * out_width, plane,
-                                                 static_cast<int>(std::min(kGroup, shape.filters - filter)));
-                }
+            for (int64_t i = 0; i < pair; ++i) {
+                const int64_t filter = (g + i) * kGroup;
+                float* const to = out + ((b.first_image + n) * shape.filters + filter) * plane + b.top * form.tile_height * out_width +
+                                  b.left * form.tile_width;
+                for (int64_t r = 0; r < runs; ++r)
+                    kernels.pixels_to_planes(y + r * run * kStride + i * kGroup, kStride, run, to + r * out_width, plane,
+                                             static_cast<int>(std::min(kGroup, shape.filters - filter)));
             }
         }
     }
@@ -318,6 +350,6 @@ extern "C" pg_status pg_convolve(const pg_convolution* convolution, const float*
                         0,
                         0};
         job.split(threads);
-        parallel_on(parallel, parallel_context, job.blocks, [&](int64_t index) { job.block(index); });
+        parallel_on(parallel, parallel_context, job.blocks, [&](int64_t index) { job.convolve_block(index); });
     });
 }
