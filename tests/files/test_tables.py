@@ -58,6 +58,14 @@ def test_values_of_every_kind(tmp_path: Path, block: int) -> None:
     assert columns(table) == ([True, False], [1, 2.5])
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "\u3000", "\x1f", "\x85"])
+def test_blanks_around_a_label_do_not_count_whatever_they_are(tmp_path: Path, blank: str) -> None:
+    assert cells.number(f"{blank}1{blank}") == 1
+    label = json.dumps(f"{blank}1{blank}")
+    table = read(tmp_path / "t.jsonl", f'{{"label": {label}, "score": 2}}\n{{"label": "0", "score": 3}}\n')
+    assert columns(table) == ([1, 0], [2, 3])
+
+
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 LABEL = st.one_of(TEXT, st.sampled_from(['a"b', "a,b", "a\nb", '"', " x", "é", "-", "NA?"])).filter(
     lambda text: (

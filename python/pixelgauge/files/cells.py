@@ -43,13 +43,13 @@ def number(value: object) -> float | None:
         return value if abs(value) <= sys.float_info.max else None
     if not isinstance(value, str | float):
         return None
+    text = value.strip() if isinstance(value, str) else ""  # of all blanks, some of which `float` does not know
     try:
-        found = None if isinstance(value, str) and "_" in value else float(value)
+        found = None if "_" in text else float(text or value)
     except ValueError:
         return None
     if found is None or not isinstance(value, str):
         return found
-    text = value.strip()
     if math.isinf(found) and "n" not in text.lower():  # 1e999, beyond any float; "inf" is one
         return None
     whole = _WHOLE.fullmatch(text)
