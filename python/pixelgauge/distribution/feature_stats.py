@@ -513,13 +513,14 @@ class FeatureStats:
         return (min(self._count, _CHUNK) + 32) * _EPS
 
     def _take_moments(self, mean: Float64Array, cov: Float64Array) -> None:
-        """Keep the moments of a file where they are not to the bit those of its sums, as given ones may not be."""
+        """Keep the moments of a file that were given: other ones than its sums have, or that its sums have lost."""
         mine, of_mine = self.mean, self._covariance()
         if not cov.any():  # samples that are all the same, which sums alone cannot tell
             self._require_near(mean, cov)
             self._constant = mean + 0.0
             return
-        if mine.tobytes() == mean.tobytes() and of_mine.tobytes() == cov.tobytes():  # -0 is not 0 here
+        same = mine.tobytes() == mean.tobytes() and of_mine.tobytes() == cov.tobytes()  # -0 is not 0 here
+        if same and not self._is_lost(of_mine):
             return
         self._require_near(mean, cov)
         self._moments = (mean, cov)
