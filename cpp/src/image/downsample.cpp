@@ -10,51 +10,76 @@ namespace pixelgauge {
 
 namespace {
 
-// Sums of the blocks of one plane, read where it lies.
+// Sums of the blocks of one plane, or of planes that lie interleaved: where they are read.
 template <class In, class Sum>
 class Blocks {
   public:
-    Blocks(const View& view, Axis rows, Axis columns, Outside outside)
-        : view_(view), rows_(rows), columns_(columns), outside_(outside), sums_(static_cast<size_t>(view.width)) {}
+    Blocks(const View& view, int64_t planes, Axis rows, Axis columns, Outside outside)
+        : view_(view),
+          planes_(planes),
+          rows_(rows),
+          columns_(columns),
+          outside_(outside),
+          sums_(static_cast<size_t>(view.width * planes)) {}
 
+    // Row r of each plane; the planes' rows lie `plane_stride` elements apart.
     template <class Out>
-    void row(int64_t r, double factor, Out* out) {
+    void row(int64_t r, double factor, Out* out, int64_t plane_stride) {
         const int64_t top = r * rows_.factor + rows_.offset, f = columns_.factor;
         // outputs whose block lies inside the image, from first to last
-        const int64_t first = columns_.offset < 0 ? (f - 1 - columns_.offset) / f : 0;
+        int64_t first = columns_.offset < 0 ? (f - 1 - columns_.offset) / f : 0;
         int64_t last = (view_.width - f - columns_.offset) / f + 1;
         last = last < columns_.outputs ? last : columns_.outputs;
-        if (top < 0 || top + rows_.factor > view_.height || last <= first) {
-            for (int64_t i = 0; i < columns_.outputs; ++i) out[i] = scaled<Out>(border_block(top, i), factor);
-            return;
+        if (top < 0 || top + rows_.factor > view_.height || last <= first) first = last = columns_.outputs;
+        for (int64_t c = 0; c < planes_; ++c) {
+            Out* const to = out + c * plane_stride;
+            for (int64_t i = 0; i < first; ++i) to[i] = scaled<Out>(border_block(top, i, c), factor);
+            for (int64_t i = last; i < columns_.outputs; ++i) to[i] = scaled<Out>(border_block(top, i, c), factor);
         }
-        for (int64_t i = 0; i < first; ++i) out[i] = scaled<Out>(border_block(top, i), factor);
-        for (int64_t i = last; i < columns_.outputs; ++i) out[i] = scaled<Out>(border_block(top, i), factor);
+        if (first == last) return;
         const char* const source = view_.data + top * view_.row_stride + (first * f + columns_.offset) * view_.column_stride;
-        if (f == 2 && rows_.factor == 2) {
-            // one stride of the compiler's knowing for planes, one for the channels of RGB rows
-            const int64_t item = sizeof(In), stride = view_.column_stride;
-            const auto pairs = [&](int64_t step) {
-                const char *a = source, *b = source + view_.row_stride;
-                for (int64_t i = first; i < last; ++i, a += 2 * step, b += 2 * step)
-                    out[i] = scaled<Out>(at(a) + at(a + step) + at(b) + at(b + step), factor);
-            };
-            stride == item ? pairs(item) : stride == 3 * item ? pairs(3 * item) : pairs(stride);
-            return;
-        }
-        const int64_t width = (last - first) * f;
-        for (int64_t x = 0; x < width; ++x) sums_[static_cast<size_t>(x)] = at(source + x * view_.column_stride);
-        for (int64_t k = 1; k < rows_.factor; ++k)
-            for (int64_t x = 0; x < width; ++x)
-                sums_[static_cast<size_t>(x)] += at(source + k * view_.row_stride + x * view_.column_stride);
-        for (int64_t i = first; i < last; ++i) {
-            Sum sum{};
-            for (int64_t k = 0; k < f; ++k) sum += sums_[static_cast<size_t>((i - first) * f + k)];
-            out[i] = scaled<Out>(sum, factor);
-        }
+        if (f == 2 && rows_.factor == 2)
+            halved(source, first, last, factor, out);
+        else
+            averaged(source, first, last, factor, out, plane_stride);
     }
 
   private:
+    // Of one plane: one stride of the compiler's knowing for planes, one for the channels of RGB rows.
+    template <class Out>
+    void halved(const char* source, int64_t first, int64_t last, double factor, Out* out) const {
+        const int64_t item = sizeof(In), stride = view_.column_stride;
+        const auto pairs = [&](int64_t step) {
+            const char *a = source, *b = source + view_.row_stride;
+            for (int64_t i = first; i < last; ++i, a += 2 * step, b += 2 * step)
+                out[i] = scaled<Out>(static_cast<Sum>(at(a) + at(a + step) + at(b) + at(b + step)), factor);
+        };
+        stride == item ? pairs(item) : stride == 3 * item ? pairs(3 * item) : pairs(stride);
+    }
+
+    // Down the columns first, in registers where the values lie side by side, as those of interleaved planes do.
+    template <class Out>
+    void averaged(const char* source, int64_t first, int64_t last, double factor, Out* out, int64_t plane_stride) {
+        const int64_t f = columns_.factor, width = (last - first) * f * planes_, item = sizeof(In);
+        Sum* const sums = sums_.data();
+        const auto down = [&](int64_t step) {
+            for (int64_t x = 0; x < width; ++x) sums[x] = at(source + x * step);
+            for (int64_t k = 1; k < rows_.factor; ++k) {
+                const char* const line = source + k * view_.row_stride;
+                for (int64_t x = 0; x < width; ++x) sums[x] = static_cast<Sum>(sums[x] + at(line + x * step));
+            }
+        };
+        view_.column_stride == item* planes_ ? down(item) : down(view_.column_stride);
+        for (int64_t c = 0; c < planes_; ++c) {
+            const Sum* from = sums + c;
+            for (int64_t i = first; i < last; ++i, from += f * planes_) {
+                Sum sum{};
+                for (int64_t k = 0; k < f; ++k) sum = static_cast<Sum>(sum + from[k * planes_]);
+                out[c * plane_stride + i] = scaled<Out>(sum, factor);
+            }
+        }
+    }
+
     static Sum at(const char* p) {
         In value;
         std::memcpy(&value, p, sizeof(In));
@@ -68,20 +93,22 @@ class Blocks {
             return static_cast<Out>(static_cast<double>(sum) * factor);
     }
 
-    // A block that reaches beyond the edge.
-    Sum border_block(int64_t top, int64_t i) const {
+    // A block of a plane that reaches beyond the edge.
+    Sum border_block(int64_t top, int64_t i, int64_t plane) const {
+        const char* const data = view_.data + plane * static_cast<int64_t>(sizeof(In));
         Sum sum{};
         for (int64_t r = top; r < top + rows_.factor; ++r)
             for (int64_t c = i * columns_.factor + columns_.offset; c < (i + 1) * columns_.factor + columns_.offset; ++c) {
                 const bool is_inside = r >= 0 && r < view_.height && c >= 0 && c < view_.width;
                 if (outside_ == Outside::Zero && !is_inside) continue;
-                sum += at(view_.data + inside(r, view_.height, Border::Repeat) * view_.row_stride +
-                          inside(c, view_.width, Border::Repeat) * view_.column_stride);
+                sum = static_cast<Sum>(sum + at(data + inside(r, view_.height, Border::Repeat) * view_.row_stride +
+                                                inside(c, view_.width, Border::Repeat) * view_.column_stride));
             }
         return sum;
     }
 
     const View& view_;
+    int64_t planes_;
     Axis rows_, columns_;
     Outside outside_;
     std::vector<Sum> sums_;
@@ -108,14 +135,21 @@ Reduced::Reduced(const pg_images& images, Axis rows, Axis columns, Outside outsi
 
     constexpr int64_t kBand = 32;
     const int64_t bands = (rows.outputs + kBand - 1) / kBand;
-    parallel_for(images.count * images.channels * bands, [&](int64_t t) {
-        const int64_t plane = t / bands, image = plane / images.channels, channel = plane % images.channels;
+    // Channels that lie side by side are read together, but for halves, whose two values at a time are strided anyway.
+    const int64_t read = element_bytes(images.dtype);
+    const bool interleaved = images.channel_stride == read && images.column_stride == images.channels * read;
+    const bool halves = rows.factor == 2 && columns.factor == 2;
+    const int64_t planes = interleaved && !halves ? images.channels : 1, parts = images.channels / planes;
+    parallel_for(images.count * parts * bands, [&](int64_t t) {
+        const int64_t part = t / bands, image = part / parts, channel = part % parts;
         const View view(images, image, channel, 1);
         const int64_t top = t % bands * kBand, bottom = top + kBand < rows.outputs ? top + kBand : rows.outputs;
         char* const out = pixels_.data() + image * images_.count_stride + channel * images_.channel_stride;
         const auto run = [&](auto in, auto sum, auto to) {
-            Blocks<decltype(in), decltype(sum)> blocks(view, rows, columns, outside);
-            for (int64_t r = top; r < bottom; ++r) blocks.row(r, factor, reinterpret_cast<decltype(to)*>(out + r * images_.row_stride));
+            using Out = decltype(to);
+            Blocks<decltype(in), decltype(sum)> blocks(view, planes, rows, columns, outside);
+            for (int64_t r = top; r < bottom; ++r)
+                blocks.row(r, factor, reinterpret_cast<Out*>(out + r * images_.row_stride), images_.channel_stride / item);
         };
         const double largest_sum = block * (images.dtype == PG_UINT8 ? 255 : 65535);
         const auto run_integers = [&](auto in) {
@@ -123,7 +157,7 @@ Reduced::Reduced(const pg_images& images, Axis rows, Axis columns, Outside outsi
         };
         switch (images.dtype) {
             case PG_UINT8:
-                as_integers ? run(uint8_t{}, uint32_t{}, uint16_t{}) : run_integers(uint8_t{});
+                as_integers ? run(uint8_t{}, uint16_t{}, uint16_t{}) : run_integers(uint8_t{});
                 break;
             case PG_UINT16:
                 run_integers(uint16_t{});

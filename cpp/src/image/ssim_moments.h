@@ -2,6 +2,7 @@
 // a consumer block of rows by block of rows. What is made of the moments (the index, its map, its components) is the consumer's.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <type_traits>
 #include <vector>
@@ -251,7 +252,27 @@ class MapWriter {
     void place(const From* values, const StripLayout& layout, const Tile& tile, int64_t row) const {
         const int64_t first = ((tile.image * region_.height + row) * region_.width + tile.left) * x_.channels + tile.channel;
         To* const to = static_cast<To*>(map_) + first;
-        layout.for_each([&](int64_t column, int64_t c, int64_t i) { to[column * x_.channels + c] = static_cast<To>(values[i]); });
+        switch (layout.channels) {  // known to the compiler where it matters: a value takes a third of the time then
+            case 1:
+                return place_columns(values, layout, std::integral_constant<int64_t, 1>{}, to);
+            case 3:
+                return place_columns(values, layout, std::integral_constant<int64_t, 3>{}, to);
+            default:
+                return place_columns(values, layout, layout.channels, to);
+        }
+    }
+
+    // Column by column; channels are a number or a constant.
+    template <class From, class To, class Channels>
+    void place_columns(const From* values, const StripLayout& layout, Channels channels, To* to) const {
+        const int64_t plane = layout.plane(), lanes = layout.lanes, step = x_.channels;
+        for (int64_t l = 0, column = 0; column < layout.columns; ++l) {
+            const int64_t count = std::min(layout.registers, layout.columns - column);
+            const From* from = values + l;
+            for (int64_t j = 0; j < count; ++j, from += lanes, to += step)
+                for (int64_t c = 0; c < channels; ++c) to[c] = static_cast<To>(from[c * plane]);
+            column += count;
+        }
     }
 
     void* map_;
