@@ -147,6 +147,7 @@ def test_limits_are_shared_out():
     assert 1e-3 < two == one / 2 < 10
     assert Limit(read=1e9, why="counted").seconds(1, "baseline") > 1e-3
     assert Limit(cycles=1e9, why="counted").seconds(1, "baseline") > 0.05
+    assert float(np.float64(5e-324) * 1) > 0  # measuring the machine has not changed its arithmetic
 
 
 @pytest.mark.property

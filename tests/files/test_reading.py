@@ -329,3 +329,21 @@ class TestParseJson:
     @pytest.mark.boundary
     def test_a_great_integer_is_exact(self) -> None:
         assert parse_json(b"9007199254740993", "a") == 2**53 + 1
+
+
+class TestNesting:
+    @pytest.mark.boundary
+    @pytest.mark.parametrize("levels", [101, 980, 100_000])
+    @pytest.mark.parametrize("brackets", ["[]", '{"a":}'])
+    def test_deep_json_is_refused_alike_whoever_calls(self, levels: int, brackets: str) -> None:
+        text = brackets[:-1] * levels + "1" + brackets[-1] * levels
+        with pytest.raises(FileError, match="it nests more than 100 levels deep"):
+            parse_json(text, "x")
+
+    @pytest.mark.property
+    @pytest.mark.parametrize(
+        "text",
+        ["[" * 100 + "]" * 100, "[" + "[]," * 5000 + "1]", '["' + "[{" * 5000 + '"]', r'["\"' + "[" * 300 + '"]'],
+    )
+    def test_what_is_wide_or_within_quotes_is_not_deep(self, text: str) -> None:
+        assert parse_json(text, "x") == json.loads(text)

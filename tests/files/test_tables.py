@@ -200,7 +200,7 @@ def test_any_bytes_are_read_right_or_refused(tmp_path: Path, block: int, data: b
     ("jsonl", '{"label": 1, "score": 1}\n{"label": 0, "score": ' + "1" * 400 + "}", "line 2, column 'score': 111"),
     ("jsonl", '{"label": 0, "score": ' + "1" * 5000 + "}", "line 1: not JSON: Exceeds the limit"),
     ("jsonl", '{"label": 0, "score": -1e999}', "line 1, column 'score': '-1e999' is not a score"),
-    ("jsonl", '\n{"label": 0, "score": ' + "[" * 100_000, "line 2: not JSON: maximum recursion"),
+    ("jsonl", '\n{"label": 0, "score": ' + "[" * 100_000, "line 2: not JSON: it nests more than 100 levels deep"),
     ("jsonl", '{"label": 0, "score": "' + "x" * (4 << 20) + '"}', "line 1: it has 4194329 characters"),
     ("jsonl", '{"label": 0, "score": 1, "x": 1, "x": 2}', "line 1: not JSON: has 2 columns 'x'"),
     ("jsonl", '{"label": 0, "score": 1, "x": {"y": 1, "y": 2}}', "line 1: not JSON: has 2 columns 'y'"),

@@ -10,6 +10,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import stat
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -20,6 +21,8 @@ MOST_SHOWN = 200
 """Characters of a file's own text, or of a foreign error's, within a message."""
 EXPANSION, EXPANSION_FREE = 10, 64 << 20
 """What compressed data may grow to: so many times the file's bytes, and so many bytes more."""
+MOST_LEVELS = 100
+"""Of arrays and objects within one another in JSON: Python's own limit depends on who calls."""
 MOST_JSON = 2 << 20
 """Bytes of one JSON document: its objects take up to thirty times as many."""
 
@@ -206,7 +209,24 @@ def parse_json(data: bytes | str, path: str, what: str = "is not JSON", kind: ty
     if len(data) > MOST_JSON:
         raise kind(path, f"{what}: it has {len(data)} bytes, and at most {MOST_JSON} are read")
     with refusing(path, what, kind=kind):
-        return _JSON.decode(data if isinstance(data, str) else data.decode(json.detect_encoding(data)))
+        text = data if isinstance(data, str) else data.decode(json.detect_encoding(data))
+        require_levels(text)
+        return _JSON.decode(text)
+
+
+_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?+|[\[{]|[\]}]', re.DOTALL)
+
+
+def require_levels(text: str) -> None:
+    """Raise a ``ValueError`` if JSON nests more than 100 levels deep."""
+    if text.count("[") + text.count("{") <= MOST_LEVELS:
+        return
+    level = 0
+    for match in _BRACKET.finditer(text):
+        mark = match[0]
+        level += (mark in "[{") - (mark in "]}")
+        if level > MOST_LEVELS:
+            raise ValueError(f"it nests more than {MOST_LEVELS} levels deep")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

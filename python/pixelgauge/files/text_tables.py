@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Never
 import numpy as np
 
 from pixelgauge.files.cells import EXACT, number
-from pixelgauge.files.reading import MOST_JSON, FileError, cause, shown
+from pixelgauge.files.reading import MOST_JSON, FileError, cause, require_levels, shown
 
 Block = tuple[Sequence[Any], Sequence[Any], Sequence[int]]
 """Cells of the labels and of the scores, and the numbers of their rows."""
@@ -334,8 +334,9 @@ class JsonLines:
         if len(line) > MOST_JSON:
             self.refuse(row, f"it has {len(line)} characters, and at most {MOST_JSON} are read")
         try:
+            require_levels(line)
             values, end = decode(line)
-        except Exception as error:  # RecursionError of nesting, and ValueError of all kinds
+        except Exception as error:  # ValueError of all kinds
             raise FileError(self._path, f"line {row}: not JSON: {cause(error)}") from error
         if end != len(line):
             self.refuse(row, f"not JSON: {shown(repr(line[end:]))} follows the value")

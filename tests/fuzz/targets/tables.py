@@ -57,7 +57,7 @@ def _right_csv(delimiter: str) -> Callable[[Any, bytes], None]:
         assert len(table[0]) == len(rows) - 1, "rows are lost"
         at = [cell.strip() for cell in rows[0]].index("score")
         for cells, score in zip(rows[1:], table[1].tolist(), strict=True):
-            assert float(cells[at]) == float(score), (cells, score)
+            assert float(cells[at].strip()) == float(score), (cells, score)
 
     return right
 
@@ -67,7 +67,8 @@ def _right_jsonl(table: Any, data: bytes) -> None:
     lines = [line for line in io.StringIO(data.decode("utf-8-sig"), newline=None) if line.strip()]
     assert len(lines) == len(table[0])
     for line, score in zip(lines, table[1].tolist(), strict=True):
-        assert float(json.loads(line)["score"]) == float(score)
+        value = json.loads(line)["score"]
+        assert float(value.strip() if isinstance(value, str) else value) == float(score)
 
 
 def _json_lines(data: bytes, rng: Random, others: Sequence[bytes] = ()) -> bytes:
