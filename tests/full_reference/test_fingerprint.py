@@ -36,6 +36,7 @@ def test_what_differs_shows() -> None:
     assert (weights["weights"], weights["combine"], weights["preset"]) == ([0.5, 0.5], "sum", "wang2003")
     for preset in MS_SSIM_PRESETS:
         assert pixelgauge.fingerprint("ms_ssim", preset=preset)["preset"] == preset
+    assert pixelgauge.fingerprint("ssim", window_size=2**31 - 1)["window_size"] == 2**31 - 1  # of a larger image
     assert plain["version"] == pixelgauge.__version__
     assert plain["isa"] == pixelgauge.isa()
 
@@ -51,6 +52,14 @@ def test_what_differs_shows() -> None:
         ("ssim", {"preset": "wang2003"}, ValueError, "preset='wang2003' is not known"),
         ("ssim", {"window": "square"}, ValueError, "window='square' is not known"),
         ("ssim", {"window_size": 2.5}, TypeError, "window_size=2.5 must be a whole number"),
+        ("ssim", {"window_size": 4}, ValueError, "window_size=4 must be odd"),
+        ("ssim", {"sigma": -1}, ValueError, "sigma=-1"),
+        ("ssim", {"k1": float("nan")}, ValueError, "k1=nan"),
+        ("ssim", {"exponents": (1, float("inf"), 1)}, ValueError, "exponents"),
+        ("ms_ssim", {"weights": [float("nan")]}, ValueError, "weights holds nan"),
+        ("ms_ssim", {"weights": [0, 0]}, ValueError, "weights are all zero"),
+        ("ms_ssim", {"weights": [1] * 40}, ValueError, "scales=40 must be 1 to 16"),
+        ("psnr", {"data_range": 1e-200}, ValueError, "leaves float64's room"),
         ("ssim", {"channel_axis": 1}, TypeError, "no argument 'channel_axis'"),
         ("ssim", {"data_range": (1, 0)}, ValueError, "must be positive and finite, or a pair with low < high"),
         ("ms_ssim", {"combine": "mean"}, ValueError, "combine='mean' is not known"),

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from pixelgauge import _core
 from pixelgauge._version import __version__
-from pixelgauge.checks import ArgumentTypeError, one_of
+from pixelgauge.checks import ArgumentTypeError, ArgumentValueError, one_of
 from pixelgauge.full_reference.arguments import DataRange
 from pixelgauge.full_reference.ms_ssim import scale_weights
-from pixelgauge.full_reference.ssim import overridden, ssim_options
-from pixelgauge.images import value_range_bounds
+from pixelgauge.full_reference.pixel_error import squarable_length
+from pixelgauge.full_reference.ssim import overridden, preset_options, ssim_options
+from pixelgauge.images import Array, value_range_bounds, value_range_length
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS, preset_row
 from pixelgauge.runtime import isa
 
@@ -65,8 +67,8 @@ def fingerprint(metric: str, **arguments: Any) -> dict[str, object]:
         head |= _of_ssim(**arguments)
     elif metric == "ms_ssim":
         head |= _of_ms_ssim(**arguments)
-    else:
-        head |= {name: _plain_range(arguments.get(name)) for name in known}
+    elif metric == "psnr":
+        head |= _of_psnr(**arguments)
     return {**head, "isa": isa()}
 
 
@@ -78,11 +80,31 @@ def _plain_range(data_range: DataRange) -> float | list[float] | None:
     return high if np.ndim(data_range) == 0 else [low, high]
 
 
+def _length(data_range: DataRange) -> float:
+    """Length of a range, of 8 bits where there is none."""
+    return value_range_length(data_range, np.dtype(np.uint8))
+
+
+def _require_taken(call: Callable[[Array], object]) -> None:
+    """Raise what the core says of settings, given no image of one pixel, which alone would be too small."""
+    try:
+        call(np.empty((0, 1, 1, 1), np.uint8))
+    except ArgumentValueError as error:
+        if error.kind != "too_small":
+            raise
+
+
+def _of_psnr(*, data_range: DataRange = None) -> dict[str, object]:
+    squarable_length(data_range, np.dtype(np.uint8))
+    return {"data_range": _plain_range(data_range)}
+
+
 def _of_ssim(
     *, data_range: DataRange = None, preset: str = "wang2004", exponents: Sequence[float] = (1, 1, 1), **overrides: Any
 ) -> dict[str, object]:
     row = overridden(preset_row(SSIM_PRESETS, preset), overrides)
-    ssim_options(row, 1.0, exponents)  # checks every setting
+    options = ssim_options(row, _length(data_range), exponents)
+    _require_taken(lambda none: _core.ssim(none, none, options, False, False))
     settings = dataclasses.asdict(row)
     name, source = settings.pop("name"), settings.pop("source")
     plain = {"exponents": [float(exponent) for exponent in exponents], "data_range": _plain_range(data_range)}
@@ -97,12 +119,16 @@ def _of_ms_ssim(
     combine: str = "product",
 ) -> dict[str, object]:
     row = preset_row(MS_SSIM_PRESETS, preset)
+    by_scale = scale_weights(row.weights if weights is None else weights)
+    rule = getattr(_core.Combine, one_of("combine", combine, ("product", "sum")))
+    pyramid, options = getattr(_core.Pyramid, row.pyramid), preset_options("wang2004", _length(data_range))
+    _require_taken(lambda none: _core.ms_ssim(none, none, options, by_scale, pyramid, rule, row.clamp_negative))
     return {
         "preset": row.name,
         "source": row.source,
         "pyramid": row.pyramid,
         "clamp_negative": row.clamp_negative,
-        "weights": scale_weights(row.weights if weights is None else weights),
-        "combine": one_of("combine", combine, ("product", "sum")),
+        "weights": by_scale,
+        "combine": combine,
         "data_range": _plain_range(data_range),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -50,6 +51,17 @@ _LENGTHS = (1e-150, 1e150)
 """Of a range whose square is a normal float64."""
 
 
+def squarable_length(data_range: DataRange, dtype: np.dtype[Any]) -> float:
+    """Length of a data range; ``ValueError`` unless its square is a normal float64."""
+    length = value_range_length(data_range, dtype)
+    if not _LENGTHS[0] <= length <= _LENGTHS[1]:
+        raise ValueError(
+            f"data_range={data_range!r} leaves float64's room, {_LENGTHS[0]:g} to {_LENGTHS[1]:g}: scale the images "
+            "and data_range to a length near 1"
+        )
+    return length
+
+
 def psnr(x: object, y: object, *, data_range: DataRange = None, channel_axis: int | None = -1) -> Score:
     """Peak signal-to-noise ratio, 10 log10(L^2 / MSE).
 
@@ -83,12 +95,7 @@ def psnr(x: object, y: object, *, data_range: DataRange = None, channel_axis: in
     inf
     """
     a, b = canonical_pair(x, y, channel_axis)
-    length = value_range_length(data_range, a.pixels.dtype)
-    if not _LENGTHS[0] <= length <= _LENGTHS[1]:
-        raise ValueError(
-            f"data_range={data_range!r} leaves float64's room, {_LENGTHS[0]:g} to {_LENGTHS[1]:g}: scale the images "
-            "and data_range to a length near 1"
-        )
+    length = squarable_length(data_range, a.pixels.dtype)
     error = _core.mse(a.pixels, b.pixels)
     with np.errstate(divide="ignore", over="ignore"):
         decibels = 10 * np.log10(length * length / error)
