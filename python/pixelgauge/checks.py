@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any, Self
 
 import numpy as np
@@ -81,7 +81,7 @@ class ArgumentValueError(ArgumentError, ValueError):
     """An argument that has the right kind and a value that it cannot have."""
 
 
-def one_of(name: str, value: object, names: Iterable[str]) -> str:
+def one_of(name: str, value: object, names: Collection[str]) -> str:
     """Return an argument that is one of some names.
 
     Raises
@@ -89,9 +89,8 @@ def one_of(name: str, value: object, names: Iterable[str]) -> str:
     ArgumentValueError
         If it is none of them: the message lists those there are.
     """
-    known = list(names)
-    if not isinstance(value, str) or value not in known:
-        raise ArgumentValueError(name, reprlib.repr(value), "is not known", f"use one of {', '.join(map(repr, known))}")
+    if not isinstance(value, str) or value not in names:
+        raise ArgumentValueError(name, reprlib.repr(value), "is not known", f"use one of {', '.join(map(repr, names))}")
     return value
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge.checks import positive_number
+from pixelgauge.checks import one_of, positive_number, whole_number
 
 Values = Mapping[str, Any]
 """Options by name, checked."""
@@ -41,6 +41,16 @@ class Option:
     def checked(self, value: Any) -> Any:
         """Return the value to use: the default for None."""
         return self.default if value is None else self.check(self.name, value)
+
+
+def at_least(least: int) -> Callable[[str, Any], int]:
+    """Check of an option that is a whole number."""
+    return lambda name, value: whole_number(name, value, least)
+
+
+def among(names: Collection[str]) -> Callable[[str, Any], str]:
+    """Check of an option that is one of some names."""
+    return lambda name, value: one_of(name, value, names)
 
 
 DATA_RANGE = Option(
@@ -86,6 +96,17 @@ Asked = Sequence[tuple[Metric[Any], Values]]
 """Metrics of one family, each with its options."""
 Result = npt.NDArray[np.float64] | Exception
 """Values of a batch, or what made a metric refuse it."""
+
+
+def attempted(calls: Mapping[str, Callable[[], float | npt.NDArray[np.float64]]]) -> dict[str, Result]:
+    """Call each metric by itself: one that refuses a batch does not stop the others."""
+    results: dict[str, Result] = {}
+    for name, call in calls.items():
+        try:
+            results[name] = np.asarray(call())
+        except Exception as error:
+            results[name] = error
+    return results
 
 
 class Scorer(Protocol):

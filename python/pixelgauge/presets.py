@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeVar
 
-from pixelgauge.checks import ArgumentValueError
+from pixelgauge.checks import one_of
 
 Window = Literal["gaussian", "uniform"]
 Border = Literal["valid", "reflect", "crop"]
@@ -153,7 +153,4 @@ LPIPS_BACKBONES = ("alex", "vgg", "squeeze")
 
 def preset_row(table: Mapping[str, _Row], name: str, argument: str = "preset") -> _Row:
     """Row of a table, or a ``ValueError`` that lists the names there are."""
-    row = table.get(name) if isinstance(name, str) else None
-    if row is None:
-        raise ArgumentValueError(argument, repr(name), "is not known", f"use one of {', '.join(map(repr, table))}")
-    return row
+    return table[one_of(argument, name, table)]

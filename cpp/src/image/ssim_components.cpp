@@ -50,7 +50,7 @@ Components run_tile(const pg_images& x, const pg_images& y, const pg_ssim_option
     Components sum{};
     strip.each_block([&](int64_t row, int64_t) {
         k.moments(&strip.block, out);
-        strip.layout.for_each([&](int64_t, int64_t, int64_t e) {
+        strip.layout.for_each([&](int64_t e) {
             Components window = factors(constants, out[0][e], out[1][e], out[2][e], out[3][e], out[4][e]);
             window.score =
                 power(window.luminance, o.exponents[0]) * power(window.contrast, o.exponents[1]) * power(window.structure, o.exponents[2]);

@@ -90,12 +90,12 @@ struct StripLayout {
     int64_t outputs() const { return channels * plane(); }
     int64_t tail_registers() const { return (tail + lanes - 1) / lanes; }
 
-    // Calls f(column, channel, place) for every column of the strip; those past it fill up the last lanes.
+    // Calls f(place) for every column and channel of the strip; those past it fill up the last lanes.
     template <class F>
     void for_each(F f) const {
         for (int64_t l = 0, column = 0; column < columns; ++l)
             for (int64_t j = 0; j < registers && column < columns; ++j, ++column)
-                for (int64_t c = 0; c < channels; ++c) f(column, c, c * plane() + j * lanes + l);
+                for (int64_t c = 0; c < channels; ++c) f(c * plane() + j * lanes + l);
     }
 
     // The sum of a channel's columns.

@@ -15,8 +15,7 @@ from typing import Any
 from pixelgauge.checks import whole_number
 from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError, add_option
 from pixelgauge.cli.terminal import Progress, columns_of, number, pad, shortened, width
-from pixelgauge.engine.comparison import READING, CompareOptions, Comparison, prepare
-from pixelgauge.engine.options import options_of
+from pixelgauge.engine.comparison import CompareOptions, Comparison, compare_options, prepare
 from pixelgauge.engine.pairing import Pair, Pairing, find_pairs
 from pixelgauge.engine.pipeline import score_pairs
 from pixelgauge.engine.registry import METRICS
@@ -57,10 +56,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--metrics", default="psnr,ssim", metavar="M,...", help=f"of {', '.join(METRICS)} (default: %(default)s)"
     )
-    for option, _ in options_of(METRICS).values():
-        if option not in READING:
-            add_option(parser, option)
-    for option in READING:
+    for option in compare_options():
         add_option(parser, option)
     parser.add_argument("--output", metavar="FILE", help=f"write the rows to FILE, {' or '.join(FORMATS)}, one by one")
     existing = parser.add_mutually_exclusive_group()
@@ -124,8 +120,7 @@ def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing]:
     metrics = tuple(name.strip().lower().replace("_", "-") for name in args.metrics.split(","))
     if args.output is None and (args.resume or args.overwrite):
         raise UsageError("--resume and --overwrite need --output FILE")
-    names = [*options_of(METRICS), *(option.name for option in READING)]
-    options = CompareOptions(metrics, **{name: getattr(args, name) for name in names})
+    options = CompareOptions(metrics, **{option.name: getattr(args, option.name) for option in compare_options()})
     args.workers = get_num_threads() if args.workers is None else whole_number("workers", args.workers, 1)
     if args.output is not None:
         check_row_file(args.output)

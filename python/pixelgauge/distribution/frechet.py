@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.checks import ArgumentValueError, flag
+from pixelgauge.checks import ArgumentValueError, flag, one_of
 from pixelgauge.distribution.feature_stats import LOST, FeatureStats, lost_moments
 from pixelgauge.distribution.moments import checked_moments, number_array
 from pixelgauge.distribution.samples import as_features, samples
@@ -140,7 +140,7 @@ def trace_sqrt_product(sigma1: object, sigma2: object, *, method: Method = "auto
     >>> pixelgauge.trace_sqrt_product(np.diag([1.0, 4.0]), np.diag([9.0, 16.0]))
     11.0
     """
-    _require_method(method)
+    one_of("method", method, METHODS)
     a, b = _covariance(sigma1, "sigma1"), _covariance(sigma2, "sigma2")
     if a.shape != b.shape:
         raise ValueError(f"sigma1 and sigma2 differ in size: {a.shape} and {b.shape}")
@@ -203,7 +203,7 @@ def frechet_distance(
     >>> pixelgauge.frechet_distance((np.zeros(8), np.eye(8)), (np.ones(8), np.eye(8)))
     8.0
     """
-    _require_method(method)
+    one_of("method", method, METHODS)
     return_info = flag("return_info", return_info)
     start = time.perf_counter()
     if isinstance(a, FeatureStats) and isinstance(b, FeatureStats):
@@ -283,11 +283,6 @@ def _rounding_of_traces(a: _Side, b: _Side) -> float:
                 moved = min(moved, math.sqrt(0.5 * squared) * error)
         total += 2 * moved
     return total
-
-
-def _require_method(method: str) -> None:
-    if method not in METHODS:
-        raise ArgumentValueError("method", repr(method), "is not known", f"use one of {', '.join(map(repr, METHODS))}")
 
 
 def _covariance(a: object, name: str) -> Float64Array:

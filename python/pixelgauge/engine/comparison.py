@@ -6,20 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from pixelgauge._version import __version__
-from pixelgauge.checks import ArgumentValueError, flag, whole_number
-from pixelgauge.engine.options import checked_options, chosen
+from pixelgauge.checks import ArgumentValueError, flag
+from pixelgauge.engine.options import checked_options, chosen, options_of
 from pixelgauge.engine.registry import METRICS
 from pixelgauge.images import ALPHA_CHOICES, alpha_background
-from pixelgauge.metric import DATA_RANGE, Metric, Option, PairFamily, Pixels, Result, Scorer
+from pixelgauge.metric import DATA_RANGE, Metric, Option, PairFamily, Pixels, Result, Scorer, at_least
 
 
 def _alpha(argument: str, value: Any) -> Any:
     alpha_background(value)
     return value
-
-
-def _pixels(argument: str, value: Any) -> int:
-    return whole_number(argument, value, 0)
 
 
 GRAY = Option("gray", False, "score gray images, made as by MATLAB's rgb2gray", flag, None)
@@ -31,9 +27,14 @@ ALPHA = Option(
     _alpha,
     metavar="CHOICE",
 )
-CROP_BORDER = Option("crop_border", 0, "leave out N pixels on each side", _pixels, int, "N")
+CROP_BORDER = Option("crop_border", 0, "leave out N pixels on each side", at_least(0), int, "N")
 READING = (DATA_RANGE, GRAY, ALPHA, CROP_BORDER)
 """How images are read, whatever is computed of them."""
+
+
+def compare_options() -> list[Option]:
+    """Every option of a run: those that the metrics have to themselves, then those of reading."""
+    return [option for option, _ in options_of(METRICS).values() if option not in READING] + list(READING)
 
 
 class CompareOptions:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
-from pixelgauge.checks import ArgumentValueError, one_of, whole_number
+from pixelgauge.checks import ArgumentValueError
 from pixelgauge.distribution.frechet import METHODS, frechet_distance
 from pixelgauge.distribution.inception_score import inception_score
 from pixelgauge.distribution.kernel_distance import kernel_distance
 from pixelgauge.distribution.nearest_neighbours import neighbour_metrics
 from pixelgauge.distribution.samples import samples as count_of
 from pixelgauge.engine.feature_sources import FeatureSource, Inception, Report, require_comparable
-from pixelgauge.metric import Metric, Option, Values
+from pixelgauge.metric import Metric, Option, Values, among, at_least
 from pixelgauge.presets import INCEPTION_PRESETS
 
 PRECISION_K, DENSITY_K = 3, 5
@@ -178,27 +178,19 @@ class _InceptionScore:
         return Found({"is": score.mean, "is_std": score.std})
 
 
-def _at_least(least: int) -> Callable[[str, Any], int]:
-    return lambda argument, value: whole_number(argument, value, least)
-
-
-def _method(argument: str, value: Any) -> str:
-    return one_of(argument, value, METHODS)
-
-
-METHOD = Option("method", "auto", f"of the matrix square root, one of {', '.join(METHODS)}", _method)
-SUBSETS = Option("kid_subsets", 100, "subsets that KID is the mean of", _at_least(1), int, "N")
-SUBSET_SIZE = Option("kid_subset_size", 1000, "samples of each", _at_least(2), int, "N")
-SPLITS = Option("splits", 10, "of the Inception score", _at_least(1), int, "N")
+METHOD = Option("method", "auto", f"of the matrix square root, one of {', '.join(METHODS)}", among(METHODS))
+SUBSETS = Option("kid_subsets", 100, "subsets that KID is the mean of", at_least(1), int, "N")
+SUBSET_SIZE = Option("kid_subset_size", 1000, "samples of each", at_least(2), int, "N")
+SPLITS = Option("splits", 10, "of the Inception score", at_least(1), int, "N")
 
 DISTANCES: dict[str, Metric[SetFamily]] = {
     metric.name: metric
     for metric in (
-        Metric[SetFamily]("fid", "", False, ".10g", (METHOD,), _Frechet("fid", "2048"), needs_model=True),
-        Metric[SetFamily]("kid", "", False, ".10g", (SUBSETS, SUBSET_SIZE), _Kernel(), needs_model=True),
-        Metric[SetFamily]("prdc", "", True, ".10g", (), _Neighbours(), needs_model=True),
-        Metric[SetFamily]("is", "", True, ".10g", (SPLITS,), _InceptionScore(), needs_model=True),
-        Metric[SetFamily]("sfid", "", False, ".10g", (METHOD,), _Frechet("sfid", "spatial"), needs_model=True),
+        Metric[SetFamily]("fid", "", False, ".10g", (METHOD,), _Frechet("fid", "2048")),
+        Metric[SetFamily]("kid", "", False, ".10g", (SUBSETS, SUBSET_SIZE), _Kernel()),
+        Metric[SetFamily]("prdc", "", True, ".10g", (), _Neighbours()),
+        Metric[SetFamily]("is", "", True, ".10g", (SPLITS,), _InceptionScore()),
+        Metric[SetFamily]("sfid", "", False, ".10g", (METHOD,), _Frechet("sfid", "spatial")),
     )
 }
 """Metrics of two sets, by name, in the order they are printed."""

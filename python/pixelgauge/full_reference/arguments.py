@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.checks import ArgumentValueError, number
+from pixelgauge.checks import ArgumentValueError, number, one_of
 from pixelgauge.images import Images
 
 Float64Array = npt.NDArray[np.float64]
@@ -28,9 +28,7 @@ def result_of(scores: Float64Array, single: bool) -> Score:
 def choice(kind: type[_T], argument: str, value: object) -> _T:
     """Member of an enum by its name, or a ``ValueError`` that lists them."""
     members: dict[str, _T] = kind.__members__  # type: ignore[attr-defined]
-    if not isinstance(value, str) or value not in members:
-        raise ValueError(f"{argument}={value!r} is not known: use one of {', '.join(map(repr, members))}")
-    return members[value]
+    return members[one_of(argument, value, members)]
 
 
 def number_of(argument: str, value: object) -> float:

@@ -6,13 +6,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from pixelgauge.full_reference.arguments import Score
 from pixelgauge.full_reference.ms_ssim import ms_ssim_scores
 from pixelgauge.full_reference.pixel_error import mse, psnr
 from pixelgauge.full_reference.ssim import ssim
-from pixelgauge.metric import DATA_RANGE, Asked, Metric, Option, PairFamily, Pixels, Result, Values
+from pixelgauge.metric import DATA_RANGE, Asked, Metric, Option, PairFamily, Pixels, Result, Values, attempted
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS, preset_row
 
 
@@ -59,13 +57,7 @@ class _Scores:
         self._calls = calls
 
     def __call__(self, x: Pixels, y: Pixels) -> dict[str, Result]:
-        results: dict[str, Result] = {}
-        for name, call in self._calls.items():
-            try:
-                results[name] = np.asarray(call(x, y))
-            except Exception as error:
-                results[name] = error
-        return results
+        return attempted({name: partial(call, x, y) for name, call in self._calls.items()})
 
 
 _CALLS = {"mse": _mse, "psnr": _psnr, "ssim": _ssim, "ms-ssim": _ms_ssim}

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixelgauge.checks import one_of
-from pixelgauge.metric import DATA_RANGE, Asked, Metric, Option, PairFamily, Pixels, Result
+from pixelgauge.metric import DATA_RANGE, Asked, Metric, Option, PairFamily, Pixels, Result, among, attempted
 from pixelgauge.presets import LPIPS_BACKBONES
 
 if TYPE_CHECKING:
     from pixelgauge.perceptual.lpips import LPIPS as Network
 
 
-def _backbone(argument: str, value: Any) -> str:
-    return one_of(argument, value, LPIPS_BACKBONES)
-
-
-BACKBONE = Option("lpips_backbone", "alex", f"LPIPS of: {', '.join(LPIPS_BACKBONES)}", _backbone)
+BACKBONE = Option("lpips_backbone", "alex", f"LPIPS of: {', '.join(LPIPS_BACKBONES)}", among(LPIPS_BACKBONES))
 
 
 class _Perceptual:
@@ -42,13 +38,8 @@ class _Distances:
     def __call__(self, x: Pixels, y: Pixels) -> dict[str, Result]:
         if x.shape[3] == 1:  # gray is repeated, as LPIPS itself does with files
             x, y = (np.repeat(images, 3, 3) for images in (x, y))
-        results: dict[str, Result] = {}
-        for name, (network, data_range) in self._networks.items():
-            try:
-                results[name] = network(x, y, data_range=data_range)
-            except Exception as error:
-                results[name] = error
-        return results
+        calls = {n: partial(network, x, y, data_range=of) for n, (network, of) in self._networks.items()}
+        return attempted(calls)
 
 
 _FAMILY: PairFamily = _Perceptual()
