@@ -39,13 +39,21 @@ if TYPE_CHECKING:
     from pixelgauge.networks.providers import ProviderError as ProviderError
     from pixelgauge.perceptual.inception import InceptionFeatures as InceptionFeatures
     from pixelgauge.perceptual.lpips import LPIPS as LPIPS
+    from pixelgauge.proportions import ProportionInterval as ProportionInterval
+    from pixelgauge.proportions import proportion_interval as proportion_interval
     from pixelgauge.ranking.aupro import aupro as aupro
+    from pixelgauge.ranking.average_precision_interval import AveragePrecisionInterval as AveragePrecisionInterval
+    from pixelgauge.ranking.average_precision_interval import average_precision_interval as average_precision_interval
     from pixelgauge.ranking.binary import auc as auc
     from pixelgauge.ranking.binary import average_precision_score as average_precision_score
     from pixelgauge.ranking.binary import det_curve as det_curve
     from pixelgauge.ranking.binary import precision_recall_curve as precision_recall_curve
     from pixelgauge.ranking.binary import roc_auc_score as roc_auc_score
     from pixelgauge.ranking.binary import roc_curve as roc_curve
+    from pixelgauge.ranking.delong_tests import DelongTest as DelongTest
+    from pixelgauge.ranking.delong_tests import PairwiseTest as PairwiseTest
+    from pixelgauge.ranking.delong_tests import delong_pairwise as delong_pairwise
+    from pixelgauge.ranking.delong_tests import delong_test as delong_test
     from pixelgauge.ranking.display import RocCurveDisplay as RocCurveDisplay
     from pixelgauge.ranking.groups import auroc_by_column as auroc_by_column
     from pixelgauge.ranking.groups import auroc_by_group as auroc_by_group
@@ -54,12 +62,19 @@ if TYPE_CHECKING:
     from pixelgauge.ranking.histogram import RankingHistogram as RankingHistogram
     from pixelgauge.ranking.inputs import UndefinedMetricWarning as UndefinedMetricWarning
     from pixelgauge.ranking.intervals import AurocInterval as AurocInterval
-    from pixelgauge.ranking.intervals import DelongTest as DelongTest
+    from pixelgauge.ranking.intervals import GroupIntervals as GroupIntervals
     from pixelgauge.ranking.intervals import bootstrap_interval as bootstrap_interval
     from pixelgauge.ranking.intervals import delong_interval as delong_interval
-    from pixelgauge.ranking.intervals import delong_test as delong_test
+    from pixelgauge.ranking.intervals import roc_auc_interval as roc_auc_interval
+    from pixelgauge.ranking.operating_points import OperatingPoint as OperatingPoint
+    from pixelgauge.ranking.operating_points import SensitivityInterval as SensitivityInterval
+    from pixelgauge.ranking.operating_points import SpecificityInterval as SpecificityInterval
+    from pixelgauge.ranking.operating_points import operating_point as operating_point
+    from pixelgauge.ranking.operating_points import sensitivity_interval as sensitivity_interval
+    from pixelgauge.ranking.operating_points import specificity_interval as specificity_interval
     from pixelgauge.ranking.out_of_core import roc_auc_score_out_of_core as roc_auc_score_out_of_core
     from pixelgauge.ranking.thresholds import Confusion as Confusion
+    from pixelgauge.ranking.thresholds import FprAtTpr as FprAtTpr
     from pixelgauge.ranking.thresholds import best_threshold as best_threshold
     from pixelgauge.ranking.thresholds import confusion_at_threshold as confusion_at_threshold
     from pixelgauge.ranking.thresholds import fpr_at_tpr as fpr_at_tpr
@@ -95,7 +110,9 @@ _MODULES = {
     "networks.manifest": ["ModelDamagedError", "ModelError", "ModelMissingError"],
     "perceptual.inception": ["InceptionFeatures"],
     "perceptual.lpips": ["LPIPS"],
+    "proportions": ["ProportionInterval", "proportion_interval"],
     "ranking.aupro": ["aupro"],
+    "ranking.average_precision_interval": ["AveragePrecisionInterval", "average_precision_interval"],
     "ranking.binary": [
         "auc",
         "average_precision_score",
@@ -104,13 +121,28 @@ _MODULES = {
         "roc_auc_score",
         "roc_curve",
     ],
+    "ranking.delong_tests": ["DelongTest", "PairwiseTest", "delong_pairwise", "delong_test"],
     "ranking.display": ["RocCurveDisplay"],
     "ranking.groups": ["auroc_by_column", "auroc_by_group", "top_k_accuracy_score"],
     "ranking.histogram": ["Bounds", "RankingHistogram"],
     "ranking.inputs": ["UndefinedMetricWarning"],
-    "ranking.intervals": ["AurocInterval", "DelongTest", "bootstrap_interval", "delong_interval", "delong_test"],
+    "ranking.intervals": [
+        "AurocInterval",
+        "GroupIntervals",
+        "bootstrap_interval",
+        "delong_interval",
+        "roc_auc_interval",
+    ],
+    "ranking.operating_points": [
+        "OperatingPoint",
+        "SensitivityInterval",
+        "SpecificityInterval",
+        "operating_point",
+        "sensitivity_interval",
+        "specificity_interval",
+    ],
     "ranking.out_of_core": ["roc_auc_score_out_of_core"],
-    "ranking.thresholds": ["Confusion", "best_threshold", "confusion_at_threshold", "fpr_at_tpr"],
+    "ranking.thresholds": ["Confusion", "FprAtTpr", "best_threshold", "confusion_at_threshold", "fpr_at_tpr"],
     "runtime": ["build_info", "get_num_threads", "isa", "set_num_threads"],
 }
 """Every public name by its module, which is imported when one of them is first used: `import pixelgauge` is quick."""

@@ -58,7 +58,7 @@ def auroc_by_group(y_true: object, y_score: object, groups: object) -> dict[obje
     """
     binary = _binary(y_true)
     scores = scores_of(score_array(y_score))
-    names, codes = _group_codes(column(to_array(groups, "groups"), "groups"))
+    names, codes = group_codes(column(to_array(groups, "groups"), "groups"))
     check_lengths(y_true=range(binary.count), y_score=scores, groups=codes)
     counts = _core.auroc_by_group(scores.values, binary.bits, codes, len(names), scores.bfloat16)
     result: dict[object, float] = {}
@@ -197,7 +197,7 @@ def _binary(y_true: object) -> BinaryLabels:
     return binary
 
 
-def _group_codes(groups: Array) -> tuple[Array, Array]:
+def group_codes(groups: Array, name: str = "groups") -> tuple[Array, Array]:
     """Distinct groups (some of which may have no sample), ascending, and the number of each sample's."""
     if groups.dtype.kind in "iu":
         low, high = int(groups.min()), int(groups.max())
@@ -209,14 +209,14 @@ def _group_codes(groups: Array) -> tuple[Array, Array]:
     if groups.dtype.kind in "OT":
         for group in groups.flat:
             if not isinstance(group, str):
-                raise TypeError(f"groups holds {group!r}, an object that is not a string: use numbers or strings")
+                raise TypeError(f"{name} holds {group!r}, an object that is not a string: use numbers or strings")
         groups = groups.astype(object)
     elif groups.dtype.kind not in "biufUSmM":
-        raise TypeError(f"groups has dtype {groups.dtype}: use numbers or strings")
+        raise TypeError(f"{name} has dtype {groups.dtype}: use numbers or strings")
     if groups.dtype.kind in "mM" and np.isnat(groups).any():
-        raise ValueError("groups holds NaT: give those samples a group or leave them out")
+        raise ValueError(f"{name} holds NaT: give those samples one or leave them out")
     if groups.dtype.kind == "f" and np.isnan(groups).any():
-        raise ValueError("groups holds NaN: give those samples a group or leave them out")
+        raise ValueError(f"{name} holds NaN: give those samples one or leave them out")
     names: Any
     names, codes = np.unique(groups, return_inverse=True)
     return names, codes.astype(np.int64)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 
 from pixelgauge import _core
-from pixelgauge.checks import ArgumentValueError, require_number
+from pixelgauge.checks import ArgumentValueError, flag, require_number
 from pixelgauge.images import Array
 from pixelgauge.ranking.arrays import at_least
 from pixelgauge.ranking.binary_inputs import binary_inputs
@@ -132,9 +132,42 @@ def confusion_at_threshold(
     return Confusion(tp, fp, fn, tn)
 
 
+class FprAtTpr(NamedTuple):
+    """A false positive rate, and the threshold that attains it."""
+
+    fpr: float
+    threshold: float
+
+
+@overload
 def fpr_at_tpr(
-    y_true: object, y_score: object, tpr: float = 0.95, *, pos_label: object = None, sample_weight: object = None
-) -> float:
+    y_true: object,
+    y_score: object,
+    tpr: float = ...,
+    *,
+    return_threshold: Literal[False] = ...,
+    pos_label: object = ...,
+    sample_weight: object = ...,
+) -> float: ...
+@overload
+def fpr_at_tpr(
+    y_true: object,
+    y_score: object,
+    tpr: float = ...,
+    *,
+    return_threshold: Literal[True],
+    pos_label: object = ...,
+    sample_weight: object = ...,
+) -> FprAtTpr: ...
+def fpr_at_tpr(
+    y_true: object,
+    y_score: object,
+    tpr: float = 0.95,
+    *,
+    return_threshold: bool = False,
+    pos_label: object = None,
+    sample_weight: object = None,
+) -> float | FprAtTpr:
     """Lowest false positive rate of a threshold whose true positive rate is at least `tpr`.
 
     Parameters
@@ -143,10 +176,14 @@ def fpr_at_tpr(
         As for :func:`pixelgauge.roc_curve`.
     tpr : float, default 0.95
         In (0, 1]. No interpolation: the figure belongs to a threshold that exists.
+    return_threshold : bool, default False
+        Also return that threshold, the highest with such a true positive rate, for ``y_score >= threshold``.
 
     Returns
     -------
-    float
+    float, or FprAtTpr
+        ``(fpr, threshold)`` with `return_threshold`. Intervals, and other requirements:
+        :func:`pixelgauge.operating_point`.
 
     Raises
     ------
@@ -162,8 +199,13 @@ def fpr_at_tpr(
     require_number("tpr", tpr)
     if not 0 < tpr <= 1:
         raise ArgumentValueError("tpr", str(tpr), "must be in (0, 1]")
-    fp, tp, _ = _two_class_counts(y_true, y_score, pos_label, sample_weight)
-    return float(fp[np.searchsorted(tp / tp[-1], tpr)] / fp[-1])
+    return_threshold = flag("return_threshold", return_threshold)
+    fp, tp, thresholds = _two_class_counts(y_true, y_score, pos_label, sample_weight)
+    at = int(np.searchsorted(tp / tp[-1], tpr))
+    rate = float(fp[at] / fp[-1])
+    if not return_threshold:
+        return rate
+    return FprAtTpr(rate, thresholds[at] if thresholds.dtype.kind == "O" else float(thresholds[at]))
 
 
 def best_threshold(
@@ -229,10 +271,14 @@ def _two_class_counts(
     """Count false and true positives (or their weight) at every threshold, from inf down."""
     bits, scores, weights = binary_inputs(y_true, y_score, pos_label, sample_weight)
     fp, tp, thresholds = scores.curve(bits, weights, _core.CurveDrop.none, rates=False)
-    if fp[-1] == 0 or tp[-1] == 0:
-        of_weight = "" if weights is None else " with any weight"
-        raise ValueError(f"Only one class is present in y_true{of_weight}: there is nothing to trade off")
+    require_two_classes(fp, tp, "" if weights is None else " with any weight")
     return fp, tp, thresholds
+
+
+def require_two_classes(fp: Float64Array, tp: Float64Array, of_weight: str = "") -> None:
+    """Refuse counts in which a class is absent."""
+    if fp[-1] == 0 or tp[-1] == 0:
+        raise ValueError(f"Only one class is present in y_true{of_weight}: there is nothing to trade off")
 
 
 def _ratio(numerator: float, denominator: float) -> float:

@@ -1,0 +1,145 @@
+"""Placements: what each sample adds to an AUROC or a partial one, from which every variance of it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pixelgauge.images import Array
+from pixelgauge.ranking.inputs import Bits, Float64Array, Scores, require_ranks
+
+
+@dataclass(frozen=True)
+class Placements:
+    """An area as a share of the largest there is, and each sample's part in it."""
+
+    area: float
+    """Area under the curve up to `max_fpr`, divided by that; the mean of the positives' placements."""
+    positives: Float64Array
+    """Of each positive, in the samples' order: share of the negatives (of those within `max_fpr`) below it."""
+    negatives: Float64Array
+    """Of each negative: share of the positives above it, less a constant where the area is partial."""
+    positive_weights: Float64Array | None
+    negative_weights: Float64Array | None
+
+    @property
+    def positive_size(self) -> float:
+        """How many positives, equally weighted, would be as sure as these."""
+        return effective_size(self.positive_weights, len(self.positives))
+
+    @property
+    def negative_size(self) -> float:
+        """The same of the negatives, all of them."""
+        return effective_size(self.negative_weights, len(self.negatives))
+
+    @property
+    def positive_variance(self) -> float:
+        """Sample variance of the positives' placements."""
+        return sample_variance(self.positives, self.positive_weights)
+
+    @property
+    def negative_variance(self) -> float:
+        """Sample variance of the negatives' placements."""
+        return sample_variance(self.negatives, self.negative_weights)
+
+
+def truth_of(bits: Bits, count: int) -> Array:
+    """Labels as booleans, from their bits."""
+    return np.unpackbits(bits.view(np.uint8), bitorder="little", count=count).view(np.bool_)
+
+
+def effective_size(weights: Float64Array | None, count: int) -> float:
+    """Kish's size of a weighted sample, (sum w)^2 / sum w^2."""
+    return float(count) if weights is None else float(weights.sum() ** 2 / (weights @ weights))
+
+
+def sample_variance(values: Float64Array, weights: Float64Array | None) -> float:
+    """Variance with ddof 1; of weighted samples the one that, over their effective size, is that of their mean."""
+    if weights is None:
+        return float(values.var(ddof=1))
+    total = float(weights.sum())
+    off = weights * (values - float(weights @ values) / total)
+    size = effective_size(weights, len(values))
+    return float(off @ off) / total**2 * size * size / (size - 1) if size > 1 else 0.0
+
+
+def placements(scores: Scores, truth: Array, weights: Float64Array | None, max_fpr: float = 1.0) -> Placements:
+    """Find each sample's placement, ties by half; up to a false positive rate, along the straight lines of the curve.
+
+    Parameters
+    ----------
+    scores : Scores
+    truth : (N,) array of bool
+    weights : (N,) array, optional
+        Without any, placements are ratios of whole numbers.
+    max_fpr : float, default 1
+        In (0, 1].
+    """
+    values = scores.ordered()
+    require_ranks(values)
+    w, v = (None, None) if weights is None else (weights[truth], weights[~truth])
+    of_positives, of_negatives = _Side(values[truth], w), _Side(values[~truth], v)
+    # rates at each sample: of what lies above it, and of that with what is tied to it
+    a, b = of_negatives.above(of_positives.values)
+    if max_fpr == 1:
+        positives = 1 - (a + b) / 2
+    else:
+        tied = np.where(b > a, b - a, 1)
+        partly = np.where(a < max_fpr, (max_fpr - a) ** 2 / (2 * tied), 0)
+        positives = np.where(b <= max_fpr, max_fpr - (a + b) / 2, partly) / max_fpr
+    c, d = of_positives.above(of_negatives.values)
+    if max_fpr == 1:
+        negatives = (c + d) / 2
+    else:
+        a, b = of_negatives.above(of_negatives.values)
+        edge = of_negatives.at_rate(max_fpr)
+        (e, f), (g, h) = (side.above(np.array([edge])) for side in (of_negatives, of_positives))
+        top = float(g[0] + (h[0] - g[0]) * (max_fpr - e[0]) / (f[0] - e[0]))
+        lost = np.where(b <= max_fpr, top - (c + d) / 2, 0)
+        across = (a < max_fpr) & (b > max_fpr)
+        lost[across] = ((d - c) * (max_fpr - a) ** 2 / (2 * (b - a) ** 2))[across]
+        negatives = -lost / max_fpr
+    area = float(positives.mean() if w is None else w @ positives / w.sum())
+    return Placements(min(1.0, max(0.0, area)), positives, negatives, w, v)
+
+
+class _Side:
+    """The scores of one class, ordered, with what weighs as much or more."""
+
+    def __init__(self, values: Array, weights: Float64Array | None) -> None:
+        self.values = values
+        order = np.argsort(values, kind="stable")
+        self._sorted = values[order]
+        self._below = None
+        if weights is not None:
+            self._below = np.concatenate(([0.0], np.cumsum(weights[order])))
+
+    def above(self, keys: Array) -> tuple[Float64Array, Float64Array]:
+        """Share of this class above each key, and at or above it."""
+        # look-ups in order touch memory in order: 5 times faster at 1e7 rows than in the samples' order
+        order = np.argsort(keys)
+        ordered = keys[order]
+        shares = []
+        for side in ("right", "left"):
+            places = np.empty(len(keys), np.int64)
+            places[order] = np.searchsorted(self._sorted, ordered, side)
+            shares.append(self._share_from(places))
+        return shares[0], shares[1]
+
+    def at_rate(self, rate: float) -> object:
+        """Value at which a share of this class has been passed, from the highest down."""
+        if self._below is None:
+            count = len(self._sorted)
+            return self._sorted[count - 1 - min(count - 1, int(np.floor(rate * count)))]
+        left = self._below[-1] * (1 - rate)  # the value reached has a weight: sums below it are less, with it no less
+        place = int(np.searchsorted(self._below, left, "left")) - 1
+        return self._sorted[max(0, place)]
+
+    def _share_from(self, places: Array) -> Float64Array:
+        if self._below is None:
+            count = len(self._sorted)
+            return (count - places) / count
+        total = self._below[-1]
+        shares: Float64Array = (total - self._below[places]) / total
+        return shares
