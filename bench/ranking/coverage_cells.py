@@ -28,7 +28,7 @@ PROMISED = (0.93, 0.99)
 """Of continuous figures, at level .95."""
 AT_LEAST = (0.93, 1.0)
 """Of counts, which cannot be held from above."""
-SIZES = ((100, (5, 10, 50)), (200, (5, 20, 100)), (500, (5, 25, 250)), (2000, (5, 20, 200)))
+SIZES = ((100, (5, 10, 50, 90)), (200, (5, 20, 100)), (500, (5, 25, 250)), (2000, (5, 20, 200)))
 """Samples, and how many of them are positive."""
 AREAS = (0.5, 0.7, 0.9, 0.98, 0.995)
 
@@ -94,6 +94,17 @@ def exponential(area: float) -> Population:
     )
 
 
+def mirrored(area: float) -> Population:
+    """The exponential curve with the classes exchanged."""
+    power = 1 / area - 1
+    return Population(
+        "mirrored",
+        lambda rng, p: -rng.exponential(1.0, p),
+        lambda rng, n: -rng.exponential(1 / power, n),
+        lambda fpr: -np.expm1(np.log1p(-np.minimum(fpr, 1 - 1e-16)) / power),
+    )
+
+
 def cut(area: float, name: str, edges: Array) -> Population:
     def rates(shift: float) -> tuple[Array, Array]:
         return tuple(np.concatenate([[0.0], norm.sf(edges[::-1] - by), [1.0]]) for by in (0.0, shift))  # type: ignore[return-value]
@@ -149,7 +160,7 @@ def areas() -> Iterator[Cell]:
     for n, positives in SIZES:
         for p in positives:
             for area in AREAS:
-                for population in [*populations(area), normal(area, 1.5)]:
+                for population in [*populations(area), mirrored(area), normal(area, 1.5)]:
                     yield Cell(
                         figure="roc_auc",
                         population=f"{population.name}-{area}",
@@ -162,7 +173,14 @@ def areas() -> Iterator[Cell]:
 
 
 def partial_areas() -> Iterator[Cell]:
-    for n, p, max_fpr in ((200, 20, 0.2), (500, 25, 0.1), (500, 250, 0.2), (2000, 20, 0.05), (2000, 200, 0.1), (2000, 200, 0.5)):
+    for n, p, max_fpr in (
+        (200, 20, 0.2),
+        (500, 25, 0.1),
+        (500, 250, 0.2),
+        (2000, 20, 0.05),
+        (2000, 200, 0.1),
+        (2000, 200, 0.5),
+    ):
         for area in AREAS:
             for population in populations(area):
                 yield Cell(
@@ -212,14 +230,20 @@ def sensitivities() -> Iterator[Cell]:
         for p in positives:
             for area in (0.7, 0.9, 0.98):
                 population = normal(area)
-                for function, at in (("sensitivity_interval", {"specificity": 0.9}), ("specificity_interval", {"sensitivity": 0.9})):
+                for function, at in (
+                    ("sensitivity_interval", {"specificity": 0.9}),
+                    ("specificity_interval", {"sensitivity": 0.9}),
+                ):
                     yield Cell(
                         figure=function.removesuffix("_interval"),
                         population=f"normal-{area}",
                         size=size_name(n, p),
                         truth=0.0,
                         draw=population.draw(p, n - p),
-                        methods={name: moved(population, function, name, **at) for name in ("blaker", "clopper-pearson", "wilson")},
+                        methods={
+                            name: moved(population, function, name, **at)
+                            for name in ("blaker", "clopper-pearson", "wilson")
+                        },
                         promised={"blaker": AT_LEAST},
                     )
 
@@ -233,7 +257,11 @@ def operating_points() -> Iterator[Cell]:
                 return -1.0, 1.0
             fpr = float(norm.sf(point.threshold))
             tpr, share = float(population.roc(fpr)), float(y.mean())
-            truth = {"sensitivity": tpr, "specificity": 1 - fpr, "precision": share * tpr / max(share * tpr + (1 - share) * fpr, 1e-300)}
+            truth = {
+                "sensitivity": tpr,
+                "specificity": 1 - fpr,
+                "precision": share * tpr / max(share * tpr + (1 - share) * fpr, 1e-300),
+            }
             found = getattr(point, figure)
             return found.low - truth[figure], found.high - truth[figure]
 
@@ -250,7 +278,10 @@ def operating_points() -> Iterator[Cell]:
                     size=f"{size_name(n, p)}-{name}{value}",
                     truth=0.0,
                     draw=population.draw(p, n - p),
-                    methods={figure: moved(population, figure, **wanted) for figure in ("sensitivity", "specificity", "precision")},
+                    methods={
+                        figure: moved(population, figure, **wanted)
+                        for figure in ("sensitivity", "specificity", "precision")
+                    },
                     promised={} if name == "precision" else {"sensitivity": AT_LEAST, "specificity": AT_LEAST},
                 )
 
@@ -286,7 +317,9 @@ def clustered() -> Iterator[Cell]:
                         methods={
                             "score": by("score"),
                             "delong": by("delong"),
-                            "bootstrap": lambda y, s, code: ends(pixelgauge.bootstrap_interval(y, s, cluster=code, replicates=500)),
+                            "bootstrap": lambda y, s, code: ends(
+                                pixelgauge.bootstrap_interval(y, s, cluster=code, replicates=500)
+                            ),
                         },
                         promised={"score": PROMISED},
                         repeats=4000 if clusters == 40 else 2000,
@@ -322,7 +355,9 @@ def weighted() -> Iterator[Cell]:
                 truth=truth,
                 draw=draw(shifts, p, n),
                 methods={
-                    method: lambda y, s, w, method=method: ends(pixelgauge.roc_auc_interval(y, s, sample_weight=w, method=method))
+                    method: lambda y, s, w, method=method: ends(
+                        pixelgauge.roc_auc_interval(y, s, sample_weight=w, method=method)
+                    )
                     for method in ("score", "delong")
                 },
                 promised={"score": PROMISED},
@@ -347,7 +382,9 @@ def grouped() -> Iterator[Cell]:
             truth=truth,
             draw=draw(p, n),
             methods={
-                method: lambda y, s, g, method=method: ends(pixelgauge.roc_auc_interval(y, s, groups=g, method=method).mean)
+                method: lambda y, s, g, method=method: ends(
+                    pixelgauge.roc_auc_interval(y, s, groups=g, method=method).mean
+                )
                 for method in ("score", "delong")
             },
             promised={"score": PROMISED},

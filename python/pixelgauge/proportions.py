@@ -64,7 +64,7 @@ def proportion_interval(
     >>> import pixelgauge
     >>> found = pixelgauge.proportion_interval(9, 10)
     >>> round(found.low, 4), round(found.high, 4)
-    (0.5555, 0.9949)
+    (0.5556, 0.9949)
     """
     trials = whole_number("trials", trials, 1)
     successes = whole_number("successes", successes, 0, trials)

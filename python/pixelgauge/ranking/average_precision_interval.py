@@ -26,14 +26,18 @@ from pixelgauge.ranking.intervals import check_classes, warn_of_few
 AveragePrecisionMethod = Literal["score", "logit"]
 
 _METHODS = ("score", "logit")
-_POWERS = np.exp(np.linspace(math.log(1e-4), math.log(30.0), 36))
-"""Of the false positive rate, from populations that are nearly apart to such as rank the wrong way round."""
+_POWERS = np.exp(np.linspace(math.log(30.0), math.log(1e-4), 36))
+"""Of the false positive rate, from populations that rank the wrong way round to such as are nearly apart."""
 _MOST_DRAWN = 500
 """Positives of a drawn sample at most; of larger ones the spread is scaled, and nearly normal."""
 _PRIOR = 6.0
 """How many misplaced positives weigh as much as the family of populations; of 3 to 15, by coverage."""
 _MOST_LEVEL = 0.99
 """Beyond it the tails would be made of too few draws."""
+_ROUGH = 100
+"""Draws by which populations are left out."""
+_FAR = 7.0
+"""Standard deviations beyond which they are."""
 _FINE = 12
 """Cells into which an interpolation divides the distance of two powers."""
 
@@ -187,7 +191,8 @@ def _score(sample: _Linear, p: int, n: int, alpha: float) -> tuple[float, float]
     drawn_p = min(p, _MOST_DRAWN)
     drawn_n = max(2, round(n * drawn_p / p))
     draws = max(math.ceil(20 / alpha) * 2, min(4000, 400_000 // drawn_p))
-    family = [_drawn(float(power), drawn_p, drawn_n, draws) for power in _POWERS[::-1]]
+    value = min(1.0, float(sample.value[0]))
+    family = _near(value, drawn_p, drawn_n, draws, drawn_p / p)
     scale = drawn_p / p
     # between two powers all figures are interpolated; from wrong to perfect
     places = np.linspace(0, len(family) - 1, _FINE * (len(family) - 1) + 1)
@@ -195,18 +200,12 @@ def _score(sample: _Linear, p: int, n: int, alpha: float) -> tuple[float, float]
     def along(figures: list[float]) -> Float64Array:
         return np.interp(places, np.arange(len(figures)), figures)
 
-    truth, mean, spread, usual, bias = (
-        along([figure(of) for of in family])
-        for figure in (
-            lambda of: of.truth,
-            lambda of: float(of.values.mean()),
-            lambda of: float(of.values.std()),
-            lambda of: of.variance,
-            lambda of: of.bias,
-        )
+    truth, usual, bias = (
+        along(list(figures)) for figures in zip(*[(of.truth, of.variance, of.bias) for of in family], strict=True)
     )
+    mean = along([float(of.values.mean()) for of in family])
     low, high = (along([float(np.quantile(of.values, q)) for of in family]) - mean for q in (alpha / 2, 1 - alpha / 2))
-    value, variance = min(1.0, float(sample.value[0])), float(sample.variance[0])
+    variance = float(sample.variance[0])
     place = int(np.argmin(np.abs(truth + (mean - truth) * scale - value)))
     more = variance / (usual[place] * scale) if usual[place] > 0 else 1.0
     misplaced = min(p, 4 * p * value * (1 - value))
@@ -218,28 +217,40 @@ def _score(sample: _Linear, p: int, n: int, alpha: float) -> tuple[float, float]
     near = np.sqrt(np.minimum(1.0, at / np.maximum(truth * (1 - truth), 1e-300)))
     width = np.sqrt(scale * (1 + (more - 1) * near))
     off = value - centre
-    outside = np.where(off > 0, off - high * width, low * width - off)
-    return _ends(truth, outside, np.where(spread > 0, spread, 1.0))
+    # from below: the value is no longer too high to come from there; from above: no longer too low
+    start = _crossing(truth, off - high * width, 0.0, float(truth[-1]))
+    end = _crossing(truth[::-1], (low * width - off)[::-1], 1.0, float(truth[0]))
+    return start, max(start, end)
 
 
-def _ends(truth: Float64Array, outside: Float64Array, spread: Float64Array) -> tuple[float, float]:
-    """Where a figure that is at most 0 inside of the interval changes its sign."""
-    inside = np.flatnonzero(outside <= 1e-12)
-    if inside.size == 0:  # between two points of the grid
-        nearest = float(truth[np.argmin(outside / spread)])
-        return nearest, nearest
-
-    def edge(within: int, beyond: int) -> float:
-        share = outside[within] / (outside[within] - outside[beyond])
-        return float(truth[within] + (truth[beyond] - truth[within]) * min(1.0, max(0.0, share)))
-
-    first, last = int(inside[0]), int(inside[-1])
-    low = 0.0 if first == 0 else edge(first, first - 1)
-    high = 1.0 if last == len(truth) - 1 else edge(last, last + 1)
-    return low, high
+def _near(value: float, p: int, n: int, draws: int, scale: float) -> list[_Drawn]:
+    """Draw from the populations that a value may come from and one beyond on each side; few draws of all find them."""
+    rough = [_drawn(float(power), p, n, _ROUGH) for power in _POWERS]
+    off = [
+        abs(value - of.truth - (float(of.values.mean()) - of.truth) * scale)
+        <= _FAR * (float(of.values.std()) * math.sqrt(scale) + 1e-9)
+        for of in rough
+    ]
+    near = np.flatnonzero(off)
+    if near.size == 0:
+        near = np.array([int(np.argmin([abs(value - of.truth) for of in rough]))])
+    first, last = max(0, int(near[0]) - 1), min(len(rough) - 1, int(near[-1]) + 1)
+    return [_drawn(float(power), p, n, draws) for power in _POWERS[first : last + 1]]
 
 
-@functools.lru_cache(maxsize=256)
+def _crossing(truth: Float64Array, falling: Float64Array, before: float, after: float) -> float:
+    """Find where a figure first falls below 0; `before` where it is from the start, `after` where it never is."""
+    below = np.flatnonzero(falling <= 0)
+    if below.size == 0:
+        return after
+    at = int(below[0])
+    if at == 0:
+        return before
+    share = falling[at - 1] / (falling[at - 1] - falling[at])
+    return float(truth[at - 1] + (truth[at] - truth[at - 1]) * share)
+
+
+@functools.lru_cache(maxsize=512)
 def _drawn(power: float, p: int, n: int, draws: int) -> _Drawn:
     """Draw samples of a population in which the true positive rate is the false one to a power; always the same."""
     rng = np.random.default_rng([p, n])

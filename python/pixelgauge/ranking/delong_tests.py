@@ -111,7 +111,7 @@ def delong_test(
     >>> y = np.arange(60) % 3 == 0
     >>> test = pixelgauge.delong_test(y, np.arange(60) % 7 + y, np.arange(60) % 5)
     >>> round(test.difference, 4), round(test.z, 4), round(test.p_value, 4)
-    (0.1437, 1.3096, 0.1903)
+    (0.1419, 1.4933, 0.1354)
     """
     one_of("alternative", alternative, _ALTERNATIVES)
     level = check_level(level)
@@ -166,7 +166,7 @@ def delong_pairwise(
     >>> y = np.arange(60) % 3 == 0
     >>> models = {"a": np.arange(60) % 7 + y, "b": np.arange(60) % 5, "c": np.arange(60) % 4}
     >>> [(test.a, test.b, round(test.corrected_p, 3)) for test in pixelgauge.delong_pairwise(y, models)]
-    [('a', 'b', 0.381), ('a', 'c', 0.381), ('b', 'c', 1.0)]
+    [('a', 'b', 0.406), ('a', 'c', 0.406), ('b', 'c', 1.0)]
     """
     one_of("correction", correction, _CORRECTIONS)
     level = check_level(level)
@@ -266,7 +266,7 @@ def _unpaired(
 
 def _tested(a: float, b: float, error: float, freedom: float, alternative: Alternative, level: float) -> DelongTest:
     difference = a - b
-    if error == 0:
+    if error == 0 and (difference or a in (0, 1)):
         caller.warn(
             f"the AUROCs {a:.6g} and {b:.6g} differ without variance, as where both are 1: neither the p value nor the "
             "interval says anything"

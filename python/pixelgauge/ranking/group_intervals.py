@@ -80,9 +80,9 @@ def _require_clusters_within(clusters: Array, groups: Array, names: Array) -> No
     first[clusters[::-1]] = groups[::-1]
     across = np.flatnonzero(first[clusters] != groups)
     if across.size:
-        at = int(across[0])
+        at, told = int(across[0]), names.tolist()
         raise ValueError(
-            f"a cluster reaches over groups {names[first[clusters[at]]]!r} and {names[groups[at]]!r}: groups must be "
+            f"a cluster reaches over groups {told[first[clusters[at]]]!r} and {told[groups[at]]!r}: groups must be "
             "independent of each other; give clusters of different groups different numbers"
         )
 

@@ -145,7 +145,7 @@ def roc_auc_interval(
     >>> y = np.repeat([0, 1], [80, 20])
     >>> found = pixelgauge.roc_auc_interval(y, np.arange(100))  # all positives above all negatives
     >>> found.auroc, round(found.low, 3), found.high
-    (1.0, 0.918, 1.0)
+    (1.0, 0.912, 1.0)
     """
     level = check_level(level)
     one_of("method", method, METHODS)
@@ -241,7 +241,7 @@ def delong_interval(y_true: object, y_score: object, *, level: float = 0.95, pos
     >>> import numpy as np, pixelgauge
     >>> interval = pixelgauge.delong_interval(np.arange(40) % 3 == 0, np.arange(40) % 7)
     >>> round(interval.auroc, 4), round(interval.standard_error, 4)
-    (0.5082, 0.0998)
+    (0.5275, 0.0984)
     """
     level = check_level(level)
     bits, scores, _ = binary_inputs(y_true, y_score, pos_label, None)

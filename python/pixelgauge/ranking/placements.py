@@ -84,6 +84,9 @@ def placements(scores: Scores, truth: Array, weights: Float64Array | None, max_f
     a, b = of_negatives.above(of_positives.values)
     if max_fpr == 1:
         positives = 1 - (a + b) / 2
+        if w is None:  # (1 - a) n is a whole number: no rounding adds up
+            m, n = len(a), len(of_negatives.values)
+            pairs = int(np.rint((2 - a - b) * n).astype(np.int64).sum())
     else:
         tied = np.where(b > a, b - a, 1)
         partly = np.where(a < max_fpr, (max_fpr - a) ** 2 / (2 * tied), 0)
@@ -100,7 +103,10 @@ def placements(scores: Scores, truth: Array, weights: Float64Array | None, max_f
         across = (a < max_fpr) & (b > max_fpr)
         lost[across] = ((d - c) * (max_fpr - a) ** 2 / (2 * (b - a) ** 2))[across]
         negatives = -lost / max_fpr
-    area = float(positives.mean() if w is None else w @ positives / w.sum())
+    if w is None:
+        area = pairs / (2 * m * n) if max_fpr == 1 else float(positives.mean())
+    else:
+        area = float(w @ positives / w.sum())
     return Placements(min(1.0, max(0.0, area)), positives, negatives, w, v)
 
 

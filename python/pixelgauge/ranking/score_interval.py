@@ -72,16 +72,16 @@ def _variance_by_area(sample: AreaSample) -> Callable[[float], float]:
     rest = max(0.0, spread - sample.positive_variance - sample.negative_variance)
     of_positives = max(0.0, sample.positive_variance - rest / n)
     of_negatives = max(0.0, sample.negative_variance - rest / m)
-    usual_positives, usual_negatives = _proportional_hazards(area, sample.max_fpr)
-    more_positives = _believed(of_positives, usual_positives, min(n - 1, 4 * n * spread))
-    more_negatives = _believed(of_negatives, usual_negatives, min(m - 1, 4 * m * spread))
+    usual_positives, usual_negatives = _usual(area, sample)
+    more_positives = _believed(of_positives, usual_positives, min(m - 1, 4 * m * spread))
+    more_negatives = _believed(of_negatives, usual_negatives, min(n - 1, 4 * n * spread))
 
     def variance(t: float) -> float:
         pair = t * (1 - t)
         if pair <= 0:
             return 0.0
         near = math.sqrt(min(1.0, spread / pair))  # what was seen at the estimate fades away from it
-        positives, negatives = _proportional_hazards(t, sample.max_fpr)
+        positives, negatives = _usual(t, sample)
         positives *= 1 + (more_positives - 1) * near
         negatives *= 1 + (more_negatives - 1) * near
         return (pair + (m - 1) * negatives + (n - 1) * positives) / (m * n)
@@ -93,6 +93,21 @@ def _believed(seen: float, usual: float, misplaced: float) -> float:
     """Ratio of a variance that was seen to the usual one, drawn to 1 where few samples are misplaced."""
     ratio = seen / usual if usual > 0 else 1.0
     return (misplaced * ratio + _PRIOR) / (misplaced + _PRIOR)
+
+
+def _usual(t: float, sample: AreaSample) -> tuple[float, float]:
+    """Variance of the placements of positives and negatives in the family of curves.
+
+    The family can be laid either way round, and one class then varies far more than the other. Of a whole area that is
+    the smaller class: it is the safe side, and which class is called positive makes no difference.
+    """
+    positives, negatives = _proportional_hazards(t, sample.max_fpr)
+    if sample.max_fpr < 1:
+        return positives, negatives
+    if sample.positives == sample.negatives:
+        return (positives + negatives) / 2, (positives + negatives) / 2
+    less, more = sorted((positives, negatives))
+    return (more, less) if sample.positives < sample.negatives else (less, more)
 
 
 def _proportional_hazards(t: float, max_fpr: float) -> tuple[float, float]:
