@@ -227,8 +227,9 @@ def _near(value: float, p: int, n: int, draws: int, scale: float) -> list[_Drawn
     """Draw from the populations that a value may come from and one beyond on each side; few draws of all find them."""
     rough = [_drawn(float(power), p, n, _ROUGH) for power in _POWERS]
     off = [
-        abs(value - of.truth - (float(of.values.mean()) - of.truth) * scale)
-        <= _FAR * (float(of.values.std()) * math.sqrt(scale) + 1e-9)
+        of.values[0] <= value <= of.values[-1]
+        or abs(value - of.truth - (float(of.values.mean()) - of.truth) * scale)
+        <= _FAR * float(of.values.std()) * math.sqrt(scale)
         for of in rough
     ]
     near = np.flatnonzero(off)
