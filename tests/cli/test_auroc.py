@@ -48,9 +48,12 @@ def write(path: Path) -> Path:
 def test_formats(tmp_path: Path, capsys: pytest.CaptureFixture[str], extension: str) -> None:
     assert main(["auroc", str(write(tmp_path / f"t.{extension}")), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    interval = pixelgauge.delong_interval(Y, S)
+    with pytest.warns(UserWarning, match="below 10"):
+        interval = pixelgauge.roc_auc_interval(Y, S)
     assert result["auroc"] == pixelgauge.roc_auc_score(Y, S) == interval.auroc
     assert (result["low"], result["high"]) == (interval.low, interval.high)
+    assert result["interval"] == "score"
+    assert result["interval_doubt"].startswith("3 samples of positives and 3 of negatives: below 10")
     assert (result["positives"], result["negatives"]) == (3, 3)
     assert result["threshold"] == pixelgauge.best_threshold(Y, S)
 
@@ -73,6 +76,30 @@ def test_text_labels_bootstrap_and_threshold(tmp_path: Path, capsys: pytest.Capt
     assert main(["auroc", str(path), *arguments]) == 0
     out = capsys.readouterr().out
     assert "sensitivity                1.0" in out
+
+
+@pytest.mark.parametrize("kind", ["newcombe", "logit", "delong"])
+def test_an_interval_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    path = tmp_path / "t.npz"
+    y, s = np.repeat([0, 1], [60, 30]), np.arange(90) % 31
+    np.savez(path, label=y, score=s)
+    assert main(["auroc", str(path), "--interval", kind, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    wanted = pixelgauge.roc_auc_interval(y, s, method=kind)  # type: ignore[call-overload]
+    assert (result["interval"], result["low"], result["high"]) == (kind, wanted.low, wanted.high)
+    assert "interval_doubt" not in result
+
+
+def test_an_interval_that_separation_leaves_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.npz"
+    np.savez(path, label=np.repeat([0, 1], 20), score=np.arange(40))
+    assert main(["auroc", str(path), "--interval", "logit", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["auroc"], result["low"]) == (1, None)
+    assert result["no_interval"].startswith("--interval logit has no interval where no pair is misplaced")
+    assert result["no_interval"].endswith("use --interval score")
+    assert main(["auroc", str(path), "--interval", "delong"]) == 0
+    assert "no pair of a positive and a negative is misplaced" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kind", ["roc", "pr", "det"])
@@ -213,7 +240,7 @@ def test_labels_written_in_two_ways_are_one(tmp_path: Path, capsys: pytest.Captu
     assert json.loads(capsys.readouterr().out)["auroc"] == pixelgauge.roc_auc_score(Y, S)
 
 
-@pytest.mark.parametrize("kind", ["delong", "bootstrap"])
+@pytest.mark.parametrize("kind", ["score", "delong", "bootstrap"])
 def test_one_positive_has_an_auroc_without_an_interval(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:

@@ -9,6 +9,7 @@ import io
 import json
 import math
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -16,6 +17,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from pixelgauge._version import __version__
+from pixelgauge.checks import ArgumentValueError
 from pixelgauge.cli import EXIT_DONE, UsageError, given
 from pixelgauge.files.cells import EXACT, number
 from pixelgauge.files.reading import FileError, shown
@@ -31,7 +33,13 @@ from pixelgauge.ranking.binary import (
     roc_curve,
 )
 from pixelgauge.ranking.inputs import label_array, score_array, target_type
-from pixelgauge.ranking.intervals import AurocInterval, bootstrap_interval, delong_interval
+from pixelgauge.ranking.intervals import (
+    METHODS,
+    AurocInterval,
+    bootstrap_interval,
+    delong_interval,
+    roc_auc_interval,
+)
 from pixelgauge.ranking.out_of_core import LEAST_BUDGET, roc_auc_score_out_of_core
 from pixelgauge.ranking.thresholds import Confusion, best_threshold, confusion_at_threshold
 
@@ -51,7 +59,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--label", default="label", metavar="COLUMN", help="column of the labels (default: label)")
     parser.add_argument("--score", default="score", metavar="COLUMN", help="column of the scores (default: score)")
     parser.add_argument("--pos-label", help="the positive class (default: 1, of labels 0 and 1 or -1 and 1)")
-    parser.add_argument("--interval", choices=("delong", "bootstrap"), default="delong")
+    parser.add_argument(
+        "--interval",
+        choices=(*METHODS, "bootstrap"),
+        default="score",
+        help="score covers near 1 and with few positives, where the others do not (default: score)",
+    )
     parser.add_argument("--level", type=_real, default=0.95, help="of the interval (default: 0.95)")
     parser.add_argument("--seed", type=_integer, default=0, help="of the bootstrap (default: 0)")
     parser.add_argument(
@@ -83,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     table = read_table(args.file, args.label, args.score, args.missing)
     scores = _metric_input(args, "score", table.scores, score_array)
     truth = _truth(args, table)
-    auroc, interval, no_interval = _auroc(args, scores, truth)
+    auroc, interval, notes = _auroc(args, scores, truth)
     threshold = args.threshold
     if threshold is None:
         threshold = best_threshold(truth, scores, criterion=args.best or "youden")
@@ -99,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
         "level": args.level,
         "low": None if interval is None else interval.low,
         "high": None if interval is None else interval.high,
-        **({} if no_interval is None else {"no_interval": no_interval}),
+        **notes,
         "average_precision": average_precision_score(truth, scores),
         "threshold": threshold,
         **_figures(confusion),
@@ -221,21 +234,35 @@ def _as_number(text: str, labels: Array, classes: list[Any]) -> float:
     return value
 
 
-def _auroc(args: argparse.Namespace, scores: Array, truth: Array) -> tuple[float, AurocInterval | None, str | None]:
-    """AUROC, and its interval or why there is none."""
+def _auroc(args: argparse.Namespace, scores: Array, truth: Array) -> tuple[float, AurocInterval | None, dict[str, str]]:
+    """AUROC, its interval, and what is to be said of that: why there is none, or how far it can be trusted."""
     positives = int(truth.sum())
     negatives = len(truth) - positives
     if positives == 0 or negatives == 0:
         place = f"{shown(args.file)}, column {args.label!r}"
         raise UsageError(f"{place} holds one class only: {positives} positives and {negatives} negatives")
+    auroc = cast(float, roc_auc_score(truth, scores))
     if positives == 1 or negatives == 1:
         why = f"{positives} positives and {negatives} negatives: an interval needs at least two of each"
-        return cast(float, roc_auc_score(truth, scores)), None, why
+        return auroc, None, {"no_interval": why}
+    with warnings.catch_warnings(record=True) as doubts:
+        warnings.simplefilter("always")
+        try:
+            interval = _interval(args, scores, truth)
+        except ArgumentValueError as error:
+            if error.argument != "method":
+                raise
+            return auroc, None, {"no_interval": error.told(f"--interval {args.interval}", "use --interval score")}
+    doubt = "; ".join(str(warning.message) for warning in doubts)
+    return auroc, interval, {"interval_doubt": doubt} if doubt else {}
+
+
+def _interval(args: argparse.Namespace, scores: Array, truth: Array) -> AurocInterval:
+    if args.interval == "bootstrap":
+        return bootstrap_interval(truth, scores, level=args.level, seed=args.seed)
     if args.interval == "delong":
-        interval = delong_interval(truth, scores, level=args.level)
-    else:
-        interval = bootstrap_interval(truth, scores, level=args.level, seed=args.seed)
-    return interval.auroc, interval, None
+        return delong_interval(truth, scores, level=args.level)
+    return roc_auc_interval(truth, scores, level=args.level, method=args.interval)
 
 
 def _threshold(text: str) -> float:

@@ -12,8 +12,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_PRIOR = 3.0
-"""How many misplaced samples weigh as much as the family of curves; of 0 to 10, by coverage."""
+_PRIOR_OF_MORE, _PRIOR_OF_LESS = 2.0, 10.0
+"""How many misplaced samples weigh as much as the family of curves, where they vary more than it has them and where
+they vary less: a small sample that happens to vary little is believed less. Of 1 to 10, by coverage."""
 _HALVINGS = 60
 _NEWTON = 40
 
@@ -92,7 +93,8 @@ def _variance_by_area(sample: AreaSample) -> Callable[[float], float]:
 def _believed(seen: float, usual: float, misplaced: float) -> float:
     """Ratio of a variance that was seen to the usual one, drawn to 1 where few samples are misplaced."""
     ratio = seen / usual if usual > 0 else 1.0
-    return (misplaced * ratio + _PRIOR) / (misplaced + _PRIOR)
+    prior = _PRIOR_OF_MORE if ratio > 1 else _PRIOR_OF_LESS
+    return (misplaced * ratio + prior) / (misplaced + prior)
 
 
 def _usual(t: float, sample: AreaSample) -> tuple[float, float]:
