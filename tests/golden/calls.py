@@ -23,6 +23,8 @@ from tests.places import SHARED
 
 EXACT = 0.0
 """To the bit, under one instruction set: the core alone, and sums that Python adds in order."""
+SUMS = 1e-12
+"""Sums and logarithms of NumPy and the C library, whose order of additions and last bits are their own."""
 LAPACK = 1e-9
 """NumPy's own matrix products and decompositions, whose library differs from machine to machine."""
 ONNX = 2e-5
@@ -212,7 +214,11 @@ def ranking() -> Iterator[Call]:
         yield Call(f"precision_recall_curve/{kind}", lambda y=y, s=s: pg.precision_recall_curve(y, s))
         yield Call(f"det_curve/{kind}", lambda y=y, s=s: _finite(pg.det_curve(y, s)))
         yield Call(f"delong_interval/{kind}", lambda y=y, s=s: _numbers(pg.delong_interval(y, s)))
-        yield Call(f"delong_test/{kind}", lambda y=y, s=s, o=other: _numbers(pg.delong_test(y, s, o)))
+        yield Call(f"delong_test/{kind}", lambda y=y, s=s, o=other: _numbers(pg.delong_test(y, s, o)[:4]))
+        yield Call(
+            f"delong_test/{kind}/interval", lambda y=y, s=s, o=other: _numbers(pg.delong_test(y, s, o)[4:]), SUMS
+        )
+        yield from _intervals(kind, y, s, weights)
         yield Call(f"bootstrap_interval/{kind}", lambda y=y, s=s: _numbers(pg.bootstrap_interval(y[:400], s[:400])))
         yield Call(f"fpr_at_tpr/{kind}", lambda y=y, s=s: pg.fpr_at_tpr(y, s))
         for criterion in ("youden", "f1", "mcc", "accuracy", "balanced_accuracy", "closest"):
@@ -242,6 +248,24 @@ def ranking() -> Iterator[Call]:
     maps = (_noise(10, masks.shape, 0, 1000) + 300 * masks.astype(np.int64)).astype(np.float32)
     yield Call("aupro", lambda: pg.aupro(masks, maps))
     yield Call("aupro/0.05", lambda: pg.aupro(masks, maps, max_fpr=0.05))
+
+
+def _intervals(kind: str, y: np.ndarray, s: np.ndarray, weights: np.ndarray) -> Iterator[Call]:
+    image = np.arange(len(y)) // 30
+    for name, options in (
+        ("score", {}),
+        ("newcombe", {"method": "newcombe"}),
+        ("logit", {"method": "logit"}),
+        ("partial", {"max_fpr": 0.2}),
+        ("weighted", {"sample_weight": weights}),
+        ("clustered", {"cluster": image}),
+    ):
+        yield Call(f"roc_auc_interval/{kind}/{name}", lambda o=options: _numbers(pg.roc_auc_interval(y, s, **o)), SUMS)
+    yield Call(
+        f"average_precision_interval/{kind}", lambda: _numbers(pg.average_precision_interval(y[:400], s[:400])), SUMS
+    )
+    yield Call(f"sensitivity_interval/{kind}", lambda: _numbers(pg.sensitivity_interval(y, s, specificity=0.9)), SUMS)
+    yield Call(f"specificity_interval/{kind}", lambda: _numbers(pg.specificity_interval(y, s, sensitivity=0.9)), SUMS)
 
 
 def _histogram(y: np.ndarray, s: np.ndarray) -> tuple[float, ...]:

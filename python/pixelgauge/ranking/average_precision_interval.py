@@ -180,10 +180,20 @@ class _Drawn:
     truth: float
     values: Float64Array
     """Their average precisions, ascending."""
+    mean: float
+    spread: float
+    """Standard deviation."""
     variance: float
     """Mean of what their linear approximations say."""
     bias: float
     """Mean of the same."""
+
+    def quantile(self, share: float) -> float:
+        """Value that a share of them lies below, interpolated."""
+        place = share * (len(self.values) - 1)
+        first = int(place)
+        low, high = self.values[first], self.values[min(first + 1, len(self.values) - 1)]
+        return float(low + (place - first) * (high - low))
 
 
 def _score(sample: _Linear, p: int, n: int, alpha: float) -> tuple[float, float]:
@@ -203,8 +213,8 @@ def _score(sample: _Linear, p: int, n: int, alpha: float) -> tuple[float, float]
     truth, usual, bias = (
         along(list(figures)) for figures in zip(*[(of.truth, of.variance, of.bias) for of in family], strict=True)
     )
-    mean = along([float(of.values.mean()) for of in family])
-    low, high = (along([float(np.quantile(of.values, q)) for of in family]) - mean for q in (alpha / 2, 1 - alpha / 2))
+    mean = along([of.mean for of in family])
+    low, high = (along([of.quantile(share) for of in family]) - mean for share in (alpha / 2, 1 - alpha / 2))
     variance = float(sample.variance[0])
     place = int(np.argmin(np.abs(truth + (mean - truth) * scale - value)))
     more = variance / (usual[place] * scale) if usual[place] > 0 else 1.0
@@ -228,8 +238,7 @@ def _near(value: float, p: int, n: int, draws: int, scale: float) -> list[_Drawn
     rough = [_drawn(float(power), p, n, _ROUGH) for power in _POWERS]
     off = [
         of.values[0] <= value <= of.values[-1]
-        or abs(value - of.truth - (float(of.values.mean()) - of.truth) * scale)
-        <= _FAR * float(of.values.std()) * math.sqrt(scale)
+        or abs(value - of.truth - (of.mean - of.truth) * scale) <= _FAR * of.spread * math.sqrt(scale)
         for of in rough
     ]
     near = np.flatnonzero(off)
@@ -270,7 +279,14 @@ def _drawn(power: float, p: int, n: int, draws: int) -> _Drawn:
     tp = np.concatenate([np.broadcast_to(np.arange(1.0, p + 1), (draws, p)), np.full((draws, 1), float(p))], axis=1)
     found = _linear(fp, tp)
     truth = _truth(power, p / (p + n))
-    return _Drawn(truth, np.sort(found.value), float(found.variance.mean()), float(found.bias.mean()))
+    return _Drawn(
+        truth,
+        np.sort(found.value),
+        float(found.value.mean()),
+        float(found.value.std()),
+        float(found.variance.mean()),
+        float(found.bias.mean()),
+    )
 
 
 def _truth(power: float, prevalence: float) -> float:
