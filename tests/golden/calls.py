@@ -214,9 +214,9 @@ def ranking() -> Iterator[Call]:
         yield Call(f"precision_recall_curve/{kind}", lambda y=y, s=s: pg.precision_recall_curve(y, s))
         yield Call(f"det_curve/{kind}", lambda y=y, s=s: _finite(pg.det_curve(y, s)))
         yield Call(f"delong_interval/{kind}", lambda y=y, s=s: _numbers(pg.delong_interval(y, s)))
-        yield Call(f"delong_test/{kind}", lambda y=y, s=s, o=other: _numbers(pg.delong_test(y, s, o)[:4]))
+        yield Call(f"delong_test/{kind}", lambda y=y, s=s, o=other: _numbers(pg.delong_test(y, s, o))[:4])
         yield Call(
-            f"delong_test/{kind}/interval", lambda y=y, s=s, o=other: _numbers(pg.delong_test(y, s, o)[4:]), SUMS
+            f"delong_test/{kind}/interval", lambda y=y, s=s, o=other: _numbers(pg.delong_test(y, s, o))[4:], SUMS
         )
         yield from _intervals(kind, y, s, weights)
         yield Call(f"bootstrap_interval/{kind}", lambda y=y, s=s: _numbers(pg.bootstrap_interval(y[:400], s[:400])))

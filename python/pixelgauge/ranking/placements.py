@@ -80,34 +80,43 @@ def placements(scores: Scores, truth: Array, weights: Float64Array | None, max_f
     require_ranks(values)
     w, v = (None, None) if weights is None else (weights[truth], weights[~truth])
     of_positives, of_negatives = _Side(values[truth], w), _Side(values[~truth], v)
+    if max_fpr == 1 and weights is None:
+        return _whole(of_positives, of_negatives)
     # rates at each sample: of what lies above it, and of that with what is tied to it
     a, b = of_negatives.above(of_positives.values)
     if max_fpr == 1:
         positives = 1 - (a + b) / 2
-        if w is None:  # (1 - a) n is a whole number: no rounding adds up
-            m, n = len(a), len(of_negatives.values)
-            pairs = int(np.rint((2 - a - b) * n).astype(np.int64).sum())
     else:
         tied = np.where(b > a, b - a, 1)
         partly = np.where(a < max_fpr, (max_fpr - a) ** 2 / (2 * tied), 0)
         positives = np.where(b <= max_fpr, max_fpr - (a + b) / 2, partly) / max_fpr
     c, d = of_positives.above(of_negatives.values)
-    if max_fpr == 1:
-        negatives = (c + d) / 2
-    else:
-        a, b = of_negatives.above(of_negatives.values)
-        edge = of_negatives.at_rate(max_fpr)
-        (e, f), (g, h) = (side.above(np.array([edge])) for side in (of_negatives, of_positives))
-        top = float(g[0] + (h[0] - g[0]) * (max_fpr - e[0]) / (f[0] - e[0]))
-        lost = np.where(b <= max_fpr, top - (c + d) / 2, 0)
-        across = (a < max_fpr) & (b > max_fpr)
-        lost[across] = ((d - c) * (max_fpr - a) ** 2 / (2 * (b - a) ** 2))[across]
-        negatives = -lost / max_fpr
-    if w is None:
-        area = pairs / (2 * m * n) if max_fpr == 1 else float(positives.mean())
-    else:
-        area = float(w @ positives / w.sum())
+    negatives = (c + d) / 2 if max_fpr == 1 else _partial_negatives(of_positives, of_negatives, (c, d), max_fpr)
+    area = float(positives.mean() if w is None else w @ positives / w.sum())
     return Placements(min(1.0, max(0.0, area)), positives, negatives, w, v)
+
+
+def _whole(of_positives: _Side, of_negatives: _Side) -> Placements:
+    """Placements as ratios of whole numbers, and the area rounded once."""
+    m, n = len(of_positives.values), len(of_negatives.values)
+    below = of_negatives.twice_below(of_positives.values)
+    above = 2 * m - of_positives.twice_below(of_negatives.values)
+    return Placements(int(below.sum()) / (2 * m * n), below / (2 * n), above / (2 * m), None, None)
+
+
+def _partial_negatives(
+    of_positives: _Side, of_negatives: _Side, positives_above: tuple[Float64Array, Float64Array], max_fpr: float
+) -> Float64Array:
+    """Find what each negative takes off a partial area: the curve's height at its end, less that at the negative."""
+    c, d = positives_above
+    a, b = of_negatives.above(of_negatives.values)
+    edge = np.array([of_negatives.at_rate(max_fpr)])
+    (e, f), (g, h) = (side.above(edge) for side in (of_negatives, of_positives))
+    top = float(g[0] + (h[0] - g[0]) * (max_fpr - e[0]) / (f[0] - e[0]))
+    lost = np.where(b <= max_fpr, top - (c + d) / 2, 0)
+    across = (a < max_fpr) & (b > max_fpr)
+    lost[across] = ((d - c) * (max_fpr - a) ** 2 / (2 * (b - a) ** 2))[across]
+    return -lost / max_fpr
 
 
 class _Side:
@@ -123,15 +132,22 @@ class _Side:
 
     def above(self, keys: Array) -> tuple[Float64Array, Float64Array]:
         """Share of this class above each key, and at or above it."""
+        right, left = self._places(keys)
+        return self._share_from(right), self._share_from(left)
+
+    def twice_below(self, keys: Array) -> Array:
+        """Twice the count of this class below each key, ties by half."""
+        right, left = self._places(keys)
+        return left + right
+
+    def _places(self, keys: Array) -> tuple[Array, Array]:
         # look-ups in order touch memory in order: 5 times faster at 1e7 rows than in the samples' order
         order = np.argsort(keys)
         ordered = keys[order]
-        shares = []
-        for side in ("right", "left"):
-            places = np.empty(len(keys), np.int64)
-            places[order] = np.searchsorted(self._sorted, ordered, side)
-            shares.append(self._share_from(places))
-        return shares[0], shares[1]
+        found = np.empty((2, len(keys)), np.int64)
+        found[0, order] = np.searchsorted(self._sorted, ordered, "right")
+        found[1, order] = np.searchsorted(self._sorted, ordered, "left")
+        return found[0], found[1]
 
     def at_rate(self, rate: float) -> object:
         """Value at which a share of this class has been passed, from the highest down."""
