@@ -2,7 +2,7 @@
 
     python -m bench.coverage                                  # every cell, 4000 repeats: hours
     python -m bench.coverage 'roc_auc/*/n100-*' --repeats 500
-    python -m bench.coverage --json coverage.json --tables docs/coverage
+    python -m bench.coverage --json coverage.json             # which `bench.coverage_report` draws
 
 A cell is one population with its sizes: what it draws, the figure that is true of it, and the methods whose intervals
 are asked. Repeat r of a cell is drawn from the seed (cell's name, r), so that a cell gives the same numbers alone, beside

@@ -56,7 +56,7 @@ class Population:
 
     def average_precision(self, prevalence: float) -> float:
         if self.points is None:
-            false = np.concatenate([[0], np.logspace(-300, -1, 200_001), np.linspace(0.1, 1, 200_001)[1:]])
+            false = np.concatenate([[0], np.logspace(-300, -1, 20_001), np.linspace(0.1, 1, 20_001)[1:]])
             true = self.roc(false)
             true[0] = 0
         else:

@@ -1,0 +1,93 @@
+"""Tables and pictures of what `bench.coverage --json` found, for the documentation.
+
+    python -m bench.coverage --json coverage.json
+    python -m bench.coverage_report coverage.json docs/coverage      # pictures there, tables in Markdown printed
+
+One row a size and method: over all populations the least, mean and highest coverage, and the mean width.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Line = Mapping[str, Any]
+
+_SHOWN = 0.8
+"""Coverage at the left edge of a picture; what lies beyond is drawn there."""
+
+
+def by_figure(lines: Sequence[Line]) -> dict[str, dict[str, dict[str, list[Line]]]]:
+    """Lines by figure, then size, then method."""
+    found: dict[str, dict[str, dict[str, list[Line]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    for line in lines:
+        figure, _, size = line["cell"].split("/")
+        found[figure][size][line["method"]].append(line)
+    return found
+
+
+def table(sizes: Mapping[str, Mapping[str, Sequence[Line]]]) -> str:
+    """Markdown table of one figure."""
+    rows = ["| size | method | cells | least | mean | highest | mean width |", "|---|---|---|---|---|---|---|"]
+    for size, methods in sizes.items():
+        for method, lines in methods.items():
+            covered = [line["covered"] for line in lines]
+            width = sum(line["width"] for line in lines) / len(lines)
+            rows.append(
+                f"| {size} | {method} | {len(lines)} | {min(covered):.3f} | {sum(covered) / len(covered):.3f} | "
+                f"{max(covered):.3f} | {width:.3g} |"
+            )
+    return "\n".join(rows)
+
+
+def draw(figure: str, sizes: Mapping[str, Mapping[str, Sequence[Line]]], file: Path) -> None:
+    """Picture of one figure: a dot a cell, a row a size, a colour a method."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": figure})
+    methods = list(dict.fromkeys(method for of_size in sizes.values() for method in of_size))
+    canvas, axes = pyplot.subplots(figsize=(8, 1.2 + 0.32 * len(sizes) * max(1, len(methods) / 2)))
+    step = 0.8 / len(methods)
+    for m, method in enumerate(methods):
+        x, y = [], []
+        for row, of_size in enumerate(sizes.values()):
+            for line in of_size.get(method, []):
+                x.append(max(_SHOWN, line["covered"]))
+                y.append(row + (m - (len(methods) - 1) / 2) * step)
+        axes.scatter(x, y, s=9, alpha=0.6, label=method, linewidths=0)
+    axes.axvline(0.95, color="0.3", linewidth=0.8)
+    axes.axvline(0.93, color="0.6", linewidth=0.8, linestyle=":")
+    axes.set_yticks(range(len(sizes)), list(sizes))
+    axes.invert_yaxis()
+    axes.set_xlim(_SHOWN - 0.005, 1.003)
+    axes.set_xlabel("coverage of intervals at level 0.95 (0.80: that or less)")
+    axes.set_title(figure)
+    axes.legend(loc="lower left", fontsize="small")
+    canvas.savefig(file, metadata={"Date": None}, bbox_inches="tight")
+    pyplot.close(canvas)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the pictures, print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("json", type=Path, nargs="+")
+    parser.add_argument("folder", type=Path)
+    args = parser.parse_args(arguments)
+    args.folder.mkdir(parents=True, exist_ok=True)
+    lines = [line for file in args.json for line in json.loads(file.read_text(encoding="utf-8"))]
+    for figure, sizes in by_figure(lines).items():
+        draw(figure, sizes, args.folder / f"{figure}.svg")
+        print(f"\n#### {figure}\n\n{table(sizes)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
