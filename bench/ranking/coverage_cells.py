@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import quad
 from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 import pixelgauge
 from bench.coverage import Cell, Interval
@@ -75,12 +75,12 @@ class Population:
 
 
 def normal(area: float, width: float = 1.0) -> Population:
-    shift = norm.ppf(area) * math.sqrt(1 + width**2)
+    shift = ndtri(area) * math.sqrt(1 + width**2)
     return Population(
         "normal" if width == 1 else "normal-wide",
         lambda rng, p: shift + width * rng.standard_normal(p),
         lambda rng, n: rng.standard_normal(n),
-        lambda fpr: norm.cdf((shift + norm.ppf(fpr)) / width),
+        lambda fpr: ndtr((shift + ndtri(fpr)) / width),
     )
 
 
@@ -107,7 +107,7 @@ def mirrored(area: float) -> Population:
 
 def cut(area: float, name: str, edges: Array) -> Population:
     def rates(shift: float) -> tuple[Array, Array]:
-        return tuple(np.concatenate([[0.0], norm.sf(edges[::-1] - by), [1.0]]) for by in (0.0, shift))  # type: ignore[return-value]
+        return tuple(np.concatenate([[0.0], ndtr(-(edges[::-1] - by)), [1.0]]) for by in (0.0, shift))  # type: ignore[return-value]
 
     shift = brentq(lambda by: np.trapezoid(rates(by)[1], rates(by)[0]) - area, -1, 14)
     points = rates(shift)
@@ -121,7 +121,7 @@ def cut(area: float, name: str, edges: Array) -> Population:
 
 
 def populations(area: float) -> list[Population]:
-    ratings = np.linspace(-0.5, max(1.5, norm.ppf(area) * math.sqrt(2) + 0.3), 4)
+    ratings = np.linspace(-0.5, max(1.5, ndtri(area) * math.sqrt(2) + 0.3), 4)
     return [
         normal(area),
         exponential(area),
@@ -235,7 +235,7 @@ def sensitivities() -> Iterator[Cell]:
     def moved(population: Population, function: str, method: str, **at: float) -> Callable[..., Interval]:
         def interval(y: Array, s: Array) -> Interval:
             found = getattr(pixelgauge, function)(y, s, method=method, **at)
-            fpr = float(norm.sf(found.threshold))
+            fpr = float(ndtr(-(found.threshold)))
             truth = float(population.roc(fpr)) if function == "sensitivity_interval" else 1 - fpr
             return found.low - truth, found.high - truth
 
@@ -270,7 +270,7 @@ def operating_points() -> Iterator[Cell]:
                 point = pixelgauge.operating_point(y, s, **wanted)
             except ValueError:  # no threshold has that precision
                 return -1.0, 1.0
-            fpr = float(norm.sf(point.threshold))
+            fpr = float(ndtr(-(point.threshold)))
             tpr, share = float(population.roc(fpr)), float(y.mean())
             truth = {
                 "sensitivity": tpr,
@@ -305,7 +305,7 @@ def clustered() -> Iterator[Cell]:
     """Clusters of ten whose scores share a part, with both classes in each or one alone."""
 
     def draw(area: float, clusters: int, share: float, mixed: bool) -> Draw:
-        shift, each = norm.ppf(area) * math.sqrt(2), 10
+        shift, each = ndtri(area) * math.sqrt(2), 10
         code = np.repeat(np.arange(clusters), each)
         y = (np.arange(clusters * each) % 5 == 0 if mixed else code % 4 == 0).astype(np.int8)
 
@@ -343,8 +343,8 @@ def clustered() -> Iterator[Cell]:
 
 def _mixed_area(area: float, clusters: int, share: float) -> float:
     """The expected area where a pair is of one cluster with probability 1 / clusters."""
-    shift = norm.ppf(area) * math.sqrt(2)
-    return float((1 - 1 / clusters) * area + norm.cdf(shift / math.sqrt(2 * (1 - share))) / clusters)
+    shift = ndtri(area) * math.sqrt(2)
+    return float((1 - 1 / clusters) * area + ndtr(shift / math.sqrt(2 * (1 - share))) / clusters)
 
 
 def weighted() -> Iterator[Cell]:
@@ -362,7 +362,7 @@ def weighted() -> Iterator[Cell]:
 
     for p, n in ((20, 200), (100, 400)):
         for shifts in ((-1.0, -1.5), (-2.0, -3.0)):
-            truth = float(np.average(norm.cdf(-np.array(shifts) / math.sqrt(2)), weights=[1, 9]))
+            truth = float(np.average(ndtr(-np.array(shifts) / math.sqrt(2)), weights=[1, 9]))
             yield Cell(
                 figure="weighted_roc_auc",
                 population=f"strata{shifts[0]:g}{shifts[1]:g}",
@@ -382,7 +382,7 @@ def weighted() -> Iterator[Cell]:
 def grouped() -> Iterator[Cell]:
     """The mean of five groups of different difficulty."""
     shifts = np.array([0.5, 1.0, 1.5, 2.0, 3.0])
-    truth = float(norm.cdf(shifts / math.sqrt(2)).mean())
+    truth = float(ndtr(shifts / math.sqrt(2)).mean())
 
     def draw(p: int, n: int) -> Draw:
         group = np.repeat(np.arange(5), p + n)
@@ -410,7 +410,7 @@ def differences() -> Iterator[Cell]:
     """DeLong's interval of a difference: the published one, whose coverage is shown and not promised."""
     for n, p in ((100, 10), (500, 50), (2000, 200)):
         for first, second in ((0.7, 0.7), (0.9, 0.8), (0.98, 0.9)):
-            shifts = norm.ppf([first, second]) * math.sqrt(2)
+            shifts = ndtri([first, second]) * math.sqrt(2)
             y = np.repeat([1, 0], [p, n - p]).astype(np.int8)
 
             def draw(rng: np.random.Generator, y: Array = y, shifts: Array = shifts) -> tuple[Any, ...]:
