@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from pixelgauge.distribution.frechet import frechet_distance as frechet_distance
     from pixelgauge.distribution.frechet import sqrtm_psd as sqrtm_psd
     from pixelgauge.distribution.frechet import trace_sqrt_product as trace_sqrt_product
-    from pixelgauge.distribution.frechet_uncertainty import FrechetInfinity as FrechetInfinity
-    from pixelgauge.distribution.frechet_uncertainty import FrechetInterval as FrechetInterval
-    from pixelgauge.distribution.frechet_uncertainty import frechet_infinity as frechet_infinity
-    from pixelgauge.distribution.frechet_uncertainty import frechet_interval as frechet_interval
+    from pixelgauge.distribution.frechet_infinity import FrechetInfinity as FrechetInfinity
+    from pixelgauge.distribution.frechet_interval import FrechetInterval as FrechetInterval
+    from pixelgauge.distribution.frechet_infinity import frechet_infinity as frechet_infinity
+    from pixelgauge.distribution.frechet_interval import frechet_interval as frechet_interval
     from pixelgauge.distribution.inception_score import inception_score as inception_score
     from pixelgauge.distribution.kernel_distance import kernel_distance as kernel_distance
     from pixelgauge.distribution.nearest_neighbours import DensityCoverage as DensityCoverage
@@ -71,7 +71,8 @@ if TYPE_CHECKING:
 _MODULES = {
     "distribution.feature_stats": ["FeatureStats"],
     "distribution.frechet": ["FrechetInfo", "frechet_distance", "sqrtm_psd", "trace_sqrt_product"],
-    "distribution.frechet_uncertainty": ["FrechetInfinity", "FrechetInterval", "frechet_infinity", "frechet_interval"],
+    "distribution.frechet_infinity": ["FrechetInfinity", "frechet_infinity"],
+    "distribution.frechet_interval": ["FrechetInterval", "frechet_interval"],
     "distribution.inception_score": ["inception_score"],
     "distribution.kernel_distance": ["kernel_distance"],
     "distribution.nearest_neighbours": [

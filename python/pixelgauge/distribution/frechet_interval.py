@@ -1,0 +1,212 @@
+"""An interval of the Fréchet distance that covers: the bias extrapolated away, the variance to second order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgauge.checks import ArgumentValueError, flag, number, require_number, whole_number
+from pixelgauge.distribution.block_design import DESIGNS, INFLATION, WEIGHTS, BlockMoments, Subset
+from pixelgauge.distribution.feature_stats import FeatureStats
+from pixelgauge.distribution.frechet import frechet_distance
+from pixelgauge.distribution.frechet_influence import Influence
+from pixelgauge.distribution.moments import checked_moments
+from pixelgauge.distribution.sample_pairs import feature_pair
+from pixelgauge.distribution.samples import as_features, samples
+from pixelgauge.distribution.score_test import ScoreTest
+
+Float64Array = npt.NDArray[np.float64]
+Moments = tuple[Float64Array, Float64Array]
+Features = npt.NDArray[np.floating]
+
+SAMPLES_A_FEATURE, FEWEST = 10, 40
+"""Least samples of a set: so many a feature, and so many in all. Below, intervals covered less than .93."""
+
+
+class FrechetInterval(NamedTuple):
+    """A Fréchet distance, the interval of the distance of the populations, and the estimate that the interval is of."""
+
+    distance: float
+    """Of the samples, as :func:`frechet_distance` gives it: biased upwards, so that it may lie above the interval."""
+    low: float
+    high: float
+    standard_error: float
+    """Of `corrected`."""
+    corrected: float
+    """The distance without its bias; 0 where what is left is below."""
+
+
+def frechet_interval(
+    a: object, b: object, *, level: float = 0.95, seed: int = 0, progress: bool = False
+) -> FrechetInterval:
+    """Confidence interval of the Fréchet distance between the populations of two sets of features.
+
+    Parameters
+    ----------
+    a, b : (N, D) array_like of float features, FeatureStats, or (mean, covariance)
+        Features: at least 10 D samples, and 40, of each set, drawn independently. One side may be moments: it counts as
+        a fixed reference without sampling error, whatever number of samples it was made of.
+    level : float, default 0.95
+    seed : int, default 0
+        Of the random blocks.
+    progress : bool, default False
+        Show a progress bar where standard error is a terminal.
+
+    Returns
+    -------
+    FrechetInterval
+        The ends are never below 0. The distance of the samples is biased upwards by about D / N of the traces and may
+        lie above the interval, whose centre is `corrected`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`frechet_distance`; if a set has too few samples, and then how many it takes; if both sides are
+        moments; or `level` is out of range.
+
+    Notes
+    -----
+    The bias of the distance is a series in 1 / N. Both sets are cut at random into seven blocks. Of subsets of 7, 6, 4
+    and 3 blocks the average distances are combined so that the first three terms of the series cancel; the subsets are
+    those of the Fano plane, in which all pairs of blocks meet alike, so that the combination has the variance of the
+    whole sample to first order, and 7/6 of a U-statistic's to second. That variance comes from the influence function
+    of the distance and from the mean square of its second derivative over pairs of samples: near equal populations the
+    first order vanishes and the second is all there is. Along the distances that are tested the first order falls in
+    proportion to the distance and the second stays, and the interval is of those distances that a test at `level` keeps
+    (a score interval), with a Cornish-Fisher correction for the skewness of the second order.
+
+    Within 1 in 100 of .95 or above in simulations from 20 D samples on, heavy tails and steep spectra included: the
+    tables are in the documentation.
+
+    References
+    ----------
+    W. R. Schucany, H. L. Gray, D. B. Owen: On bias reduction in estimation, J. Am. Stat. Assoc. 66, 1971 (the
+    extrapolation); M. Binkowski et al., ICLR 2018 (no estimator of the distance is unbiased).
+
+    Examples
+    --------
+    >>> import numpy as np, pixelgauge
+    >>> x, y = np.random.default_rng(0).standard_normal((2, 600, 3))
+    >>> found = pixelgauge.frechet_interval(x, y + 1)
+    >>> found.low < 3 < found.high
+    True
+    """
+    level = checked_level(level)
+    whole_number("seed", seed, 0)
+    progress = flag("progress", progress)
+    x, y = (None if _are_moments(side) else as_features(side, name) for side, name in ((a, "a"), (b, "b")))
+    if x is not None and y is not None:
+        feature_pair(x, y, "a", "b")
+    for features, name in ((x, "a"), (y, "b")):
+        if features is not None:
+            require_samples(features, name)
+    random = np.random.default_rng(seed)
+    with Steps(sum(map(len, DESIGNS)) + 1, progress) as step:
+        distance = frechet_distance(a if x is None else x, b if y is None else y)
+        step()
+        if x is not None:
+            found = _test(distance, x, y, None if y is not None else fixed_moments(b, "b"), random, step)
+        elif y is not None:  # the order of the sides makes no odds
+            found = _test(distance, y, None, fixed_moments(a, "a"), random, step)
+        else:
+            raise ValueError("a and b are both moments, which have no sampling error: give the features of one of them")
+    low, high = found.interval(level)
+    return FrechetInterval(distance, low, high, found.standard_error, max(0.0, found.estimate))
+
+
+def _test(
+    distance: float,
+    x: Features,
+    y: Features | None,
+    fixed: Moments | None,
+    random: np.random.Generator,
+    step: Callable[[], None],
+) -> ScoreTest:
+    """Test of the distance between the populations of `x` and of `y`, or of `fixed` moments."""
+    order = random.permutation(len(x))
+    blocks = BlockMoments(x, order)
+    if y is not None:
+        # sets of one size are cut alike: samples that belong together, or are the same, stay in one subset
+        others = BlockMoments(y, order if len(y) == len(x) else random.permutation(len(y)))
+
+    def moments(subset: Subset) -> tuple[Moments, Moments]:
+        return blocks.moments(subset), others.moments(subset) if fixed is None else fixed
+
+    averages = [distance]
+    for subsets in DESIGNS[1:]:
+        found = []
+        for subset in subsets:
+            found.append(frechet_distance(*moments(subset)))
+            step()
+        averages.append(math.fsum(found) / len(found))
+    estimate = math.fsum(weight * value for weight, value in zip(WEIGHTS, averages, strict=True))
+    spread = Influence(*moments(DESIGNS[0][0])).spread(x, y, random)
+    step()
+    counts = len(x), 1 if y is None else len(y)
+    return ScoreTest(
+        estimate, distance - estimate, spread.first_order(*counts), spread.second_order(*counts), INFLATION
+    )
+
+
+def checked_level(level: object) -> float:
+    """Confidence level between 0 and 1."""
+    require_number("level", level)
+    found = number(level)
+    if not 0 < found < 1:
+        raise ArgumentValueError("level", repr(level), "must lie between 0 and 1")
+    return found
+
+
+def _are_moments(side: object) -> bool:
+    return isinstance(side, FeatureStats | tuple)
+
+
+def fixed_moments(side: object, name: str) -> Moments:
+    """Mean and covariance of a side that is given by them."""
+    if isinstance(side, FeatureStats):
+        return side.mean, side.cov()
+    mean, cov = side  # type: ignore[misc]
+    return checked_moments(mean, cov, name)
+
+
+def require_samples(features: Features, name: str) -> None:
+    """Refuse sets in which the series of the bias does not end soon enough, and say how many samples it takes."""
+    count, dim = features.shape
+    needed = max(SAMPLES_A_FEATURE * dim, FEWEST)
+    if count < needed:
+        raise ArgumentValueError(
+            name,
+            "",
+            f"{name} has {samples(count)} of {dim} features: an interval of the distance takes at least {needed}, "
+            f"{SAMPLES_A_FEATURE} a feature and {FEWEST} in all",
+            "give more samples, or features of fewer dimensions",
+            kind="too_small",
+            required=needed,
+        )
+
+
+class Steps:
+    """Counts steps on a progress bar, where one is asked for and standard error is a terminal."""
+
+    def __init__(self, total: int, shown: bool) -> None:
+        self._total, self._shown = total, shown
+        self._bar: Any = None
+
+    def __enter__(self) -> Callable[[], None]:
+        if self._shown:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=self._total, unit="distance", disable=None)  # None: off unless it is a terminal
+        return self._step
+
+    def _step(self) -> None:
+        if self._bar is not None:
+            self._bar.update()
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()

@@ -1,0 +1,100 @@
+"""Which distances a test keeps: the interval of an estimate whose variance depends on what it estimates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from statistics import NormalDist
+
+_MOST_SKEWED = math.sqrt(8)
+"""A single square: of chi-squared variables none is more skewed."""
+_HALVINGS = 100
+
+
+def skewed_quantile(z: float, skewness: float) -> float:
+    """Quantile of a standardised chi-squared variable of a given skewness, at a normal quantile (Wilson and Hilferty)."""
+    if skewness < 1e-3:  # where the difference below loses digits, and its first term is right to 1e-6
+        return z + skewness * (z * z - 1) / 6
+    root = 1 + skewness * z / 6 - skewness * skewness / 36
+    return (2 / skewness) * (max(root, 0.0) ** 3 - 1)
+
+
+class ScoreTest:
+    """Test of a squared distance: of a sum of squares that samples blur, without its bias.
+
+    If the true distance is t, the estimate has variance S + r t: S of its second order, whatever t is, and a first
+    order in proportion to the distance, as that of a noncentral chi-squared variable. Its skewness is one's too, with
+    the scale that makes the bias its mean and S its variance.
+
+    Parameters
+    ----------
+    estimate : float
+        Without bias, and perhaps below 0.
+    bias : float
+        What was taken out.
+    first : float
+        Variance of the mean influence, which holds twice the second order besides the first.
+    second : float
+        Variance of a U-statistic's second order.
+    inflation : float
+        Of that, by which the estimate's is larger.
+    """
+
+    def __init__(self, estimate: float, bias: float, first: float, second: float, inflation: float) -> None:
+        self.estimate = estimate
+        self._kept = inflation * second
+        error = math.sqrt(second)
+        # a mean of fewer than one degree of freedom is noise of the bias
+        bias = max(bias, math.sqrt(self._kept / 2))
+        at_least = max(estimate, 0.0)
+        # Near 0 the ratio of first order and distance is noise over noise. There it is that of both with their bias,
+        # which is of the same size: half a bias, or two errors, of weight are mixed in.
+        weight = min(1.0, 2 * error / bias) if bias > 0 else 0.0
+        below = at_least + weight * bias
+        self._rate = (max(first - 2 * second, 0.0) + 2 * second * weight) / below if below > 0 else 0.0
+        self._scale = self._kept / (2 * bias) if bias > 0 else 0.0
+
+    @property
+    def standard_error(self) -> float:
+        """At the estimate."""
+        return self._error(max(self.estimate, 0.0))
+
+    def _error(self, distance: float) -> float:
+        return math.sqrt(self._kept + self._rate * distance)
+
+    def _skewness(self, distance: float) -> float:
+        error = self._error(distance)
+        third = self._scale * (4 * self._kept + 6 * self._rate * distance)
+        return min(third / error**3, _MOST_SKEWED) if error > 0 else 0.0
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Least and largest distance, none below 0, of which the estimate is a likely one."""
+        z = NormalDist().inv_cdf(0.5 + level / 2)
+
+        def too_low(distance: float) -> bool:
+            room = skewed_quantile(z, self._skewness(distance)) * self._error(distance)
+            return self.estimate - distance > room
+
+        # of an estimate that lies far below 0 no distance would be likely, but the distances are there
+        estimate = max(self.estimate, -math.sqrt(self._kept))
+
+        def kept(distance: float) -> bool:
+            room = skewed_quantile(-z, self._skewness(distance)) * self._error(distance)
+            return estimate - distance > room
+
+        top = max(self.estimate, 0.0)
+        low = _last(too_low, 0.0, top) if too_low(0.0) else 0.0
+        step = 2 * z * self._error(top) + z * z * self._rate
+        while kept(top + step) and step > 0:
+            step *= 2
+        return low, _last(kept, top if kept(top) else 0.0, top + step)
+
+
+def _last(holds: Callable[[float], bool], low: float, high: float) -> float:
+    """Largest number of which a condition holds that holds below it and not above."""
+    for _ in range(_HALVINGS):
+        middle = low + (high - low) / 2
+        if not low < middle < high:
+            break
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
