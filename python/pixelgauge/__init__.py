@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pixelgauge.distribution.frechet_interval import frechet_interval as frechet_interval
     from pixelgauge.distribution.inception_score import inception_score as inception_score
     from pixelgauge.distribution.kernel_distance import kernel_distance as kernel_distance
+    from pixelgauge.distribution.kernel_interval import KernelInterval as KernelInterval
+    from pixelgauge.distribution.kernel_interval import kernel_distance_interval as kernel_distance_interval
     from pixelgauge.distribution.nearest_neighbours import DensityCoverage as DensityCoverage
     from pixelgauge.distribution.nearest_neighbours import NeighbourMetrics as NeighbourMetrics
     from pixelgauge.distribution.nearest_neighbours import PrecisionRecall as PrecisionRecall
@@ -75,6 +77,7 @@ _MODULES = {
     "distribution.frechet_interval": ["FrechetInterval", "frechet_interval"],
     "distribution.inception_score": ["inception_score"],
     "distribution.kernel_distance": ["kernel_distance"],
+    "distribution.kernel_interval": ["KernelInterval", "kernel_distance_interval"],
     "distribution.nearest_neighbours": [
         "DensityCoverage",
         "NeighbourMetrics",

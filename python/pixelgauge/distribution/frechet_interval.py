@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge.checks import ArgumentValueError, flag, number, require_number, whole_number
+from pixelgauge.checks import ArgumentValueError, checked_level, flag, whole_number
 from pixelgauge.distribution.block_design import DESIGNS, INFLATION, WEIGHTS, BlockMoments, Subset
 from pixelgauge.distribution.feature_stats import FeatureStats
 from pixelgauge.distribution.frechet import frechet_distance
@@ -150,15 +150,6 @@ def _test(
     return ScoreTest(
         estimate, distance - estimate, spread.first_order(*counts), spread.second_order(*counts), INFLATION
     )
-
-
-def checked_level(level: object) -> float:
-    """Confidence level between 0 and 1."""
-    require_number("level", level)
-    found = number(level)
-    if not 0 < found < 1:
-        raise ArgumentValueError("level", repr(level), "must lie between 0 and 1")
-    return found
 
 
 def _are_moments(side: object) -> bool:
