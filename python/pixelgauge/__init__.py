@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from pixelgauge.distribution.frechet import sqrtm_psd as sqrtm_psd
     from pixelgauge.distribution.frechet import trace_sqrt_product as trace_sqrt_product
     from pixelgauge.distribution.frechet_infinity import FrechetInfinity as FrechetInfinity
-    from pixelgauge.distribution.frechet_interval import FrechetInterval as FrechetInterval
     from pixelgauge.distribution.frechet_infinity import frechet_infinity as frechet_infinity
+    from pixelgauge.distribution.frechet_interval import FrechetInterval as FrechetInterval
     from pixelgauge.distribution.frechet_interval import frechet_interval as frechet_interval
     from pixelgauge.distribution.inception_score import inception_score as inception_score
     from pixelgauge.distribution.kernel_distance import kernel_distance as kernel_distance
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from pixelgauge.distribution.nearest_neighbours import density_coverage as density_coverage
     from pixelgauge.distribution.nearest_neighbours import neighbour_metrics as neighbour_metrics
     from pixelgauge.distribution.nearest_neighbours import precision_recall as precision_recall
+    from pixelgauge.distribution.neighbour_intervals import DensityCoverageInterval as DensityCoverageInterval
+    from pixelgauge.distribution.neighbour_intervals import Estimate as Estimate
+    from pixelgauge.distribution.neighbour_intervals import PrecisionRecallInterval as PrecisionRecallInterval
+    from pixelgauge.distribution.neighbour_intervals import density_coverage_interval as density_coverage_interval
+    from pixelgauge.distribution.neighbour_intervals import precision_recall_interval as precision_recall_interval
     from pixelgauge.distribution.sample_pairs import MeanStd as MeanStd
     from pixelgauge.engine.fid import fid as fid
     from pixelgauge.files.reading import FileError as FileError
@@ -85,6 +90,13 @@ _MODULES = {
         "density_coverage",
         "neighbour_metrics",
         "precision_recall",
+    ],
+    "distribution.neighbour_intervals": [
+        "DensityCoverageInterval",
+        "Estimate",
+        "PrecisionRecallInterval",
+        "density_coverage_interval",
+        "precision_recall_interval",
     ],
     "distribution.sample_pairs": ["MeanStd"],
     "engine.fid": ["fid"],

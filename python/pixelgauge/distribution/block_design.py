@@ -46,8 +46,8 @@ def extrapolation_weights(nodes: Sequence[float]) -> Float64Array:
 
 
 WEIGHTS: tuple[float, ...] = tuple(extrapolation_weights([BLOCKS / len(subsets[0]) for subsets in DESIGNS]).tolist())
-"""Of the averages over each list of :data:`DESIGNS`: 28.6, -36, 10.7 and -2.25. What is left of a bias a1 / N + a2 / N^2
-+ ... starts with 4.8 a4 / N^4, where four halvings would leave 64 times a4 / N^4."""
+"""Of the averages over each list of :data:`DESIGNS`: 28.6, -36, 10.7 and -2.25. What is left of a bias
+a1 / N + a2 / N^2 + ... starts with 4.8 a4 / N^4; wholes, halves, thirds and quarters would leave 24 a4 / N^4."""
 
 
 class BlockMoments:

@@ -11,9 +11,8 @@ import numpy.typing as npt
 from pixelgauge.checks import ArgumentValueError, whole_number
 from pixelgauge.distribution.block_design import BLOCKS, DESIGNS, BlockMoments
 from pixelgauge.distribution.feature_stats import FeatureStats
-from pixelgauge.distribution.frechet import frechet_distance
+from pixelgauge.distribution.frechet import frechet_distance, given_moments
 from pixelgauge.distribution.frechet_influence import Influence, Moments
-from pixelgauge.distribution.moments import checked_moments
 from pixelgauge.distribution.samples import as_features, samples
 
 Float64Array = npt.NDArray[np.float64]
@@ -68,9 +67,9 @@ def frechet_infinity(
 
     The standard error is of what the line makes of the samples, not of its residuals: the subsets share samples, and
     scatter less about their line than it does about the truth. It is computed from the influence of each sample on the
-    distance, weighted with how often and in which subsets it was drawn, and from that of pairs. To it is added, as to a
-    bias, what the term in 1 / N^2 moves the end of the line by; that term comes from the distances of 21 further subsets
-    of 6/7 to 3/7 of the samples, which meet each other alike.
+    distance, weighted with how often and in which subsets it was drawn, and from that of pairs. To it is added, as a
+    bias would be, what the term in 1 / N^2 moves the end of the line by; that term comes from the distances of 21
+    further subsets of 6/7 to 3/7 of the samples, which meet each other alike.
 
     References
     ----------
@@ -168,10 +167,9 @@ class _Spread:
 
 
 def _moments(reference: object) -> Moments:
-    if isinstance(reference, FeatureStats):
-        return reference.mean, reference.cov()
-    if isinstance(reference, tuple):
-        return checked_moments(*reference, "reference")
+    given = given_moments(reference, "reference")
+    if given is not None:
+        return given
     features = as_features(reference, "reference")
     stats = FeatureStats(features.shape[1], shift=features.mean(axis=0, dtype=np.float64)).update(features)
     return stats.mean, stats.cov()

@@ -73,17 +73,16 @@ class Influence:
         roots = self._singular
         self._curvature = roots[:, np.newaxis] * (roots / (roots[:, np.newaxis] + roots))
 
-    def spread(self, x: Features, y: Features | None, random: np.random.Generator) -> Spread:
-        """Variances over the samples of both sets, or of the first where the second is fixed."""
-        drawn = [self._sample(0, x, random)]
-        first, across, of_second = [self._first(0, x)], 0.0, 0.0
-        if y is not None:
-            drawn.append(self._sample(1, y, random))
-            first.append(self._first(1, y))
-            of_second = self._second(drawn[1], drawn[1], same=True)
-            across = self._second(*sorted(drawn, key=lambda side: len(side[0])), same=False)
-        of_first = self._second(drawn[0], drawn[0], same=True)
-        return Spread((first[0], first[1] if y is not None else 0.0), (of_first, of_second, across))
+    def spread(self, x: Features | None, y: Features | None, random: np.random.Generator) -> Spread:
+        """Variances over the samples of both sets; a set that is fixed, None, has none."""
+        first, second, drawn = [0.0, 0.0], [0.0, 0.0], []
+        for side, features in enumerate((x, y)):
+            if features is not None:
+                drawn.append(self._sample(side, features, random))
+                first[side] = self._first(side, features)
+                second[side] = self._second(drawn[-1], drawn[-1], same=True)
+        across = self._second(*sorted(drawn, key=lambda of: len(of[0])), same=False) if len(drawn) == 2 else 0.0
+        return Spread((first[0], first[1]), (second[0], second[1], across))
 
     def _first(self, side: int, x: Features) -> float:
         """Variance of the influence of a sample, in chunks."""
@@ -99,7 +98,7 @@ class Influence:
         return moved
 
     def _coordinates(self, side: int, x: Features) -> tuple[Float64Array, Float64Array]:
-        """Samples about their mean, and whitened."""
+        """Return samples about their mean, and whitened."""
         off = x - self._means[side]
         return off, _core.matmul_transposed(off, self._maps[side]) if self._maps else np.zeros((len(x), 0))
 

@@ -107,7 +107,7 @@ def kernel_distance_interval(
     with np.errstate(over="ignore", invalid="ignore"):
         # what is common to all values cancels in the distance and in its variance, and need not be summed
         common = float(kernel.values(*(z[:1].astype(np.float64) for z in (x, y)))[0, 0])
-        found = _test(*(_within(z, kernel, common) for z in (x, y)), _across(x, y, kernel, common))
+        found = _test(_within(x, kernel, common), _within(y, kernel, common), _across(x, y, kernel, common))
     largest = max(abs(found.estimate), found.standard_error)
     if not math.isfinite(largest):
         raise kernel.overflow()
@@ -125,7 +125,7 @@ def _blocks(x: Features) -> list[slice]:
 
 
 def _within(x: Features, kernel: PolynomialKernel, common: float) -> _Sums:
-    """Sums of the kernel of a set with itself; its upper blocks are mirrored."""
+    """Sum the kernel of a set with itself, of which the upper blocks stand for the lower."""
     rows, squares, trace = np.zeros(len(x)), 0.0, 0.0
     blocks = _blocks(x)
     for i, at in enumerate(blocks):
@@ -144,7 +144,7 @@ def _within(x: Features, kernel: PolynomialKernel, common: float) -> _Sums:
 
 
 def _across(x: Features, y: Features, kernel: PolynomialKernel, common: float) -> _Sums:
-    """Sums of the kernel of two sets."""
+    """Sum the kernel of two sets."""
     rows, columns, squares = np.zeros(len(x)), np.zeros(len(y)), 0.0
     for at in _blocks(x):
         p = x[at].astype(np.float64)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from statistics import NormalDist
+
+from pixelgauge.distribution.binomial_interval import normal_quantile
 
 _MOST_SKEWED = math.sqrt(8)
 """A single square: of chi-squared variables none is more skewed."""
@@ -12,7 +13,7 @@ _HALVINGS = 100
 
 
 def skewed_quantile(z: float, skewness: float) -> float:
-    """Quantile of a standardised chi-squared variable of a given skewness, at a normal quantile (Wilson and Hilferty)."""
+    """Quantile of a standardised chi-squared variable of a skewness, at a normal quantile (Wilson and Hilferty)."""
     if skewness < 1e-3:  # where the difference below loses digits, and its first term is right to 1e-6
         return z + skewness * (z * z - 1) / 6
     root = 1 + skewness * z / 6 - skewness * skewness / 36
@@ -71,7 +72,7 @@ class ScoreTest:
 
     def interval(self, level: float, *, clipped: bool = True) -> tuple[float, float]:
         """Least and largest distance of which the estimate is a likely one; none below 0 where they are clipped."""
-        z = NormalDist().inv_cdf(0.5 + level / 2)
+        z = normal_quantile(level)
 
         def room(distance: float) -> float:
             return skewed_quantile(z, self._skewness(distance)) * self._error(distance)
