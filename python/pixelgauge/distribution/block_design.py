@@ -36,7 +36,7 @@ INFLATION = BLOCKS / (BLOCKS - 1)
 """Variance of the second-order part after the extrapolation, over that of a U-statistic: products within a block, one
 in seven, drop out."""
 
-_ROWS = 8192
+_ROWS = 3072
 """Rows that are gathered together: no copy of a block is made."""
 
 
@@ -67,10 +67,10 @@ class BlockMoments:
         self._scatters: list[Float64Array] = []
         for block in np.array_split(order, BLOCKS):
             rows = np.sort(block)  # in the order in which they lie
-            stats = FeatureStats(features.shape[1], shift=self._centre)
+            stats = FeatureStats(features.shape[1])
             for start in range(0, rows.size, _ROWS):
-                stats.update(features[rows[start : start + _ROWS]])
-            off = stats.mean - self._centre
+                stats.update(features[rows[start : start + _ROWS]] - self._centre)
+            off = stats.mean
             self._counts.append(rows.size)
             self._means.append(off)
             scatter = stats.cov(ddof=0)

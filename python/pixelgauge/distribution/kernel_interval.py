@@ -108,10 +108,9 @@ def kernel_distance_interval(
         # what is common to all values cancels in the distance and in its variance, and need not be summed
         common = float(kernel.values(*(z[:1].astype(np.float64) for z in (x, y)))[0, 0])
         found = _test(_within(x, kernel, common), _within(y, kernel, common), _across(x, y, kernel, common))
-    largest = max(abs(found.estimate), found.standard_error)
-    if not math.isfinite(largest):
+    if not math.isfinite(found.estimate + found.standard_error):
         raise kernel.overflow()
-    if kernel.is_lost(largest):
+    if kernel.is_lost(abs(found.estimate)):
         if one_point(x, y):
             return KernelInterval(0.0, 0.0, 0.0, 0.0)
         raise kernel.loss(f"{found.estimate:.2g}")

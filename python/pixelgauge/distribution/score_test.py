@@ -77,6 +77,9 @@ class ScoreTest:
         def room(distance: float) -> float:
             return skewed_quantile(z, self._skewness(distance)) * self._error(distance)
 
+        if self.standard_error == 0:
+            end = max(self.estimate, 0.0) if clipped else self.estimate
+            return end, end
         # of an estimate that lies far below 0 no distance would be likely, but the distances are there
         estimate = max(self.estimate, -self._error(0.0)) if clipped else self.estimate
         if self.estimate > room(0.0):
