@@ -307,6 +307,22 @@ def test_too_few_samples_are_refused_by_the_number_that_it_takes(dim: int, neede
     assert 0 <= found.low <= found.high < math.inf
 
 
+@pytest.mark.oracle
+def test_case_a11_is_refused_by_the_number_that_it_takes_and_right_with_that() -> None:
+    x, y = np.random.default_rng(0).standard_normal((2, 640, 64))
+    with pytest.raises(ValueError, match=r"a has 100 samples of 64 features: .* takes at least 640"):
+        frechet_interval(x[:100], y[:100] + 0.2)
+    found = frechet_interval(x, y + 0.2)
+    assert found.low < 2.56 < found.high < found.distance
+
+
+@pytest.mark.property
+def test_progress_is_shown_on_terminals_only(capsys: pytest.CaptureFixture[str]) -> None:
+    x, y = sets(60, 60, 3)
+    assert frechet_interval(x, y, progress=True) == frechet_interval(x, y)
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.boundary
 @pytest.mark.parametrize(
     ("call", "error", "match"),

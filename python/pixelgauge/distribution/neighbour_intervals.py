@@ -136,7 +136,7 @@ def density_coverage_interval(
     >>> import numpy as np, pixelgauge
     >>> x = np.random.default_rng(0).standard_normal((2, 100, 4))
     >>> density, coverage = pixelgauge.density_coverage_interval(x[0], x[1])
-    >>> coverage.low < coverage.value < coverage.high
+    >>> 0 < coverage.low < coverage.value <= coverage.high
     True
     """
     level = checked_level(level)
