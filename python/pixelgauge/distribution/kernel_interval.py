@@ -85,6 +85,9 @@ def kernel_distance_interval(
     distances that a test keeps (a score interval), with quantiles as skewed as the second order is. Time grows with
     the square of the samples, memory does not: blocks of 1024 x 1024 of the kernel.
 
+    Where a few directions hold most of the variance, hundreds of samples are too few: 200 of them covered .90 at a
+    level of .95 with heavy tails, 1000 .94.
+
     References
     ----------
     D. J. Sutherland et al.: Generative models and model criticism via optimized maximum mean discrepancy, ICLR 2017;
