@@ -109,7 +109,9 @@ def judged(cell: Cell, intervals: Mapping[str, Sequence[Interval]]) -> list[Foun
         if math.isnan(width):
             raise ValueError(f"{cell.name}: {method} gave an interval with NaN")
         promised = cell.promised.get(method)
-        found.append(Found(cell.name, method, cell.truth, len(low), 1 - below - above, below, above, width, promised))
+        found.append(
+            Found(cell.name, method, cell.truth, len(low), 1 - below - above, below, above, width, promised)
+        )
     return found
 
 
