@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,39 @@ def frechet() -> Iterator[Case]:
             **ways("frechet_distance", features, ("eigh",), 1e-4),
             "scipy-sqrtm": peers.by_scipy(features, 1e-4),
         },
+    )
+
+
+def intervals() -> Iterator[Case]:
+    """Intervals of the Fréchet distance, of which the distance is compared, and of the kernel distance."""
+    for n, dim, make in ((10_000, 64, inception_like), (50_000, WIDTH, gaussian)):
+        draw = two(make, n, dim)
+        yield Case(
+            function="frechet_interval",
+            variant="features",
+            size=f"{n}x{dim}",
+            prepare=of_two("frechet_interval", draw),
+            tolerance=1e-6,
+            parameters={"dtype": "float32", "layout": "N,D"},
+            result=lambda found: found.distance,
+            oracle=peers.by_formula(draw, 1e-6),
+            # two times seven scatters, and a dozen matrices of their size
+            memory=max(256e6, 30 * 8.0 * dim * dim),
+            long=dim == WIDTH,
+        )
+    draw = two(inception_like, 2000, WIDTH)
+    yield Case(
+        function="kernel_distance_interval",
+        variant="cubic",
+        size=f"2000x{WIDTH}",
+        prepare=of_two("kernel_distance_interval", draw),
+        tolerance=1e-6,
+        parameters={"dtype": "float32", "layout": "N,D"},
+        result=lambda found: found.distance,
+        contenders={"numpy": replace(peers.polynomial_kernel(draw, 1, 2000), result=lambda found: found[0])},
+        limit=Limit(
+            flop=8.0 * 2000 * 2000 * WIDTH, why="three products of n x n in float64, two of them by half, doubled"
+        ),
     )
 
 
@@ -337,4 +371,4 @@ def files() -> Iterator[Case]:
             )
 
 
-CASES = (*products(), *statistics(), *frechet(), *subsets(), *neighbours(), *files())
+CASES = (*products(), *statistics(), *frechet(), *intervals(), *subsets(), *neighbours(), *files())

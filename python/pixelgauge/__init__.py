@@ -10,18 +10,25 @@ if TYPE_CHECKING:
     from pixelgauge.distribution.frechet import frechet_distance as frechet_distance
     from pixelgauge.distribution.frechet import sqrtm_psd as sqrtm_psd
     from pixelgauge.distribution.frechet import trace_sqrt_product as trace_sqrt_product
-    from pixelgauge.distribution.frechet_uncertainty import FrechetInfinity as FrechetInfinity
-    from pixelgauge.distribution.frechet_uncertainty import FrechetInterval as FrechetInterval
-    from pixelgauge.distribution.frechet_uncertainty import frechet_infinity as frechet_infinity
-    from pixelgauge.distribution.frechet_uncertainty import frechet_interval as frechet_interval
+    from pixelgauge.distribution.frechet_infinity import FrechetInfinity as FrechetInfinity
+    from pixelgauge.distribution.frechet_infinity import frechet_infinity as frechet_infinity
+    from pixelgauge.distribution.frechet_interval import FrechetInterval as FrechetInterval
+    from pixelgauge.distribution.frechet_interval import frechet_interval as frechet_interval
     from pixelgauge.distribution.inception_score import inception_score as inception_score
     from pixelgauge.distribution.kernel_distance import kernel_distance as kernel_distance
+    from pixelgauge.distribution.kernel_interval import KernelInterval as KernelInterval
+    from pixelgauge.distribution.kernel_interval import kernel_distance_interval as kernel_distance_interval
     from pixelgauge.distribution.nearest_neighbours import DensityCoverage as DensityCoverage
     from pixelgauge.distribution.nearest_neighbours import NeighbourMetrics as NeighbourMetrics
     from pixelgauge.distribution.nearest_neighbours import PrecisionRecall as PrecisionRecall
     from pixelgauge.distribution.nearest_neighbours import density_coverage as density_coverage
     from pixelgauge.distribution.nearest_neighbours import neighbour_metrics as neighbour_metrics
     from pixelgauge.distribution.nearest_neighbours import precision_recall as precision_recall
+    from pixelgauge.distribution.neighbour_intervals import DensityCoverageInterval as DensityCoverageInterval
+    from pixelgauge.distribution.neighbour_intervals import Estimate as Estimate
+    from pixelgauge.distribution.neighbour_intervals import PrecisionRecallInterval as PrecisionRecallInterval
+    from pixelgauge.distribution.neighbour_intervals import density_coverage_interval as density_coverage_interval
+    from pixelgauge.distribution.neighbour_intervals import precision_recall_interval as precision_recall_interval
     from pixelgauge.distribution.sample_pairs import MeanStd as MeanStd
     from pixelgauge.engine.fid import fid as fid
     from pixelgauge.files.reading import FileError as FileError
@@ -86,9 +93,11 @@ if TYPE_CHECKING:
 _MODULES = {
     "distribution.feature_stats": ["FeatureStats"],
     "distribution.frechet": ["FrechetInfo", "frechet_distance", "sqrtm_psd", "trace_sqrt_product"],
-    "distribution.frechet_uncertainty": ["FrechetInfinity", "FrechetInterval", "frechet_infinity", "frechet_interval"],
+    "distribution.frechet_infinity": ["FrechetInfinity", "frechet_infinity"],
+    "distribution.frechet_interval": ["FrechetInterval", "frechet_interval"],
     "distribution.inception_score": ["inception_score"],
     "distribution.kernel_distance": ["kernel_distance"],
+    "distribution.kernel_interval": ["KernelInterval", "kernel_distance_interval"],
     "distribution.nearest_neighbours": [
         "DensityCoverage",
         "NeighbourMetrics",
@@ -96,6 +105,13 @@ _MODULES = {
         "density_coverage",
         "neighbour_metrics",
         "precision_recall",
+    ],
+    "distribution.neighbour_intervals": [
+        "DensityCoverageInterval",
+        "Estimate",
+        "PrecisionRecallInterval",
+        "density_coverage_interval",
+        "precision_recall_interval",
     ],
     "distribution.sample_pairs": ["MeanStd"],
     "engine.fid": ["fid"],

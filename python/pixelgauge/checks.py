@@ -142,6 +142,15 @@ def positive_number(name: str, value: object) -> float:
     return found
 
 
+def checked_level(level: object) -> float:
+    """Return a confidence level, a number between 0 and 1."""
+    require_number("level", level)
+    found = number(level)
+    if not 0 < found < 1:
+        raise ArgumentValueError("level", repr(level), "must lie between 0 and 1")
+    return found
+
+
 def number(value: object) -> float:
     """Read a number as float; ``TypeError`` also for what ``float`` reads as one: text, truth values, times.
 

@@ -211,7 +211,7 @@ OF_TWO_SAMPLES = {
     "precision_recall": lambda a, b: precision_recall(a, b, k=1),
     "density_coverage": lambda a, b: density_coverage(a, b, k=1),
     "neighbour_metrics": lambda a, b: neighbour_metrics(a, b, precision_k=1, density_k=1),
-    "frechet_interval": lambda a, b: frechet_interval(a, b, resamples=2),
+    "frechet_interval": lambda a, b: frechet_interval(a, b),
 }
 
 
@@ -271,7 +271,7 @@ def test_bad_samples_are_refused(
         (lambda x, y: neighbour_metrics(x, y, density_k=0), ValueError, "k=0"),
         (lambda x, y: inception_score(x[:9]), ValueError, "splits=10"),
         (lambda x, y: frechet_interval(x, y, level=1.0), ValueError, "level"),
-        (lambda x, y: frechet_interval(x, y, resamples=1), ValueError, "resamples"),
+        (lambda x, y: frechet_interval(x, y, resamples=20), TypeError, "resamples"),
         (lambda x, y: frechet_infinity(x, y, smallest=90), ValueError, "smallest"),
         (lambda x, y: frechet_infinity(x, y, points=1), ValueError, "points"),
     ],
@@ -280,23 +280,6 @@ def test_bad_arguments_are_refused(call: Callable[..., Any], error: type[Excepti
     x, y = pair()
     with pytest.raises(error, match=match):
         call(x, y)
-
-
-@pytest.mark.oracle
-@pytest.mark.parametrize("dim", [4, 60])
-def test_bootstrap_by_the_gram_matrix_equals_drawing_features(dim: int) -> None:
-    a, b = pair(40, 30, dim)
-    found = frechet_interval(a, b, resamples=20, seed=3, level=0.8)
-    rng = np.random.default_rng(3)
-    values = []
-    for _ in range(20):
-        rows, columns = rng.integers(0, 40, 40), rng.integers(0, 30, 30)
-        values.append(frechet_distance(a[rows], b[columns], method="svd"))
-    distance = frechet_distance(a, b)
-    low, high = np.quantile(values, [0.1, 0.9])
-    # the ends of the pivot, of which none may say that a distance is negative
-    expected = (distance, max(0, 2 * distance - high), max(0, 2 * distance - low), np.std(values, ddof=1))
-    assert_allclose(found, expected, rtol=1e-9)
 
 
 @pytest.mark.property
@@ -319,5 +302,5 @@ def test_results_do_not_depend_on_threads() -> None:
     results = []
     for threads in (1, 3):
         pixelgauge.set_num_threads(threads)
-        results.append((kernel_distance(a, b, subset_size=60, subsets=3), frechet_interval(a, b, resamples=5)))
+        results.append((kernel_distance(a, b, subset_size=60, subsets=3), frechet_interval(a[:, :6], b[:, :6])))
     assert results[0] == results[1]

@@ -181,13 +181,12 @@ def distribution() -> Iterator[Call]:
     yield Call("frechet_distance/few", lambda: pg.frechet_distance(*few), LAPACK)
     yield Call("frechet_distance/stats", lambda: pg.frechet_distance(stats(x), stats(y)), LAPACK)
     yield Call("frechet_infinity", lambda: pg.frechet_infinity(features(600, 8, 5), features(600, 8, 6)), LAPACK)
-    yield Call(
-        "frechet_interval", lambda: pg.frechet_interval(features(400, 6, 7), features(400, 6, 8), resamples=20), LAPACK
-    )
+    yield Call("frechet_interval", lambda: pg.frechet_interval(features(400, 6, 7), features(400, 6, 8)), LAPACK)
     yield Call("sqrtm_psd", lambda: pg.sqrtm_psd(stats(x).cov()), LAPACK)
     yield Call("fid/features", lambda: pg.fid(x, y), LAPACK)
     yield Call("kernel_distance", lambda: pg.kernel_distance(x, y, subsets=7, subset_size=100), LAPACK)
     yield Call("kernel_distance/rbf", lambda: pg.kernel_distance(x, y, subsets=3, subset_size=50, degree=2), LAPACK)
+    yield Call("kernel_distance_interval", lambda: pg.kernel_distance_interval(x, y), LAPACK)
     logits = features(200, 10, 9) * 3
     yield Call("inception_score", lambda: pg.inception_score(logits, splits=4), LAPACK)
     yield Call("inception_score/seed", lambda: pg.inception_score(logits, splits=4, seed=3), LAPACK)

@@ -335,10 +335,9 @@ def _side(x: object, name: str) -> _Side:
         if x.count is not None and x.count < 2:
             raise ValueError(f"{name} holds {samples(x.count)}: a covariance needs at least two")
         return _from_stats(x, name)
-    if isinstance(x, tuple):
-        if len(x) != 2:
-            raise ValueError(f"{name} is a tuple of {len(x)}: moments are (mean, covariance)")
-        return _from_moments(*checked_moments(x[0], x[1], name), name)
+    given = given_moments(x, name)
+    if given is not None:
+        return _from_moments(*given, name)
     if isinstance(x, list) and len(x) == 2 and _depth(x[0]) != _depth(x[1]):
         raise TypeError(f"{name} is a list of a mean and a covariance: give them as a tuple, (mean, covariance)")
     features = as_features(x, name)
@@ -356,6 +355,17 @@ def _side(x: object, name: str) -> _Side:
     mean = features.mean(axis=0, dtype=np.float64)
     stats = FeatureStats(dim, shift=mean).update(features)
     return replace(_from_stats(stats, name), features=features)
+
+
+def given_moments(x: object, name: str) -> tuple[Float64Array, Float64Array] | None:
+    """Mean and covariance of a side that was given by them; None for features."""
+    if isinstance(x, FeatureStats):
+        return x.mean, x.cov()
+    if not isinstance(x, tuple):
+        return None
+    if len(x) != 2:
+        raise ValueError(f"{name} is a tuple of {len(x)}: moments are (mean, covariance)")
+    return checked_moments(x[0], x[1], name)
 
 
 def _depth(x: object) -> int:

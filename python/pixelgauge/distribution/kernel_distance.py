@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from pixelgauge import _core
-from pixelgauge.checks import ArgumentValueError, require_number, whole_number
-from pixelgauge.distribution.sample_pairs import _EPS, Features, MeanStd, feature_pair
+from pixelgauge.checks import ArgumentValueError, whole_number
+from pixelgauge.distribution.polynomial_kernel import PolynomialKernel, one_point
+from pixelgauge.distribution.sample_pairs import Features, MeanStd, feature_pair
 
 
 def kernel_distance(
@@ -61,17 +61,12 @@ def kernel_distance(
     True
     """
     x, y = feature_pair(a, b, "a", "b")
-    for name, value, least in (("degree", degree, 1), ("subsets", subsets, 1), ("subset_size", subset_size, 2)):
+    kernel = PolynomialKernel(degree, gamma, coef0, x.shape[1])
+    for name, value, least in (("subsets", subsets, 1), ("subset_size", subset_size, 2)):
         whole_number(name, value, least)
     if subset_size > min(len(x), len(y)):
         problem = f"exceeds the samples there are ({len(x)} and {len(y)})"
         raise ArgumentValueError("subset_size", str(subset_size), problem, "give a smaller one")
-    for name, number in (("gamma", 0 if gamma is None else gamma), ("coef0", coef0)):
-        require_number(name, number)
-    scale = 1 / x.shape[1] if gamma is None else float(gamma)
-    if not (math.isfinite(scale) and math.isfinite(coef0)):
-        raise ValueError(f"gamma={gamma!r} and coef0={coef0!r} must be finite")
-    kernel = _Kernel(degree, scale, coef0)
     random = np.random.RandomState(seed)
     m = subset_size
     values = np.empty(subsets)
@@ -79,52 +74,22 @@ def kernel_distance(
         for i in range(subsets):
             p = x[random.choice(len(x), m, replace=False)].astype(np.float64)
             q = y[random.choice(len(y), m, replace=False)].astype(np.float64)
-            within = kernel.total(p, p, leave_diagonal_out=True) + kernel.total(q, q, leave_diagonal_out=True)
-            values[i] = within / (m * (m - 1)) - 2 * kernel.total(p, q) / (m * m)
+            within = _total_within(kernel, p) + _total_within(kernel, q)
+            values[i] = within / (m * (m - 1)) - 2 * float(kernel.values(p, q).sum()) / (m * m)
             if not math.isfinite(values[i]):
                 break
         found = MeanStd(float(values[: i + 1].mean()), float(values[: i + 1].std()))
     if not all(map(math.isfinite, found)):
-        raise ValueError(
-            f"the kernel of degree={degree} of these features overflows float64: scale the features down, or give a "
-            "smaller gamma or degree"
-        )
-    largest, rounding = float(np.abs(values).max()), kernel.rounding()
-    if 0 < rounding < math.inf and largest <= rounding:
-        if (x == y[0]).all() and (y == y[0]).all():  # one image over and over: at distance 0, and this is rounding
+        raise kernel.overflow()
+    largest = float(np.abs(values).max())
+    if kernel.is_lost(largest):
+        if one_point(x, y):
             return MeanStd(0.0, 0.0)
-        raise ValueError(
-            "a and b lie so far from zero against their spread, or are so small beside coef0, that the kernel distance "
-            f"has lost every digit: it is {largest:.2g} at most in any subset, and rounding may move it by "
-            f"{rounding:.2g}. The kernel is one about zero: subtract one vector near their mean from both, or "
-            "scale both by their spread"
-        )
+        raise kernel.loss(f"{largest:.2g} at most in any subset")
     return found
 
 
-class _Kernel:
-    """Sums of the polynomial kernel, and how far rounding may have moved an estimate that is made of them."""
-
-    def __init__(self, degree: int, scale: float, coef0: float) -> None:
-        self._degree, self._scale, self._coef0 = degree, scale, coef0
-        self._longest = 0.0
-        """Square of the longest feature vector met."""
-
-    def total(self, p: Features, q: Features, *, leave_diagonal_out: bool = False) -> float:
-        base = _core.matmul_transposed(p, q)
-        if leave_diagonal_out:
-            self._longest = max(self._longest, float(np.diagonal(base).max()))
-        base *= self._scale
-        base += self._coef0
-        kernel = base.copy()
-        for _ in range(self._degree - 1):
-            kernel *= base
-        total = float(kernel.sum())
-        return total - float(np.trace(kernel)) if leave_diagonal_out else total
-
-    def rounding(self) -> float:
-        # By Cauchy no kernel value is larger. Against extended precision a subset's estimate was off by up to six units
-        # of that, at degree 3 and 8 to 512 features, and over a hundred subsets one is off by more.
-        with np.errstate(over="ignore"):
-            largest = np.float64(abs(self._scale) * self._longest + abs(self._coef0)) ** self._degree
-            return 8 * (self._degree + 1) * _EPS * float(largest)
+def _total_within(kernel: PolynomialKernel, p: Features) -> float:
+    """Sum of the kernel over pairs of different samples."""
+    values = kernel.values(p, p)
+    return float(values.sum()) - float(np.trace(values))

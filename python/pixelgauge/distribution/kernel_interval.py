@@ -1,0 +1,188 @@
+"""An interval of the kernel distance: its U-statistic over all samples, with the complete variance of that."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgauge.checks import checked_level
+from pixelgauge.distribution.polynomial_kernel import PolynomialKernel, one_point
+from pixelgauge.distribution.sample_pairs import Features, feature_pair
+from pixelgauge.distribution.samples import samples
+from pixelgauge.distribution.score_test import ScoreTest
+
+Float64Array = npt.NDArray[np.float64]
+
+FEWEST = 20
+"""Least samples of a set."""
+_ROWS = 1024
+"""Rows of a block of the kernel matrix."""
+
+
+class KernelInterval(NamedTuple):
+    """A kernel distance over all samples, with its interval and standard error."""
+
+    distance: float
+    low: float
+    high: float
+    standard_error: float
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What is kept of a kernel matrix."""
+
+    rows: Float64Array
+    columns: Float64Array
+    squares: float
+    diagonal: float = 0.0
+    """Trace, which the others leave out."""
+
+
+def kernel_distance_interval(
+    a: object,
+    b: object,
+    *,
+    level: float = 0.95,
+    degree: int = 3,
+    gamma: float | None = None,
+    coef0: float = 1.0,
+) -> KernelInterval:
+    """Confidence interval of the kernel distance (KID) between the populations of two sets of features.
+
+    Parameters
+    ----------
+    a, b : (N, D) array_like of float features
+        At least 20 samples of each, drawn independently.
+    level : float, default 0.95
+    degree : int, default 3
+    gamma : float, optional
+        Default 1 / D.
+    coef0 : float, default 1
+        As in :func:`kernel_distance`.
+
+    Returns
+    -------
+    KernelInterval
+        The distance is the unbiased squared MMD over all samples. :func:`kernel_distance` estimates the same figure by
+        a mean over subsets, and its standard deviation is that of one subset, not the error of the mean. Of equal
+        populations the distance is negative as often as not, and so is the low end.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`kernel_distance`; if there are fewer than 20 samples of a set, or `level` is out of range.
+
+    Notes
+    -----
+    The variance is that of the U-statistic in both orders of its Hoeffding decomposition: the witness function's over
+    the samples, and the mean square of the doubly centred kernel over pairs, without which it would vanish for equal
+    populations. The first falls in proportion to the distance and the second stays, so the interval is of the
+    distances that a test keeps (a score interval), with quantiles as skewed as the second order is. Time grows with
+    the square of the samples, memory does not: blocks of 1024 x 1024 of the kernel.
+
+    Where a few directions hold most of the variance, hundreds of samples are too few: 200 of them covered .90 at a
+    level of .95 with heavy tails, 1000 .94.
+
+    References
+    ----------
+    D. J. Sutherland et al.: Generative models and model criticism via optimized maximum mean discrepancy, ICLR 2017;
+    G. J. Szekely, M. L. Rizzo: Partial distance correlation, Ann. Statist. 42, 2014 (centring without bias).
+
+    Examples
+    --------
+    >>> import numpy as np, pixelgauge
+    >>> x = np.random.default_rng(0).standard_normal((400, 8))
+    >>> found = pixelgauge.kernel_distance_interval(x[:200], x[200:])
+    >>> found.low < 0 < found.high
+    True
+    """
+    x, y = feature_pair(a, b, "a", "b")
+    level = checked_level(level)
+    for side, name in ((x, "a"), (y, "b")):
+        if len(side) < FEWEST:
+            raise ValueError(f"{name} has {samples(len(side))}: an interval takes at least {FEWEST} of each set")
+    kernel = PolynomialKernel(degree, gamma, coef0, x.shape[1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        # what is common to all values cancels in the distance and in its variance, and need not be summed
+        common = float(kernel.values(*(z[:1].astype(np.float64) for z in (x, y)))[0, 0])
+        found = _test(_within(x, kernel, common), _within(y, kernel, common), _across(x, y, kernel, common))
+    if not math.isfinite(found.estimate + found.standard_error):
+        raise kernel.overflow()
+    if kernel.is_lost(abs(found.estimate)):
+        if one_point(x, y):
+            return KernelInterval(0.0, 0.0, 0.0, 0.0)
+        raise kernel.loss(f"{found.estimate:.2g}")
+    low, high = found.interval(level, clipped=False)
+    return KernelInterval(found.estimate, low, high, found.standard_error)
+
+
+def _blocks(x: Features) -> list[slice]:
+    """Blocks of rows."""
+    return [slice(i, min(i + _ROWS, len(x))) for i in range(0, len(x), _ROWS)]
+
+
+def _within(x: Features, kernel: PolynomialKernel, common: float) -> _Sums:
+    """Sum the kernel of a set with itself, of which the upper blocks stand for the lower."""
+    rows, squares, trace = np.zeros(len(x)), 0.0, 0.0
+    blocks = _blocks(x)
+    for i, at in enumerate(blocks):
+        p = x[at].astype(np.float64)
+        for to in blocks[i:]:
+            values = kernel.values(p, p if to == at else x[to].astype(np.float64))
+            values -= common
+            if to == at:
+                trace += float(np.trace(values))
+                np.fill_diagonal(values, 0)
+            else:
+                rows[to] += values.sum(axis=0)
+            rows[at] += values.sum(axis=1)
+            squares += float(np.vdot(values, values)) * (1 if to == at else 2)
+    return _Sums(rows, rows, squares, trace)
+
+
+def _across(x: Features, y: Features, kernel: PolynomialKernel, common: float) -> _Sums:
+    """Sum the kernel of two sets."""
+    rows, columns, squares = np.zeros(len(x)), np.zeros(len(y)), 0.0
+    for at in _blocks(x):
+        p = x[at].astype(np.float64)
+        for to in _blocks(y):
+            values = kernel.values(p, y[to].astype(np.float64))
+            values -= common
+            rows[at] += values.sum(axis=1)
+            columns[to] += values.sum(axis=0)
+            squares += float(np.vdot(values, values))
+    return _Sums(rows, columns, squares)
+
+
+def _test(xx: _Sums, yy: _Sums, xy: _Sums) -> ScoreTest:
+    """Test of the distance, from the sums of the three kernel matrices."""
+    n, m = len(xx.rows), len(yy.rows)
+    of_x, of_y = xx.rows / (n - 1), yy.rows / (m - 1)
+    estimate = float(of_x.mean()) + float(of_y.mean()) - 2 * float(xy.rows.sum()) / (n * m)
+    # twice the witness function at each sample: the influence of that sample
+    witness_x, witness_y = of_x - xy.rows / m, of_y - xy.columns / n
+    first = 4 * float(witness_x.var(ddof=1)) / n + 4 * float(witness_y.var(ddof=1)) / m
+    second = 2 * _centred_within(xx) / n**2 + 2 * _centred_within(yy) / m**2 + 4 * _centred_across(xy) / (n * m)
+    bias = sum((z.diagonal / len(z.rows) - float(z.rows.mean()) / (len(z.rows) - 1)) / len(z.rows) for z in (xx, yy))
+    return ScoreTest(estimate, bias, first, second, 1.0)
+
+
+def _centred_within(of: _Sums) -> float:
+    """Mean square of the doubly centred kernel of two samples of one set, without bias (Szekely and Rizzo)."""
+    n = len(of.rows)
+    means, total = of.rows / (n - 2), float(of.rows.sum())
+    squares = of.squares - 2 * float(means @ of.rows) + total * total / ((n - 1) * (n - 2))
+    return max(squares / (n * (n - 3)), 0.0)
+
+
+def _centred_across(of: _Sums) -> float:
+    """Mean square of the doubly centred kernel of samples of two sets."""
+    n, m = len(of.rows), len(of.columns)
+    total = float(of.rows.sum())
+    squares = of.squares - float(of.rows @ of.rows) / m - float(of.columns @ of.columns) / n + total * total / (n * m)
+    return max(squares / ((n - 1) * (m - 1)), 0.0)
