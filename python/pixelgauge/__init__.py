@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pixelgauge.distribution.nearest_neighbours import neighbour_metrics as neighbour_metrics
     from pixelgauge.distribution.nearest_neighbours import precision_recall as precision_recall
     from pixelgauge.distribution.neighbour_intervals import DensityCoverageInterval as DensityCoverageInterval
-    from pixelgauge.distribution.neighbour_intervals import Estimate as Estimate
+    from pixelgauge.distribution.neighbour_intervals import NeighbourInterval as NeighbourInterval
     from pixelgauge.distribution.neighbour_intervals import PrecisionRecallInterval as PrecisionRecallInterval
     from pixelgauge.distribution.neighbour_intervals import density_coverage_interval as density_coverage_interval
     from pixelgauge.distribution.neighbour_intervals import precision_recall_interval as precision_recall_interval
@@ -108,7 +108,7 @@ _MODULES = {
     ],
     "distribution.neighbour_intervals": [
         "DensityCoverageInterval",
-        "Estimate",
+        "NeighbourInterval",
         "PrecisionRecallInterval",
         "density_coverage_interval",
         "precision_recall_interval",

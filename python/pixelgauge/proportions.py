@@ -7,7 +7,7 @@ from collections.abc import Callable
 from statistics import NormalDist
 from typing import Literal, NamedTuple
 
-from pixelgauge.checks import ArgumentValueError, one_of, require_number, whole_number
+from pixelgauge.checks import checked_level, one_of, whole_number
 
 ProportionMethod = Literal["blaker", "clopper-pearson", "wilson"]
 
@@ -68,19 +68,10 @@ def proportion_interval(
     """
     trials = whole_number("trials", trials, 1)
     successes = whole_number("successes", successes, 0, trials)
-    check_level(level)
+    level = checked_level(level)
     one_of("method", method, METHODS)
     low, high = _LIMITS[method](successes, trials, 1 - level)
     return ProportionInterval(successes / trials, low, high)
-
-
-def check_level(level: object) -> float:
-    """Return a confidence level, which lies between 0 and 1."""
-    require_number("level", level)
-    found = float(level)  # type: ignore[arg-type]
-    if not 0 < found < 1:
-        raise ArgumentValueError("level", str(level), "must be in (0, 1)")
-    return found
 
 
 def normal_quantile(level: float) -> float:

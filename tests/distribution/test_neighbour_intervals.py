@@ -9,9 +9,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pixelgauge import density_coverage, density_coverage_interval, precision_recall, precision_recall_interval
+from pixelgauge import (
+    density_coverage,
+    density_coverage_interval,
+    precision_recall,
+    precision_recall_interval,
+    proportion_interval,
+)
 from pixelgauge.distribution import neighbour_intervals
-from pixelgauge.distribution.binomial_interval import clopper_pearson, incomplete_beta
 
 
 def sets(n: int, m: int, dim: int = 4, seed: int = 0, gap: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -23,18 +28,6 @@ def inside_balls(real: np.ndarray, fake: np.ndarray, k: int) -> np.ndarray:
     """Which generated sample lies in the open ball of which real one."""
     within = np.sort(np.linalg.norm(real[:, np.newaxis] - real, axis=2), axis=1)[:, k]
     return np.linalg.norm(real[:, np.newaxis] - fake, axis=2) < within[:, np.newaxis]
-
-
-@pytest.mark.parity
-@pytest.mark.parametrize("trials", [1, 20, 3000])
-def test_shares_have_scipys_exact_interval(trials: int) -> None:
-    stats = pytest.importorskip("scipy.stats")
-    for successes in {0, 1, trials // 3, trials - 1, trials}:
-        for level in (0.5, 0.95, 0.999):
-            expected = stats.binomtest(successes, trials).proportion_ci(level, method="exact")
-            assert_allclose(clopper_pearson(successes, trials, level), expected, rtol=1e-9, atol=1e-14)
-    for x in (0.0, 0.01, 0.5, 0.99, 1.0):
-        assert incomplete_beta(x, 3.5, 2.0) == pytest.approx(stats.beta.cdf(x, 3.5, 2.0), rel=1e-13, abs=1e-300)
 
 
 @pytest.mark.oracle
@@ -56,7 +49,7 @@ def test_coverage_has_the_jackknifes_variance() -> None:
     left_out = [np.delete(inside, j, axis=1).any(axis=1).mean() for j in range(50)]
     error = np.sqrt(49 * np.var(left_out))
     found = density_coverage_interval(real, fake).coverage
-    share = clopper_pearson(round(found.value * 60), 60, 0.95)
+    share = proportion_interval(round(found.value * 60), 60, level=0.95, method="clopper-pearson")[1:]
     assert_allclose(found.low, min(found.value - 1.959964 * error, share[0]), rtol=1e-6)
     assert_allclose(found.high, max(found.value + 1.959964 * error, share[1]), rtol=1e-6)
 

@@ -281,7 +281,7 @@ S = np.arange(80) % 17
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
-        (lambda: pixelgauge.roc_auc_interval(Y, S, level=1), ValueError, r"level=1 must be in \(0, 1\)"),
+        (lambda: pixelgauge.roc_auc_interval(Y, S, level=1), ValueError, r"level=1 must lie between 0 and 1"),
         (lambda: pixelgauge.roc_auc_interval(Y, S, level="0.9"), TypeError, "level='0.9' must be a number"),
         (lambda: pixelgauge.roc_auc_interval(Y, S, level=math.nan), ValueError, "level=nan"),
         (lambda: pixelgauge.roc_auc_interval(Y, S, method="wald"), ValueError, "method='wald' is not known: use one of 'score'"),

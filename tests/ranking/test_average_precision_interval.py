@@ -138,7 +138,7 @@ S = np.arange(80) % 17
     ("call", "kind", "message"),
     [
         (lambda: pixelgauge.average_precision_interval(Y, S, level=0.995), ValueError, "level=0.995 .*: use at most 0.99, or method='logit'"),
-        (lambda: pixelgauge.average_precision_interval(Y, S, level=0), ValueError, "level=0 must be in"),
+        (lambda: pixelgauge.average_precision_interval(Y, S, level=0), ValueError, "level=0 must lie"),
         (lambda: pixelgauge.average_precision_interval(Y, S, method="wald"), ValueError, "method='wald' is not known"),
         (lambda: pixelgauge.average_precision_interval(Y, Y, method="logit"), ValueError, "method='logit' has no interval"),
         (lambda: pixelgauge.average_precision_interval(Y * 0, S), ValueError, "0 positives and 80 negatives"),

@@ -132,7 +132,7 @@ A, B = np.arange(50) % 17, np.arange(50) % 11
     ("call", "message"),
     [
         (lambda: pixelgauge.delong_test(Y, A, B, alternative="both"), "alternative='both' is not known: use one of 'two-sided'"),
-        (lambda: pixelgauge.delong_test(Y, A, B, level=2), "level=2 must be in"),
+        (lambda: pixelgauge.delong_test(Y, A, B, level=2), "level=2 must lie"),
         (lambda: pixelgauge.delong_test(Y, A, B[:49]), "50"),
         (lambda: pixelgauge.delong_test(Y, A, B, y_true_b=Y, sample_weight=Y + 1), "y_true_b= cannot be combined"),
         (lambda: pixelgauge.delong_test(Y, A, B, cluster=A, sample_weight=Y + 1), "cannot be combined"),

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from pixelgauge import _core
 from pixelgauge.checks import checked_level
-from pixelgauge.distribution.binomial_interval import clopper_pearson, normal_quantile
 from pixelgauge.distribution.nearest_neighbours import density_coverage, precision_recall
 from pixelgauge.distribution.sample_pairs import Features, feature_pair
+from pixelgauge.proportions import normal_quantile, proportion_interval
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -20,7 +20,7 @@ _ELEMENTS = 2**22
 """Distances of a block of rows."""
 
 
-class Estimate(NamedTuple):
+class NeighbourInterval(NamedTuple):
     """A figure with the ends of its interval."""
 
     value: float
@@ -31,15 +31,15 @@ class Estimate(NamedTuple):
 class PrecisionRecallInterval(NamedTuple):
     """Precision and recall, each with its interval."""
 
-    precision: Estimate
-    recall: Estimate
+    precision: NeighbourInterval
+    recall: NeighbourInterval
 
 
 class DensityCoverageInterval(NamedTuple):
     """Density and coverage, each with its interval."""
 
-    density: Estimate
-    coverage: Estimate
+    density: NeighbourInterval
+    coverage: NeighbourInterval
 
 
 def precision_recall_interval(
@@ -90,7 +90,7 @@ def precision_recall_interval(
     x, y = feature_pair(real, fake, "real", "fake")
     found = precision_recall(x, y, k=k)
     precision, recall = (
-        Estimate(share, *clopper_pearson(round(share * count), count, level))
+        NeighbourInterval(*proportion_interval(round(share * count), count, level=level, method="clopper-pearson"))
         for share, count in ((found.precision, len(y)), (found.recall, len(x)))
     )
     return PrecisionRecallInterval(precision, recall)
@@ -154,13 +154,13 @@ def density_coverage_interval(
     reach = math.sqrt(half * half + 2 * half * found.density)
     hits = int((counts > 0).sum())
     share = found.density * m / hits
-    ends = [share * end for end in clopper_pearson(hits, m, level)]
-    density = Estimate(
+    ends = [share * end for end in proportion_interval(hits, m, level=level, method="clopper-pearson")[1:]]
+    density = NeighbourInterval(
         found.density, max(0.0, min(found.density + half - reach, ends[0])), max(found.density + half + reach, ends[1])
     )
     spread = z * math.sqrt((m - 1) * float((alone / len(x)).var()))
-    ends = list(clopper_pearson(round(found.coverage * len(x)), len(x), level))
-    coverage = Estimate(
+    ends = list(proportion_interval(round(found.coverage * len(x)), len(x), level=level, method="clopper-pearson")[1:])
+    coverage = NeighbourInterval(
         found.coverage,
         max(0.0, min(found.coverage - spread, ends[0])),
         min(1.0, max(found.coverage + spread, ends[1])),

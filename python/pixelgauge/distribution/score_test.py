@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from pixelgauge.distribution.binomial_interval import normal_quantile
+from pixelgauge.proportions import normal_quantile
 
 _MOST_SKEWED = math.sqrt(8)
 """A single square: of chi-squared variables none is more skewed."""

@@ -17,8 +17,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from pixelgauge import _core
-from pixelgauge.checks import ArgumentValueError, one_of
-from pixelgauge.proportions import check_level, normal_quantile
+from pixelgauge.checks import ArgumentValueError, checked_level, one_of
+from pixelgauge.proportions import normal_quantile
 from pixelgauge.ranking.binary_inputs import binary_inputs
 from pixelgauge.ranking.inputs import Float64Array
 from pixelgauge.ranking.intervals import check_classes, warn_of_few
@@ -107,7 +107,7 @@ def average_precision_interval(
     >>> found.low < found.average_precision < found.high
     True
     """
-    level = check_level(level)
+    level = checked_level(level)
     one_of("method", method, _METHODS)
     if method == "score" and level > _MOST_LEVEL:
         remedy = f"use at most {_MOST_LEVEL}, or method='logit'"

@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from pixelgauge import caller
-from pixelgauge.checks import one_of
-from pixelgauge.proportions import check_level, normal_quantile, student_cdf, student_quantile
+from pixelgauge.checks import checked_level, one_of
+from pixelgauge.proportions import normal_quantile, student_cdf, student_quantile
 from pixelgauge.ranking.binary_inputs import binary_inputs
 from pixelgauge.ranking.clusters import Clusters, clusters_of
 from pixelgauge.ranking.inputs import score_array
@@ -114,7 +114,7 @@ def delong_test(
     (0.1419, 1.4933, 0.1354)
     """
     one_of("alternative", alternative, _ALTERNATIVES)
-    level = check_level(level)
+    level = checked_level(level)
     if y_true_b is not None:
         if sample_weight is not None or cluster is not None:
             raise ValueError("y_true_b= cannot be combined with sample_weight= or cluster=")
@@ -169,7 +169,7 @@ def delong_pairwise(
     [('a', 'b', 0.406), ('a', 'c', 0.406), ('b', 'c', 1.0)]
     """
     one_of("correction", correction, _CORRECTIONS)
-    level = check_level(level)
+    level = checked_level(level)
     if isinstance(y_score, Mapping):
         names, columns = list(y_score), list(y_score.values())
     else:

@@ -10,9 +10,9 @@ from typing import Literal, NamedTuple, overload
 import numpy as np
 
 from pixelgauge import _core, caller
-from pixelgauge.checks import ArgumentValueError, one_of, require_number, whole_number
+from pixelgauge.checks import ArgumentValueError, checked_level, one_of, require_number, whole_number
 from pixelgauge.images import Array
-from pixelgauge.proportions import check_level, normal_quantile, student_quantile
+from pixelgauge.proportions import normal_quantile, student_quantile
 from pixelgauge.ranking.arrays import column, to_array
 from pixelgauge.ranking.binary_inputs import binary_inputs
 from pixelgauge.ranking.clusters import Clusters, clusters_of
@@ -147,7 +147,7 @@ def roc_auc_interval(
     >>> found.auroc, round(found.low, 3), found.high
     (1.0, 0.912, 1.0)
     """
-    level = check_level(level)
+    level = checked_level(level)
     one_of("method", method, METHODS)
     fpr = _checked_fpr(max_fpr)
     bits, scores, weights = binary_inputs(y_true, y_score, pos_label, sample_weight)
@@ -243,7 +243,7 @@ def delong_interval(y_true: object, y_score: object, *, level: float = 0.95, pos
     >>> round(interval.auroc, 4), round(interval.standard_error, 4)
     (0.5275, 0.0984)
     """
-    level = check_level(level)
+    level = checked_level(level)
     bits, scores, _ = binary_inputs(y_true, y_score, pos_label, None)
     sample, error = _from_sums(scores, bits)
     _warn_of_method(sample, "DeLong's interval")
@@ -300,7 +300,7 @@ def bootstrap_interval(
     >>> interval.low <= interval.auroc <= interval.high
     True
     """
-    level = check_level(level)
+    level = checked_level(level)
     for name, count, least in (("replicates", replicates, 2), ("seed", seed, 0)):
         whole_number(name, count, least)
     bits, scores, _ = binary_inputs(y_true, y_score, pos_label, None)

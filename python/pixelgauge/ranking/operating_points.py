@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from pixelgauge import _core
-from pixelgauge.checks import ArgumentValueError, require_number
+from pixelgauge.checks import ArgumentValueError, checked_level, require_number
 from pixelgauge.images import Array
-from pixelgauge.proportions import ProportionInterval, ProportionMethod, check_level, proportion_interval
+from pixelgauge.proportions import ProportionInterval, ProportionMethod, proportion_interval
 from pixelgauge.ranking.binary_inputs import binary_inputs
 from pixelgauge.ranking.inputs import require_ranks
 from pixelgauge.ranking.intervals import warn_of_few
@@ -98,7 +98,7 @@ def operating_point(
     >>> int(point.threshold), point.sensitivity.proportion, round(point.specificity.low, 3)
     (3, 1.0, 0.24)
     """
-    level = check_level(level)
+    level = checked_level(level)
     given = {name: value for name, value in (("tpr", tpr), ("fpr", fpr), ("precision", precision)) if value is not None}
     if len(given) != 1:
         got = " and ".join(given) or "none"
