@@ -129,6 +129,13 @@ stage_hypothesis() {
   echo "hypothesis: $(tail -n 1 "$work/pytest.log")" >>"$work/figures"
 }
 
+# Whether the intervals cover: every population and size, 4000 samples each, from fixed seeds.
+stage_coverage() {
+  enter suite '.[cpu,test]'
+  OPENBLAS_NUM_THREADS=1 python -m bench.coverage --json "$work/coverage.json" | tee "$work/coverage.log"
+  echo "coverage: $(tail -n 1 "$work/coverage.log")" >>"$work/figures"
+}
+
 stage_tsan() { test_cpp tsan; }
 
 need_clang() {
