@@ -177,9 +177,9 @@ def promised_of(population: Population, p: int, n: int) -> dict[str, Interval]:
 
     Where less than one sample of the smaller class is expected to be misplaced, most samples are of perfect order, and one
     interval has to serve populations that are so rarely and those that are so often: it cannot be held from above. Neither can
-    it where the larger class is the one that varies. Five samples of a class that varies more than the family has it are shown.
+    it where the larger class is the one that varies. Five or ten samples of a class that varies more than the family has it are shown.
     """
-    if population.name == "normal-wide" and min(p, n) < 10:
+    if population.name == "normal-wide" and min(p, n) < 20:
         return {}
     misplaced = min(p, n) * (1 - population.area())
     held = misplaced >= 1 and population.name not in ("mirrored", "normal-wide") and p <= n

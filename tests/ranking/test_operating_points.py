@@ -147,3 +147,5 @@ def test_few_of_a_class_are_warned_of() -> None:
     ):
         with pytest.warns(UserWarning, match="4 samples of positives and 30 of negatives: below 10"):
             call(np.repeat([1, 0], [4, 30]), np.arange(34), **{at: 0.9})
+    with pytest.warns(UserWarning, match="4 samples of positives and 30 of negatives: below 10"):
+        pixelgauge.operating_point(np.repeat([1, 0], [4, 30]), np.arange(34), tpr=0.9)

@@ -90,6 +90,11 @@ def operating_point(
         As :func:`pixelgauge.roc_curve`; unless exactly one requirement is given and in range; if a class is absent, or
         no threshold has that precision.
 
+    Warns
+    -----
+    UserWarning
+        Below ten samples of a class.
+
     Examples
     --------
     >>> import numpy as np, pixelgauge
@@ -112,6 +117,7 @@ def operating_point(
     fp, tp, thresholds = scores.curve(bits, None, _core.CurveDrop.none, rates=False)
     require_two_classes(fp, tp)
     p, n = float(tp[-1]), float(fp[-1])
+    warn_of_few(p, n)
     if name == "tpr":
         at = int(np.searchsorted(tp / p, wanted))
     else:
