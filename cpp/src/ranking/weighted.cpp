@@ -11,15 +11,17 @@
 namespace pixelgauge {
 
 WeightScales require_weights(const pg_ranking& r, const double* weights) {
-    double largest[2] = {0, 0}, sum = 0;
+    double of_positives = 0, of_negatives = 0, sum = 0;
     for (int64_t i = 0; i < r.count; ++i) {
         const double weight = weights[i];
         if (!(weight >= 0 && weight - weight == 0))
             throw InvalidArgument(Fault(std::isfinite(weight) ? PG_ERROR_VALUE : PG_ERROR_NOT_FINITE, "sample_weight", "",
                                         "sample_weight holds " + short_number(weight), "weights must be finite and not negative")
                                       .in_row(i));
-        double& most = largest[r.labels[i >> 6] >> (i & 63) & 1];
-        most = weight > most ? weight : most;
+        const bool positive = r.labels[i >> 6] >> (i & 63) & 1;
+        const double p = positive ? weight : 0, n = positive ? 0 : weight;
+        of_positives = p > of_positives ? p : of_positives;
+        of_negatives = n > of_negatives ? n : of_negatives;
         sum += weight;
     }
     const auto near_one = [](double most) {
@@ -28,7 +30,7 @@ WeightScales require_weights(const pg_ranking& r, const double* weights) {
         return most > 0 ? std::ldexp(1.0, std::min(-exponent, 1000)) : 1;
     };
     const bool finite = std::isfinite(sum);
-    return {near_one(largest[1]), near_one(largest[0]), finite ? 1 : 0x1p-64, largest[0] + largest[1] > 0, finite};
+    return {near_one(of_positives), near_one(of_negatives), finite ? 1 : 0x1p-64, of_positives + of_negatives > 0, finite};
 }
 
 namespace {
