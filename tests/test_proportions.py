@@ -88,6 +88,15 @@ def test_blaker_covers_everywhere_within_clopper_pearson(trials: int, level: flo
 
 
 @pytest.mark.property
+@pytest.mark.parametrize("level", [1e-300, 1e-9, 1 - 1e-12, 1 - 2**-53])
+def test_levels_near_the_ends(level: float) -> None:
+    for method in ("blaker", "clopper-pearson", "wilson"):
+        found = pixelgauge.proportion_interval(7, 20, level=level, method=method)
+        assert 0 < found.low <= found.high < 1
+    assert proportions.normal_quantile(1 - 2**-53) == pytest.approx(8.2923611, abs=1e-6)
+
+
+@pytest.mark.property
 def test_many_trials() -> None:
     found = pixelgauge.proportion_interval(900_000, 1_000_000)
     assert found[1:] == pytest.approx(pixelgauge.proportion_interval(900_000, 1_000_000, method="wilson")[1:], abs=1e-6)
@@ -104,6 +113,8 @@ def test_many_trials() -> None:
         ((-1, 2), {}, ValueError, "successes=-1"),
         ((1.0, 2), {}, TypeError, "successes=1.0 must be a whole number"),
         ((0, 0), {}, ValueError, "trials=0"),
+        ((5, 10**18), {}, ValueError, "trials=1000000000000000000 must be a whole number from 1 to 1000000000"),
+        ((1, 2), {"level": True}, TypeError, "level=True must be a number"),
         ((True, 2), {}, TypeError, "successes=True"),
         ((1, 2), {"level": 0}, ValueError, "level=0 must lie between 0 and 1"),
         ((1, 2), {"level": None}, TypeError, "level=None must be a number"),

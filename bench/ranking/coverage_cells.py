@@ -177,12 +177,12 @@ def promised_of(population: Population, p: int, n: int) -> dict[str, Interval]:
 
     Where less than one sample of the smaller class is expected to be misplaced, most samples are of perfect order, and one
     interval has to serve populations that are so rarely and those that are so often: it cannot be held from above. Neither can
-    it where the larger class is the one that varies. Five or ten samples of a class that varies more than the family has it are shown.
+    it where the larger class is the one that varies. What varies more than the family has it, the wider positives, is shown.
     """
-    if population.name == "normal-wide" and min(p, n) < 20:
+    if population.name == "normal-wide":
         return {}
     misplaced = min(p, n) * (1 - population.area())
-    held = misplaced >= 1 and population.name not in ("mirrored", "normal-wide") and p <= n
+    held = misplaced >= 1 and population.name != "mirrored" and p <= n
     return {"score": PROMISED if held else AT_LEAST}
 
 

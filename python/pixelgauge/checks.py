@@ -133,10 +133,17 @@ def require_number(name: str, value: object) -> None:
     raise ArgumentTypeError(name, repr(value), "must be a number")
 
 
+def real_number(name: str, value: object) -> float:
+    """Return an argument that is a real number as float; truth values are none, and what no float holds is infinite."""
+    require_number(name, value)
+    if isinstance(value, bool | np.bool_):
+        raise ArgumentTypeError(name, repr(value), "must be a number")
+    return number(value)
+
+
 def positive_number(name: str, value: object) -> float:
     """Return an argument that is a finite number above 0."""
-    require_number(name, value)
-    found = number(value)
+    found = real_number(name, value)
     if not 0 < found < math.inf:
         raise ArgumentValueError(name, f"{found:g}", "must be a number above 0")
     return found
@@ -144,10 +151,9 @@ def positive_number(name: str, value: object) -> float:
 
 def checked_level(level: object) -> float:
     """Return a confidence level, a number between 0 and 1."""
-    require_number("level", level)
-    found = number(level)
+    found = real_number("level", level)
     if not 0 < found < 1:
-        raise ArgumentValueError("level", repr(level), "must lie between 0 and 1")
+        raise ArgumentValueError("level", reprlib.repr(level), "must lie between 0 and 1")
     return found
 
 

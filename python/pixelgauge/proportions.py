@@ -13,6 +13,8 @@ ProportionMethod = Literal["blaker", "clopper-pearson", "wilson"]
 
 METHODS = ("blaker", "clopper-pearson", "wilson")
 
+_MOST_TRIALS = 10**9
+"""Beyond it logarithms of gamma functions have lost the digits that tell tails apart."""
 _HALVINGS = 200
 """More than any two floats are apart: a bisection ends where there is none between."""
 
@@ -35,7 +37,7 @@ def proportion_interval(
     successes : int
         From 0 to `trials`.
     trials : int
-        At least 1.
+        From 1 to 1e9.
     level : float, default 0.95
         In (0, 1).
     method : {"blaker", "clopper-pearson", "wilson"}, default "blaker"
@@ -66,7 +68,7 @@ def proportion_interval(
     >>> round(found.low, 4), round(found.high, 4)
     (0.5556, 0.9949)
     """
-    trials = whole_number("trials", trials, 1)
+    trials = whole_number("trials", trials, 1, _MOST_TRIALS)
     successes = whole_number("successes", successes, 0, trials)
     level = checked_level(level)
     one_of("method", method, METHODS)
@@ -76,7 +78,8 @@ def proportion_interval(
 
 def normal_quantile(level: float) -> float:
     """Half the width, in standard errors, of a two-sided interval of the normal distribution."""
-    return NormalDist().inv_cdf((1 + level) / 2)
+    below = (1 + level) / 2
+    return NormalDist().inv_cdf(below) if below < 1 else -NormalDist().inv_cdf((1 - level) / 2)
 
 
 def beta_cdf(x: float, a: float, b: float) -> float:

@@ -28,8 +28,28 @@ def statistic(x: np.ndarray, y: np.ndarray, kernel: Callable[[np.ndarray, np.nda
     return float(sum(within) - 2 * np.mean([kernel(p, q) for p in x for q in y]))
 
 
+@pytest.mark.property
+@pytest.mark.parametrize("level", [5e-324, 0.01, 0.05, 0.5])
+def test_ends_are_in_order_at_every_level(level: float) -> None:
+    for seed in range(6):
+        a, b = np.random.default_rng(seed).standard_normal((2, 30, 4))
+        found = kernel_distance_interval(a, b, level=level)
+        assert found.low <= found.high
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("options", [{"gamma": -1.0}, {"gamma": 0.0}, {"coef0": -1.0}])
+def test_a_kernel_that_is_not_positive_is_refused(options: dict[str, float]) -> None:
+    a, b = np.random.default_rng(0).standard_normal((2, 30, 4))
+    with pytest.raises(ValueError, match="make no positive kernel"):
+        kernel_distance_interval(a, b, **options)
+    for bad, message in (({"degree": 10**30}, "degree=.* from 1 to 1000"), ({"gamma": 10**400}, "must be finite")):
+        with pytest.raises(ValueError, match=message):
+            kernel_distance_interval(a, b, **bad)
+
+
 @pytest.mark.oracle
-@pytest.mark.parametrize(("degree", "gamma", "coef0"), [(3, None, 1.0), (1, 2.0, 0.0), (2, 0.1, -0.5)])
+@pytest.mark.parametrize(("degree", "gamma", "coef0"), [(3, None, 1.0), (1, 2.0, 0.0), (2, 0.1, 0.5)])
 def test_distance_equals_the_double_loop(degree: int, gamma: float | None, coef0: float) -> None:
     x, y = sets(23, 21, 4)
 

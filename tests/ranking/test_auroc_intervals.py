@@ -155,7 +155,7 @@ def test_separation_has_a_width_and_delong_warns() -> None:
         found = pixelgauge.roc_auc_interval(y, s)
     assert found.high == 1
     assert found.low < 0.5
-    with pytest.warns(UserWarning, match="no pair .* is misplaced, so it has no width; use roc_auc_interval"):
+    with pytest.warns(UserWarning, match="no width, as where no pair is misplaced .*; use roc_auc_interval"):
         assert pixelgauge.delong_interval(y, s)[:3] == (1, 1, 1)
     with pytest.warns(UserWarning, match="use roc_auc_interval"):
         pixelgauge.bootstrap_interval(y, s, replicates=10)
@@ -284,6 +284,9 @@ S = np.arange(80) % 17
         (lambda: pixelgauge.roc_auc_interval(Y, S, level=1), ValueError, r"level=1 must lie between 0 and 1"),
         (lambda: pixelgauge.roc_auc_interval(Y, S, level="0.9"), TypeError, "level='0.9' must be a number"),
         (lambda: pixelgauge.roc_auc_interval(Y, S, level=math.nan), ValueError, "level=nan"),
+        (lambda: pixelgauge.roc_auc_interval(Y, S, level=True), TypeError, "level=True must be a number"),
+        (lambda: pixelgauge.roc_auc_interval(Y, S, max_fpr=True), TypeError, "max_fpr=True must be a number"),
+        (lambda: pixelgauge.roc_auc_interval(Y, S, max_fpr=1e-300), ValueError, r"at least 1e\+301 negatives"),
         (lambda: pixelgauge.roc_auc_interval(Y, S, method="wald"), ValueError, "method='wald' is not known: use one of 'score'"),
         (lambda: pixelgauge.roc_auc_interval(Y, S, max_fpr=0), ValueError, r"max_fpr=0 must be in \(0, 1\]"),
         (lambda: pixelgauge.roc_auc_interval(Y, S, max_fpr=0.1), ValueError, "max_fpr=0.1 leaves 6 negatives .* at least 100 negatives"),
@@ -302,6 +305,84 @@ S = np.arange(80) % 17
 def test_bad_input(call: object, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         call()
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("options", [{}, {"max_fpr": 0.5}, {"method": "delong"}])
+def test_the_scale_of_weights_does_not_matter(rng: np.random.Generator, options: dict[str, object]) -> None:
+    y, s = sample(rng, 40, 120)
+    w = rng.uniform(0.5, 2, 160)
+    plain = pixelgauge.roc_auc_interval(y, s, sample_weight=w, **options)
+    for scale in (1e-300, 1e300, np.where(y, 1e200, 1e-100)):
+        assert pixelgauge.roc_auc_interval(y, s, sample_weight=w * scale, **options) == pytest.approx(plain, rel=1e-9)
+    # samples without weight are not there
+    kept = np.arange(160) % 4 > 0
+    found = pixelgauge.roc_auc_interval(y, s, sample_weight=w * kept, **options)
+    assert found == pytest.approx(
+        pixelgauge.roc_auc_interval(y[kept], s[kept], sample_weight=w[kept], **options), abs=1e-12
+    )
+
+
+@pytest.mark.boundary
+def test_weights_that_remove_a_class_are_named(rng: np.random.Generator) -> None:
+    y, s = sample(rng, 30, 30)
+    for call in (
+        lambda w: pixelgauge.roc_auc_interval(y, s, sample_weight=w),
+        lambda w: pixelgauge.roc_auc_interval(y, s, sample_weight=w, max_fpr=0.5),
+        lambda w: pixelgauge.delong_test(y, s, -s, sample_weight=w),
+        lambda w: pixelgauge.delong_pairwise(y, np.c_[s, -s], sample_weight=w),
+    ):
+        with pytest.raises(ValueError, match="30 positives and 0 negatives with any weight"):
+            call(y * 1.0)
+    group = np.arange(60) % 3
+    with pytest.warns(UserWarning, match="group 0 has fewer than two|fewer than 10"):
+        found = pixelgauge.roc_auc_interval(y, s, groups=group, sample_weight=np.where((group == 0) & (y == 1), 0, 1))
+    assert math.isnan(found.groups[0].low)
+    assert not math.isnan(found.mean.low)
+
+
+@pytest.mark.boundary
+def test_an_interval_without_width_is_warned_of(rng: np.random.Generator) -> None:
+    y = np.tile([0, 1], 50)
+    for call in (
+        lambda: pixelgauge.delong_interval(y, y * 0),
+        lambda: pixelgauge.bootstrap_interval(y, y * 0, replicates=9),
+        lambda: pixelgauge.bootstrap_interval(y, y, replicates=9, cluster=np.arange(100) // 2),
+        lambda: pixelgauge.roc_auc_interval(y, y, method="delong"),
+        lambda: pixelgauge.roc_auc_interval(y, y, method="delong", sample_weight=rng.random(100)),
+        lambda: pixelgauge.roc_auc_interval(y, y * 0, method="logit"),
+    ):
+        with pytest.warns(UserWarning, match="no width"):
+            found = call()
+        assert found.low == found.auroc == found.high
+    with pytest.raises(ValueError, match="method='logit' has no interval"):
+        pixelgauge.roc_auc_interval(y, y, method="logit", sample_weight=rng.random(100))
+
+
+@pytest.mark.boundary
+def test_an_error_within_a_group_names_it(rng: np.random.Generator) -> None:
+    y, s = sample(rng, 40, 40)
+    group = np.arange(80) % 2
+    cluster = np.where(group == 1, 99, np.arange(80))
+    with pytest.raises(ValueError, match="in group 1: cluster= has 1 clusters with positives"):
+        pixelgauge.roc_auc_interval(y, s, groups=group, cluster=cluster)
+
+
+@pytest.mark.property
+def test_clusters_may_be_any_integers_or_strings(rng: np.random.Generator) -> None:
+    y, s = sample(rng, 40, 40)
+    code = np.arange(80) // 4
+    plain = pixelgauge.roc_auc_interval(y, s, cluster=code)
+    for other in (
+        code - 7,
+        code * 2**50,
+        [int(c) * 2**70 for c in code],
+        [f"c{c:03}" for c in code],
+        code.astype(float),
+    ):
+        assert pixelgauge.roc_auc_interval(y, s, cluster=other) == pytest.approx(plain, abs=1e-14)
+    with pytest.raises(TypeError, match="cluster holds None at place 0, of kind NoneType: use numbers or strings"):
+        pixelgauge.roc_auc_interval(y, s, cluster=[None, *code[1:].tolist()])
 
 
 @pytest.mark.property

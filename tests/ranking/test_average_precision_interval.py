@@ -119,6 +119,24 @@ def test_perfect_and_worst_rankings(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.property
+@pytest.mark.parametrize("p", [20, 80, 98, 100, 150])
+def test_perfect_rankings_are_all_alike(p: int) -> None:
+    y = np.repeat([0, 1], [200, p])
+    found = pixelgauge.average_precision_interval(y, np.arange(200 + p))
+    assert (found.average_precision, found.high, found.standard_error) == (1, 1, 0)
+    assert found.low < 1 - 0.4 / p  # a misplaced one of them would not be a surprise
+    with pytest.raises(ValueError, match="method='logit' has no interval"):
+        pixelgauge.average_precision_interval(y, np.arange(200 + p), method="logit")
+
+
+@pytest.mark.property
+def test_the_estimate_is_the_score_to_the_bit(rng: np.random.Generator) -> None:
+    for p, n in ((10, 40), (33, 100), (150, 90)):
+        y, s = sample(rng, p, n, 1.0)
+        assert pixelgauge.average_precision_interval(y, s)[0] == pixelgauge.average_precision_score(y, s)
+
+
+@pytest.mark.property
 def test_a_logit_interval_is_on_that_scale(rng: np.random.Generator) -> None:
     y, s = sample(rng, 60, 100, 1.0)
     found = pixelgauge.average_precision_interval(y, s, method="logit", level=0.9)

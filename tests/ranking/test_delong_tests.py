@@ -109,6 +109,14 @@ def test_pairs_are_separate_tests_and_holm_is_the_step_down(rng: np.random.Gener
     assert wide[0].low == pixelgauge.delong_test(y, scores[:, 0], scores[:, 1], level=1 - 0.05 / 6).low
 
 
+@pytest.mark.property
+def test_columns_of_a_table_keep_their_names(rng: np.random.Generator) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    y = np.repeat([1, 0], [40, 60])
+    table = pandas.DataFrame(rng.standard_normal((100, 3)), columns=["a", "b", "c"])
+    assert [(pair.a, pair.b) for pair in pixelgauge.delong_pairwise(y, table)] == [("a", "b"), ("a", "c"), ("b", "c")]
+
+
 @pytest.mark.boundary
 def test_scores_that_rank_alike_and_scores_without_variance() -> None:
     y = np.repeat([0, 1], [20, 20])

@@ -107,6 +107,24 @@ def test_integers_beyond_floats_keep_their_threshold() -> None:
     assert pixelgauge.sensitivity_interval(~y, top[::-1], specificity=1.0).threshold == 256
 
 
+@pytest.mark.oracle
+def test_a_precision_that_is_met_exactly_is_met() -> None:
+    for called in range(20, 60):
+        for tp in range(10, called + 1):
+            y = np.repeat([1, 0, 0], [tp, called - tp, 20])
+            s = np.repeat([1, 0], [called, 20])
+            found = pixelgauge.operating_point(np.append(y, [1] * 10), np.append(s, [-1] * 10), precision=tp / called)
+            assert found.threshold <= 1
+
+
+@pytest.mark.boundary
+def test_a_negative_at_the_largest_number_leaves_infinity() -> None:
+    y = np.repeat([0, 1], [20, 20])
+    for dtype in (np.float16, np.float32, np.float64):
+        s = np.where(y, 1, np.finfo(dtype).max).astype(dtype)
+        assert pixelgauge.sensitivity_interval(y, s, specificity=1.0)[0::3] == (0, math.inf)
+
+
 Y = np.repeat([0, 1], [30, 20])
 S = np.arange(50) % 17
 
@@ -129,6 +147,8 @@ S = np.arange(50) % 17
         (lambda: pixelgauge.sensitivity_interval(Y, np.where(Y, 1.0, np.inf), specificity=0.9), ValueError, "a negative at infinity"),
         (lambda: pixelgauge.sensitivity_interval(Y, np.where(Y, 1.0, np.nan), specificity=0.9), ValueError, "NaN"),
         (lambda: pixelgauge.sensitivity_interval(Y * 0, S, specificity=0.9), ValueError, "Only one class"),
+        (lambda: pixelgauge.sensitivity_interval(Y, S, specificity=10**400), ValueError, "specificity=1000.*must be in"),
+        (lambda: pixelgauge.sensitivity_interval(Y, S, specificity=True), TypeError, "specificity=True must be a number"),
         (lambda: pixelgauge.specificity_interval(Y, S, sensitivity=0), ValueError, "sensitivity=0 must be in"),
         (lambda: pixelgauge.specificity_interval(Y, S, sensitivity=None), TypeError, "sensitivity=None"),
         (lambda: pixelgauge.fpr_at_tpr(Y, S, return_threshold="no"), TypeError, "return_threshold='no' must be True or False"),

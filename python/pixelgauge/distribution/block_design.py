@@ -50,6 +50,17 @@ WEIGHTS: tuple[float, ...] = tuple(extrapolation_weights([BLOCKS / len(subsets[0
 a1 / N + a2 / N^2 + ... starts with 4.8 a4 / N^4; wholes, halves, thirds and quarters would leave 24 a4 / N^4."""
 
 
+def covariance_beside_outliers(stats: FeatureStats, ddof: int) -> Float64Array:
+    """Return the covariance of centred features, of which only outliers leave nothing."""
+    try:
+        return stats.cov(ddof)
+    except ValueError as error:
+        raise ValueError(
+            "the features hold values so far from the others that the spread of these is lost beside them: leave such "
+            "samples out"
+        ) from error
+
+
 class BlockMoments:
     """Mean and scatter of each of seven random blocks of a sample, of which unions cost no pass over the features.
 
@@ -73,7 +84,7 @@ class BlockMoments:
             off = stats.mean
             self._counts.append(rows.size)
             self._means.append(off)
-            scatter = stats.cov(ddof=0)
+            scatter = covariance_beside_outliers(stats, 0)
             scatter += np.outer(off, off)
             scatter *= rows.size
             self._scatters.append(scatter)

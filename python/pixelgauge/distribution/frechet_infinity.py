@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge.checks import ArgumentValueError, whole_number
-from pixelgauge.distribution.block_design import BLOCKS, DESIGNS, BlockMoments
+from pixelgauge.distribution.block_design import BLOCKS, DESIGNS, BlockMoments, covariance_beside_outliers
 from pixelgauge.distribution.feature_stats import FeatureStats
 from pixelgauge.distribution.frechet import frechet_distance, given_moments
 from pixelgauge.distribution.frechet_influence import Influence, Moments
@@ -86,7 +86,10 @@ def frechet_infinity(
     x = as_features(features, "features")
     whole_number("points", points, 2)
     whole_number("seed", seed, 0)
+    if len(x) < BLOCKS:
+        raise ValueError(f"features holds {samples(len(x))}: the error of the line takes at least {BLOCKS}")
     least = _smallest(smallest, *x.shape)
+    given_moments(reference, "reference")  # by its own name, before it is one of two
     distance = frechet_distance(reference, x)
     random = np.random.default_rng(seed)
     sizes = np.linspace(least, len(x), points).round().astype(int)
@@ -148,7 +151,8 @@ class _Spread:
         self, reference: object, x: Features, subsets: list[npt.NDArray[np.int64]], random: np.random.Generator
     ) -> None:
         stats = FeatureStats(x.shape[1], shift=x.mean(axis=0, dtype=np.float64)).update(x)
-        found = Influence((stats.mean, stats.cov()), _moments(reference)).spread(x, None, random)
+        moments = stats.mean, covariance_beside_outliers(stats, 1)
+        found = Influence(moments, _moments(reference)).spread(x, None, random)
         self._second = found.second[0]
         # the influence of a sample drawn anew holds the noise of the map, twice the second order
         self._first = max(0.0, found.first[0] - 4 * self._second / len(x))

@@ -107,6 +107,11 @@ def kernel_distance_interval(
         if len(side) < FEWEST:
             raise ValueError(f"{name} has {samples(len(side))}: an interval takes at least {FEWEST} of each set")
     kernel = PolynomialKernel(degree, gamma, coef0, x.shape[1])
+    if not kernel.is_positive:
+        raise ValueError(
+            f"gamma={gamma!r} and coef0={coef0!r} make no positive kernel, which the test takes: give gamma above 0 "
+            "and coef0 of at least 0"
+        )
     with np.errstate(over="ignore", invalid="ignore"):
         # what is common to all values cancels in the distance and in its variance, and need not be summed
         common = float(kernel.values(*(z[:1].astype(np.float64) for z in (x, y)))[0, 0])

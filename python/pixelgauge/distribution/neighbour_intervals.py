@@ -122,10 +122,9 @@ def density_coverage_interval(
     Notes
     -----
     Density is a mean over generated samples; its variance is taken to be in proportion to it. Of coverage the variance
-    is the jackknife's: a
-    generated sample counts for the balls that it alone lies in. By Efron and Stein's inequality that is not too small
-    on average; it was 1 to 3 times the true one, the interval up to 1.7 times as wide as need be. Both intervals hold
-    the one that a share has, so that none is empty where all balls are met, or hardly any.
+    is the jackknife's: a generated sample counts for the balls that it alone lies in. By Efron and Stein's inequality
+    that is not too small on average; it was 1 to 3 times the true one, the interval up to 1.7 times as wide as need be.
+    Both intervals hold the one that a share has, so that none is empty where all balls are met, or hardly any.
 
     References
     ----------

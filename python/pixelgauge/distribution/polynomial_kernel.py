@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+import reprlib
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.checks import require_number, whole_number
+from pixelgauge.checks import real_number, whole_number
 from pixelgauge.distribution.sample_pairs import _EPS, Features
 
 Float64Array = npt.NDArray[np.float64]
+
+
+_MOST_DEGREE = 1000
+"""Of all kernels that do not overflow."""
 
 
 class PolynomialKernel:
@@ -24,15 +29,18 @@ class PolynomialKernel:
     """
 
     def __init__(self, degree: int, gamma: float | None, coef0: float, dim: int) -> None:
-        whole_number("degree", degree, 1)
-        for name, number in (("gamma", 0 if gamma is None else gamma), ("coef0", coef0)):
-            require_number(name, number)
-        scale = 1 / dim if gamma is None else float(gamma)
-        if not (math.isfinite(scale) and math.isfinite(coef0)):
-            raise ValueError(f"gamma={gamma!r} and coef0={coef0!r} must be finite")
-        self._degree, self._scale, self._coef0 = degree, scale, coef0
+        whole_number("degree", degree, 1, _MOST_DEGREE)
+        scale, shift = 1 / dim if gamma is None else real_number("gamma", gamma), real_number("coef0", coef0)
+        if not (math.isfinite(scale) and math.isfinite(shift)):
+            raise ValueError(f"gamma={reprlib.repr(gamma)} and coef0={reprlib.repr(coef0)} must be finite")
+        self._degree, self._scale, self._coef0 = degree, scale, shift
         self._longest = 0.0
         """Square of the longest feature vector met."""
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether it is a scalar product of something."""
+        return self._scale > 0 and self._coef0 >= 0
 
     def values(self, p: Features, q: Features) -> Float64Array:
         """Kernel of every sample of `p` and every one of `q`, both in float64; one set and itself for its lengths."""

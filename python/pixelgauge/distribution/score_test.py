@@ -75,7 +75,8 @@ class ScoreTest:
         z = normal_quantile(level)
 
         def room(distance: float) -> float:
-            return skewed_quantile(z, self._skewness(distance)) * self._error(distance)
+            # at low levels the quantile of a skewed variable lies below its mean
+            return max(0.0, skewed_quantile(z, self._skewness(distance))) * self._error(distance)
 
         if self.standard_error == 0:
             end = max(self.estimate, 0.0) if clipped else self.estimate
@@ -89,7 +90,7 @@ class ScoreTest:
         # where (t - estimate)^2 = z^2 (S + r t)
         half = z * z * self._rate / 2
         high = estimate + half + math.sqrt(half * half + z * z * max(self._kept + self._rate * estimate, 0.0))
-        return low, max(high, estimate + z * self._error(0.0))
+        return low, max(low, high, estimate + z * self._error(0.0))
 
 
 def _last(holds: Callable[[float], bool], low: float, high: float) -> float:

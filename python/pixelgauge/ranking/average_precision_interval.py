@@ -34,6 +34,8 @@ _PRIOR = 6.0
 """How many misplaced positives weigh as much as the family of populations; of 3 to 15, by coverage."""
 _MOST_LEVEL = 0.99
 """Beyond it the tails would be made of too few draws."""
+_ROUNDING = 1e-12
+"""Within which a value and a quantile are the same: samples of perfect order have the same average precision."""
 _ROUGH = 100
 """Draws by which populations are left out."""
 _FAR = 7.0
@@ -117,11 +119,12 @@ def average_precision_interval(
     check_classes(int(tp[-1]), int(fp[-1]))
     warn_of_few(int(tp[-1]), int(fp[-1]))
     sample = _linear(fp[np.newaxis, 1:], tp[np.newaxis, 1:])
-    value, error = min(1.0, float(sample.value[0])), math.sqrt(float(sample.variance[0]))
+    value = _core.average_precision(scores.values, bits, None, scores.bfloat16)
+    error = math.sqrt(float(sample.variance[0]))
     if method == "logit":
         low, high = _logit(value, error, normal_quantile(level))
     else:
-        low, high = _score(sample, int(tp[-1]), int(fp[-1]), 1 - level)
+        low, high = _score(value, sample, int(tp[-1]), int(fp[-1]), 1 - level)
     return AveragePrecisionInterval(value, low, high, error)
 
 
@@ -196,12 +199,11 @@ class _Drawn:
         return float(low + (place - first) * (high - low))
 
 
-def _score(sample: _Linear, p: int, n: int, alpha: float) -> tuple[float, float]:
+def _score(value: float, sample: _Linear, p: int, n: int, alpha: float) -> tuple[float, float]:
     """Find the populations under which the sample's value lies within the central share of draws."""
     drawn_p = min(p, _MOST_DRAWN)
     drawn_n = max(2, round(n * drawn_p / p))
     draws = max(math.ceil(20 / alpha) * 2, min(4000, 400_000 // drawn_p))
-    value = min(1.0, float(sample.value[0]))
     family = _near(value, drawn_p, drawn_n, draws, drawn_p / p)
     scale = drawn_p / p
     # between two powers all figures are interpolated; from wrong to perfect
@@ -228,8 +230,8 @@ def _score(sample: _Linear, p: int, n: int, alpha: float) -> tuple[float, float]
     width = np.sqrt(scale * (1 + (more - 1) * near))
     off = value - centre
     # from below: the value is no longer too high to come from there; from above: no longer too low
-    start = _crossing(truth, off - high * width, 0.0, float(truth[-1]))
-    end = _crossing(truth[::-1], (low * width - off)[::-1], 1.0, float(truth[0]))
+    start = _crossing(truth, off - high * width - _ROUNDING, 0.0, float(truth[-1]))
+    end = _crossing(truth[::-1], (low * width - off)[::-1] - _ROUNDING, 1.0, float(truth[0]))
     return start, max(start, end)
 
 
@@ -237,7 +239,7 @@ def _near(value: float, p: int, n: int, draws: int, scale: float) -> list[_Drawn
     """Draw from the populations that a value may come from and one beyond on each side; few draws of all find them."""
     rough = [_drawn(float(power), p, n, _ROUGH) for power in _POWERS]
     off = [
-        of.values[0] <= value <= of.values[-1]
+        of.values[0] - _ROUNDING <= value <= of.values[-1] + _ROUNDING
         or abs(value - of.truth - (of.mean - of.truth) * scale) <= _FAR * of.spread * math.sqrt(scale)
         for of in rough
     ]

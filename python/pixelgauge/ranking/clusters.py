@@ -76,12 +76,12 @@ class Clusters:
 
 def clusters_of(truth: Array, codes: Array) -> Clusters:
     """Clusters from the number of each sample's; two with positives and two with negatives are the least."""
-    positives = np.unique(codes[truth])
-    negatives = np.unique(codes[~truth])
-    if min(len(positives), len(negatives)) < 2:
+    size = int(codes.max()) + 1
+    held = [np.bincount(codes[of], minlength=size) > 0 for of in (truth, ~truth)]
+    positives, negatives = (int(np.count_nonzero(of)) for of in held)
+    if min(positives, negatives) < 2:
         raise ValueError(
-            f"cluster= has {len(positives)} clusters with positives and {len(negatives)} with negatives: a variance "
-            "over clusters needs at least two of each"
+            f"cluster= has {positives} clusters with positives and {negatives} with negatives: a variance over "
+            "clusters needs at least two of each"
         )
-    count = len(np.union1d(positives, negatives))
-    return Clusters(truth, codes, count, len(positives), len(negatives))
+    return Clusters(truth, codes, int(np.count_nonzero(held[0] | held[1])), positives, negatives)

@@ -17,7 +17,7 @@ from pixelgauge.ranking.binary_inputs import binary_inputs
 from pixelgauge.ranking.clusters import Clusters, clusters_of
 from pixelgauge.ranking.inputs import score_array
 from pixelgauge.ranking.intervals import check_classes, cluster_codes, warn_of_few
-from pixelgauge.ranking.placements import Placements, placements, truth_of
+from pixelgauge.ranking.placements import Placements, placements, truth_of, weighted_counts
 
 Alternative = Literal["two-sided", "greater", "less"]
 Correction = Literal["holm", "bonferroni", "none"]
@@ -88,8 +88,8 @@ def delong_test(
     Returns
     -------
     DelongTest
-        ``(auroc_a, auroc_b, z, p_value, difference, low, high)``; z is 0 and p is 1 where the scores rank alike, and z
-        is infinite where they differ without variance.
+        ``(auroc_a, auroc_b, z, p_value, difference, low, high)``; z is 0 and p is 1 (one-sided 0.5) where the scores
+        rank alike, and z is infinite where they differ without variance.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def delong_pairwise(
     y_true, sample_weight, cluster, pos_label
         As for :func:`delong_test`.
     y_score : (N, K) array_like, or mapping of K names to (N,) array_like
-        One column a model; without names they are numbered from 0.
+        One column a model; without names, such as those of a data frame, they are numbered from 0.
     correction : {"holm", "bonferroni", "none"}, default "holm"
         Both hold the probability of any false finding among the pairs; Holm's finds more.
     level : float, default 0.95
@@ -178,7 +178,9 @@ def delong_pairwise(
             raise ValueError(
                 f"y_score has shape {scores.shape}: give one column a model, (N, K), or a mapping of names"
             )
-        names, columns = list(range(scores.shape[1])), list(scores.T)
+        labels = getattr(y_score, "columns", None)
+        names = list(range(scores.shape[1])) if labels is None else list(labels)
+        columns = list(scores.T)
     if len(names) < 2:
         raise ValueError(f"y_score has {len(names)} scores: there is no pair to compare")
     ranked = _Ranked.of(y_true, columns, sample_weight, cluster, pos_label)
@@ -221,8 +223,7 @@ class _Ranked:
         for score in scores:
             bits, vector, weights = binary_inputs(y_true, score, pos_label, sample_weight)
             truth = truth_of(bits, len(vector))
-            positives = int(np.count_nonzero(truth))
-            check_classes(positives, len(truth) - positives)
+            check_classes(*weighted_counts(truth, weights), "" if weights is None else " with any weight")
             found.append(placements(vector, truth, weights))
         first = found[0]
         check_classes(first.positive_size, first.negative_size, " by their weights")

@@ -12,6 +12,7 @@ from pixelgauge.ranking.arrays import column, to_array
 from pixelgauge.ranking.groups import group_codes
 from pixelgauge.ranking.inputs import Float64Array, Scores, check_lengths, pack
 from pixelgauge.ranking.intervals import FEW, AurocInterval, GroupIntervals, Wanted, interval_of
+from pixelgauge.ranking.placements import weighted_counts
 
 
 def intervals_by_group(
@@ -40,19 +41,21 @@ def intervals_by_group(
         if not rows.size:
             continue
         own = truth[rows]
-        least = min(int(np.count_nonzero(own)), int(np.count_nonzero(~own)))
-        if least < 2:
+        if min(weighted_counts(own, None if weights is None else weights[rows])) < 2:
             without.append(name)
             found[name] = AurocInterval(*[math.nan] * 4)
             continue
         part = Scores(np.ascontiguousarray(scores.values[rows]), scores.bfloat16, scores.levels)
-        interval, positives, negatives = interval_of(
-            part,
-            pack(own),
-            None if weights is None else weights[rows],
-            None if clusters is None else clusters[rows],
-            wanted,
-        )
+        try:
+            interval, positives, negatives = interval_of(
+                part,
+                pack(own),
+                None if weights is None else weights[rows],
+                None if clusters is None else clusters[rows],
+                wanted,
+            )
+        except ValueError as error:
+            raise ValueError(f"in group {name!r}: {error}") from error
         if min(positives, negatives) < FEW:
             few.append(name)
         found[name] = interval

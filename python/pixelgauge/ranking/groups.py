@@ -207,9 +207,13 @@ def group_codes(groups: Array, name: str = "groups") -> tuple[Array, Array]:
             codes -= low
             return np.arange(low, high + 1), codes
     if groups.dtype.kind in "OT":
-        for group in groups.flat:
-            if not isinstance(group, str):
-                raise TypeError(f"{name} holds {group!r}, an object that is not a string: use numbers or strings")
+        kinds = {type(group) for group in groups.flat}
+        if kinds != {int} and not all(issubclass(kind, str) for kind in kinds):
+            at, group = next((i, g) for i, g in enumerate(groups.flat) if not isinstance(g, str))
+            raise TypeError(
+                f"{name} holds {group!r} at place {at}, of kind {type(group).__name__}: use numbers or strings, all of "
+                "one kind and none missing"
+            )
         groups = groups.astype(object)
     elif groups.dtype.kind not in "biufUSmM":
         raise TypeError(f"{name} has dtype {groups.dtype}: use numbers or strings")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from pixelgauge import _core
-from pixelgauge.checks import ArgumentValueError, checked_level, require_number
+from pixelgauge.checks import ArgumentValueError, checked_level, real_number
 from pixelgauge.images import Array
 from pixelgauge.proportions import ProportionInterval, ProportionMethod, proportion_interval
 from pixelgauge.ranking.binary_inputs import binary_inputs
@@ -62,6 +63,8 @@ def operating_point(
 ) -> OperatingPoint:
     """Threshold that meets a requirement and is best otherwise, with the figures there and their intervals.
 
+    Samples are taken to be independent; rows of one patient are not, and make intervals too narrow.
+
     Parameters
     ----------
     y_true, y_score, pos_label
@@ -109,10 +112,10 @@ def operating_point(
         got = " and ".join(given) or "none"
         raise ValueError(f"exactly one of tpr=, fpr= and precision= says what is required, got {got}")
     ((name, wanted),) = given.items()
-    require_number(name, wanted)
+    given_as, wanted = wanted, real_number(name, wanted)
     allowed, bounds = (0 <= wanted < 1, "[0, 1)") if name == "fpr" else (0 < wanted <= 1, "(0, 1]")
     if not allowed:
-        raise ArgumentValueError(name, str(wanted), f"must be in {bounds}")
+        raise ArgumentValueError(name, reprlib.repr(given_as), f"must be in {bounds}")
     bits, scores, _ = binary_inputs(y_true, y_score, pos_label, None)
     fp, tp, thresholds = scores.curve(bits, None, _core.CurveDrop.none, rates=False)
     require_two_classes(fp, tp)
@@ -122,10 +125,11 @@ def operating_point(
         at = int(np.searchsorted(tp / p, wanted))
     else:
         called = tp + fp
-        meets = fp / n <= wanted if name == "fpr" else (called > 0) & (tp >= wanted * called) & (tp > 0)
+        share = np.divide(tp, called, out=np.zeros_like(tp), where=called > 0)
+        meets = fp / n <= wanted if name == "fpr" else (share >= wanted) & (tp > 0)
         if not meets.any():
-            best = float((tp[1:] / called[1:]).max())
-            raise ArgumentValueError("precision", str(wanted), f"is met by no threshold: the highest is {best:.6g}")
+            highest = float(share.max())
+            raise ArgumentValueError("precision", str(wanted), f"is met by no threshold: the highest is {highest!r}")
         at = int(np.argmax(np.where(meets, tp, -1)))
     threshold = thresholds[at]
     confusion = Confusion(float(tp[at]), float(fp[at]), p - float(tp[at]), n - float(fp[at]))
@@ -155,6 +159,8 @@ def sensitivity_interval(
 ) -> SensitivityInterval:
     """Sensitivity of the threshold that leaves a share of the negatives below, with its confidence interval.
 
+    Samples are taken to be independent; rows of one patient are not, and make intervals too narrow.
+
     Parameters
     ----------
     y_true, y_score, pos_label
@@ -172,7 +178,8 @@ def sensitivity_interval(
     SensitivityInterval
         ``(sensitivity, low, high, threshold)``: of the share of the population's positives that this threshold finds.
         What specificity the threshold has in the population is another question, with the interval of
-        :func:`operating_point`. The threshold is one in the scores' own kind, for ``y_score >= threshold``.
+        :func:`operating_point`. The threshold is for ``y_score >= threshold``: the next number of the scores' dtype
+        (of bfloat16 that of float32), of integers one more.
 
     Raises
     ------
@@ -212,6 +219,8 @@ def specificity_interval(
     pos_label: object = None,
 ) -> SpecificityInterval:
     """Specificity of the highest threshold that finds a share of the positives, with its confidence interval.
+
+    Samples are taken to be independent; rows of one patient are not, and make intervals too narrow.
 
     Parameters
     ----------
@@ -273,10 +282,9 @@ def _classes(y_true: object, y_score: object, pos_label: object) -> tuple[Array,
 
 
 def _share(name: str, value: object) -> float:
-    require_number(name, value)
-    share = float(value)  # type: ignore[arg-type]
+    share = real_number(name, value)
     if not 0 <= share <= 1:
-        raise ArgumentValueError(name, str(value), "must be in [0, 1]")
+        raise ArgumentValueError(name, reprlib.repr(value), "must be in [0, 1]")
     return share
 
 
@@ -288,7 +296,8 @@ def _next_above(score: object, positives: Array) -> object:
                 "a negative at infinity cannot be left below any threshold: ask for less specificity, or give that "
                 "score a number"
             )
-        return np.nextafter(score, np.asarray(np.inf, score.dtype)[()])
+        with np.errstate(over="ignore"):  # above the largest number is infinity
+            return np.nextafter(score, np.asarray(np.inf, score.dtype)[()])
     if isinstance(score, np.integer | int):
         return int(score) + 1
     return min((value for value in positives if value > score), default=math.inf)

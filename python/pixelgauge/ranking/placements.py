@@ -54,8 +54,16 @@ def effective_size(weights: Float64Array | None, count: int) -> float:
     return float(count) if weights is None else float(weights.sum() ** 2 / (weights @ weights))
 
 
+def weighted_counts(truth: Array, weights: Float64Array | None) -> tuple[int, int]:
+    """How many positives and negatives weigh anything."""
+    counted = np.ones(len(truth), np.bool_) if weights is None else weights > 0
+    return int(np.count_nonzero(truth & counted)), int(np.count_nonzero(~truth & counted))
+
+
 def sample_variance(values: Float64Array, weights: Float64Array | None) -> float:
     """Variance with ddof 1; of weighted samples the one that, over their effective size, is that of their mean."""
+    if values.min() == values.max():
+        return 0.0
     if weights is None:
         return float(values.var(ddof=1))
     total = float(weights.sum())
@@ -72,13 +80,14 @@ def placements(scores: Scores, truth: Array, weights: Float64Array | None, max_f
     scores : Scores
     truth : (N,) array of bool
     weights : (N,) array, optional
-        Without any, placements are ratios of whole numbers.
+        Without any, placements are ratios of whole numbers. Each class holds one that is not 0.
     max_fpr : float, default 1
         In (0, 1].
     """
     values = scores.ordered()
     require_ranks(values)
-    w, v = (None, None) if weights is None else (weights[truth], weights[~truth])
+    # the weights of a class count beside each other alone: of either scale, and far apart, they are near 1
+    w, v = (None, None) if weights is None else (of / of.max() for of in (weights[truth], weights[~truth]))
     of_positives, of_negatives = _Side(values[truth], w), _Side(values[~truth], v)
     if max_fpr == 1 and weights is None:
         return _whole(of_positives, of_negatives)
@@ -93,7 +102,9 @@ def placements(scores: Scores, truth: Array, weights: Float64Array | None, max_f
     c, d = of_positives.above(of_negatives.values)
     negatives = (c + d) / 2 if max_fpr == 1 else _partial_negatives(of_positives, of_negatives, (c, d), max_fpr)
     area = float(positives.mean() if w is None else w @ positives / w.sum())
-    return Placements(min(1.0, max(0.0, area)), positives, negatives, w, v)
+    # alike, as where no pair is misplaced, their mean is each of them, whatever the sum rounds to
+    area = min(float(positives.max()), max(float(positives.min()), area))
+    return Placements(area, positives, negatives, w, v)
 
 
 def _whole(of_positives: _Side, of_negatives: _Side) -> Placements:
@@ -115,7 +126,7 @@ def _partial_negatives(
     top = float(g[0] + (h[0] - g[0]) * (max_fpr - e[0]) / (f[0] - e[0]))
     lost = np.where(b <= max_fpr, top - (c + d) / 2, 0)
     across = (a < max_fpr) & (b > max_fpr)
-    lost[across] = ((d - c) * (max_fpr - a) ** 2 / (2 * (b - a) ** 2))[across]
+    lost[across] = (d - c)[across] * (max_fpr - a[across]) ** 2 / (2 * (b - a)[across] ** 2)
     return -lost / max_fpr
 
 
