@@ -175,15 +175,19 @@ def areas() -> Iterator[Cell]:
 def promised_of(population: Population, p: int, n: int) -> dict[str, Interval]:
     """What is promised of AUROC's interval.
 
-    Where less than one sample of the smaller class is expected to be misplaced, most samples are of perfect order, and one
-    interval has to serve populations that are so rarely and those that are so often: it cannot be held from above. Neither can
-    it where the larger class is the one that varies. What varies more than the family has it, the wider positives, is shown.
+    Where few samples of the smaller class are expected to be misplaced, one interval has to serve populations in which they are
+    so and those in which one sample is misplaced for many: it cannot be held from above. Neither can it where the larger class
+    is the one that varies. What varies more than the family has it, the wider positives, is shown.
     """
     if population.name == "normal-wide":
         return {}
-    misplaced = min(p, n) * (1 - population.area())
-    held = misplaced >= 1 and population.name != "mirrored" and p <= n
+    held = can_be_held(min(p, n), population.area()) and population.name != "mirrored" and p <= n
     return {"score": PROMISED if held else AT_LEAST}
+
+
+def can_be_held(units: float, area: float) -> bool:
+    """Whether enough samples, or clusters, of the smaller class are misplaced to tell how much they vary."""
+    return area <= 0.9 or units * (1 - area) >= 5
 
 
 def partial_areas() -> Iterator[Cell]:
@@ -204,7 +208,7 @@ def partial_areas() -> Iterator[Cell]:
                     truth=population.area(max_fpr),
                     draw=population.draw(p, n - p),
                     methods={"score": auroc("score", max_fpr=max_fpr), "delong": auroc("delong", max_fpr=max_fpr)},
-                    promised={"score": PROMISED if p * (1 - population.area(max_fpr)) >= 1 else AT_LEAST},
+                    promised={"score": PROMISED if can_be_held(p, population.area(max_fpr)) else AT_LEAST},
                 )
 
 
