@@ -229,7 +229,9 @@ def average_precisions() -> Iterator[Cell]:
                         draw=population.draw(p, n - p),
                         methods=methods,
                         # drawn samples have no ties: of few ratings it is wide
-                        promised={"score": PROMISED if population.points is None else AT_LEAST},
+                        promised={
+                            "score": PROMISED if population.points is None and can_be_held(p, area) else AT_LEAST
+                        },
                     )
 
 

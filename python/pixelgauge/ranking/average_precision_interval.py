@@ -18,7 +18,7 @@ import numpy as np
 
 from pixelgauge import _core
 from pixelgauge.checks import ArgumentValueError, checked_level, one_of
-from pixelgauge.proportions import normal_quantile
+from pixelgauge.proportions import normal_quantile, student_quantile
 from pixelgauge.ranking.binary_inputs import binary_inputs
 from pixelgauge.ranking.inputs import Float64Array
 from pixelgauge.ranking.intervals import check_classes, warn_of_few
@@ -30,8 +30,9 @@ _POWERS = np.exp(np.linspace(math.log(30.0), math.log(1e-4), 36))
 """Of the false positive rate, from populations that rank the wrong way round to such as are nearly apart."""
 _MOST_DRAWN = 500
 """Positives of a drawn sample at most; of larger ones the spread is scaled, and nearly normal."""
-_PRIOR = 6.0
-"""How many misplaced positives weigh as much as the family of populations; of 3 to 15, by coverage."""
+_PRIOR_OF_MORE, _PRIOR_OF_LESS = 3.0, 15.0
+"""How many misplaced positives weigh as much as the family of populations, where they vary more than it has them and
+where they vary less; of 3 to 15, by coverage."""
 _MOST_LEVEL = 0.99
 """Beyond it the tails would be made of too few draws."""
 _ROUNDING = 1e-12
@@ -221,13 +222,16 @@ def _score(value: float, sample: _Linear, p: int, n: int, alpha: float) -> tuple
     place = int(np.argmin(np.abs(truth + (mean - truth) * scale - value)))
     more = variance / (usual[place] * scale) if usual[place] > 0 else 1.0
     misplaced = min(p, 4 * p * value * (1 - value))
-    more = (misplaced * more + _PRIOR) / (misplaced + _PRIOR)
+    prior = _PRIOR_OF_MORE if more > 1 else _PRIOR_OF_LESS
+    more = (misplaced * more + prior) / (misplaced + prior)
+    # that ratio is itself known from so many samples and the prior's; bounded ones tell twice as well as normal ones
+    wider = student_quantile(1 - alpha, 2 * (misplaced + prior)) / normal_quantile(1 - alpha)
     own_bias = float(sample.bias[0]) / (bias[place] * scale) if bias[place] > 1e-3 * value else 1.0
     centre = truth + (mean - truth) * scale * min(1.0, max(0.0, own_bias))
     # what was seen at the estimate fades away from it
     at = truth[place] * (1 - truth[place]) if value < 1 else 0.0
     near = np.sqrt(np.minimum(1.0, at / np.maximum(truth * (1 - truth), 1e-300)))
-    width = np.sqrt(scale * (1 + (more - 1) * near))
+    width = wider * np.sqrt(scale * (1 + (more - 1) * near))
     off = value - centre
     # from below: the value is no longer too high to come from there; from above: no longer too low
     start = _crossing(truth, off - high * width - _ROUNDING, 0.0, float(truth[-1]))
