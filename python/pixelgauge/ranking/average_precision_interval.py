@@ -233,9 +233,11 @@ def _score(value: float, sample: _Linear, p: int, n: int, alpha: float) -> tuple
     near = np.sqrt(np.minimum(1.0, at / np.maximum(truth * (1 - truth), 1e-300)))
     width = wider * np.sqrt(scale * (1 + (more - 1) * near))
     off = value - centre
+    # where all but the tail's share of draws are of perfect order, the low quantile is above the mean: nothing to widen
+    low *= np.where(low < 0, width, np.minimum(width, 1.0))
     # from below: the value is no longer too high to come from there; from above: no longer too low
     start = _crossing(truth, off - high * width - _ROUNDING, 0.0, float(truth[-1]))
-    end = _crossing(truth[::-1], (low * width - off)[::-1] - _ROUNDING, 1.0, float(truth[0]))
+    end = _crossing(truth[::-1], (low - off)[::-1] - _ROUNDING, 1.0, float(truth[0]))
     return start, max(start, end)
 
 
