@@ -1,7 +1,7 @@
 """Tables and pictures of what `bench.coverage --json` found, for the documentation.
 
     python -m bench.coverage --json coverage.json
-    python -m bench.coverage_report coverage.json docs/coverage      # pictures there, tables in Markdown printed
+    python -m bench.coverage_report coverage.json docs/coverage      # a picture a figure, and tables.md
 
 One row a size and method: over all populations the least, mean and highest coverage, and the mean width.
 """
@@ -49,10 +49,9 @@ def draw(figure: str, sizes: Mapping[str, Mapping[str, Sequence[Line]]], file: P
     """Picture of one figure: a dot a cell, a row a size, a colour a method."""
     import matplotlib
 
-    matplotlib.use("svg")
+    matplotlib.use("agg")
     from matplotlib import pyplot
 
-    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": figure})
     methods = list(dict.fromkeys(method for of_size in sizes.values() for method in of_size))
     canvas, axes = pyplot.subplots(figsize=(8, 1.2 + 0.32 * len(sizes) * max(1, len(methods) / 2)))
     step = 0.8 / len(methods)
@@ -71,7 +70,7 @@ def draw(figure: str, sizes: Mapping[str, Mapping[str, Sequence[Line]]], file: P
     axes.set_xlabel("coverage of intervals at level 0.95 (0.80: that or less)")
     axes.set_title(figure)
     axes.legend(loc="lower left", fontsize="small")
-    canvas.savefig(file, metadata={"Date": None}, bbox_inches="tight")
+    canvas.savefig(file, dpi=80, metadata={"Software": None}, bbox_inches="tight")
     pyplot.close(canvas)
 
 
@@ -83,9 +82,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     args.folder.mkdir(parents=True, exist_ok=True)
     lines = [line for file in args.json for line in json.loads(file.read_text(encoding="utf-8"))]
+    pages = [
+        "# Coverage of intervals at level 0.95\n",
+        "Made by `bench.coverage_report` from what `bench.coverage` found. One row a size and method: over all populations of "
+        "that size the least, mean and highest share of intervals that held the true figure, and their mean width. What the "
+        "populations are stands in `bench/*/coverage_cells.py`, what it means in [intervals](../intervals.md).",
+    ]
     for figure, sizes in by_figure(lines).items():
-        draw(figure, sizes, args.folder / f"{figure}.svg")
-        print(f"\n#### {figure}\n\n{table(sizes)}")
+        draw(figure, sizes, args.folder / f"{figure}.png")
+        repeats = sorted({line["repeats"] for of in sizes.values() for found in of.values() for line in found})
+        drawn = " to ".join(str(count) for count in dict.fromkeys((repeats[0], repeats[-1])))
+        pages.append(f"\n## {figure}\n\n{drawn} samples a cell.\n\n![{figure}]({figure}.png)\n\n{table(sizes)}")
+    (args.folder / "tables.md").write_text("\n".join(pages) + "\n", encoding="utf-8")
     return 0
 
 
