@@ -82,6 +82,14 @@ def normal_quantile(level: float) -> float:
     return NormalDist().inv_cdf(below) if below < 1 else -NormalDist().inv_cdf((1 - level) / 2)
 
 
+def logit_limits(share: float, error: float, z: float) -> tuple[float, float]:
+    """Find the ends of a share's interval on the scale of log(p / (1 - p)), from its error and z; not of 0 or 1."""
+    centre, half = math.log(share / (1 - share)), z * error / (share * (1 - share))
+    # 1 / (1 + e^-x) without overflow
+    low, high = (0.5 * (1 + math.tanh(x / 2)) for x in (centre - half, centre + half))
+    return low, high
+
+
 def beta_cdf(x: float, a: float, b: float) -> float:
     """Regularised incomplete beta function I_x(a, b), by its continued fraction.
 

@@ -91,15 +91,16 @@ def frechet_infinity(
     least = _smallest(smallest, *x.shape)
     given_moments(reference, "reference")  # by its own name, before it is one of two
     distance = frechet_distance(reference, x)
+    moments = _moments(reference)
     random = np.random.default_rng(seed)
     sizes = np.linspace(least, len(x), points).round().astype(int)
     subsets = [random.permutation(len(x))[:size] for size in sizes]
     values = np.array([*(frechet_distance(reference, x[subset]) for subset in subsets[:-1]), distance])
     # the end of a line, or of a parabola, is a weighted sum of the distances
     line, slope = np.linalg.pinv(np.vander(1 / sizes, 2, increasing=True))
-    spread = _Spread(reference, x, subsets, random)
+    spread = _Spread(moments, x, subsets, random)
     intercept, variance = float(line @ values), spread.variance(line)
-    variance += (_curvature(reference, x, random) * float(line @ (len(x) / sizes) ** 2)) ** 2
+    variance += (_curvature(moments, x, random) * float(line @ (len(x) / sizes) ** 2)) ** 2
     error = math.sqrt(variance)
     if intercept < -4 * error:
         raise ValueError(
@@ -135,10 +136,9 @@ def _smallest(given: int | None, n: int, dim: int) -> int:
     return max(n // 10, SAMPLES_A_FEATURE * dim)
 
 
-def _curvature(reference: object, x: Features, random: np.random.Generator) -> float:
+def _curvature(fixed: Moments, x: Features, random: np.random.Generator) -> float:
     """Coefficient of (N / size)^2 of the distance."""
     blocks = BlockMoments(x, random.permutation(len(x)))
-    fixed = _moments(reference)
     averages = [np.mean([frechet_distance(blocks.moments(subset), fixed) for subset in subsets]) for subsets in DESIGNS]
     nodes = [BLOCKS / len(subsets[0]) for subsets in DESIGNS]
     return float(np.polyfit(nodes, averages, 2)[0])
@@ -148,11 +148,11 @@ class _Spread:
     """Variance of weighted sums of the distances of subsets from a reference."""
 
     def __init__(
-        self, reference: object, x: Features, subsets: list[npt.NDArray[np.int64]], random: np.random.Generator
+        self, fixed: Moments, x: Features, subsets: list[npt.NDArray[np.int64]], random: np.random.Generator
     ) -> None:
         stats = FeatureStats(x.shape[1], shift=x.mean(axis=0, dtype=np.float64)).update(x)
         moments = stats.mean, covariance_beside_outliers(stats, 1)
-        found = Influence(moments, _moments(reference)).spread(x, None, random)
+        found = Influence(moments, fixed).spread(x, None, random)
         self._second = found.second[0]
         # the influence of a sample drawn anew holds the noise of the map, twice the second order
         self._first = max(0.0, found.first[0] - 4 * self._second / len(x))

@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from pixelgauge import _core
 from pixelgauge.checks import real_number, whole_number
-from pixelgauge.distribution.sample_pairs import _EPS, Features
+from pixelgauge.distribution.sample_pairs import Features
 
 Float64Array = npt.NDArray[np.float64]
 
 
+_EPS = 2.0**-53
 _MOST_DEGREE = 1000
 """Of all kernels that do not overflow."""
 

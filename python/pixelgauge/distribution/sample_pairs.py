@@ -13,8 +13,6 @@ Float64Array = npt.NDArray[np.float64]
 
 Features = npt.NDArray[Any]
 
-_EPS = 2.0**-53
-
 
 class MeanStd(NamedTuple):
     """Mean and standard deviation (ddof 0) over subsets or splits."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from pixelgauge import _core
 from pixelgauge.checks import ArgumentValueError, checked_level, one_of
-from pixelgauge.proportions import normal_quantile, student_quantile
+from pixelgauge.proportions import logit_limits, normal_quantile, student_quantile
 from pixelgauge.ranking.binary_inputs import binary_inputs
 from pixelgauge.ranking.inputs import Float64Array
 from pixelgauge.ranking.intervals import check_classes, warn_of_few
@@ -172,9 +172,7 @@ def _logit(value: float, error: float, z: float) -> tuple[float, float]:
     if value == 1:
         remedy = "use 'score'"
         raise ArgumentValueError("method", "'logit'", "has no interval where every positive is above", remedy)
-    centre, half = math.log(value / (1 - value)), z * error / (value * (1 - value))
-    low, high = (0.5 * (1 + math.tanh(x / 2)) for x in (centre - half, centre + half))
-    return low, high
+    return logit_limits(value, error, z)
 
 
 @dataclass(frozen=True)

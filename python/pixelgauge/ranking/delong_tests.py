@@ -15,9 +15,9 @@ from pixelgauge.checks import checked_level, one_of
 from pixelgauge.proportions import normal_quantile, student_cdf, student_quantile
 from pixelgauge.ranking.binary_inputs import binary_inputs
 from pixelgauge.ranking.clusters import Clusters, clusters_of
-from pixelgauge.ranking.inputs import score_array
-from pixelgauge.ranking.intervals import check_classes, cluster_codes, warn_of_few
-from pixelgauge.ranking.placements import Placements, placements, truth_of, weighted_counts
+from pixelgauge.ranking.inputs import score_array, truth_of
+from pixelgauge.ranking.intervals import checked_placements, cluster_codes, refuse_both, warn_of_few
+from pixelgauge.ranking.placements import Placements
 
 Alternative = Literal["two-sided", "greater", "less"]
 Correction = Literal["holm", "bonferroni", "none"]
@@ -217,16 +217,13 @@ class _Ranked:
     def of(
         cls, y_true: object, scores: list[object], sample_weight: object, cluster: object, pos_label: object
     ) -> _Ranked:
-        if cluster is not None and sample_weight is not None:
-            raise ValueError("cluster= cannot be combined with sample_weight=: there is no variance for both")
+        refuse_both(cluster, sample_weight)
         found, clusters = [], None
         for score in scores:
             bits, vector, weights = binary_inputs(y_true, score, pos_label, sample_weight)
             truth = truth_of(bits, len(vector))
-            check_classes(*weighted_counts(truth, weights), "" if weights is None else " with any weight")
-            found.append(placements(vector, truth, weights))
+            found.append(checked_placements(vector, truth, weights))
         first = found[0]
-        check_classes(first.positive_size, first.negative_size, " by their weights")
         if cluster is None:
             warn_of_few(first.positive_size, first.negative_size)
         else:
@@ -242,8 +239,7 @@ class _Ranked:
         )
         freedom = math.inf
         if self.clusters is None:
-            variance = apart.positive_variance / apart.positive_size + apart.negative_variance / apart.negative_size
-            error = math.sqrt(variance)
+            error = math.sqrt(apart.variance)
         else:
             error, freedom = self.clusters.standard_error(apart), self.clusters.freedom
         return _tested(a.area, b.area, error, freedom, alternative, level)
@@ -256,7 +252,7 @@ def _unpaired(
     for y_true, scores in (a, b):
         side = _Ranked.of(y_true, [scores], None, None, pos_label).scores[0]
         areas.append(side.area)
-        variances.append(side.positive_variance / side.positive_size + side.negative_variance / side.negative_size)
+        variances.append(side.variance)
         counts.append(len(side.positives) + len(side.negatives))
     variance = sum(variances)
     freedom = math.inf

@@ -8,7 +8,6 @@ import numpy as np
 
 from pixelgauge import caller
 from pixelgauge.images import Array
-from pixelgauge.ranking.arrays import column, to_array
 from pixelgauge.ranking.groups import group_codes
 from pixelgauge.ranking.inputs import Float64Array, Scores, check_lengths, pack
 from pixelgauge.ranking.intervals import FEW, AurocInterval, GroupIntervals, Wanted, interval_of
@@ -28,7 +27,7 @@ def intervals_by_group(
     The mean's ends follow from the groups' own (Zou and Donner: Construction of confidence limits about effect
     measures: a general approach, Statistics in Medicine 27, 2008): groups are independent of each other.
     """
-    names, codes = group_codes(column(to_array(groups, "groups"), "groups"))
+    names, codes = group_codes(groups, "groups")
     check_lengths(y_true=truth, groups=codes)
     if clusters is not None:
         _require_clusters_within(clusters, codes, names)

@@ -58,7 +58,7 @@ def auroc_by_group(y_true: object, y_score: object, groups: object) -> dict[obje
     """
     binary = _binary(y_true)
     scores = scores_of(score_array(y_score))
-    names, codes = group_codes(column(to_array(groups, "groups"), "groups"))
+    names, codes = group_codes(groups, "groups")
     check_lengths(y_true=range(binary.count), y_score=scores, groups=codes)
     counts = _core.auroc_by_group(scores.values, binary.bits, codes, len(names), scores.bfloat16)
     result: dict[object, float] = {}
@@ -197,8 +197,9 @@ def _binary(y_true: object) -> BinaryLabels:
     return binary
 
 
-def group_codes(groups: Array, name: str = "groups") -> tuple[Array, Array]:
+def group_codes(given: object, name: str) -> tuple[Array, Array]:
     """Distinct groups (some of which may have no sample), ascending, and the number of each sample's."""
+    groups = column(to_array(given, name), name)
     if groups.dtype.kind in "iu":
         low, high = int(groups.min()), int(groups.max())
         # few enough numbers: no sort is needed to tell them apart

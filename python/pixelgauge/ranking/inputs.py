@@ -219,6 +219,11 @@ def pack(mask: Array) -> Bits:
     return bits
 
 
+def truth_of(bits: Bits, count: int) -> Array:
+    """Labels as booleans, from their bits."""
+    return np.unpackbits(bits.view(np.uint8), bitorder="little", count=count).view(np.bool_)
+
+
 def binary_labels(labels: Array, name: str = "y_true") -> BinaryLabels | None:
     """Bits of labels of one or two classes, the greater being positive; None if there are more classes."""
     if labels.dtype.kind in "US":

@@ -13,12 +13,12 @@ import numpy as np
 from pixelgauge import _core, caller
 from pixelgauge.checks import ArgumentValueError, checked_level, one_of, real_number, whole_number
 from pixelgauge.images import Array
-from pixelgauge.proportions import normal_quantile, student_quantile
-from pixelgauge.ranking.arrays import column, to_array
+from pixelgauge.proportions import logit_limits, normal_quantile, student_quantile
 from pixelgauge.ranking.binary_inputs import binary_inputs
 from pixelgauge.ranking.clusters import Clusters, clusters_of
-from pixelgauge.ranking.inputs import Bits, Float64Array, Scores, check_lengths
-from pixelgauge.ranking.placements import Placements, placements, truth_of, weighted_counts
+from pixelgauge.ranking.groups import group_codes
+from pixelgauge.ranking.inputs import Bits, Float64Array, Scores, check_lengths, truth_of
+from pixelgauge.ranking.placements import Placements, placements, weighted_counts
 from pixelgauge.ranking.score_interval import AreaSample, score_interval
 
 IntervalMethod = Literal["score", "newcombe", "logit", "delong"]
@@ -152,8 +152,7 @@ def roc_auc_interval(
     one_of("method", method, METHODS)
     fpr = _checked_fpr(max_fpr)
     bits, scores, weights = binary_inputs(y_true, y_score, pos_label, sample_weight)
-    if cluster is not None and weights is not None:
-        raise ValueError("cluster= cannot be combined with sample_weight=: there is no variance for both")
+    refuse_both(cluster, sample_weight)
     if method == "newcombe" and (fpr < 1 or cluster is not None):
         raise ArgumentValueError("method", "'newcombe'", "is for the whole area without clusters", "use 'score'")
     codes = None if cluster is None else cluster_codes(cluster, len(scores))
@@ -326,11 +325,15 @@ def bootstrap_interval(
     return interval
 
 
+def refuse_both(cluster: object, sample_weight: object) -> None:
+    """Refuse clusters with weights."""
+    if cluster is not None and sample_weight is not None:
+        raise ValueError("cluster= cannot be combined with sample_weight=: there is no variance for both")
+
+
 def cluster_codes(cluster: object, count: int) -> Array:
     """Return the number of each sample's cluster."""
-    from pixelgauge.ranking.groups import group_codes
-
-    _, codes = group_codes(column(to_array(cluster, "cluster"), "cluster"), "cluster")
+    _, codes = group_codes(cluster, "cluster")
     check_lengths(y_true=range(count), cluster=codes)
     return codes
 
@@ -392,10 +395,16 @@ def _from_sums(scores: Scores, bits: Bits) -> tuple[AreaSample, float]:
     return AreaSample(twice_u / (2 * p * n), of_positives, of_negatives, p, n), error
 
 
-def _placed(scores: Scores, truth: Array, weights: Float64Array | None, fpr: float) -> Placements:
+def checked_placements(scores: Scores, truth: Array, weights: Float64Array | None, max_fpr: float = 1.0) -> Placements:
+    """Find placements of which there is a variance: of two samples of each class, and by their weights as many."""
     check_classes(*weighted_counts(truth, weights), "" if weights is None else " with any weight")
-    found = placements(scores, truth, weights, fpr)
+    found = placements(scores, truth, weights, max_fpr)
     check_classes(found.positive_size, found.negative_size, " by their weights")
+    return found
+
+
+def _placed(scores: Scores, truth: Array, weights: Float64Array | None, fpr: float) -> Placements:
+    found = checked_placements(scores, truth, weights, fpr)
     within = found.negative_size * fpr
     if fpr < 1 and within < _LEAST_WITHIN:
         raise ArgumentValueError(
@@ -414,10 +423,9 @@ def _placed(scores: Scores, truth: Array, weights: Float64Array | None, fpr: flo
 
 def _from_placements(found: Placements, fpr: float) -> tuple[AreaSample, float]:
     """Sample and error of a partial area, or with weights."""
-    m, n = found.positive_size, found.negative_size
-    of_positives, of_negatives = found.positive_variance, found.negative_variance
-    error = math.sqrt(of_positives / m + of_negatives / n)
-    return AreaSample(found.area, of_positives, of_negatives * fpr, m, n * fpr, fpr), error
+    sizes = found.positive_size, found.negative_size * fpr
+    sample = AreaSample(found.area, found.positive_variance, found.negative_variance * fpr, *sizes, fpr)
+    return sample, math.sqrt(found.variance)
 
 
 def _from_clusters(found: Placements, clusters: Clusters, fpr: float) -> tuple[AreaSample, float]:
@@ -457,10 +465,7 @@ def _by_logit(sample: AreaSample, error: float, z: float) -> tuple[float, float]
         raise ArgumentValueError(
             "method", "'logit'", "has no interval where no pair is misplaced: the logarithm is infinite", "use 'score'"
         )
-    centre, half = math.log(area / (1 - area)), z * error / (area * (1 - area))
-    # 1 / (1 + e^-x) without overflow
-    low, high = (0.5 * (1 + math.tanh(x / 2)) for x in (centre - half, centre + half))
-    return low, high
+    return logit_limits(area, error, z)
 
 
 def _by_delong(sample: AreaSample, error: float, z: float) -> tuple[float, float]:

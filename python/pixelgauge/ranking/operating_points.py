@@ -14,10 +14,9 @@ from pixelgauge.checks import ArgumentValueError, checked_level, real_number
 from pixelgauge.images import Array
 from pixelgauge.proportions import ProportionInterval, ProportionMethod, proportion_interval
 from pixelgauge.ranking.binary_inputs import binary_inputs
-from pixelgauge.ranking.inputs import require_ranks
+from pixelgauge.ranking.inputs import require_ranks, truth_of
 from pixelgauge.ranking.intervals import warn_of_few
-from pixelgauge.ranking.placements import truth_of
-from pixelgauge.ranking.thresholds import Confusion, require_two_classes
+from pixelgauge.ranking.thresholds import Confusion, plain_threshold, require_two_classes
 
 
 class SensitivityInterval(NamedTuple):
@@ -118,8 +117,8 @@ def operating_point(
         raise ArgumentValueError(name, reprlib.repr(given_as), f"must be in {bounds}")
     bits, scores, _ = binary_inputs(y_true, y_score, pos_label, None)
     fp, tp, thresholds = scores.curve(bits, None, _core.CurveDrop.none, rates=False)
-    require_two_classes(fp, tp)
     p, n = float(tp[-1]), float(fp[-1])
+    require_two_classes(p, n)
     warn_of_few(p, n)
     if name == "tpr":
         at = int(np.searchsorted(tp / p, wanted))
@@ -131,7 +130,6 @@ def operating_point(
             highest = float(share.max())
             raise ArgumentValueError("precision", str(wanted), f"is met by no threshold: the highest is {highest!r}")
         at = int(np.argmax(np.where(meets, tp, -1)))
-    threshold = thresholds[at]
     confusion = Confusion(float(tp[at]), float(fp[at]), p - float(tp[at]), n - float(fp[at]))
 
     def interval(successes: float, trials: float) -> ProportionInterval:
@@ -140,7 +138,7 @@ def operating_point(
         return proportion_interval(int(successes), int(trials), level=level, method="clopper-pearson")
 
     return OperatingPoint(
-        threshold if thresholds.dtype.kind == "O" else float(threshold),
+        plain_threshold(thresholds, at),
         confusion,
         interval(confusion.true_positives, p),
         interval(confusion.true_negatives, n),
@@ -275,8 +273,7 @@ def _classes(y_true: object, y_score: object, pos_label: object) -> tuple[Array,
     require_ranks(values)
     truth = truth_of(bits, len(values))
     positives, negatives = values[truth], values[~truth]
-    if min(len(positives), len(negatives)) == 0:
-        raise ValueError("Only one class is present in y_true: there is nothing to trade off")
+    require_two_classes(len(positives), len(negatives))
     warn_of_few(len(positives), len(negatives))
     return positives, negatives
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pixelgauge.images import Array
-from pixelgauge.ranking.inputs import Bits, Float64Array, Scores, require_ranks
+from pixelgauge.ranking.inputs import Float64Array, Scores, require_ranks
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class Placements:
         """Sample variance of the negatives' placements."""
         return sample_variance(self.negatives, self.negative_weights)
 
-
-def truth_of(bits: Bits, count: int) -> Array:
-    """Labels as booleans, from their bits."""
-    return np.unpackbits(bits.view(np.uint8), bitorder="little", count=count).view(np.bool_)
+    @property
+    def variance(self) -> float:
+        """DeLong's, of the area."""
+        return self.positive_variance / self.positive_size + self.negative_variance / self.negative_size
 
 
 def effective_size(weights: Float64Array | None, count: int) -> float:

@@ -13,7 +13,7 @@ from pixelgauge.checks import ArgumentValueError, flag, require_number
 from pixelgauge.images import Array
 from pixelgauge.ranking.arrays import at_least
 from pixelgauge.ranking.binary_inputs import binary_inputs
-from pixelgauge.ranking.inputs import Float64Array, require_ranks, weight_array
+from pixelgauge.ranking.inputs import Float64Array, require_ranks, truth_of, weight_array
 
 Criterion = Literal["youden", "f1", "mcc", "accuracy", "balanced_accuracy", "closest"]
 
@@ -122,7 +122,7 @@ def confusion_at_threshold(
     values = scores.decoded()
     require_ranks(values)
     called = at_least(values, threshold)
-    truth = np.unpackbits(bits.view(np.uint8), bitorder="little", count=len(scores)).view(np.bool_)
+    truth = truth_of(bits, len(scores))
     tp, fp, fn, tn = (
         float(np.count_nonzero(cell) if weights is None else weights[cell].sum())
         for cell in (truth & called, ~truth & called, truth & ~called, ~truth & ~called)
@@ -205,7 +205,7 @@ def fpr_at_tpr(
     rate = float(fp[at] / fp[-1])
     if not return_threshold:
         return rate
-    return FprAtTpr(rate, thresholds[at] if thresholds.dtype.kind == "O" else float(thresholds[at]))
+    return FprAtTpr(rate, plain_threshold(thresholds, at))
 
 
 def best_threshold(
@@ -261,8 +261,7 @@ def best_threshold(
     else:
         remedy = "use youden, f1, mcc, accuracy, balanced_accuracy, closest"
         raise ArgumentValueError("criterion", repr(criterion), "is not known", remedy)
-    threshold = thresholds[np.argmax(merit)]
-    return threshold if thresholds.dtype.kind == "O" else float(threshold)
+    return plain_threshold(thresholds, int(np.argmax(merit)))
 
 
 def _two_class_counts(
@@ -271,13 +270,19 @@ def _two_class_counts(
     """Count false and true positives (or their weight) at every threshold, from inf down."""
     bits, scores, weights = binary_inputs(y_true, y_score, pos_label, sample_weight)
     fp, tp, thresholds = scores.curve(bits, weights, _core.CurveDrop.none, rates=False)
-    require_two_classes(fp, tp, "" if weights is None else " with any weight")
+    require_two_classes(tp[-1], fp[-1], "" if weights is None else " with any weight")
     return fp, tp, thresholds
 
 
-def require_two_classes(fp: Float64Array, tp: Float64Array, of_weight: str = "") -> None:
-    """Refuse counts in which a class is absent."""
-    if fp[-1] == 0 or tp[-1] == 0:
+def plain_threshold(thresholds: Array, at: int) -> float:
+    """One threshold as Python's number: float, or what it is where a float would round it."""
+    found: float = thresholds[at] if thresholds.dtype.kind == "O" else float(thresholds[at])
+    return found
+
+
+def require_two_classes(positives: float, negatives: float, of_weight: str = "") -> None:
+    """Refuse counts (or weights) in which a class is absent."""
+    if positives == 0 or negatives == 0:
         raise ValueError(f"Only one class is present in y_true{of_weight}: there is nothing to trade off")
 
 
