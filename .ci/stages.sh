@@ -132,7 +132,7 @@ stage_hypothesis() {
 # Whether the intervals cover: every population and size, 4000 samples each, from fixed seeds.
 stage_coverage() {
   enter suite '.[cpu,test]'
-  OPENBLAS_NUM_THREADS=1 python -m bench.coverage --json "$work/coverage.json" | tee "$work/coverage.log"
+  OPENBLAS_NUM_THREADS=1 python -m bench.coverage --found "$work/coverage.jsonl" | tee "$work/coverage.log"
   echo "coverage: $(tail -n 1 "$work/coverage.log")" >>"$work/figures"
 }
 

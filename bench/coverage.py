@@ -2,12 +2,13 @@
 
     python -m bench.coverage                                  # every cell, 4000 repeats: hours
     python -m bench.coverage 'roc_auc/*/n100-*' --repeats 500
-    python -m bench.coverage --json coverage.json             # which `bench.coverage_report` draws
+    python -m bench.coverage --found found.jsonl              # which `bench.coverage_report` draws
 
 A cell is one population with its sizes: what it draws, the figure that is true of it, and the methods whose intervals
 are asked. Repeat r of a cell is drawn from the seed (cell's name, r), so that a cell gives the same numbers alone, beside
 others, and on any number of processes. A method that a cell promises for has to cover within the cell's bounds; another
-is shown beside it. Ends with 1 where a promise is not kept.
+is shown beside it. Ends with 1 where a promise is not kept. `--found` keeps each cell as it ends: the same command again
+goes on with the cells that are not in the file, or have fewer repeats there.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ import os
 import sys
 import warnings
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -119,29 +120,54 @@ def _part(task: tuple[str, int, int]) -> tuple[str, dict[str, list[Interval]]]:
     return name, run(cell, repeats, first)
 
 
-def measure(chosen: Sequence[Cell], repeats: int, processes: int, part: int = 250) -> list[Found]:
-    """Run cells on several processes, a part of a cell's repeats at a time."""
+def wanted(cell: Cell, repeats: int) -> int:
+    """So many repeats of a cell, where so many are asked for."""
+    return min(repeats, cell.repeats or repeats)
+
+
+def measure(chosen: Sequence[Cell], repeats: int, processes: int, part: int = 250) -> Iterator[list[Found]]:
+    """Run cells on several processes, a part of a cell's repeats at a time; gives each cell as it ends."""
     import pixelgauge
 
     tasks = []
     for cell in chosen:
-        wanted = min(repeats, cell.repeats or repeats)
-        tasks += [(cell.name, first, min(part, wanted - first)) for first in range(0, wanted, part)]
+        count = wanted(cell, repeats)
+        tasks += [(cell.name, first, min(part, count - first)) for first in range(0, count, part)]
     by_name = {cell.name: cell for cell in chosen}
     left = {name: sum(task[0] == name for task in tasks) for name in by_name}
     intervals: dict[str, dict[str, list[Interval]]] = {name: {} for name in by_name}
-    found = []
     with multiprocessing.get_context("spawn").Pool(processes, pixelgauge.set_num_threads, (1,)) as pool:
         for name, ends in pool.imap(_part, tasks):
             for method, of_method in ends.items():
                 intervals[name].setdefault(method, []).extend(of_method)
             left[name] -= 1
             if left[name] == 0:
-                of_cell = judged(by_name[name], intervals.pop(name))
-                for line in of_cell:
-                    print(told(line), flush=True)
-                found += of_cell
-    return found
+                yield judged(by_name[name], intervals.pop(name))
+
+
+def read(file: Path) -> dict[str, list[Found]]:
+    """What a file has of each cell; of a cell that stands there twice, the later."""
+    by_cell: dict[str, dict[str, Found]] = {}
+    for line in file.read_text(encoding="utf-8").splitlines():
+        found = Found(**json.loads(line))
+        by_cell.setdefault(found.cell, {})[found.method] = found
+    return {cell: list(methods.values()) for cell, methods in by_cell.items()}
+
+
+def finished(cell: Cell, kept: Sequence[Found], repeats: int) -> list[Found]:
+    """What was kept of a cell, held against its promises of today; nothing where repeats or a method lack."""
+    found = [line for line in kept if line.method in cell.methods and line.repeats >= wanted(cell, repeats)]
+    return (
+        [replace(line, promised=cell.promised.get(line.method)) for line in found]
+        if len(found) == len(cell.methods)
+        else []
+    )
+
+
+def append(file: Path, of_cell: Sequence[Found]) -> None:
+    """Keep what was found of a cell."""
+    with file.open("a", encoding="utf-8") as kept:
+        kept.writelines(json.dumps(asdict(found)) + "\n" for found in of_cell)
 
 
 def told(line: Found) -> str:
@@ -160,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="print the cells' names and end")
     parser.add_argument("--repeats", type=int, default=4000)
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was found")
+    parser.add_argument("--found", type=Path, metavar="FILE", help="keep what is found here, and go on from there")
     args = parser.parse_args(arguments)
     patterns = args.cells or ["*"]
     chosen = [cell for cell in cells() if any(fnmatch.fnmatchcase(cell.name, pattern) for pattern in patterns)]
@@ -169,10 +195,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if args.list:
         print(*(cell.name for cell in chosen), sep="\n")
         return 0
-    found = measure(chosen, args.repeats, args.processes)
-    if args.json:
-        lines = [{**vars(line), "kept": line.kept} for line in found]
-        args.json.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
+    kept = read(args.found) if args.found and args.found.exists() else {}
+    before = {cell.name: finished(cell, kept.get(cell.name, []), args.repeats) for cell in chosen}
+    found = [line for lines in before.values() for line in lines]
+    for of_cell in measure([cell for cell in chosen if not before[cell.name]], args.repeats, args.processes):
+        for line in of_cell:
+            print(told(line), flush=True)
+        if args.found:
+            append(args.found, of_cell)
+        found += of_cell
     broken = [line for line in found if not line.kept]
     print(f"{len(found) - len(broken)} of {len(found)} intervals keep what is promised of them")
     return 1 if broken else 0

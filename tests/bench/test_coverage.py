@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench import coverage, coverage_report
-from bench.coverage import Cell, judged, run
+from bench.coverage import Cell, Found, judged, run
 
 
 def mean_of(count: int, width: float, promised: tuple[float, float] | None) -> Cell:
@@ -58,17 +58,41 @@ def test_cells_have_names_of_their_own_and_a_few_run(tmp_path: Path, capsys: pyt
     cells = coverage.cells()
     assert len({cell.name for cell in cells}) == len(cells) > 300
     assert any(cell.promised for cell in cells)
-    file = tmp_path / "found.json"
-    code = coverage.main(["roc_auc/normal-0.7/n100-p50", "--repeats", "40", "--processes", "2", "--json", str(file)])
-    found = {line["method"]: line for line in json.loads(file.read_text())}
+    file = tmp_path / "found.jsonl"
+    command = ["roc_auc/normal-0.7/n100-p50", "--repeats", "40", "--processes", "2", "--found", str(file)]
+    code = coverage.main(command)
+    found = {line.method: line for line in coverage.read(file)["roc_auc/normal-0.7/n100-p50"]}
     assert set(found) == {"score", "newcombe", "delong", "logit"}
-    assert found["score"]["repeats"] == 40
-    assert code == int(not found["score"]["kept"])
+    assert found["score"].repeats == 40
+    assert code == int(not found["score"].kept)
     capsys.readouterr()
     pytest.importorskip("matplotlib", reason="matplotlib, the plot extra, is not installed")
     assert coverage_report.main([str(file), str(tmp_path / "pictures")]) == 0
-    assert "| n100-p50 | score | 1 |" in (tmp_path / "pictures" / "tables.md").read_text(encoding="utf-8")
+    page = (tmp_path / "pictures" / "roc_auc.md").read_text(encoding="utf-8")
+    assert "40 samples a cell" in page
+    assert "| n100-p50 | score | 1 |" in page
     assert (tmp_path / "pictures" / "roc_auc.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_kept_is_not_run_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coverage, "cells", lambda: [mean_of(5, 1.0, (0.0, 1.0)), mean_of(7, 0.1, (0.9, 1.0))])
+    ran: list[str] = []
+
+    def measure(chosen: list[Cell], repeats: int, processes: int) -> Iterator[list[Found]]:
+        for cell in chosen:
+            ran.append(cell.name)
+            yield judged(cell, run(cell, repeats))
+
+    monkeypatch.setattr(coverage, "measure", measure)
+    file = str(tmp_path / "found.jsonl")
+    assert coverage.main(["*/n5", "--repeats", "20", "--found", file]) == 0
+    for command in (["--repeats", "20"], ["--repeats", "10"], ["--repeats", "30"], ["--repeats", "30"]):
+        assert coverage.main([*command, "--found", file]) == 1
+        assert "1 of 2 intervals" in capsys.readouterr().out
+    assert ran == ["mean/normal/n5", "mean/normal/n7", "mean/normal/n5", "mean/normal/n7"]
+    assert [line.repeats for of_cell in coverage.read(Path(file)).values() for line in of_cell] == [30, 30]
 
 
 def test_unknown_cells_are_named(capsys: pytest.CaptureFixture[str]) -> None:
