@@ -18,12 +18,12 @@ from numpy.testing import assert_allclose
 from PIL import Image
 
 import pixelgauge
+from bench.networks.references import official_inception
 from pixelgauge import FeatureStats, fid, frechet_distance
 from pixelgauge.cli import main
 from pixelgauge.cli.terminal import Progress
 from pixelgauge.engine.feature_sources import FeatureSource, Inception, list_images
 from tests.engine.stand_in import StandIn, pictures
-from tests.perceptual.weights import official_inception
 from tests.places import SHARED
 
 

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-LPIPS_CASES = ("odd_97x131", "square_256", "tiny_64", "ex_p0", "ex_p1")
-INCEPTION_CASES = ("small_96x128", "exact_299x299", "large_400x520")
-"""Pictures of the shared references, by their keys."""
-
 
 def pair(shape: tuple[int, ...], seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
     """Random pixels, and the same with noise."""

@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.networks.references import INCEPTION_CASES, LPIPS_CASES, official_inception, official_lpips
 from pixelgauge.networks import providers
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.session import Session
 from pixelgauge.perceptual.inception import INCEPTION_OUTPUTS, InceptionFeatures
 from pixelgauge.perceptual.lpips import LPIPS
 from pixelgauge.presets import LPIPS_BACKBONES
-from tests.perceptual.pictures import INCEPTION_CASES, LPIPS_CASES, pair, relative
-from tests.perceptual.weights import official_inception, official_lpips, own_recipe, random_weights
+from tests.perceptual.pictures import pair, relative
+from tests.perceptual.weights import own_recipe, random_weights
 from tests.pictures import random_pixels
 from tests.places import SHARED, needs_shared
 

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import pixelgauge
+from bench.networks.references import INCEPTION_CASES, official_inception
 from pixelgauge.images import ImageFileError
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.bound_runs import BoundRuns
@@ -23,8 +24,8 @@ from pixelgauge.networks.providers import OPENVINO, choose_providers
 from pixelgauge.networks.session import Session
 from pixelgauge.perceptual.inception import INCEPTION_OUTPUTS, InceptionFeatures
 from pixelgauge.presets import INCEPTION_PRESETS
-from tests.perceptual.pictures import INCEPTION_CASES, relative
-from tests.perceptual.weights import official_inception, own_recipe
+from tests.perceptual.pictures import relative
+from tests.perceptual.weights import own_recipe
 from tests.pictures import random_pixels
 from tests.places import SHARED, needs_shared
 

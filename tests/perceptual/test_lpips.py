@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import pixelgauge
+from bench.networks.references import LPIPS_CASES, official_lpips
 from pixelgauge.images import ImageFileError
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.checkpoint import CheckpointError
@@ -24,8 +25,8 @@ from pixelgauge.networks.session import Session
 from pixelgauge.perceptual import lpips as perceptual
 from pixelgauge.perceptual.lpips import LPIPS
 from pixelgauge.presets import LPIPS_PRESETS
-from tests.perceptual.pictures import LPIPS_CASES, pair
-from tests.perceptual.weights import official_lpips, random_weights
+from tests.perceptual.pictures import pair
+from tests.perceptual.weights import random_weights
 from tests.places import SHARED, needs_shared
 
 pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
