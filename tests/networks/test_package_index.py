@@ -64,6 +64,32 @@ def test_names_are_normalised_and_base_elements_followed(index: Index, tmp_path:
 
 
 @pytest.mark.property
+@pytest.mark.parametrize(
+    "anchor",
+    [
+        "<A class=x HREF = '../../files/{}' data-requires-python='&gt;=3'>",
+        '<a\n  data-dist-info-metadata="sha256=0" href="../../files/{}#egg=x&amp;sha256=SHA">',
+        "<a href=../../files/{}>",
+        "<a data-href='nowhere' href=\"../../files/{}\">",
+    ],
+)
+def test_anchors_as_servers_write_them(index: Index, tmp_path: Path, anchor: str) -> None:
+    page = anchor.replace("{}", FILE).replace("SHA", index.wheel.sha256.upper())
+    index.server.files[PAGE] = f"<html><!-- <a> --><body><![x[]>{page}{FILE}</a>".encode()
+    assert fetch(index, tmp_path) == index.data
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("piece", ["<a ", "<a href", "<!--", "<a href=", "<a href='", "<![CDATA[", "<a href   "])
+def test_a_page_of_one_piece_takes_no_time(index: Index, tmp_path: Path, piece: str) -> None:
+    index.server.files[PAGE] = (piece * ((2 << 20) // len(piece))).encode()
+    start = time.monotonic()
+    with pytest.raises(ModelError, match="has no"):
+        fetch(index, tmp_path)
+    assert time.monotonic() - start < 10
+
+
+@pytest.mark.property
 def test_a_redirected_page_is_where_its_links_start(index: Index, tmp_path: Path) -> None:
     index.server.files[f"/other/{PROJECT}/index.html"] = index.server.files.pop(PAGE)
     index.server.types[f"/other/{PROJECT}/index.html"] = "text/html"

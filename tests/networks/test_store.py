@@ -146,7 +146,7 @@ def test_downloads_that_change_on_the_disk_are_not_official(
             os.replace(path.with_suffix(".npz"), path)
 
     monkeypatch.setattr(sources, "download", swapped)
-    with pytest.raises(ModelError, match="they changed on this disk, or the conversion is at fault"):
+    with pytest.raises(ModelError, match="the files changed on this disk, or the conversion is at fault"):
         model_store.pull(MODEL)
 
 

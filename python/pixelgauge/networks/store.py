@@ -480,8 +480,8 @@ def pull(
         made = Installed(model, None, data, origin)
         if not made.official:
             raise ModelError(
-                f"the official files of {name} became weights of sha256 {made.weights_sha256}, which the manifest does "
-                "not know: they changed on this disk, or the conversion is at fault"
+                f"what was fetched of {name} became weights of sha256 {made.weights_sha256}, which the manifest does "
+                "not know: the files changed on this disk, or the conversion is at fault"
             )
         if fetched.licences:
             origin["licences"] = {file: _sha256(text) for file, text in fetched.licences.items()}
