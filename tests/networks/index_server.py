@@ -26,7 +26,15 @@ MEMBER = "small_weights/all.pt"
 LICENCE = b"You may use these weights."
 LICENCE_MEMBER = "small_weights-1.2.dist-info/licenses/LICENSE"
 JSON = "application/vnd.pypi.simple.v1+json"
-OTHERS = ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX")
+OTHERS = (
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_CONSTRAINT",
+    "PIP_FIND_LINKS",
+    "PIP_NO_INDEX",
+    "UV_INDEX_URL",
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX",
+)
 
 
 def nested(arrays: dict[str, npt.NDArray[np.float32]], heads: dict[str, npt.NDArray[np.float32]]) -> bytes:

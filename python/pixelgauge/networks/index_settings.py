@@ -88,8 +88,11 @@ def _pip_files() -> list[Path]:
     name = "pip.ini" if sys.platform == "win32" else "pip.conf"
     legacy = Path.home() / ("pip" if sys.platform == "win32" else ".pip") / name
     homes = [folder / "pip" / name for folder in _config_homes()]
-    system = [] if sys.platform == "win32" else [_SYSTEM / name]
-    return [*([Path(chosen)] if chosen else []), Path(sys.prefix) / name, homes[0], legacy, *homes[1:], *system]
+    shared = [] if sys.platform == "win32" else [_SYSTEM / name]
+    site = Path(sys.prefix) / name
+    if chosen and os.path.exists(chosen):  # which stands for the user's own
+        return [Path(chosen), site, *shared, *homes[1:]]
+    return [site, homes[0], legacy, *shared, *homes[1:]]
 
 
 def _of_pip(path: Path) -> tuple[list[str], list[str]]:
