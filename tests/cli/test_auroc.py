@@ -547,9 +547,11 @@ def test_an_option_is_given_once(capsys: pytest.CaptureFixture[str], program: st
     action = parser._option_string_actions[option]
     value = str(next(iter(action.choices)) if action.choices else 1)
     twice = [option, value, f"{option}={value}" if option.startswith("--") else f"{option}{value}"]
-    files = ["x"] * sum(
-        not inner.option_strings for inner in parser._actions if isinstance(inner, argparse._StoreAction)
-    )
+    files = [
+        str(next(iter(inner.choices))) if inner.choices else "x"
+        for inner in parser._actions
+        if isinstance(inner, argparse._StoreAction) and not inner.option_strings
+    ]
     with pytest.raises(SystemExit) as caught:
         main([*program.split()[1:], *files, *twice])
     assert caught.value.code == 2

@@ -114,5 +114,19 @@ def test_damaged_weights_stop_compare_and_demo(cache: Path, tmp_path: Path, caps
 @pytest.mark.usefixtures("alex")
 def test_lpips_joins_the_demo_when_its_weights_are_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)["rows"]
-    assert all(row["lpips"] > 0 for row in rows)
+    report = json.loads(capsys.readouterr().out)
+    assert report["left_out"] == {}
+    assert all(row["lpips"] > 0 for row in report["rows"])
+
+
+@pytest.mark.cli
+@pytest.mark.usefixtures("cache")
+def test_the_demo_offers_the_pull_of_what_it_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    assert main(["demo"]) == 0
+    out = capsys.readouterr().out
+    assert "lpips is left out: its weights are not here; this brings them: pixelgauge models pull lpips-alex" in out
+    assert main(["demo", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["left_out"]["lpips"].endswith("pixelgauge models pull lpips-alex")
+    assert "lpips" not in report["rows"][0]

@@ -36,7 +36,10 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files = {"/file.pth": DATA}
         self.requests: list[str] = []
+        self.types: dict[str, str] = {}
+        """Content types, by path."""
         self.ranges: list[str | None] = []
+        self.logins: list[str | None] = []
         self.behaviour: Callable[[Handler], object] | None = None
         self.stop = threading.Event()
 
@@ -54,6 +57,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.requests.append(self.path)
         self.server.ranges.append(self.headers.get("Range"))
+        self.server.logins.append(self.headers.get("Authorization"))
         with contextlib.suppress(ConnectionError):
             if self.server.behaviour is None or not self.server.behaviour(self):
                 self.whole()
@@ -71,6 +75,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         else:
             self.send_response(200)
+        if (kind := self.server.types.get(self.path)) is not None:
+            self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
         self.wfile.write(data[start:] if keep is None else data[start : start + keep])

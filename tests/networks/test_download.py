@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pixelgauge.networks import connections
 from pixelgauge.networks import download as downloads
 from pixelgauge.networks.download import download
 from pixelgauge.networks.manifest import ModelError
@@ -192,7 +193,7 @@ def test_redirects_elsewhere_are_refused(server: Server, tmp_path: Path, target:
 @pytest.mark.boundary
 def test_redirects_from_https_to_http_are_refused() -> None:
     request = urllib.request.Request("https://example.org/file.pth")
-    follow = downloads._Redirects().redirect_request
+    follow = connections._Redirects().redirect_request
     with pytest.raises(ModelError, match=r"redirects to http://example\.org/x: refused"):
         follow(request, io.BytesIO(), 302, "Found", {}, "http://example.org/x")
     assert follow(request, io.BytesIO(), 302, "Found", {}, "https://example.org/x") is not None

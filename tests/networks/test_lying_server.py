@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from pixelgauge.networks import download as downloads
-from pixelgauge.networks.download import address_of, download, shown_address
+from pixelgauge.networks.connections import shown_address
+from pixelgauge.networks.download import download
 from pixelgauge.networks.manifest import ModelError, model_named
+from pixelgauge.networks.sources import mirror_address
 from tests.networks.lying_behaviours import BEHAVIOURS, whole
 from tests.networks.lying_server import DATA, DIGEST, HALF, LyingServer, Talk, serving
 
@@ -172,7 +174,7 @@ def test_addresses_are_shown_without_secrets(address: str, shown: str | None) ->
 def test_a_mirrors_query_stays_behind_the_file(monkeypatch: pytest.MonkeyPatch, mirror: str, address: str) -> None:
     source = model_named("lpips-alex").sources[0]
     monkeypatch.setenv("PIXELGAUGE_MIRROR", mirror)
-    assert address_of(source) == address.format(source.file)
+    assert mirror_address(source) == address.format(source.file)
 
 
 @pytest.mark.boundary
@@ -189,7 +191,7 @@ def test_a_mirrors_query_stays_behind_the_file(monkeypatch: pytest.MonkeyPatch, 
 def test_a_bad_mirror_is_named_without_secrets(monkeypatch: pytest.MonkeyPatch, mirror: str) -> None:
     monkeypatch.setenv("PIXELGAUGE_MIRROR", mirror)
     with pytest.raises(ModelError, match=r"PIXELGAUGE_MIRROR=.* must be an http or https address") as caught:
-        address_of(model_named("lpips-alex").sources[0])
+        mirror_address(model_named("lpips-alex").sources[0])
     assert "secret" not in str(caught.value)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from pixelgauge import cli
-from pixelgauge.networks import manifest
+from pixelgauge.networks import manifest, sources
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.checkpoint import CheckpointError
 from pixelgauge.networks.store import ModelError, ModelMissingError
@@ -33,13 +33,13 @@ def mirror(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> l
 
     paths = checkpoints(tmp_path)
     model = model_store.model_named(MODEL)
-    sources = tuple(
+    official = tuple(
         dataclasses.replace(source, bytes=path.stat().st_size, sha256=model_store.file_sha256(path))
         for source, path in zip(model.sources, paths, strict=True)
     )
-    changed = {**manifest.manifest(), MODEL: dataclasses.replace(model, sources=sources, weights_sha256=None)}
+    changed = {**manifest.manifest(), MODEL: dataclasses.replace(model, sources=official, weights_sha256=None)}
     monkeypatch.setattr(manifest, "manifest", lambda: changed)
-    for source, path in zip(sources, paths, strict=True):
+    for source, path in zip(official, paths, strict=True):
         server.files[f"/weights/{source.file}"] = path.read_bytes()
     monkeypatch.setenv("PIXELGAUGE_MIRROR", f"{server.address}/weights/")
     return paths
@@ -136,7 +136,7 @@ def test_downloads_that_change_on_the_disk_are_not_official(
     server: Server, mirror: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is hashed is what is converted: a file that is swapped after its download was checked."""
-    plain = model_store.download
+    plain = sources.download
 
     def swapped(address, path, **arguments):
         plain(address, path, **arguments)
@@ -145,8 +145,8 @@ def test_downloads_that_change_on_the_disk_are_not_official(
                 np.savez(path.with_suffix(".npz"), **{name: array * 2 for name, array in arrays.items()})
             os.replace(path.with_suffix(".npz"), path)
 
-    monkeypatch.setattr(model_store, "download", swapped)
-    with pytest.raises(ModelError, match="they changed on this disk, or the conversion is at fault"):
+    monkeypatch.setattr(sources, "download", swapped)
+    with pytest.raises(ModelError, match="the files changed on this disk, or the conversion is at fault"):
         model_store.pull(MODEL)
 
 
@@ -245,7 +245,7 @@ def test_a_record_that_is_no_record_is_damage(tmp_path: Path, capsys: pytest.Cap
 def test_variables_that_cannot_be_used_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIXELGAUGE_MIRROR", "http://[bad")
     with pytest.raises(ModelError, match=r"PIXELGAUGE_MIRROR='http://\[bad' must be"):
-        model_store.address_of(model_store.model_named(MODEL).sources[0])
+        sources.mirror_address(model_store.model_named(MODEL).sources[0])
     monkeypatch.setenv("PIXELGAUGE_CACHE", "~no-such-user/x")
     with pytest.raises(ModelError, match=r"PIXELGAUGE_CACHE='~no-such-user/x'"):
         model_store.cache_folder()
@@ -377,7 +377,9 @@ def test_pull_command(
     assert run("pull", MODEL) == 0
     captured = capsys.readouterr()
     assert "official" in captured.out
-    assert captured.err == ""  # no progress bar in a pipe
+    # No progress bar in a pipe, and who served of each role.
+    found = {source.role: f"{server.address}/weights/{source.file}" for source in manifest.manifest()[MODEL].sources}
+    assert captured.err == f"{MODEL}: from {found['backbone']} (backbone), {found['heads']} (heads)\n"
     run("remove", MODEL)
     server.files.clear()
     assert run("pull", MODEL) == 1

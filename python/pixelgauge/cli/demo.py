@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
             _require_empty(args.output)
     isa()  # an environment variable that cannot be followed is told of before the work
     get_num_threads()
-    comparison = _comparison()
+    comparison, left_out = _comparison()
     start = time.perf_counter()
     pictures = {name: make() for name, make in CONTENTS.items()}
     results = [
@@ -88,7 +88,13 @@ def run(args: argparse.Namespace) -> int:
         fingerprint = {**comparison.fingerprint(), "isa": isa()}
         print(
             json.dumps(
-                {"fingerprint": fingerprint, "rows": [result.record() for result in results]}, indent=2, allow_nan=False
+                {
+                    "fingerprint": fingerprint,
+                    "left_out": left_out,
+                    "rows": [result.record() for result in results],
+                },
+                indent=2,
+                allow_nan=False,
             )
         )
     else:
@@ -97,6 +103,8 @@ def run(args: argparse.Namespace) -> int:
         for metric in _BY_CONTENT:
             _print_by_content(results, metric)
         print(f"\n{comparison}")
+        for metric, remedy in left_out.items():
+            print(f"{METRICS[metric].label} is left out: {printable(remedy)}")
         if args.output is not None:
             print(f"pictures, scores.csv and index.html in {printable(args.output)}")
     return EXIT_DONE
@@ -105,17 +113,21 @@ def run(args: argparse.Namespace) -> int:
 _CASES = len(DEGRADATIONS) * len(STRENGTHS)
 
 
-def _comparison() -> Comparison:
-    """Every metric whose model is here, which onnxruntime can run and the user may read."""
+def _comparison() -> tuple[Comparison, dict[str, str]]:
+    """Every metric whose model is here, which onnxruntime can run and the user may read; and what brings the others."""
 
     def options(*metrics: str) -> CompareOptions:
         # The strongest shift makes contrast-structure terms negative, of which wang2003 has no power.
         return CompareOptions(metrics, ms_ssim_preset="pytorch-msssim")
 
     try:
-        return prepare(options(*METRICS))
-    except (ImportError, ModelMissingError, PermissionError):
-        return prepare(options(*(name for name, metric in METRICS.items() if not metric.needs_model)))
+        return prepare(options(*METRICS)), {}
+    except ModelMissingError as error:
+        remedy = f"its weights are not here; this brings them: pixelgauge models pull {error.name}"
+    except (ImportError, PermissionError) as error:
+        remedy = str(error)
+    left_out = {name: remedy for name, metric in METRICS.items() if metric.needs_model}
+    return prepare(options(*(name for name in METRICS if name not in left_out))), left_out
 
 
 def _scored(content: str, picture: Picture, case: int, comparison: Comparison) -> _Result:

@@ -7,7 +7,7 @@ import json
 
 from pixelgauge.cli.models import facts_of
 from pixelgauge.networks import providers
-from pixelgauge.networks import store as model_store
+from pixelgauge.networks.cache import cache_folder
 from pixelgauge.networks.manifest import manifest
 from pixelgauge.runtime import build_info
 
@@ -22,7 +22,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(args: argparse.Namespace) -> int:
     """Print the facts."""
     facts = {**build_info(), **providers.facts()}
-    facts["cache"] = str(model_store.cache_folder())
+    facts["cache"] = str(cache_folder())
     facts["models"] = {name: facts_of(name)["state"] for name in manifest()}
     facts["models_checked"] = "size only: pixelgauge models verify hashes the files, as every load does"
     if args.json:

