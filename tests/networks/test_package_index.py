@@ -20,6 +20,7 @@ from tests.networks.loopback import Handler, Server, cache, server
 
 __all__ = ["cache", "server"]
 pytestmark = pytest.mark.usefixtures("cache")
+NONE_NAMED = "names a package index: install pip, .* or set PIP_INDEX_URL"
 PAGE, FILES = f"/simple/{PROJECT}/", f"/files/{FILE}"
 
 
@@ -284,8 +285,9 @@ def write(path: Path, text: str) -> None:
 
 
 @pytest.mark.property
-def test_the_public_index_by_default(home: Path) -> None:
-    assert configured_indexes() == ["https://pypi.org/simple"]
+def test_no_index_is_made_up(home: Path) -> None:
+    with pytest.raises(ModelError, match=NONE_NAMED):
+        configured_indexes()
 
 
 @pytest.mark.property
@@ -336,7 +338,8 @@ def test_settings_that_are_switched_off(home: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     assert configured_indexes() == ["https://uv"]
     monkeypatch.setenv("UV_NO_CONFIG", "1")
-    assert configured_indexes() == ["https://pypi.org/simple"]
+    with pytest.raises(ModelError, match=NONE_NAMED):
+        configured_indexes()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(ModelError, match="PIP_NO_INDEX forbids"):
         configured_indexes()
@@ -372,10 +375,12 @@ def test_settings_that_are_broken(home: Path, file: str, text: str, match: str) 
 )
 def test_settings_that_say_nothing(home: Path, file: str, text: str) -> None:
     write(home / ".config" / file, text)
-    assert configured_indexes() == ["https://pypi.org/simple"]
+    with pytest.raises(ModelError, match=NONE_NAMED):
+        configured_indexes()
     (home / ".config" / file).unlink()
     (home / ".config" / file).mkdir()
-    assert configured_indexes() == ["https://pypi.org/simple"]
+    with pytest.raises(ModelError, match=NONE_NAMED):
+        configured_indexes()
 
 
 @pytest.mark.property

@@ -18,7 +18,6 @@ from typing import Any
 from pixelgauge.files.reading import FileError, cause, read_regular
 from pixelgauge.networks.manifest import ModelError
 
-_DEFAULT = "https://pypi.org/simple"
 _SYSTEM = Path("/etc")
 _MOST_BYTES = 1 << 20
 _VARIABLES = (
@@ -31,13 +30,12 @@ _VARIABLES = (
 def configured_indexes() -> list[str]:
     """Addresses of the indexes, in the order to ask: the first that is named, then the extra ones.
 
-    Variables come before files, pip's before uv's, and a user's file before the system's. With nothing named, the
-    public index.
+    Variables come before files, pip's before uv's, and a user's file before the system's.
 
     Raises
     ------
     ModelError
-        If the configuration forbids indexes, or cannot be read.
+        If the configuration forbids indexes, names none, or cannot be read.
     """
     if os.environ.get("PIP_NO_INDEX", "").strip().lower() in ("1", "true", "yes", "on", "y", "t"):
         raise ModelError("PIP_NO_INDEX forbids the package index: unset it")
@@ -46,7 +44,12 @@ def configured_indexes() -> list[str]:
     for settings in _settings():
         mains += settings[0]
         extras += settings[1]
-    return list(dict.fromkeys([*(mains[:1] or [_DEFAULT]), *extras]))
+    if not mains and not extras:
+        raise ModelError(
+            "neither pip's nor uv's configuration names a package index: install pip, which has one of its own, or set "
+            "PIP_INDEX_URL"
+        )
+    return list(dict.fromkeys([*mains[:1], *extras]))
 
 
 def _settings() -> Iterator[tuple[list[str], list[str]]]:
