@@ -140,6 +140,13 @@ struct NearRow {
     const T* limits;
 };
 
+// The Gaussian kernel less 1 of one sample and n others, summed: exp(-(norm + norms[j] - twice dots[j])) - 1.
+struct GaussianRow {
+    int64_t n;
+    const double *dots, *norms;
+    double norm, twice;
+};
+
 // Winograd convolution, in pixels of channels; see network/winograd.cpp.
 static constexpr int kWinogradGroup = 16;  // channels or filters that lie together
 static constexpr int kWinogradForms = 6;
@@ -208,6 +215,7 @@ struct Kernels {
     double (*squared_distance_f32)(const float* x, const float* y, int64_t n);  // in float64
     double (*squared_distance_f64)(const double* x, const double* y, int64_t n);
     double (*squared_distance_mixed)(const float* x, const double* y, int64_t n);
+    double (*gaussian_row)(const GaussianRow*);
     RankingKernels ranking;
     WinogradKernels winograd;
     void (*lpips_layer)(const LpipsLayer*);
