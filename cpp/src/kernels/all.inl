@@ -55,6 +55,7 @@ constexpr Kernels table(const char* name) {
             squared_distance<double, double>,
             squared_distance<float, double>,
             gaussian_row,
+            gaussian_rest,
             ranking_kernels(),
             winograd_kernels(),
             lpips_layer,
