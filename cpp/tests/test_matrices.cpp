@@ -135,9 +135,10 @@ void gaussian_kernels() {
             CHECK(std::fabs(found.within_x - mean(a, a)) <= tolerance);
             CHECK(std::fabs(found.within_y - mean(b, b)) <= tolerance);
             CHECK(std::fabs(found.across - mean(a, b)) <= tolerance);
-            pg_set_num_threads(3);
+            int32_t threads = 0;
+            CHECK(pg_get_num_threads(&threads) == PG_OK && pg_set_num_threads(3) == PG_OK);
             CHECK(pg_gaussian_kernel_means(&x, &y, gamma, &again) == PG_OK);
-            pg_set_num_threads(0);
+            CHECK(pg_set_num_threads(threads) == PG_OK);
             CHECK(again.within_x == found.within_x && again.within_y == found.within_y && again.across == found.across);
         }
     }

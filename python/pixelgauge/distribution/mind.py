@@ -70,7 +70,7 @@ def mind(a: object, b: object, *, projections: int = 1000, seed: int = 2020) -> 
         some = directions[start : start + step]
         gaps = _sorted_projections(some, p) - _sorted_projections(some, q)
         total += float(np.vecdot(gaps, gaps).sum())
-    return 3 * dim * total / (n * projections)
+    return float(3 * dim * total / (n * projections))
 
 
 def _as_many(x: Features, count: int, generator: TorchGenerator) -> Features:

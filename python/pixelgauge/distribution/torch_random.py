@@ -50,7 +50,7 @@ class TorchGenerator:
 
     def _uniform(self, count: int) -> npt.NDArray[np.float64]:
         """From 0 to 1, to 24 bits."""
-        return (self._words(count) & 0xFFFFFF) * 2.0**-24
+        return np.ldexp((self._words(count) & 0xFFFFFF).astype(np.float64), -24)
 
     def _few(self, count: int) -> npt.NDArray[np.float64]:
         """Fewer than a group come in pairs, from uniform numbers of 53 bits."""
