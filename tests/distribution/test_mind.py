@@ -81,6 +81,7 @@ def test_value_equals_the_definition(dim: int, monkeypatch: pytest.MonkeyPatch) 
     gaps = [((np.sort(a @ u) - np.sort(b @ u)) ** 2).mean() for u in directions]
     assert mind(a, b, projections=40, seed=5) == pytest.approx(3 * dim * np.mean(gaps), rel=1e-11)
     monkeypatch.setattr(module, "_VALUES", 57 * 7)  # directions in blocks of seven
+    monkeypatch.setattr(module, "_ROWS", 16)
     assert mind(a, b, projections=40, seed=5) == pytest.approx(3 * dim * np.mean(gaps), rel=1e-11)
 
 

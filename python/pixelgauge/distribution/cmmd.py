@@ -56,7 +56,7 @@ def cmmd(a: object, b: object, *, sigma: float = 10.0, scale: float = 1000.0, no
     >>> import numpy as np, pixelgauge
     >>> x = np.random.default_rng(0).standard_normal((200, 8))
     >>> round(pixelgauge.cmmd(x[:100], x[100:] + 1), 3)
-    2.5
+    5.719
     """
     x, y = feature_pair(a, b, "a", "b")
     sigma, scale = positive_number("sigma", sigma), positive_number("scale", scale)
