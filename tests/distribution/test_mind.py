@@ -53,6 +53,16 @@ def test_frozen_numbers_of_torch_fidelity(size: str) -> None:
 
 
 @pytest.mark.parity
+def test_torch_fidelity() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    program = pytest.importorskip("torch_fidelity.metric_mind", reason="torch-fidelity, from 0.5 on, is not installed")
+    a, b = samples()
+    options = {"mind_num_projections": 200, "cuda": False, "rng_seed": 11, "verbose": False}
+    found = program.mind_features_to_metric(torch.from_numpy(a), torch.from_numpy(b), **options)
+    assert mind(a, b, projections=200, seed=11) == pytest.approx(found["monge_inception_distance"], rel=2e-6)
+
+
+@pytest.mark.parity
 def test_frozen_numbers_of_pytorch() -> None:
     assert_array_equal(TorchGenerator(2020).permutation(10), PERMUTATION)
     # its logarithms and cosines in float32 are off by some units of the last bit

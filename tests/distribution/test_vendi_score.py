@@ -37,6 +37,14 @@ def test_frozen_numbers_of_the_program(q: float) -> None:
     )
 
 
+@pytest.mark.parity
+@pytest.mark.parametrize("q", [1.0, 2.0, math.inf])
+def test_the_program(q: float) -> None:
+    program = pytest.importorskip("vendi_score.vendi", reason="the package vendi_score is not installed")
+    x = samples()[0]
+    assert vendi_score(x, q=q) == pytest.approx(program.score_dual(x, q="inf" if math.isinf(q) else q), rel=1e-10)
+
+
 @pytest.mark.oracle
 @pytest.mark.parametrize("q", [0.0, 0.3, 0.999999, 1.0, 1.0000001, 1.4, 1.6, 2.0, 7.5, 1e6, math.inf])
 @pytest.mark.parametrize(("n", "dim"), [(30, 7), (7, 30), (20, 20), (1, 3), (3, 1)])
