@@ -36,6 +36,17 @@ def of_two(function: str, draw: peers.Pair, **options: Any) -> Callable[[], Call
     return prepare
 
 
+def of_one(function: str, draw: Callable[[], np.ndarray]) -> Callable[[], Call]:
+    """Prepare a call of a function of one input."""
+
+    def prepare() -> Call:
+        metric = attribute(f"pixelgauge:{function}")
+        x = draw()
+        return lambda: metric(x)
+
+    return prepare
+
+
 def ways(function: str, draw: peers.Pair, methods: tuple[str, ...], tolerance: float) -> dict[str, Contender]:
     """Our other methods."""
     return {
@@ -249,6 +260,61 @@ def subsets() -> Iterator[Case]:
     )
 
 
+def of_any_network() -> Iterator[Case]:
+    """CMMD, MIND and the Vendi score, at the widths of CLIP's, Inception's and DINOv2's features."""
+    for n, make in ((1000, inception_like), (5000, gaussian), (50_000, gaussian)):
+        draw = two(make, n, 768)
+        yield Case(
+            function="cmmd",
+            variant="unit",
+            size=f"{n}x768",
+            prepare=of_two("cmmd", draw),
+            tolerance=1e-9,
+            parameters={"dtype": "float32", "layout": "N,D"},
+            contenders={"numpy": peers.gaussian_kernel(draw, unit=True)},
+            limit=Limit(flop=4.0 * n * n * 768, why="a product of n x n, and two symmetric ones by half, in float32"),
+            # both sets as unit vectors in float64, packed copies and blocks
+            memory=2 * 8.0 * n * 768 + (100 + 64) * 2**20,
+            long=n > 10_000,
+        )
+    draw = two(gaussian, 5000, 768)
+    yield Case(
+        function="cmmd",
+        variant="as-given",
+        size="5000x768",
+        prepare=of_two("cmmd", draw, normalize=False),
+        tolerance=1e-9,
+        parameters={"dtype": "float32", "layout": "N,D"},
+        contenders={"numpy": peers.gaussian_kernel(draw, unit=False)},
+        limit=Limit(flop=8.0 * 5000 * 5000 * 768, why="the same in float64, doubled"),
+    )
+    draw = two(inception_like, 2000, WIDTH)
+    yield Case(
+        function="mind",
+        variant="1000",
+        size=f"2000x{WIDTH}",
+        prepare=of_two("mind", draw),
+        tolerance=1e-9,
+        parameters={"dtype": "float32", "layout": "N,D"},
+        contenders={"numpy": peers.sliced_distance(draw, 1000, 2020)},
+        limit=Limit(flop=8.0 * 2000 * 1000 * WIDTH, why="two products of projections and samples in float64, doubled"),
+    )
+    for n, dim in ((2000, 768), (1000, WIDTH)):
+
+        def one(n: int = n, dim: int = dim) -> np.ndarray:
+            return inception_like(n, 1, dim)
+
+        yield Case(
+            function="vendi_score",
+            variant="cosine",
+            size=f"{n}x{dim}",
+            prepare=of_one("vendi_score", one),
+            tolerance=1e-9,
+            parameters={"dtype": "float32", "layout": "N,D"},
+            contenders={"numpy-n": peers.cosine_eigenvalues(one)},
+        )
+
+
 def first_two(found: Any) -> tuple[float, ...]:
     """Precision and recall of all four."""
     return tuple(found)[:2]
@@ -371,4 +437,6 @@ def files() -> Iterator[Case]:
             )
 
 
-CASES = (*products(), *statistics(), *frechet(), *intervals(), *subsets(), *neighbours(), *files())
+CASES = (
+    *products(), *statistics(), *frechet(), *intervals(), *subsets(), *of_any_network(), *neighbours(), *files()
+)  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bench.case import Call, Contender
+from bench.inputs import attribute
 from bench.programs import program
 
 Matrix = np.ndarray
@@ -121,6 +122,68 @@ def polynomial_kernel(draw: Pair, subsets: int, size: int) -> Contender:
         return call
 
     return Contender(prepare=prepare, tolerance=1e-6)
+
+
+def gaussian_kernel(draw: Pair, *, unit: bool) -> Contender:
+    """CMMD by its definition, in blocks of which NumPy takes the exponential."""
+
+    def mean(x: Matrix, y: Matrix) -> float:
+        total = 0.0
+        for i in range(0, len(x), 1024):
+            rows = x[i : i + 1024]
+            for j in range(0, len(y), 1024):
+                columns = y[j : j + 1024]
+                exponents = rows @ columns.T
+                exponents *= 2
+                exponents -= (rows * rows).sum(axis=1)[:, np.newaxis]
+                exponents -= (columns * columns).sum(axis=1)
+                exponents *= 0.005
+                total += float(np.exp(exponents, out=exponents).sum())
+        return total / (len(x) * len(y))
+
+    def distance(x: Matrix, y: Matrix) -> float:
+        x, y = (z.astype(np.float64) for z in (x, y))
+        if unit:
+            x, y = (z / np.sqrt((z * z).sum(axis=1, keepdims=True)) for z in (x, y))
+        return 1000 * (mean(x, x) + mean(y, y) - 2 * mean(x, y))
+
+    return Contender(prepare=prepared(draw, distance), tolerance=1e-9)
+
+
+def sliced_distance(draw: Pair, projections: int, seed: int) -> Contender:
+    """MIND by its definition in NumPy, on directions of PyTorch's generator."""
+
+    def prepare() -> Call:
+        generator = attribute("pixelgauge.distribution.torch_random:TorchGenerator")
+        x, y = draw()
+
+        def call() -> float:
+            directions = generator(seed).normal(projections, x.shape[1])
+            directions /= np.sqrt((directions * directions).sum(axis=1, keepdims=True))
+            p, q = (np.sort(directions @ z.astype(np.float64).T, axis=1) for z in (x, y))
+            return 3 * x.shape[1] * float(((p - q) ** 2).mean())
+
+        return call
+
+    return Contender(prepare=prepare, tolerance=1e-9)
+
+
+def cosine_eigenvalues(draw: Callable[[], Matrix]) -> Contender:
+    """The Vendi score from the eigenvalues of all cosines."""
+
+    def prepare() -> Call:
+        x = draw()
+
+        def call() -> float:
+            rows = x.astype(np.float64)
+            rows /= np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+            values = np.linalg.eigvalsh(rows @ rows.T / len(rows))
+            values = values[values > 1e-13]
+            return float(np.exp(-(values * np.log(values)).sum()))
+
+        return call
+
+    return Contender(prepare=prepare, tolerance=1e-9)
 
 
 def squares(x: Matrix, y: Matrix) -> Matrix:

@@ -388,6 +388,16 @@ void count_neighbours() {
                                                 found.pairs <= real_rows * fake_rows && found.real_covered <= real_rows);
 }
 
+void gaussian_kernel_means() {
+    const int32_t dtype = float_type();
+    const int64_t columns = between(1, 8);
+    const pg_matrix x = matrix(between(1, 30), columns, dtype, true), y = matrix(between(1, 30), columns, dtype, true);
+    pg_kernel_means found{1, 1, 1};
+    if (succeeded("pg_gaussian_kernel_means", pg_gaussian_kernel_means(&x, &y, number(0.01), pointer(&found))))
+        require_sane("pg_gaussian_kernel_means", found.within_x >= -1 && found.within_x <= 1e-12 && found.within_y >= -1 &&
+                                                     found.within_y <= 1e-12 && found.across >= -1 && found.across <= 1e-12);
+}
+
 void square_roots() {
     const int64_t n = between(1, 12), order = size(n);
     std::vector<double> a(static_cast<size_t>(n * n));
@@ -625,9 +635,23 @@ void runtime() {
 int main(int count, char** arguments) {
     const int64_t wanted = count > 1 ? std::atoll(arguments[1]) : 100000;
     state = count > 2 ? std::strtoull(arguments[2], nullptr, 10) : 11;
-    void (*const all[])() = {value_range,      mse,          ssim,    ms_ssim, resize,     matmul_transposed,    scatter_add,
-                             count_neighbours, square_roots, ranking, ranking, label_bits, connected_components, convolution,
-                             lpips_layer,      runtime};
+    void (*const all[])() = {value_range,
+                             mse,
+                             ssim,
+                             ms_ssim,
+                             resize,
+                             matmul_transposed,
+                             scatter_add,
+                             count_neighbours,
+                             gaussian_kernel_means,
+                             square_roots,
+                             ranking,
+                             ranking,
+                             label_bits,
+                             connected_components,
+                             convolution,
+                             lpips_layer,
+                             runtime};
     while (call_count < wanted && failures < 20) {
         spoilt = !one_in(3);
         wrong = false;

@@ -281,6 +281,10 @@ void products() {
             pg_neighbours* const found = place<pg_neighbours>(4, 1);
             now("pg_count_neighbours of %d and 7 rows of %d, %d bytes", int(rows), int(columns), int(sizeof(T)));
             expect_ok(pg_count_neighbours(&real, &fake, 2, 1, found));
+            for (const double gamma : {1.0, 1e-9}) {
+                now("pg_gaussian_kernel_means of %d and 7 rows of %d, %d bytes", int(rows), int(columns), int(sizeof(T)));
+                expect_ok(pg_gaussian_kernel_means(&real, &fake, gamma, place<pg_kernel_means>(4, 1)));
+            }
         }
 }
 

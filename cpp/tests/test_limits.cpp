@@ -202,6 +202,8 @@ void sizes() {
             CHECK(refused(pg_scatter_add(&m, memory.data(), out.data(), out.data()), "features"));
             m.column_stride = 8;
             CHECK(refused(pg_count_neighbours(&m, &m, 1, 1, &found), "real"));
+            pg_kernel_means means;
+            CHECK(refused(pg_gaussian_kernel_means(&m, &m, 1, &means), "x"));
         }
     for (const int64_t n : {int64_t{0}, int64_t{-5}, int64_t{1} << 31, int64_t{1} << 32, int64_t{1} << 62, kHuge, -kHuge}) {
         int64_t rank = 0;
@@ -287,6 +289,8 @@ void numbers() {
         CHECK(refused(pg_matmul_transposed(&m, &m, product.data()), "overflow"));
         pg_neighbours found;
         CHECK(refused(pg_count_neighbours(&m, &m, 1, 1, &found), "real holds"));
+        pg_kernel_means means;
+        CHECK(refused(pg_gaussian_kernel_means(&m, &m, 1e-9, &means), "x holds"));
     }
     for (const double bad : {kNan, kInfinity, -kInfinity}) {
         const std::vector<double> features{1, bad, 2, 3, 0, 0}, zeros(6);

@@ -104,6 +104,53 @@ void neighbours() {
     CHECK(pg_count_neighbours(&strided, &y, 1, 1, &found) == PG_INVALID_ARGUMENT && message_has("contiguous"));
 }
 
+// Sets about 3, of distances about `spread`: near enough for moments at 0.01, by products at 1.
+template <class T>
+void gaussian_kernels() {
+    const int64_t shapes[][3] = {{1, 1, 1}, {5, 9, 3}, {60, 50, 24}, {250, 197, 33}};
+    for (const auto& s : shapes) {
+        for (const double spread : {0.01, 1.0}) {
+            const int64_t m = s[0], n = s[1], k = s[2];
+            const double gamma = 0.5;
+            auto a = normal<T>(m * k, 1), b = normal<T>(n * k, 2);
+            for (auto* set : {&a, &b})
+                for (T& x : *set) x = static_cast<T>(3 + spread * double(x));
+            const auto mean = [&](const std::vector<T>& x, const std::vector<T>& y) {
+                double sum = 0;
+                for (size_t i = 0; i < x.size(); i += static_cast<size_t>(k)) {
+                    for (size_t j = 0; j < y.size(); j += static_cast<size_t>(k)) {
+                        double squared = 0;
+                        for (size_t p = 0; p < static_cast<size_t>(k); ++p)
+                            squared += (double(x[i + p]) - double(y[j + p])) * (double(x[i + p]) - double(y[j + p]));
+                        sum += std::expm1(-gamma * squared);
+                    }
+                }
+                return sum / double(x.size() / static_cast<size_t>(k)) / double(y.size() / static_cast<size_t>(k));
+            };
+            const pg_matrix x = matrix(a, m, k), y = matrix(b, n, k);
+            pg_kernel_means found{}, again{};
+            CHECK(pg_gaussian_kernel_means(&x, &y, gamma, &found) == PG_OK);
+            // exponents of up to 100 in float64; a rest of the series in float32 is below unit * t^3
+            const double tolerance = 1e-13;
+            CHECK(std::fabs(found.within_x - mean(a, a)) <= tolerance);
+            CHECK(std::fabs(found.within_y - mean(b, b)) <= tolerance);
+            CHECK(std::fabs(found.across - mean(a, b)) <= tolerance);
+            int32_t threads = 0;
+            CHECK(pg_get_num_threads(&threads) == PG_OK && pg_set_num_threads(3) == PG_OK);
+            CHECK(pg_gaussian_kernel_means(&x, &y, gamma, &again) == PG_OK);
+            CHECK(pg_set_num_threads(threads) == PG_OK);
+            CHECK(again.within_x == found.within_x && again.within_y == found.within_y && again.across == found.across);
+        }
+    }
+    const std::vector<T> far{0, T(1e6)};
+    const pg_matrix x = matrix(far, 2, 1), wide = matrix(far, 1, 2);
+    pg_kernel_means found{};
+    CHECK(pg_gaussian_kernel_means(&x, &x, 1.0, &found) == PG_INVALID_ARGUMENT && message_has("gamma=1 is too large"));
+    CHECK(pg_gaussian_kernel_means(&x, &x, 0.0, &found) == PG_INVALID_ARGUMENT && message_has("above 0"));
+    CHECK(pg_gaussian_kernel_means(&x, &wide, 1.0, &found) == PG_INVALID_ARGUMENT && message_has("x has 1 columns and y 2"));
+    CHECK(pg_gaussian_kernel_means(&x, &x, 1.0, nullptr) == PG_INVALID_ARGUMENT && message_has("result"));
+}
+
 void square_roots() {
     for (const int64_t n : {1, 2, 63, 64, 65, 200}) {
         // L L^T with columns that fall to 1e-4 and a heavy diagonal: condition some 1e8, and a nuclear norm that is its trace
@@ -186,6 +233,8 @@ int main() {
         products<double>();
         statistics();
         neighbours();
+        gaussian_kernels<float>();
+        gaussian_kernels<double>();
         square_roots();
         roots_of_a_leading_direction();
         extremes_of_scale();

@@ -54,6 +54,13 @@ py::tuple count_neighbours(const py::array& real, const py::array& fake, int64_t
     return py::make_tuple(found.fake_inside, found.real_inside, found.pairs, found.real_covered);
 }
 
+py::tuple gaussian_kernel_means(const py::array& x, const py::array& y, double gamma) {
+    const pg_matrix of_x = matrix_of(x, "x"), of_y = matrix_of(y, "y");
+    pg_kernel_means found{};
+    released([&] { return pg_gaussian_kernel_means(&of_x, &of_y, gamma, &found); });
+    return py::make_tuple(found.within_x, found.within_y, found.across);
+}
+
 py::tuple pivoted_cholesky(const Float64& a) {
     const int64_t n = order_of(a, "a");
     Float64 l(std::vector<py::ssize_t>{n, n});
@@ -88,6 +95,7 @@ void register_distribution(py::module_& m) {
     m.def("scatter_add", &scatter_add, py::arg("features"), py::arg("shift").noconvert(), py::arg("sum").noconvert(),
           py::arg("scatter").noconvert());
     m.def("count_neighbours", &count_neighbours, py::arg("real"), py::arg("fake"), py::arg("precision_k"), py::arg("density_k"));
+    m.def("gaussian_kernel_means", &gaussian_kernel_means, py::arg("x"), py::arg("y"), py::arg("gamma"));
     m.def("pivoted_cholesky", &pivoted_cholesky, py::arg("a").noconvert());
     m.def("nuclear_norm", &nuclear_norm, py::arg("m"));
     m.def("sqrtm_psd", &sqrtm_psd, py::arg("a").noconvert());

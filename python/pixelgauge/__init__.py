@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from pixelgauge._version import __version__
 
 if TYPE_CHECKING:
+    from pixelgauge.distribution.cmmd import cmmd as cmmd
     from pixelgauge.distribution.feature_stats import FeatureStats as FeatureStats
     from pixelgauge.distribution.frechet import FrechetInfo as FrechetInfo
     from pixelgauge.distribution.frechet import frechet_distance as frechet_distance
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pixelgauge.distribution.kernel_distance import kernel_distance as kernel_distance
     from pixelgauge.distribution.kernel_interval import KernelInterval as KernelInterval
     from pixelgauge.distribution.kernel_interval import kernel_distance_interval as kernel_distance_interval
+    from pixelgauge.distribution.mind import mind as mind
     from pixelgauge.distribution.nearest_neighbours import DensityCoverage as DensityCoverage
     from pixelgauge.distribution.nearest_neighbours import NeighbourMetrics as NeighbourMetrics
     from pixelgauge.distribution.nearest_neighbours import PrecisionRecall as PrecisionRecall
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from pixelgauge.distribution.neighbour_intervals import density_coverage_interval as density_coverage_interval
     from pixelgauge.distribution.neighbour_intervals import precision_recall_interval as precision_recall_interval
     from pixelgauge.distribution.sample_pairs import MeanStd as MeanStd
+    from pixelgauge.distribution.vendi_score import vendi_score as vendi_score
     from pixelgauge.engine.fid import fid as fid
     from pixelgauge.files.reading import FileError as FileError
     from pixelgauge.full_reference.fingerprint import fingerprint as fingerprint
@@ -91,6 +94,7 @@ if TYPE_CHECKING:
     from pixelgauge.runtime import set_num_threads as set_num_threads
 
 _MODULES = {
+    "distribution.cmmd": ["cmmd"],
     "distribution.feature_stats": ["FeatureStats"],
     "distribution.frechet": ["FrechetInfo", "frechet_distance", "sqrtm_psd", "trace_sqrt_product"],
     "distribution.frechet_infinity": ["FrechetInfinity", "frechet_infinity"],
@@ -98,6 +102,7 @@ _MODULES = {
     "distribution.inception_score": ["inception_score"],
     "distribution.kernel_distance": ["kernel_distance"],
     "distribution.kernel_interval": ["KernelInterval", "kernel_distance_interval"],
+    "distribution.mind": ["mind"],
     "distribution.nearest_neighbours": [
         "DensityCoverage",
         "NeighbourMetrics",
@@ -114,6 +119,7 @@ _MODULES = {
         "precision_recall_interval",
     ],
     "distribution.sample_pairs": ["MeanStd"],
+    "distribution.vendi_score": ["vendi_score"],
     "engine.fid": ["fid"],
     "files.reading": ["FileError"],
     "full_reference.fingerprint": ["fingerprint"],

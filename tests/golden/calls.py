@@ -193,6 +193,11 @@ def distribution() -> Iterator[Call]:
     yield Call("precision_recall", lambda: pg.precision_recall(x, y), LAPACK)
     yield Call("density_coverage", lambda: pg.density_coverage(x, y), LAPACK)
     yield Call("neighbour_metrics", lambda: pg.neighbour_metrics(x, y), LAPACK)
+    yield Call("cmmd", lambda: pg.cmmd(x, y), SUMS)
+    yield Call("cmmd/as-given", lambda: pg.cmmd(x, y, normalize=False), SUMS)
+    yield Call("mind", lambda: pg.mind(x, y, projections=50), LAPACK)
+    yield Call("vendi_score", lambda: pg.vendi_score(x), LAPACK)
+    yield Call("vendi_score/few", lambda: pg.vendi_score(few[0], q=2), LAPACK)
 
 
 def ranking() -> Iterator[Call]:

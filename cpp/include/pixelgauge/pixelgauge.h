@@ -220,6 +220,16 @@ typedef struct pg_neighbours {
 PG_API pg_status pg_count_neighbours(const pg_matrix* real, const pg_matrix* fake, int64_t precision_k, int64_t density_k,
                                      pg_neighbours* result);
 
+/* Means of the Gaussian kernel exp(-gamma |x - y|^2), less 1, over pairs of samples (rows, contiguous) in float64: over all pairs of
+ * a set, a sample and itself among them, and over all of two. within_x + within_y - 2 across is the squared maximum mean discrepancy
+ * (V-statistic). What is summed is the kernel less 1, which about 0 keeps every digit. Memory grows with the number of samples.
+ * PG_ERROR_OVERFLOW if gamma times the squared distance of a sample from the mean of x exceeds 1e8: rounding would then move the
+ * kernel by more than 1e-6. */
+typedef struct pg_kernel_means {
+    double within_x, within_y, across;
+} pg_kernel_means;
+PG_API pg_status pg_gaussian_kernel_means(const pg_matrix* x, const pg_matrix* y, double gamma, pg_kernel_means* result);
+
 /* a (n x n, symmetric, dense) = l l^T up to a remainder, by Cholesky with diagonal pivots: l is n x n dense with its
  * columns from *rank on zero, rows in the order of a. Stops where the largest remaining pivot is below n eps times the
  * largest diagonal. *remainder: trace of a - l l^T; PG_INVALID_ARGUMENT if a is not positive semi-definite to that

@@ -2,6 +2,7 @@
 #include "vec.h"
 
 // Written on Vec<T>:
+#include "gaussian.inl"
 #include "gemm.inl"
 #include "lpips_layer.inl"
 #include "near.inl"
@@ -53,6 +54,8 @@ constexpr Kernels table(const char* name) {
             squared_distance<float, float>,
             squared_distance<double, double>,
             squared_distance<float, double>,
+            gaussian_row,
+            gaussian_rest,
             ranking_kernels(),
             winograd_kernels(),
             lpips_layer,

@@ -7,12 +7,6 @@ constexpr int kGemmVecs = 3;
 constexpr int kGemmStep = 4;
 
 #define PG_PREFETCH(p, level) __builtin_prefetch(p, 0, level)
-// Loops over accumulators are unrolled before the compiler decides what lives in registers.
-#if defined(__clang__)
-#define PG_UNROLL _Pragma("unroll")
-#else
-#define PG_UNROLL _Pragma("GCC unroll 8")
-#endif
 
 // Sums run over k in order. What is asked for ahead fills slots of loads that the multiply-adds leave free.
 template <class T>

@@ -140,6 +140,20 @@ struct NearRow {
     const T* limits;
 };
 
+// The Gaussian kernel less 1 of one sample and n others, summed: exp(-(norm + norms[j] - twice dots[j])) - 1.
+struct GaussianRow {
+    int64_t n;
+    const double *dots, *norms;
+    double norm, twice;
+};
+
+// What the exponential series has past its squares, sum of weights[j] (exp(t) - 1 - t - t^2 / 2) with t = twice dots[j] up to 1/16.
+struct GaussianRest {
+    int64_t n;
+    const float *dots, *weights;
+    float twice;
+};
+
 // Winograd convolution, in pixels of channels; see network/winograd.cpp.
 static constexpr int kWinogradGroup = 16;  // channels or filters that lie together
 static constexpr int kWinogradForms = 6;
@@ -208,6 +222,8 @@ struct Kernels {
     double (*squared_distance_f32)(const float* x, const float* y, int64_t n);  // in float64
     double (*squared_distance_f64)(const double* x, const double* y, int64_t n);
     double (*squared_distance_mixed)(const float* x, const double* y, int64_t n);
+    double (*gaussian_row)(const GaussianRow*);
+    double (*gaussian_rest)(const GaussianRest*);
     RankingKernels ranking;
     WinogradKernels winograd;
     void (*lpips_layer)(const LpipsLayer*);

@@ -12,6 +12,12 @@
 #define PG_INLINE inline __attribute__((always_inline))
 #define PG_RESTRICT __restrict__
 #define PG_LAMBDA_INLINE __attribute__((always_inline))
+// Loops over accumulators are unrolled before the compiler decides what lives in registers.
+#if defined(__clang__)
+#define PG_UNROLL _Pragma("unroll")
+#else
+#define PG_UNROLL _Pragma("GCC unroll 8")
+#endif
 
 #if defined(__AVX512F__)
 constexpr int kVecBytes = 64;

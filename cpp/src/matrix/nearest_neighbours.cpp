@@ -12,6 +12,7 @@
 #include "kernels/table.h"
 #include "matrix/gemm.h"
 #include "matrix/matrices.h"
+#include "matrix/samples.h"
 #include "runtime/sizes.h"
 #include "runtime/status.h"
 #include "runtime/threads.h"
@@ -20,50 +21,10 @@ namespace pixelgauge {
 
 namespace {
 
-constexpr double kLargestNorm = std::numeric_limits<double>::max() / 8;  // the square of a sum of two is finite then
 constexpr int64_t kRows = 4096;  // of each set in work at a time: two packed copies of 32 MB at 2048 columns
-
-double squared_distance(const float* x, const float* y, int64_t n) { return kernels().squared_distance_f32(x, y, n); }
-double squared_distance(const double* x, const double* y, int64_t n) { return kernels().squared_distance_f64(x, y, n); }
-double squared_distance(const float* x, const double* y, int64_t n) { return kernels().squared_distance_mixed(x, y, n); }
 
 int64_t near_row(const NearRow<float>& row, int32_t* found) { return kernels().near_f32(&row, found); }
 int64_t near_row(const NearRow<double>& row, int32_t* found) { return kernels().near_f64(&row, found); }
-
-// Samples about a common centre, which leaves distances alone and lowers the norms that rounding is relative to.
-template <class In>
-struct Samples {
-    const In* data;
-    int64_t count, dim, stride;
-    std::vector<double> norms;
-
-    Samples(const pg_matrix& m, const char* name, const std::vector<double>& centre)
-        : data(static_cast<const In*>(m.data)),
-          count(m.rows),
-          dim(m.columns),
-          stride(m.row_stride / static_cast<int64_t>(sizeof(In))),
-          norms(static_cast<size_t>(m.rows)) {
-        parallel_for(count, [&](int64_t i) { norms[static_cast<size_t>(i)] = squared_distance(row(i), centre.data(), dim); });
-        for (const double norm : norms) require(norm <= kLargestNorm, [&] { return spoilt(name); });
-    }
-    const In* row(int64_t i) const { return data + i * stride; }
-
-  private:
-    // The row to blame is that of the first value that is none, or of the largest one: by the centre it spoils all norms.
-    Fault spoilt(const char* name) const {
-        double most = -1;
-        int64_t worst = 0;
-        for (int64_t i = 0; i < count && std::isfinite(most); ++i)
-            for (int64_t j = 0; j < dim && std::isfinite(most); ++j)
-                if (const double magnitude = std::fabs(static_cast<double>(row(i)[j])); !(magnitude <= most)) {
-                    most = magnitude;
-                    worst = i;
-                }
-        return Fault(std::isfinite(most) ? PG_ERROR_OVERFLOW : PG_ERROR_NOT_FINITE, name, "",
-                     std::string(name) + " holds NaN, infinity or a value whose square is not finite in row " + std::to_string(worst))
-            .in_row(worst);
-    }
-};
 
 // Bounds of squared distances in T for samples of In.
 template <class In, class T>
@@ -345,17 +306,7 @@ bool count_neighbours(const Samples<In>& real, const Samples<In>& fake, const st
 
 template <class In>
 void count_neighbours(const pg_matrix& real, const pg_matrix& fake, int64_t precision_k, int64_t density_k, pg_neighbours* result) {
-    std::vector<double> centre(static_cast<size_t>(real.columns));
-    constexpr int64_t kColumns = 64;
-    parallel_for((real.columns + kColumns - 1) / kColumns, [&](int64_t t) {
-        const int64_t first = t * kColumns, last = std::min(first + kColumns, real.columns);
-        for (int64_t i = 0; i < real.rows; ++i) {
-            const In* const row = static_cast<const In*>(real.data) + i * (real.row_stride / static_cast<int64_t>(sizeof(In)));
-            for (int64_t j = first; j < last; ++j)
-                centre[static_cast<size_t>(j)] += static_cast<double>(row[j]) / static_cast<double>(real.rows);
-        }
-    });
-    for (double& c : centre) c = std::fabs(c) < 1e37 ? static_cast<double>(static_cast<float>(c)) : c;  // the same in both types
+    const std::vector<double> centre = centre_of<In>(real);
     const Samples<In> x(real, "real", centre), y(fake, "fake", centre);
     if (count_neighbours<In, float>(x, y, centre, precision_k, density_k, result)) return;
     count_neighbours<In, double>(x, y, centre, precision_k, density_k, result);
@@ -372,18 +323,7 @@ extern "C" pg_status pg_count_neighbours(const pg_matrix* real, const pg_matrix*
         require_matrix(real, "real");
         require_matrix(fake, "fake");
         require_given({{"result", result}});
-        require(real->dtype == fake->dtype,
-                [] { return Fault(PG_ERROR_MISMATCH, "fake", "", "real and fake differ in dtype", "convert one of them"); });
-        require(real->columns == fake->columns, [&] {
-            return Fault(PG_ERROR_MISMATCH, "fake", "",
-                         "real has " + std::to_string(real->columns) + " columns and fake " + std::to_string(fake->columns),
-                         "they must agree");
-        });
-        const int64_t item = real->dtype == PG_FLOAT32 ? 4 : 8;
-        require(real->column_stride == item && fake->column_stride == item, [&] {
-            return Fault(PG_ERROR_VALUE, real->column_stride == item ? "fake" : "real", "", "the rows of real and fake must be contiguous",
-                         "copy them");
-        });
+        require_comparable(*real, "real", *fake, "fake");
         constexpr int64_t kMostRows = (int64_t{1} << 31) - 1;
         require(real->rows <= kMostRows && fake->rows <= kMostRows, [&] {
             return Fault(PG_ERROR_TOO_LARGE, real->rows <= kMostRows ? "fake" : "real", "", "real and fake must have fewer than 2^31 rows");

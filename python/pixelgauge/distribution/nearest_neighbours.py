@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
-
 from pixelgauge import _core
 from pixelgauge.checks import whole_number
-from pixelgauge.distribution.sample_pairs import feature_pair
+from pixelgauge.distribution.sample_pairs import as_the_core_reads, feature_pair
 from pixelgauge.distribution.samples import samples
 
 
@@ -158,11 +156,7 @@ def _neighbours(
     for name, z, needed in (("real", x, max(precision_k or 0, density_k or 0)), ("fake", y, precision_k or 0)):
         if len(z) <= needed:
             raise ValueError(f"{name} has {samples(len(z))}: k={needed} needs at least {needed + 1}")
-    if x.dtype != y.dtype:
-        x, y = x.astype(np.float64), y.astype(np.float64)
-    # the core reads rows in place where their elements are neighbours
-    x, y = (z if z.strides[1] == z.itemsize else np.ascontiguousarray(z) for z in (x, y))
-    inside, covered, pairs, balls = _core.count_neighbours(x, y, precision_k or 0, density_k or 0)
+    inside, covered, pairs, balls = _core.count_neighbours(*as_the_core_reads(x, y), precision_k or 0, density_k or 0)
     return NeighbourMetrics(
         precision=inside / len(y) if precision_k else math.nan,
         recall=covered / len(x) if precision_k else math.nan,

@@ -27,3 +27,14 @@ def feature_pair(a: object, b: object, name_a: str, name_b: str) -> tuple[Featur
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"{name_a} has {x.shape[1]} features a sample and {name_b} {y.shape[1]}: they do not compare")
     return x, y
+
+
+def as_the_core_reads(x: Features, y: Features) -> tuple[Features, Features]:
+    """Two sets in one dtype and with contiguous rows; copies only where they are not."""
+    if x.dtype != y.dtype:
+        x, y = x.astype(np.float64), y.astype(np.float64)
+    return _with_rows(x), _with_rows(y)
+
+
+def _with_rows(x: Features) -> Features:
+    return x if x.strides[1] == x.itemsize else np.ascontiguousarray(x)

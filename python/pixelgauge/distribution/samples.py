@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pixelgauge.checks import ArgumentValueError
 from pixelgauge.distribution.moments import number_array
 
 _ROWS = 64
@@ -90,6 +91,42 @@ def as_features(
             bad = int(np.argmin(columns))
             raise ValueError(f"{name} holds NaN or infinity, first in column {bad}: remove or repair it")
     return array
+
+
+def unit_rows(x: npt.NDArray[Any], name: str, first: int = 0) -> npt.NDArray[np.float64]:
+    """Feature vectors divided by their lengths, in float64.
+
+    Parameters
+    ----------
+    x : numpy.ndarray
+        (N, D).
+    name : str
+        The argument's name, for messages.
+    first : int, default 0
+        Row of the argument that the first of `x` is.
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Raises
+    ------
+    ValueError
+        If one is zero.
+    """
+    found = x.astype(np.float64)
+    # by the largest element first: lengths of the smallest vectors would be 0
+    for start in range(0, len(found), _ROWS):
+        rows = found[start : start + _ROWS]
+        largest = np.abs(rows).max(axis=1, keepdims=True)
+        if not largest.all():
+            row = first + start + int(np.argmin(largest))
+            raise ArgumentValueError(
+                name, "", f"{name} has zeros alone in row {row}: no direction", "remove that sample", row=row
+            )
+        rows /= largest
+        rows /= np.sqrt(np.vecdot(rows, rows))[:, np.newaxis]
+    return found
 
 
 def magnitude(array: npt.NDArray[Any]) -> float:
