@@ -1,0 +1,163 @@
+"""An ONNX file of unknown origin, hashed, checked and loaded into onnxruntime: what it takes, what it gives."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from pixelgauge import _core
+from pixelgauge.files.reading import FileError, cause, read_regular, shown
+from pixelgauge.networks.onnx_file import WHOLE, contents_of, external_files, require_known_operators
+from pixelgauge.networks.providers import Plan, ProviderError, onnxruntime, start
+
+_KINDS = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(uint8)": "uint8",
+}
+"""What images can be given as and features taken from, by onnxruntime's names."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or an output of a graph."""
+
+    name: str
+    axes: tuple[int | str | None, ...]
+    """A number where the graph fixes it, otherwise the graph's name for it or None."""
+    kind: str
+    """Its dtype in NumPy's words, or onnxruntime's type where images and features cannot have it."""
+
+    def __str__(self) -> str:
+        axes = ", ".join("?" if axis is None else str(axis) for axis in self.axes)
+        return f"{shown(self.name)!r} ({shown(axes)}) {self.kind}"
+
+    @property
+    def sizes(self) -> tuple[int | None, ...]:
+        """Axes with None for those that the graph leaves open."""
+        return tuple(axis if isinstance(axis, int) and axis > 0 else None for axis in self.axes)
+
+
+class AnyGraph:
+    """An ONNX file of unknown origin, loaded into onnxruntime.
+
+    Parameters
+    ----------
+    path : str
+        The file; what it has as external data lies beside it.
+    plan : Plan
+    threads : int, optional
+        That a run on the CPU is split over; default :func:`pixelgauge.get_num_threads`.
+
+    Raises
+    ------
+    FileError
+        If it is no ONNX file, truncated, has operators of its own or weights elsewhere, or onnxruntime refuses it.
+    OSError
+        If it cannot be opened.
+    ProviderError
+        If the provider does not start.
+    """
+
+    def __init__(self, path: str, plan: Plan, threads: int | None = None) -> None:
+        self.path = path
+        self.plan = plan
+        self.threads = _core.get_num_threads() if threads is None else threads
+        data = read_regular(path)
+        self.sha256 = hashlib.sha256(data).hexdigest()
+        found = contents_of(path, data)
+        require_known_operators(path, found)
+        files = external_files(path, found)
+        states = {location: _state(file) for location, file in files.items()}
+        self.external = {location: _sha256_of(file) for location, file in files.items()}
+        self._session = self._load(data)
+        for location, file in files.items():
+            if _state(file) != states[location]:
+                raise FileError(file, "changed while it was read", "load it again once it is whole")
+        self.inputs = [_port(each) for each in self._session.get_inputs()]
+        self.outputs = [_port(each) for each in self._session.get_outputs()]
+
+    def _load(self, data: bytes) -> Any:
+        options = onnxruntime().SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.log_severity_level = 4  # what it has to say comes with the error
+        folder = os.path.dirname(os.path.abspath(self.path))
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
+        try:
+            return start(data, options, self.plan)
+        except (ProviderError, ImportError, MemoryError):
+            raise
+        except Exception as error:  # onnxruntime has a dozen
+            raise FileError(self.path, f"is refused by onnxruntime ({cause(error)})", WHOLE) from error
+
+    @property
+    def weights_sha256(self) -> str:
+        """One hash of all that decides the numbers: the file's, or with external data that of all files' hashes."""
+        if not self.external:
+            return self.sha256
+        parts = [self.sha256, *(f"{name} {sha}" for name, sha in sorted(self.external.items()))]
+        return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def run(self, outputs: Sequence[str], tensor: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """Compute some outputs of the first input.
+
+        Raises
+        ------
+        ValueError
+            If onnxruntime cannot: the message has its own.
+        """
+        try:
+            found: list[npt.NDArray[Any]] = self._session.run(list(outputs), {self.inputs[0].name: tensor})
+        except MemoryError:
+            raise
+        except Exception as error:
+            shape = " x ".join(map(str, tensor.shape))
+            raise ValueError(f"{self.path}: fails on images of shape {shape} ({cause(error)})") from error
+        return found
+
+
+def _port(found: Any) -> Port:
+    axes = tuple(axis if isinstance(axis, int | str) else None for axis in found.shape)
+    return Port(found.name, axes, _KINDS.get(found.type, found.type))
+
+
+def _state(file: str) -> tuple[int, int, int]:
+    found = os.stat(file)
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _sha256_of(file: str) -> str:
+    with open(file, "rb") as opened:  # a regular one, as was seen before
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def described(ports: Sequence[Port]) -> str:
+    """Names, shapes and dtypes for a message."""
+    listed = ", ".join(map(str, ports[:8]))
+    return f"{listed}, ..." if len(ports) > 8 else listed
+
+
+def require_one_input(graph: AnyGraph) -> Port:
+    """Return the input of a graph that takes images and nothing else.
+
+    Raises
+    ------
+    FileError
+        If it takes several, or something that is no batch of images.
+    """
+    if len(graph.inputs) != 1:
+        reason = f"takes {len(graph.inputs)} inputs, and only images are given: {described(graph.inputs)}"
+        raise FileError(graph.path, reason, "export the part that takes images alone")
+    (port,) = graph.inputs
+    if port.kind not in _KINDS.values():
+        reason = f"takes {port}"
+        raise FileError(graph.path, reason, "images are given as float32, float16, float64 or uint8: export it so")
+    if len(port.axes) != 4:
+        raise FileError(graph.path, f"takes {port}, which has not the four axes of a batch of images", "export it so")
+    return port
