@@ -106,6 +106,26 @@ def test_other_batches_and_threads_are_within_the_stated_bound(saved: Callable[.
 
 
 @pytest.mark.property
+@pytest.mark.usefixtures("restored_threads")
+def test_side_by_side_or_split_over_all_threads(saved: Callable[..., Path], tmp_path: Path) -> None:
+    pixelgauge.set_num_threads(3)
+    path = saved(graphs.network(("N", 3, "H", "W")), external="graph.data")
+    features = OnnxFeatures(path)
+    assert features.batch_size == 1
+    images = random_pixels((7, 40, 44, 3))
+    expected = features(images)  # a thread each
+    np.testing.assert_array_equal(np.concatenate([features(image) for image in images]), expected)
+    assert [len(batch) for batch in features.batches(images)] == [1] * 7
+    other = OnnxFeatures(path)
+    for changed in ("graph.onnx", "graph.data"):
+        whole = (tmp_path / changed).read_bytes()
+        (tmp_path / changed).write_bytes(whole + b"\0\0")
+        with pytest.raises(FileError, match=r"changed .*load it again"):
+            other(images[:1])
+        (tmp_path / changed).write_bytes(whole)
+
+
+@pytest.mark.property
 def test_files_folders_pictures_and_arrays_agree(saved: Callable[..., Path], tmp_path: Path) -> None:
     features = OnnxFeatures(saved(graphs.network()), batch_size=2)
     pictures = [random_pixels((30 + i, 50, 3), i) for i in range(3)]
@@ -290,7 +310,9 @@ def test_the_probe_runs_once_for_a_size(saved: Callable[..., Path], monkeypatch:
     features = OnnxFeatures(saved(graphs.network(("N", 3, "H", "W"))), batch_size=2)
     runs: list[tuple[int, ...]] = []
     run = features._graph.run
-    monkeypatch.setattr(features._graph, "run", lambda names, batch: runs.append(batch.shape) or run(names, batch))
+    monkeypatch.setattr(
+        features._graph, "run", lambda names, batch, threads: runs.append(batch.shape) or run(names, batch, threads)
+    )
     for _ in range(2):
         features(random_pixels((4, 24, 30, 3)))
     assert len(runs) == 4 + 2 + 2

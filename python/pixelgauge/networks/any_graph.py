@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy.typing as npt
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from pixelgauge import _core
 from pixelgauge.files.reading import FileError, cause, read_regular, shown
 from pixelgauge.networks.onnx_file import WHOLE, contents_of, external_files, require_known_operators
-from pixelgauge.networks.providers import Plan, ProviderError, onnxruntime, start
+from pixelgauge.networks.providers import CPU, Plan, ProviderError, onnxruntime, start
 
 _KINDS = {
     "tensor(float)": "float32",
@@ -52,8 +53,6 @@ class AnyGraph:
     path : str
         The file; what it has as external data lies beside it.
     plan : Plan
-    threads : int, optional
-        That a run on the CPU is split over; default :func:`pixelgauge.get_num_threads`.
 
     Raises
     ------
@@ -65,36 +64,53 @@ class AnyGraph:
         If the provider does not start.
     """
 
-    def __init__(self, path: str, plan: Plan, threads: int | None = None) -> None:
+    def __init__(self, path: str, plan: Plan) -> None:
         self.path = path
         self.plan = plan
-        self.threads = _core.get_num_threads() if threads is None else threads
+        self.threads = _core.get_num_threads()
         data = read_regular(path)
         self.sha256 = hashlib.sha256(data).hexdigest()
         found = contents_of(path, data)
         require_known_operators(path, found)
-        files = external_files(path, found)
-        states = {location: _state(file) for location, file in files.items()}
-        self.external = {location: _sha256_of(file) for location, file in files.items()}
-        self._session = self._load(data)
-        for location, file in files.items():
-            if _state(file) != states[location]:
-                raise FileError(file, "changed while it was read", "load it again once it is whole")
-        self.inputs = [_port(each) for each in self._session.get_inputs()]
-        self.outputs = [_port(each) for each in self._session.get_outputs()]
+        self._files = external_files(path, found)
+        states = {file: _state(file) for file in self._files.values()}
+        self.external = {location: _sha256_of(file) for location, file in self._files.items()}
+        self._states = states
+        self._loading = Lock()
+        # On the CPU many images go through side by side, a thread each, which needs no second session.
+        self._sessions = {1: self._load(data, 1 if plan.provider == CPU else self.threads)}
+        self.inputs = [_port(each) for each in self._sessions[1].get_inputs()]
+        self.outputs = [_port(each) for each in self._sessions[1].get_outputs()]
 
-    def _load(self, data: bytes) -> Any:
+    def _load(self, data: bytes, threads: int) -> Any:
         options = onnxruntime().SessionOptions()
-        options.intra_op_num_threads = self.threads
+        options.intra_op_num_threads = threads
         options.log_severity_level = 4  # what it has to say comes with the error
         folder = os.path.dirname(os.path.abspath(self.path))
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
         try:
-            return start(data, options, self.plan)
+            session = start(data, options, self.plan)
         except (ProviderError, ImportError, MemoryError):
             raise
         except Exception as error:  # onnxruntime has a dozen
-            raise FileError(self.path, f"is refused by onnxruntime ({cause(error)})", WHOLE) from error
+            remedy = f"{WHOLE}, or needs another version of onnxruntime (this is {onnxruntime().__version__})"
+            raise FileError(self.path, f"is refused by onnxruntime ({cause(error)})", remedy) from error
+        for file, state in self._states.items():
+            if _state(file) != state:
+                raise FileError(file, "changed while it was read", "load it again once it is whole")
+        return session
+
+    def _session(self, threads: int) -> Any:
+        """Load, or have loaded, the session whose runs on the CPU are split over so many threads."""
+        if self.plan.provider != CPU:
+            threads = 1
+        with self._loading:
+            if threads not in self._sessions:
+                data = read_regular(self.path)
+                if hashlib.sha256(data).hexdigest() != self.sha256:
+                    raise FileError(self.path, "changed since it was loaded", "load it again once it is whole")
+                self._sessions[threads] = self._load(data, threads)
+            return self._sessions[threads]
 
     @property
     def weights_sha256(self) -> str:
@@ -104,16 +120,17 @@ class AnyGraph:
         parts = [self.sha256, *(f"{name} {sha}" for name, sha in sorted(self.external.items()))]
         return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
-    def run(self, outputs: Sequence[str], tensor: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-        """Compute some outputs of the first input.
+    def run(self, outputs: Sequence[str], tensor: npt.NDArray[Any], threads: int = 1) -> list[npt.NDArray[Any]]:
+        """Compute some outputs of the first input; on the CPU by so many threads.
 
         Raises
         ------
         ValueError
             If onnxruntime cannot: the message has its own.
         """
+        session = self._session(threads)
         try:
-            found: list[npt.NDArray[Any]] = self._session.run(list(outputs), {self.inputs[0].name: tensor})
+            found: list[npt.NDArray[Any]] = session.run(list(outputs), {self.inputs[0].name: tensor})
         except MemoryError:
             raise
         except Exception as error:

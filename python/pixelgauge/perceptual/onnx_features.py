@@ -34,8 +34,8 @@ Token = Literal["cls", "mean"]
 
 LAYOUTS = {"nchw": (1, 2, 3), "nhwc": (3, 1, 2)}
 """Axes of channels, height and width."""
-_BATCH_OF_CPU, _BATCH_OF_DEVICE = 8, 32
-"""A small last batch is padded, which a CPU pays for."""
+_BATCH_OF_CPU, _BATCH_OF_DEVICE = 1, 32
+"""On the CPU several images a run gain nothing, and a last batch that is padded is paid for."""
 _NETWORK = "the graph"
 
 
@@ -75,8 +75,8 @@ class OnnxFeatures:
     precision : {"float32", "tf32", "bf16"}, default "float32"
         ``"tf32"`` needs CUDA, ``"bf16"`` OpenVINO. A float16 graph computes in float16 whatever this is.
     batch_size : int, optional
-        Images of each run, to which the last is padded. Default: 8 on the CPU, 32 elsewhere. A graph that fixes its
-        batch has its own, whatever is given.
+        Images of each run, to which the last is padded. Default: 1 on the CPU, where runs go side by side, 32
+        elsewhere. A graph that fixes its batch has its own, whatever is given.
 
     Raises
     ------
@@ -144,6 +144,7 @@ class OnnxFeatures:
         self._fitting = self._fitted(fitting)
         fixed = self._input.sizes[0]
         self.batch_size = fixed or batch_size or (_BATCH_OF_CPU if plan.provider == CPU else _BATCH_OF_DEVICE)
+        self._alone = batch_size == 1
         self._token = token
         self._outputs = FeatureOutputs(self._graph, output, token)
         self._independent_at: set[tuple[int, ...]] = set()
@@ -275,7 +276,11 @@ class OnnxFeatures:
             Of the input's dtype.
         """
         found = image_set(images, _NETWORK, data_range=data_range, channel_axis=channel_axis, gray=gray)
-        return np.concatenate(list(self._tensors(found)))
+        shape = self._shape(found)
+        made = ordered_map(
+            lambda i: self._made(found, i, shape), range(len(found)), _core.get_num_threads(), len(found)
+        )
+        return np.concatenate(list(made))
 
     # ---- the input --------------------------------------------------------------------------------------------------
 
@@ -352,23 +357,20 @@ class OnnxFeatures:
             values = values.transpose(2, 0, 1)
         return np.ascontiguousarray(values[np.newaxis], np.dtype(kind))
 
-    def _tensors(self, images: ImageSet) -> Iterator[Tensor]:
-        """Tensors of images in their order, made by several threads, all of one shape."""
-        shape: tuple[int, ...] = ()
-        made = ordered_map(
-            lambda i: self._tensor(images.read(i), images.low, images.high, images.names[i]),
-            range(len(images)),
-            _core.get_num_threads(),
-            self.batch_size,
-        )
-        for name, tensor in zip(images.names, made, strict=True):
-            shape = shape or tensor.shape
-            if tensor.shape != shape:
-                raise ValueError(
-                    f"{name} becomes {tensor.shape[1:]} and {images.names[0]} {shape[1:]}: the images of a call need "
-                    "one size; give size as (height, width), or crop"
-                )
-            yield tensor
+    def _made(self, images: ImageSet, i: int, shape: tuple[int, ...]) -> Tensor:
+        """Tensor of one image, whose size must be that of the first."""
+        tensor = self._tensor(images.read(i), images.low, images.high, images.names[i])
+        if shape not in ((), tensor.shape):
+            raise ValueError(
+                f"{images.names[i]} becomes {tensor.shape[1:]} and {images.names[0]} {shape[1:]}: the images of a call "
+                "need one size; give size as (height, width), or crop"
+            )
+        return tensor
+
+    def _shape(self, images: ImageSet) -> tuple[int, ...]:
+        """Shape of each image's tensor; where nothing else tells it, the first image does."""
+        size = self._known_size()
+        return self._made(images, 0, ()).shape if size is None else self._of_levels(_black(1, size)).shape
 
     # ---- the output -------------------------------------------------------------------------------------------------
 
@@ -381,26 +383,25 @@ class OnnxFeatures:
         if size is None:
             reason = f"says not how wide its output is ({self._outputs}), nor how large its images are"
             raise FileError(self._graph.path, reason, "pass size as (height, width), with which that is tried")
-        tried = self._run(self._of_levels(np.zeros((1, *size, 3), np.uint8)), self._few)
+        tried = self._run(self._of_levels(_black(1, size)), self._few)
         return {name: values.shape[1] for name, values in zip(self._outputs.names, tried, strict=True)}
 
     @property
     def _few(self) -> int:
-        """Images of a run in which something is only tried."""
-        return self._input.sizes[0] or min(self.batch_size, 2)
+        """Images of a run in which something is only tried: neighbours too, unless it was said that none has any."""
+        return self._input.sizes[0] or (1 if self._alone else 2)
 
-    def _run(self, batch: Tensor, size: int) -> list[Float32Array]:
+    def _run(self, batch: Tensor, size: int, threads: int = 1) -> list[Float32Array]:
         """(N, D) features of each output; the batch is padded to a size by its last image."""
         count = len(batch)
         if count < size:
             batch = np.concatenate([batch, np.repeat(batch[-1:], size - count, axis=0)])
-        results = self._outputs.columns(self._graph.run(self._outputs.names, batch), len(batch))
+        results = self._outputs.columns(self._graph.run(self._outputs.names, batch, threads), len(batch))
         return [values[:count] for values in results]
 
-    def _features(self, named: tuple[Sequence[str], Tensor]) -> Float32Array:
-        names, batch = named
-        self._require_independent(batch.shape[1:])
-        found = np.concatenate(self._run(batch, self.batch_size), axis=1)
+    def _features(self, names: Sequence[str], tensors: Sequence[Tensor], threads: int) -> Float32Array:
+        """Features of the images of one run."""
+        found = np.concatenate(self._run(np.concatenate(tensors), self.batch_size, threads), axis=1)
         if found.shape[1] != self.dim:
             raise ValueError(f"{self._graph.path} gives {found.shape[1]} features, and {self.dim} before")
         finite = np.isfinite(found).all(axis=1)
@@ -413,17 +414,21 @@ class OnnxFeatures:
 
     def _each(self, images: ImageSet) -> Iterator[Float32Array]:
         """Features of images, a batch at a time."""
-        size = self._known_size()
-        if size is not None and len(images) > 0:  # before any image is decoded
-            self._require_independent(self._of_levels(np.zeros((1, *size, 3), np.uint8)).shape[1:])
-        return ordered_map(self._features, self._batched(images), 1, 1)
+        if not images.names:
+            return iter(())
+        shape = self._shape(images)
+        self._require_independent(shape[1:])
+        threads, size = self._graph.threads, self.batch_size
+        runs = [range(len(images))[start : start + size] for start in range(0, len(images), size)]
+        if self._graph.plan.provider == CPU and len(runs) >= 2 * threads:
+            # Each thread takes its images from their files to their features, and waits for no other within a layer.
+            def side_by_side(run: range) -> Float32Array:
+                return self._features(images.names[run.start :], [self._made(images, i, shape) for i in run], 1)
 
-    def _batched(self, images: ImageSet) -> Iterator[tuple[Sequence[str], Tensor]]:
-        tensors = self._tensors(images)
-        done = 0
-        while some := list(islice(tensors, self.batch_size)):
-            yield images.names[done : done + len(some)], np.concatenate(some)
-            done += len(some)
+            return ordered_map(side_by_side, runs, threads, threads)
+        tensors = ordered_map(lambda i: self._made(images, i, shape), range(len(images)), threads, size)
+        named = ((images.names[run.start :], list(islice(tensors, len(run)))) for run in runs)
+        return ordered_map(lambda some: self._features(*some, threads), named, 1, 1)
 
     def _of_levels(self, pixels: npt.NDArray[np.uint8]) -> Tensor:
         """(N, H, W, 3) pixels as the graph takes them, at the size that they have."""
@@ -449,6 +454,10 @@ class OnnxFeatures:
                 free=self._input.sizes[0] is None,
             )
             self._independent_at.add(shape)
+
+
+def _black(count: int, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    return np.zeros((count, *size, 3), np.uint8)
 
 
 def _fitting(row: FeaturePreset | None, *given: Any) -> Fitting:
