@@ -502,8 +502,10 @@ EXTERNAL: dict[str, tuple[dict[str, str | None], str]] = {
     "nowhere": ({"location": None}, "only read beside the graph"),
     "null": ({"location": "a\0b"}, "only read beside the graph"),
     "absent": ({"location": "other.data"}, "lies in 'other.data', which is not there: copy the data file"),
+    "a folder": ({"location": "a"}, "lies in 'a', which cannot be opened"),
+    "too long": ({"location": "x" * 5000}, "cannot be opened"),
     "beyond": ({"offset": "1000000"}, "up to byte 1000"),
-    "negative": ({"offset": "-8"}, "truncated"),
+    "negative": ({"offset": "-8"}, "at no number"),
     "no number": ({"length": "all"}, "at no number"),
 }
 

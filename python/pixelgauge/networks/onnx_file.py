@@ -177,15 +177,16 @@ def external_files(path: str, found: Contents) -> dict[str, str]:
             try:
                 with open_regular(file) as opened:
                     sizes[location] = size_of(opened)
-            except FileNotFoundError as error:
+            except OSError as error:
                 remedy = "copy the data file to the folder of the graph, under that name"
-                raise FileError(path, f"{what}, which is not there", remedy) from error
+                why = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be opened ({cause(error)})"
+                raise FileError(path, f"{what}, which {why}", remedy) from error
             files[location] = file
-        try:
-            offset, length = int(entries.get("offset", "0")), int(entries.get("length", "0"))
-        except ValueError as error:
-            raise FileError(path, f"{what} at no number ({cause(error)})", WHOLE) from error
-        if offset < 0 or length < 0 or offset + length > sizes[location]:
+        numbers = [entries.get(key, "0") for key in ("offset", "length")]
+        if not all(text.isascii() and text.isdecimal() and len(text) < 20 for text in numbers):
+            raise FileError(path, f"{what} at no number ({shown(' and '.join(numbers), 80)})", WHOLE)
+        offset, length = map(int, numbers)
+        if offset + length > sizes[location]:
             reason = f"{what} up to byte {offset + length}, and that file has {sizes[location]}"
             raise FileError(path, reason, "the data file may be truncated, or belong to another graph")
     return files
