@@ -524,6 +524,20 @@ def test_external_data_elsewhere_is_refused(tmp_path: Path, case: str) -> None:
 
 
 @pytest.mark.boundary
+def test_external_data_behind_a_link_out_of_the_folder(tmp_path: Path) -> None:
+    """As Hugging Face's cache holds its files."""
+    for folder in ("blobs", "snapshot"):
+        (tmp_path / folder).mkdir()
+    graphs.save(graphs.network(), tmp_path / "blobs" / "graph.onnx", external="graph.data")
+    for name in ("graph.onnx", "graph.data"):
+        (tmp_path / "snapshot" / name).symlink_to(Path("..", "blobs", name))
+    with pytest.raises(FileError, match=r"is a link to .*blobs/graph.data.*copy both files .*cp -L"):
+        OnnxFeatures(tmp_path / "snapshot" / "graph.onnx")
+    graphs.save(graphs.network(), tmp_path / "blobs" / "graph.onnx")  # a graph with its weights inside is itself
+    assert OnnxFeatures(tmp_path / "snapshot" / "graph.onnx").dim == 6
+
+
+@pytest.mark.boundary
 def test_truncated_external_data_is_named(tmp_path: Path) -> None:
     path = graphs.save(graphs.network(), tmp_path / "graph.onnx", external="graph.data")
     data = (tmp_path / "graph.data").read_bytes()

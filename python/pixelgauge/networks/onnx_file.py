@@ -173,7 +173,15 @@ def external_files(path: str, found: Contents) -> dict[str, str]:
             reason = f"{what}, and external data is only read beside the graph"
             raise FileError(path, reason, "save the model again with its data file in the same folder")
         if location not in files:
-            file = os.path.join(os.path.dirname(path), location)
+            folder = os.path.dirname(os.path.abspath(path))
+            file = os.path.join(folder, location)
+            if os.path.commonpath([os.path.realpath(folder), real := os.path.realpath(file)]) != os.path.realpath(
+                folder
+            ):
+                reason = (
+                    f"{what}, which is a link to {shown(real, 200)}, and onnxruntime follows none out of the folder"
+                )
+                raise FileError(path, reason, "copy both files themselves into one folder (cp -L)")
             try:
                 with open_regular(file) as opened:
                     sizes[location] = size_of(opened)
