@@ -199,3 +199,13 @@ def test_the_size_that_comes_out_is_known_before() -> None:
                 pixels = random_pixels((*size, 3))
                 assert fit.levels(pixels, "x").shape == (*made, 3)
                 assert fit.units(pixels, 0, 255, "x").shape == (*made, 3)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("shape", [(1, 60000, 3), (60000, 1, 3)])
+def test_a_strip_is_not_blown_up_to_any_size(shape: tuple[int, int, int]) -> None:
+    fit = fitting(size=256, crop=224)
+    for resize in (fit.levels, lambda pixels, name: fit.units(pixels, 0, 255, name)):
+        with pytest.raises(ValueError, match=r"strip.png is .*longer edge would become 15360000 pixels"):
+            resize(np.zeros(shape, np.uint8), "strip.png")
+    assert fit.levels(np.zeros((3, 3000, 3), np.uint8), "x").shape == (224, 224, 3)

@@ -144,6 +144,25 @@ def by_place() -> Any:
     return network(("N", 3, "H", "W"), after=after, outputs=[info("places", ["N", "D"])])
 
 
+def of_one_image() -> Any:
+    """Says that its batch is free, and has it fixed to one inside."""
+    after = [helper.make_node("Reshape", ["features", "one"], ["fixed"])]
+    return network(after=after, outputs=[info("fixed", ["N", 6])], initialisers=[constant("one", [1, 6], np.int64)])
+
+
+def with_weights_among_the_inputs() -> Any:
+    """As exporters wrote until 2019."""
+    found = network()
+    found.ir_version = 3
+    found.opset_import[0].version = 7
+    for tensor in found.graph.initializer:
+        found.graph.input.append(info(tensor.name, tensor.dims))
+    found.graph.initializer.append(constant("zero", [0.0] * 6))
+    found.graph.input.append(info("zero", [6]))
+    found.graph.node[-1].input.append("zero")
+    return found
+
+
 def turned_round() -> Any:
     """Gives the features of the batch in reverse."""
     after = [helper.make_node("Gather", ["features", "backwards"], ["turned"], axis=0)]

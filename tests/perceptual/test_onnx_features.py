@@ -60,6 +60,7 @@ KINDS: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "float16": (lambda: graphs.network(kind=graphs.HALF), {}),
     "8 bits": (graphs.eight_bit, {}),
     "trailing axes of one": (lambda: graphs.network(outputs=[graphs.info("pooled", ["N", 8, 1, 1])]), {}),
+    "weights among the inputs": (graphs.with_weights_among_the_inputs, {}),
     "own function": (graphs.with_its_own_function, {}),
 }
 
@@ -286,6 +287,14 @@ def test_coupling_graphs_take_one_image_at_a_time(saved: Callable[..., Path]) ->
     features = OnnxFeatures(path, batch_size=1)
     images = random_pixels((3, 24, 24, 3))
     np.testing.assert_array_equal(features(images)[1:2], features(images[1:2]))
+
+
+@pytest.mark.boundary
+def test_graphs_that_only_say_that_their_batch_is_free(saved: Callable[..., Path]) -> None:
+    path = saved(graphs.of_one_image())
+    with pytest.raises(ValueError, match=r"fails on 2 image.*: pass batch_size=1 if it takes one image at a time"):
+        OnnxFeatures(path)(["no such file.png"])
+    assert OnnxFeatures(path, batch_size=1)(random_pixels((3, 24, 24, 3))).shape == (3, 6)
 
 
 @pytest.mark.boundary
@@ -585,7 +594,7 @@ def test_images_of_several_sizes_need_one(saved: Callable[..., Path]) -> None:
     assert OnnxFeatures(path, crop="square")(images).shape == (2, 6)
     with pytest.raises(ValueError, match=r"images\[0\] is 30 x 30 where it is cropped to \(40, 40\)"):
         OnnxFeatures(path, crop=40)(images)
-    with pytest.raises(ValueError, match="fails on images of shape"):  # smaller than the kernel
+    with pytest.raises(ValueError, match="fails on 2 image"):  # smaller than the kernel
         OnnxFeatures(path)(np.zeros((1, 2, 2, 3), np.uint8))
 
 

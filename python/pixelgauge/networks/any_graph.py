@@ -134,8 +134,11 @@ class AnyGraph:
         except MemoryError:
             raise
         except Exception as error:
-            shape = " x ".join(map(str, tensor.shape))
-            raise ValueError(f"{self.path}: fails on images of shape {shape} ({cause(error)})") from error
+            shape = " x ".join(map(str, tensor.shape[1:]))
+            hint = ": pass batch_size=1 if it takes one image at a time" if len(tensor) > 1 else ""
+            raise ValueError(
+                f"{self.path}: fails on {len(tensor)} image(s) of shape {shape} ({cause(error)}){hint}"
+            ) from error
         return found
 
 

@@ -58,7 +58,7 @@ class Fitting:
 
         top, left, height, width = self._before(*pixels.shape[:2])
         pixels = pixels[top : top + height, left : left + width]
-        target = self._resized(height, width)
+        target = self._resized(height, width, name)
         if target != (height, width):
             image = Image.fromarray(np.ascontiguousarray(pixels))
             pixels = rgb_pixels(image.resize(target[::-1], _filter(self.interpolation)))
@@ -69,7 +69,7 @@ class Fitting:
         top, left, height, width = self._before(*pixels.shape[:2])
         cut = pixels[top : top + height, left : left + width]
         values = ((cut.astype(np.float64) - low) / (high - low)).astype(np.float32)
-        target = self._resized(height, width)
+        target = self._resized(height, width, name)
         if target != (height, width):
             values = self._filtered(values, target)
         return self._after(values, name)
@@ -93,12 +93,16 @@ class Fitting:
         edge = min(height, width)
         return (height - edge) // 2, (width - edge) // 2, edge, edge
 
-    def _resized(self, height: int, width: int) -> tuple[int, int]:
+    def _resized(self, height: int, width: int, name: str) -> tuple[int, int]:
         if not isinstance(self.size, int):
             return self.size or (height, width)
-        if width <= height:
-            return int(self.size * height / width), self.size
-        return self.size, int(self.size * width / height)
+        long = int(self.size * max(height, width) / min(height, width))
+        if long * self.size > _MOST_PIXELS:
+            raise ValueError(
+                f"{name} is {height} x {width}, and its longer edge would become {long} pixels: cut it, or give size "
+                "as (height, width)"
+            )
+        return (long, self.size) if width <= height else (self.size, long)
 
     def _filtered(self, values: Float32Array, target: tuple[int, int]) -> Float32Array:
         if not self.antialias:
@@ -215,6 +219,8 @@ def _extent(argument: str, value: object) -> Size:
 
 
 _MOST_EDGE = 1 << 15
+_MOST_PIXELS = 1 << 28
+"""Of a resized image, whose shorter edge was asked for: a strip of an image would take any memory."""
 
 
 def _triple(argument: str, values: Sequence[float] | float, positive: bool) -> Triple:

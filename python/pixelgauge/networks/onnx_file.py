@@ -21,7 +21,11 @@ _TENSOR_NAME, _TENSOR_EXTERNAL, _ENTRY_KEY, _ENTRY_VALUE = 8, 13, 1, 2
 _SPARSE_PARTS = (1, 2)
 _FUNCTION_NAME, _FUNCTION_NODE, _FUNCTION_DOMAIN = 1, 7, 10
 
-_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training", "com.microsoft"})
+_DOMAINS = frozenset(
+    {"", "com.ms.internal.nhwc"}
+    | {f"ai.onnx{part}" for part in ("", ".ml", ".training", ".preview.training")}
+    | {f"com.microsoft{part}" for part in ("", ".nchwc", ".experimental")}
+)
 """Whose operators onnxruntime brings."""
 _MOST_LEVELS = 32
 """Of graphs within one another."""
