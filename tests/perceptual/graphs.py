@@ -123,13 +123,21 @@ def batch_norm_in_training() -> Any:
     before = [
         helper.make_node(
             "BatchNormalization",
-            ["images", "ones", "zeros", "zeros", "ones"],
+            ["images", "scale", "bias0", "mean0", "var1"],
             ["normal", "running_mean", "running_var"],
             training_mode=1,
         )
     ]
-    tensors = [constant("ones", np.ones(3)), constant("zeros", np.zeros(3))]
+    values = {"scale": 1.5, "bias0": 0.25, "mean0": 0, "var1": 1}  # of equal ones onnxruntime keeps one
+    tensors = [constant(name, np.full(3, value)) for name, value in values.items()]
     return network(before=before, seen="normal", initialisers=tensors)
+
+
+def with_state() -> Any:
+    """BatchNorm in training mode whose bias is its running mean, which onnxruntime changes where it lies."""
+    found = batch_norm_in_training()
+    found.graph.node[0].input[2] = "mean0"
+    return found
 
 
 def dropout_in_training() -> Any:
@@ -163,11 +171,24 @@ def with_weights_among_the_inputs() -> Any:
     return found
 
 
-def turned_round() -> Any:
-    """Gives the features of the batch in reverse."""
-    after = [helper.make_node("Gather", ["features", "backwards"], ["turned"], axis=0)]
-    tensors = [constant("backwards", [1, 0], np.int64)]
-    return network((2, 3, 24, 24), after=after, outputs=[info("turned", [2, 6])], initialisers=tensors, said=(2, 6))
+def turned_round(order: Sequence[int] = (1, 0)) -> Any:
+    """Gives the features of the batch in another order."""
+    count = len(order)
+    after = [helper.make_node("Gather", ["features", "order"], ["turned"], axis=0)]
+    return network(
+        (count, 3, 24, 24),
+        after=after,
+        outputs=[info("turned", [count, 6])],
+        initialisers=[constant("order", order, np.int64)],
+        said=(count, 6),
+    )
+
+
+def by_its_place() -> Any:
+    """Adds to the features of an image what belongs to its place in the batch."""
+    after = [helper.make_node("Add", ["features", "places"], ["placed"])]
+    tensors = [constant("places", np.arange(3)[:, np.newaxis])]
+    return network((3, 3, 24, 24), after=after, outputs=[info("placed", [3, 6])], initialisers=tensors, said=(3, 6))
 
 
 def custom() -> Any:
