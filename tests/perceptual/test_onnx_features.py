@@ -212,6 +212,31 @@ def test_external_data(saved: Callable[..., Path], tmp_path: Path, monkeypatch: 
     assert other.fingerprint["weights_sha256"] != facts["weights_sha256"]
 
 
+@pytest.mark.oracle
+def test_a_frechet_distance_of_any_network(saved: Callable[..., Path]) -> None:
+    """What FD-DINOv2 is, with a small network: of folders, features or statistics alike."""
+    features = OnnxFeatures(saved(graphs.network()))
+    a, b = random_pixels((40, 24, 24, 3), 1), random_pixels((50, 24, 24, 3), 2) // 2
+    x, y = features(a).astype(np.float64), features(b).astype(np.float64)
+    first, second = np.cov(x.T), np.cov(y.T)
+    roots = np.sqrt(np.maximum(np.linalg.eigvals(first @ second).real, 0)).sum()
+    expected = ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(first) + np.trace(second) - 2 * roots
+    stats = pixelgauge.FeatureStats(features.dim, weights=features.fingerprint["weights_sha256"])
+    for batch in features.batches(b):
+        stats.update(batch)
+    for other in (y, stats):
+        assert pixelgauge.frechet_distance(features(a), other) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.boundary
+def test_names_in_messages_are_printable(tmp_path: Path) -> None:
+    path = graphs.save(graphs.tokens(), tmp_path / "a\x1b[2J\n.onnx")
+    for options in ({}, {"output": "x\n"}, {"output": "pooler_output", "size": (3, 3)}):
+        with pytest.raises(ValueError, match="onnx") as caught:
+            OnnxFeatures(path, **options)
+        assert str(caught.value).isprintable()
+
+
 @pytest.mark.property
 def test_fingerprint_tells_what_decides_the_digits(saved: Callable[..., Path]) -> None:
     path = saved(graphs.network())

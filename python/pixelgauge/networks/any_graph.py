@@ -66,6 +66,7 @@ class AnyGraph:
 
     def __init__(self, path: str, plan: Plan) -> None:
         self.path = path
+        self.name = shown(path, 500)  # for messages
         self.plan = plan
         self.threads = _core.get_num_threads()
         data = read_regular(path)
@@ -137,7 +138,7 @@ class AnyGraph:
             shape = " x ".join(map(str, tensor.shape[1:]))
             hint = ": pass batch_size=1 if it takes one image at a time" if len(tensor) > 1 else ""
             raise ValueError(
-                f"{self.path}: fails on {len(tensor)} image(s) of shape {shape} ({cause(error)}){hint}"
+                f"{self.name}: fails on {len(tensor)} image(s) of shape {shape} ({cause(error)}){hint}"
             ) from error
         return found
 

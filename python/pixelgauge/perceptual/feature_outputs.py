@@ -107,11 +107,11 @@ def _names(output: object) -> list[str] | None:
 
 def _chosen(graph: AnyGraph, names: Sequence[str] | None) -> list[Port]:
     if names is None and len(graph.outputs) != 1:
-        problem = f"is not enough: {graph.path} has {len(graph.outputs)} outputs"
+        problem = f"is not enough: {graph.name} has {len(graph.outputs)} outputs"
         raise ArgumentValueError("output", "None", problem, f"name one of {described(graph.outputs)}")
     by_name = {port.name: port for port in graph.outputs}
     for name in names or ():
         if name not in by_name:
-            problem = f"is none of the outputs of {graph.path}"
+            problem = f"is none of the outputs of {graph.name}"
             raise ArgumentValueError("output", repr(shown(name)), problem, f"use one of {described(graph.outputs)}")
     return [by_name[name] for name in names or by_name]

@@ -291,7 +291,7 @@ class OnnxFeatures:
             fits = port.sizes[LAYOUTS[other][0]] == 3
             hint = f"pass layout={other!r}" if fits else "images of three channels are given"
             raise ValueError(
-                f"layout={self.layout!r} has the channels on axis {axis}, and {self._graph.path} takes {port}: {hint}"
+                f"layout={self.layout!r} has the channels on axis {axis}, and {self._graph.name} takes {port}: {hint}"
             )
 
     def _spatial(self) -> tuple[int | None, int | None]:
@@ -308,7 +308,7 @@ class OnnxFeatures:
         wanted = f"{height or 'any'} x {width or 'any'}"
         asked = f"size={fitting.size!r} with crop={fitting.crop!r}"
         if made is not None and not all(own in (None, one) for own, one in zip((height, width), made, strict=True)):
-            raise ValueError(f"{asked} makes images of {made[0]} x {made[1]}, and {self._graph.path} takes {wanted}")
+            raise ValueError(f"{asked} makes images of {made[0]} x {made[1]}, and {self._graph.name} takes {wanted}")
         edges = [edge for edge in (height, width) if edge is not None]
         least = min(edges, default=fitting.size)
         if (
@@ -319,7 +319,7 @@ class OnnxFeatures:
             )
         ):
             raise ValueError(
-                f"{asked} makes images with a shorter edge of {fitting.size}, and {self._graph.path} takes {wanted}: "
+                f"{asked} makes images with a shorter edge of {fitting.size}, and {self._graph.name} takes {wanted}: "
                 "give crop= too, or size as (height, width)"
             )
         return fitting
@@ -342,7 +342,7 @@ class OnnxFeatures:
             )
         elif kind == "uint8":
             raise ValueError(
-                f"{name} has dtype {pixels.dtype}, and {self._graph.path} takes 8 bits: round it, and pass uint8"
+                f"{name} has dtype {pixels.dtype}, and {self._graph.name} takes 8 bits: round it, and pass uint8"
             )
         else:
             values = fit.normalised(fit.units(pixels[0], low, high, name))
@@ -350,7 +350,7 @@ class OnnxFeatures:
             if own not in (None, made):
                 height, width = values.shape[:2]
                 raise ValueError(
-                    f"{name} becomes {height} x {width}, and {self._graph.path} takes {self._input}: give crop= too, "
+                    f"{name} becomes {height} x {width}, and {self._graph.name} takes {self._input}: give crop= too, "
                     "or size as (height, width)"
                 )
         if self.layout == "nchw":
@@ -403,11 +403,11 @@ class OnnxFeatures:
         """Features of the images of one run."""
         found = np.concatenate(self._run(np.concatenate(tensors), self.batch_size, threads), axis=1)
         if found.shape[1] != self.dim:
-            raise ValueError(f"{self._graph.path} gives {found.shape[1]} features, and {self.dim} before")
+            raise ValueError(f"{self._graph.name} gives {found.shape[1]} features, and {self.dim} before")
         finite = np.isfinite(found).all(axis=1)
         if not finite.all():
             raise ValueError(
-                f"{self._graph.path} gives features of {names[int(np.argmin(finite))]} that are not finite: look at "
+                f"{self._graph.name} gives features of {names[int(np.argmin(finite))]} that are not finite: look at "
                 "mean and std, and at the precision of the graph"
             )
         return found
@@ -450,7 +450,7 @@ class OnnxFeatures:
                 lambda pixels: np.concatenate(self._run(self._of_levels(pixels), len(pixels)), axis=1),
                 (self._few, height, width, 3),
                 exact=self._graph.plan.precision == "float32" and not half,
-                path=self._graph.path,
+                path=self._graph.name,
                 free=self._input.sizes[0] is None,
             )
             self._independent_at.add(shape)
@@ -473,8 +473,8 @@ def _require_whole_levels(graph: AnyGraph, fitting: Fitting, mean: object, std: 
     """Raise a ``ValueError`` if a graph of 8-bit pixels is to be given anything else."""
     for name, value in (("mean", mean), ("std", std)):
         if value is not None:
-            problem = f"would not be used: {graph.path} takes 8-bit pixels and scales them itself"
+            problem = f"would not be used: {graph.name} takes 8-bit pixels and scales them itself"
             raise ArgumentValueError(name, repr(value), problem, "leave it out")
     if not fitting.antialias:
-        problem = f"gives fractions, and {graph.path} takes 8-bit pixels"
+        problem = f"gives fractions, and {graph.name} takes 8-bit pixels"
         raise ArgumentValueError("antialias", "False", problem, "leave it out")
