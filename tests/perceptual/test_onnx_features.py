@@ -16,6 +16,7 @@ from PIL import Image
 
 import pixelgauge
 from pixelgauge import FileError, OnnxFeatures
+from pixelgauge.networks import any_graph
 from pixelgauge.presets import FEATURE_PRESETS, IMAGENET_MEAN, IMAGENET_STD
 from tests.perceptual import graphs
 from tests.pictures import random_pixels
@@ -235,6 +236,25 @@ def test_names_in_messages_are_printable(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="onnx") as caught:
             OnnxFeatures(path, **options)
         assert str(caught.value).isprintable()
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("name", ["graph.onnx", "graph.data"])
+def test_files_that_change_while_they_are_loaded(
+    saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = saved(graphs.network(), external="graph.data")
+    start = any_graph.start
+
+    def slowly(*arguments: Any) -> Any:
+        session = start(*arguments)
+        other = path.parent / name
+        other.write_bytes(other.read_bytes() + b"\0\0")
+        return session
+
+    monkeypatch.setattr(any_graph, "start", slowly)
+    with pytest.raises(FileError, match=rf"{name}: changed while it was read: load it again"):
+        OnnxFeatures(path)
 
 
 @pytest.mark.property

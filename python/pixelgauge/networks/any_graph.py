@@ -12,7 +12,7 @@ from typing import Any
 import numpy.typing as npt
 
 from pixelgauge import _core
-from pixelgauge.files.reading import FileError, cause, read_regular, shown
+from pixelgauge.files.reading import FileError, cause, open_regular, read_regular, shown
 from pixelgauge.networks.onnx_file import WHOLE, contents_of, external_files, require_known_operators
 from pixelgauge.networks.providers import CPU, Plan, ProviderError, onnxruntime, start
 
@@ -69,14 +69,16 @@ class AnyGraph:
         self.name = shown(path, 500)  # for messages
         self.plan = plan
         self.threads = _core.get_num_threads()
+        with open_regular(path) as file:  # before it is read, so that a change meanwhile is seen
+            state = _state(os.fstat(file.fileno()))
         data = read_regular(path)
         self.sha256 = hashlib.sha256(data).hexdigest()
         found = contents_of(path, data)
         require_known_operators(path, found)
-        self._files = external_files(path, found)
-        states = {file: _state(file) for file in self._files.values()}
-        self.external = {location: _sha256_of(file) for location, file in self._files.items()}
-        self._states = states
+        files = external_files(path, found)
+        # Of what onnxruntime reads again by itself.
+        self._states = {file: _state(os.stat(file)) for file in files.values()} | ({path: state} if files else {})
+        self.external = {location: _sha256_of(file) for location, file in files.items()}
         self._loading = Lock()
         # On the CPU many images go through side by side, a thread each, which needs no second session.
         self._sessions = {1: self._load(data, 1 if plan.provider == CPU else self.threads)}
@@ -87,17 +89,16 @@ class AnyGraph:
         options = onnxruntime().SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4  # what it has to say comes with the error
-        folder = os.path.dirname(os.path.abspath(self.path))
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
         try:
-            session = start(data, options, self.plan)
+            # What lies outside, onnxruntime finds by the graph's own path alone.
+            session = start(os.path.abspath(self.path) if self.external else data, options, self.plan)
         except (ProviderError, ImportError, MemoryError):
             raise
         except Exception as error:  # onnxruntime has a dozen
             remedy = f"{WHOLE}, or needs another version of onnxruntime (this is {onnxruntime().__version__})"
             raise FileError(self.path, f"is refused by onnxruntime ({cause(error)})", remedy) from error
         for file, state in self._states.items():
-            if _state(file) != state:
+            if _state(os.stat(file)) != state:
                 raise FileError(file, "changed while it was read", "load it again once it is whole")
         return session
 
@@ -148,8 +149,7 @@ def _port(found: Any) -> Port:
     return Port(found.name, axes, _KINDS.get(found.type, found.type))
 
 
-def _state(file: str) -> tuple[int, int, int]:
-    found = os.stat(file)
+def _state(found: os.stat_result) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 

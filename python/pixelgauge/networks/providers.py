@@ -178,8 +178,8 @@ def choose_providers(
     return Plan(full, precision, fixed_batch=first != CPU)
 
 
-def start(graph: bytes, options: Any, plan: Plan) -> Any:
-    """Load a graph into an ``onnxruntime.InferenceSession`` of a plan's providers.
+def start(graph: bytes | str, options: Any, plan: Plan) -> Any:
+    """Load a graph, or the file of a path, into an ``onnxruntime.InferenceSession`` of a plan's providers.
 
     Raises
     ------
