@@ -149,7 +149,7 @@ class OnnxFeatures:
         self._outputs = FeatureOutputs(self._graph, output, token)
         self._independent_at: set[tuple[int, ...]] = set()
         self._probing = Lock()
-        self.widths = self._widths()
+        self._widths = self._found_widths()
         # A session cannot be pickled: what a worker gets makes its own.
         self._remake = partial(
             type(self),
@@ -173,9 +173,14 @@ class OnnxFeatures:
         return self._remake, ()
 
     @property
+    def widths(self) -> dict[str, int]:
+        """Values of each output, in the order of the columns."""
+        return dict(self._widths)
+
+    @property
     def dim(self) -> int:
         """Values a feature has, those of all outputs together."""
-        return sum(self.widths.values())
+        return sum(self._widths.values())
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -374,7 +379,7 @@ class OnnxFeatures:
 
     # ---- the output -------------------------------------------------------------------------------------------------
 
-    def _widths(self) -> dict[str, int]:
+    def _found_widths(self) -> dict[str, int]:
         """Values of each output, in the order of the columns; a run tells them where the graph does not."""
         found = self._outputs.widths()
         if found is not None:
@@ -423,11 +428,13 @@ class OnnxFeatures:
         if self._graph.plan.provider == CPU and len(runs) >= 2 * threads:
             # Each thread takes its images from their files to their features, and waits for no other within a layer.
             def side_by_side(run: range) -> Float32Array:
-                return self._features(images.names[run.start :], [self._made(images, i, shape) for i in run], 1)
+                return self._features(
+                    images.names[run.start : run.stop], [self._made(images, i, shape) for i in run], 1
+                )
 
             return ordered_map(side_by_side, runs, threads, threads)
         tensors = ordered_map(lambda i: self._made(images, i, shape), range(len(images)), threads, size)
-        named = ((images.names[run.start :], list(islice(tensors, len(run)))) for run in runs)
+        named = ((images.names[run.start : run.stop], list(islice(tensors, len(run)))) for run in runs)
         return ordered_map(lambda some: self._features(*some, threads), named, 1, 1)
 
     def _of_levels(self, pixels: npt.NDArray[np.uint8]) -> Tensor:
