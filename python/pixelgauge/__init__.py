@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from pixelgauge.networks.providers import ProviderError as ProviderError
     from pixelgauge.perceptual.inception import InceptionFeatures as InceptionFeatures
     from pixelgauge.perceptual.lpips import LPIPS as LPIPS
+    from pixelgauge.perceptual.onnx_features import OnnxFeatures as OnnxFeatures
     from pixelgauge.proportions import ProportionInterval as ProportionInterval
     from pixelgauge.proportions import proportion_interval as proportion_interval
     from pixelgauge.ranking.aupro import aupro as aupro
@@ -132,6 +133,7 @@ _MODULES = {
     "networks.manifest": ["ModelDamagedError", "ModelError", "ModelMissingError"],
     "perceptual.inception": ["InceptionFeatures"],
     "perceptual.lpips": ["LPIPS"],
+    "perceptual.onnx_features": ["OnnxFeatures"],
     "proportions": ["ProportionInterval", "proportion_interval"],
     "ranking.aupro": ["aupro"],
     "ranking.average_precision_interval": ["AveragePrecisionInterval", "average_precision_interval"],

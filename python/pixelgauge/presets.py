@@ -68,7 +68,24 @@ class LPIPSPreset:
     outside: float
 
 
-_Row = TypeVar("_Row", SSIMPreset, MSSSIMPreset, InceptionPreset, LPIPSPreset)
+@dataclass(frozen=True)
+class FeaturePreset:
+    """How one program makes 8-bit images the input of its network; see :class:`pixelgauge.OnnxFeatures`."""
+
+    name: str
+    source: str
+    size: int | tuple[int, int]
+    """The shorter edge, or (height, width), to which both are brought whatever the proportions."""
+    crop: int | Literal["square"] | None
+    """Cut from the centre: after resizing, or for "square" the largest square, before it."""
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: Literal["bicubic", "bilinear", "lanczos", "box", "hamming", "nearest"] = "bicubic"
+    antialias: bool = True
+    """Filters that widen where an image shrinks, as Pillow's."""
+
+
+_Row = TypeVar("_Row", SSIMPreset, MSSSIMPreset, InceptionPreset, LPIPSPreset, FeaturePreset)
 
 
 def _table(*rows: _Row) -> Mapping[str, _Row]:
@@ -145,6 +162,56 @@ INCEPTION_PRESETS: Mapping[str, InceptionPreset] = _table(
 LPIPS_PRESETS: Mapping[str, LPIPSPreset] = _table(
     LPIPSPreset("lpips", "lpips 0.1.4, version 0.1 of the metric", inside=0.0, outside=1e-10),
     LPIPSPreset("torchmetrics", "torchmetrics >= 1.2", inside=1e-8, outside=0.0),
+)
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's channels on 0..1, as torchvision and timm have them."""
+CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+"""Of the images that CLIP was trained on."""
+
+FEATURE_PRESETS: Mapping[str, FeaturePreset] = _table(
+    FeaturePreset(
+        "dinov2",
+        "dgm-eval, DINOv2Encoder (FD-DINOv2 of Stein et al., NeurIPS 2023): Pillow's bicubic to 224 x 224, proportions "
+        "not kept",
+        size=(224, 224),
+        crop=None,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    ),
+    FeaturePreset(
+        "dinov2-eval",
+        "facebookresearch/dinov2, make_classification_eval_transform, and the processor of Hugging Face's checkpoints",
+        size=256,
+        crop=224,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    ),
+    FeaturePreset(
+        "clip",
+        "openai/CLIP, clip.load's transform of 224-pixel models; clean-fid 0.1's clip_vit_b_32; open_clip",
+        size=224,
+        crop=224,
+        mean=CLIP_MEAN,
+        std=CLIP_STD,
+    ),
+    FeaturePreset(
+        "cmmd",
+        "google-research/cmmd (Jayasumana et al., CVPR 2024): the largest centred square, then Pillow's bicubic to "
+        "336 x 336",
+        size=(336, 336),
+        crop="square",
+        mean=CLIP_MEAN,
+        std=CLIP_STD,
+    ),
+    FeaturePreset(
+        "convnext",
+        "facebookresearch/ConvNeXt's evaluation at 224 pixels, and dgm-eval's ConvNeXTEncoder",
+        size=256,
+        crop=224,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    ),
 )
 
 LPIPS_BACKBONES = ("alex", "vgg", "squeeze")

@@ -88,6 +88,79 @@ def test_arrays_of_images_and_files_of_arrays(tmp_path: Path, stand_in: None) ->
 
 
 @pytest.mark.property
+def test_arrays_by_their_range_and_axis(folders: tuple[Path, Path], tmp_path: Path, stand_in: None) -> None:
+    images = np.stack(list(pictures(20, 3, (16, 16))))
+    other = np.stack(list(pictures(12, 4, (20, 16))))
+    expected = fid(images, other)
+    moved, others_moved = images.transpose(0, 3, 1, 2), other.transpose(0, 3, 1, 2)
+    np.save(tmp_path / "floats.npy", images / 255)
+    for a, b, options in (
+        (moved, others_moved, {"channel_axis": 1}),
+        (images / 255, other / 255, {"data_range": 1.0}),
+        (moved / 127.5 - 1, others_moved / 127.5 - 1, {"data_range": (-1, 1), "channel_axis": 1}),
+        (tmp_path / "floats.npy", other / 255, {"data_range": 1}),
+        (list(images), list(other), {}),
+        (list(images / 255), list(other / 255), {"data_range": 1.0}),
+        (tuple(moved), list(others_moved), {"channel_axis": 0}),
+        (images.astype(np.uint16), other.astype(np.uint16), {"data_range": 255}),
+        ([Image.fromarray(x) for x in images], list(other), {}),
+        ([Image.fromarray(x) for x in images], list(other / 255), {"data_range": 1.0}),
+    ):
+        assert fid(a, b, **options) == expected
+    gray, others_gray = images[..., 0], other[..., 0]
+    expected = fid(*(np.repeat(x[..., np.newaxis], 3, axis=3) for x in (gray, others_gray)))
+    for a, b, options in (
+        (gray, others_gray, {"channel_axis": None}),
+        (gray[..., np.newaxis], others_gray[..., np.newaxis], {}),
+        (list(gray), list(others_gray), {}),
+        (gray / 255, others_gray / 255, {"data_range": 1.0, "channel_axis": None}),
+    ):
+        assert fid(a, b, gray="repeat", **options) == expected
+    part = fid(images / 255, other / 255, data_range=1.0, limit=7, seed=3)
+    assert part == fid(images, other, limit=7, seed=3)
+    assert fid(folders[0], images / 255, data_range=1.0) == fid(folders[0], images)
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize(
+    ("a", "options", "error", "message"),
+    [
+        (np.zeros((4, 8, 8, 3)), {}, ValueError, "floating-point images need data_range"),
+        ([np.zeros((8, 8, 3))] * 4, {}, ValueError, r"b\[0\] has shape .* need data_range"),
+        (np.zeros((4, 3, 8, 8), np.uint8), {}, ValueError, "pass channel_axis=1"),
+        ([np.zeros((3, 8, 8), np.uint8)] * 4, {}, ValueError, r"b\[0\].*so pass channel_axis=0"),
+        (np.zeros((4, 8, 8, 1), np.uint8), {}, ValueError, "b has 1 channel.*pass gray='repeat'"),
+        (np.zeros((4, 8, 8), np.uint8), {"channel_axis": None}, ValueError, "pass gray='repeat'"),
+        (
+            np.zeros((4, 8, 8, 1), np.uint8),
+            {"gray": "copy"},
+            ValueError,
+            "gray='copy' is not known: use one of 'repeat'",
+        ),
+        (np.full((4, 8, 8, 3), 2.0), {"data_range": 1.0}, ValueError, "b has values in 2..2, outside data_range"),
+        (np.full((4, 8, 8, 3), -1.0), {"data_range": 1.0}, ValueError, r"pass data_range=\(-1, 1\)"),
+        ([np.zeros((2, 8, 8, 3), np.uint8)], {}, ValueError, r"b\[0\] has shape \(2, 8, 8, 3\): a list holds"),
+        (np.zeros((4, 8, 8, 3), np.int32), {}, TypeError, "b has dtype int32"),
+        (
+            np.eye(10),
+            {"data_range": 1.0},
+            ValueError,
+            "data_range=1.0 would not be used: there are no arrays of images",
+        ),
+        (np.eye(10), {"channel_axis": None}, ValueError, "channel_axis=None would not be used"),
+        (np.eye(10), {"gray": "repeat"}, ValueError, "gray='repeat' would not be used"),
+    ],
+)
+def test_arrays_that_are_refused_before_the_other_side_is_read(
+    tmp_path: Path, a: Any, options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    with pytest.raises(error, match=message):
+        fid([tmp_path / "broken.png"] * 3, a, **options)
+
+
+@pytest.mark.property
 def test_limit_takes_the_same_random_part(folders: tuple[Path, Path], stand_in: None) -> None:
     a, b = folders
     chosen = np.sort(np.random.RandomState(5).choice(25, 6, replace=False))

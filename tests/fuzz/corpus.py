@@ -25,7 +25,7 @@ from pixelgauge.files.archive import write_arrays
 
 from .target import CORPUS
 from .targets.models import GRAPH
-from .targets.rows import SETTINGS
+from .targets.rows import COMPARISON
 
 
 def _npy(array: Any, version: tuple[int, int] | None = None) -> bytes:
@@ -260,7 +260,7 @@ def _tables() -> Iterator[tuple[str, str, bytes]]:
 
 
 def _rows() -> Iterator[tuple[str, str, bytes]]:
-    made = str(SETTINGS)
+    made = str(COMPARISON)
     columns = ["ref", "test", "status", "message", "ssim", "psnr", "settings"]
     rows = [
         ["a/0.png", "b/0.png", "ok", "", 0.5, 31.25, made],
@@ -299,11 +299,34 @@ def _models() -> Iterator[tuple[str, str, bytes]]:
     yield "json", "numbers", b"[0, -0.0, 1e300, 123456789012345678901234567890]"
 
 
+def _graphs() -> Iterator[tuple[str, str, bytes]]:
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    def model(nodes: Any, initialisers: Any = (), functions: Any = ()) -> bytes:
+        info = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3])
+        graph = helper.make_graph(nodes, "g", [info], [helper.make_empty_tensor_value_info("y")], initialisers)
+        return bytes(helper.make_model(graph, functions=functions, ir_version=9).SerializeToString(deterministic=True))
+
+    plain = helper.make_node("Add", ["x", "w"], ["y"])
+    weight = numpy_helper.from_array(np.arange(3, dtype=np.float32), "w")
+    yield "onnx", "plain", model([plain], [weight])
+    outside = onnx.TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[3], data_location=1)
+    for key, value in (("location", "graph.data"), ("offset", "16"), ("length", "12")):
+        outside.external_data.add(key=key, value=value)
+    yield "onnx", "external", model([plain], [outside])
+    branch = helper.make_graph([helper.make_node("Relu", ["x"], ["z"])], "b", [], [])
+    chosen = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
+    yield "onnx", "branches", model([helper.make_node("Constant", [], ["c"], value=weight), chosen])
+    twice = helper.make_function("local", "Twice", ["a"], ["b"], [helper.make_node("Add", ["a", "a"], ["b"])], [])
+    yield "onnx", "function", model([helper.make_node("Twice", ["x"], ["y"], domain="local")], functions=[twice])
+
+
 def main() -> None:
     """Write the corpus anew."""
     shutil.rmtree(CORPUS, ignore_errors=True)
     total = 0
-    for part in (_arrays, _pickles, _states, _images, _tables, _rows, _models):
+    for part in (_arrays, _pickles, _states, _images, _tables, _rows, _models, _graphs):
         for target, name, data in part():
             path = Path(CORPUS, target, name)
             path.parent.mkdir(parents=True, exist_ok=True)

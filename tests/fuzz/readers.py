@@ -15,6 +15,7 @@ from pixelgauge.files import tables
 from pixelgauge.images import ImageFileError, read_image
 from pixelgauge.networks.checkpoint import CheckpointError, read_checkpoint
 from pixelgauge.networks.manifest import ModelDamagedError, manifest
+from pixelgauge.networks.onnx_file import Contents, contents_of, external_files, require_known_operators
 from pixelgauge.networks.store import _open
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "prepare",
     "read_checkpoint",
     "read_image",
+    "read_onnx",
     "read_table",
 ]
 
@@ -39,9 +41,18 @@ STATISTICS: tuple[type[Exception], ...] = (FileError,)
 HISTOGRAM: tuple[type[Exception], ...] = (FileError,)
 SOURCE: tuple[type[Exception], ...] = (ValueError,)
 ROWS: tuple[type[Exception], ...] = (FileError,)
+ONNX: tuple[type[Exception], ...] = (FileError,)
 MODEL: tuple[type[Exception], ...] = (ModelDamagedError,)
 
 open_model = _open
+
+
+def read_onnx(data: bytes, path: str) -> Contents:
+    """What an ONNX file holds, checked as before onnxruntime is given it."""
+    found = contents_of(path, data)
+    require_known_operators(path, found)
+    external_files(path, found)
+    return found
 
 
 def read_table(path: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

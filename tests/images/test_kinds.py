@@ -421,9 +421,10 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """LPIPS and Inception of random weights: which they are does not matter to what goes in."""
+    """LPIPS, Inception and a graph of random weights: which they are does not matter to what goes in."""
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
-    from pixelgauge import LPIPS, InceptionFeatures
+    from pixelgauge import LPIPS, InceptionFeatures, OnnxFeatures
+    from tests.perceptual import graphs
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIXELGAUGE_CACHE", str(tmp_path_factory.mktemp("cache")))
@@ -431,10 +432,12 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any
         np.savez(folder / "inception.npz", **own_recipe())
         lpips = LPIPS("alex", weights=random_weights("alex", folder))
         inception = InceptionFeatures(output="64", weights=folder / "inception.npz", batch_size=2)
-        yield {"LPIPS": lpips, "InceptionFeatures": inception, "weights": folder / "inception.npz"}
+        own = OnnxFeatures(graphs.save(graphs.network(), folder / "graph.onnx"))
+        made = {"LPIPS": lpips, "InceptionFeatures": inception, "OnnxFeatures": own}
+        yield {**made, "weights": folder / "inception.npz"}
 
 
-FUNCTIONS = ("mse", "psnr", "ssim", "ssim's map", "ms_ssim", "LPIPS", "InceptionFeatures")
+FUNCTIONS = ("mse", "psnr", "ssim", "ssim's map", "ms_ssim", "LPIPS", "InceptionFeatures", "OnnxFeatures")
 
 
 @pytest.fixture(params=FUNCTIONS)
@@ -562,7 +565,7 @@ def test_a_batch_of_unequal_images_names_the_first_that_differs(
     function: Callable[..., Any], request: pytest.FixtureRequest
 ) -> None:
     x = [pixels(), pixels(), pixels(shape=(HEIGHT, WIDTH - 1, 3))]
-    if "InceptionFeatures" in request.node.name:  # resizes each image by itself
+    if "Features" in request.node.name:  # resizes each image by itself
         features = function(x, x, None)[:3]
         np.testing.assert_array_equal(features, np.concatenate([function(image, image, None)[:1] for image in x]))
         return
@@ -758,11 +761,11 @@ def test_distances_name_the_image_that_cannot_be_read(side_features: Callable[..
         ((b"a.png", b"b.png"), TypeError, r"a\[0\] is a bytes.*read_image\("),
         ([pixels(), "b.png"], TypeError, "a holds arrays beside files or PIL images"),
         ([pixels(np.float32)], ValueError, r"a\[0\] has shape .* and dtype float32"),
-        ([pixels()[..., 0]], ValueError, r"a\[0\] has shape \(36, 44\)"),
+        ([pixels()[..., 0]], ValueError, r"a\[0\] has 1 channel\(s\).*pass gray='repeat'"),
         ([pixels().tolist()], TypeError, r"a\[0\] is a list"),
         (Image.new("RGB", (40, 40)), ValueError, "a is one PIL image.*pass a list of images"),
-        (np.zeros((3, 3, 40, 40), np.uint8), ValueError, r"pass numpy.moveaxis\(a, 1, -1\)"),
-        (np.zeros((3, 40, 40, 1), np.uint8), ValueError, "repeat a gray channel"),
+        (np.zeros((3, 3, 40, 40), np.uint8), ValueError, r"pass channel_axis=1, or numpy.moveaxis\(a, 1, -1\)"),
+        (np.zeros((3, 40, 40, 1), np.uint8), ValueError, "pass gray='repeat' to repeat a gray channel"),
         (b"folder", TypeError, r"a is a bytes.*read_image\("),
         ([], ValueError, "a is an empty list"),
         ((), ValueError, "a is an empty list"),
@@ -776,7 +779,8 @@ def test_fid_refuses_what_is_no_set_of_images(side: Any, error: type[Exception],
 @pytest.mark.boundary
 def test_networks_suggest_the_axis_of_the_channels(networks: dict[str, Any]) -> None:
     first = np.zeros((2, 3, 40, 44), np.uint8)
-    for call in (lambda x, **axis: networks["LPIPS"](x, x, **axis), networks["InceptionFeatures"]):
+    lpips = networks["LPIPS"]
+    for call in (lambda x, **axis: lpips(x, x, **axis), networks["InceptionFeatures"], networks["OnnxFeatures"]):
         with pytest.raises(ValueError, match=r"44 channel\(s\).*shape is \(2, 3, 40, 44\), so pass channel_axis=1"):
             call(first)
         with pytest.raises(ValueError, match=r"44 channel\(s\).*shape is \(3, 40, 44\), so pass channel_axis=0"):

@@ -225,6 +225,30 @@ def test_ranges_and_layouts(features: InceptionFeatures) -> None:
 
 
 @pytest.mark.property
+def test_gray_is_repeated_where_asked(features: InceptionFeatures) -> None:
+    gray = random_pixels((2, 40, 50, 1))
+    expected = features(np.repeat(gray, 3, axis=3))
+    for images, options in (
+        (gray, {}),
+        (gray[..., 0], {"channel_axis": None}),
+        (list(gray), {}),
+        (list(gray[..., 0]), {}),
+        (np.repeat(gray, 3, axis=3), {}),
+        (gray.transpose(0, 3, 1, 2), {"channel_axis": 1}),
+    ):
+        np.testing.assert_array_equal(features(images, gray="repeat", **options), expected)
+    for images, options, match in (
+        (gray, {}, r"1 channel\(s\): Inception takes colour images; pass gray='repeat'"),
+        (gray[..., 0], {"channel_axis": None}, "pass gray='repeat'"),
+        (gray[..., [0, 0]], {"gray": "repeat"}, "2 channel.*drop alpha"),
+        (gray, {"gray": True}, "gray=True is not known: use one of 'repeat'"),
+        ("a.png", {"gray": "repeat"}, "gray='repeat' is for arrays"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            features(images, **options)
+
+
+@pytest.mark.property
 def test_fingerprint(features: InceptionFeatures) -> None:
     facts = features.fingerprint
     assert (facts["preset"], facts["output"], facts["model"]) == ("pytorch-fid", "2048", "inception-fid")

@@ -20,8 +20,10 @@ from pixelgauge.files.archive import Archive, open_archive, read_array
 from pixelgauge.files.npy import parse_npy
 from pixelgauge.files.pickles import looks_pickled
 from pixelgauge.files.reading import FileError, open_regular, size_of
-from pixelgauge.images import FILE_EXTENSIONS, as_array, is_picture, path_name
+from pixelgauge.full_reference.arguments import DataRange
+from pixelgauge.images import FILE_EXTENSIONS, as_array, canonical_images, is_picture, path_name
 from pixelgauge.images.folders import list_images
+from pixelgauge.perceptual.image_batches import image_set
 from pixelgauge.presets import INCEPTION_PRESETS, preset_row
 
 Report = Callable[[str, int, int], None]
@@ -81,10 +83,12 @@ class FeatureSource:
     ----------
     x : path, FeatureStats, (mean, covariance), array_like, or list of images
         A folder or zip archive of images (with subfolders, sizes may differ), an ``.npz`` or ``.npy`` file with images,
-        features or statistics, statistics, uint8 images (N, H, W, 3), or features (N, D) of floats. A list or tuple
-        holds paths and PIL images, or uint8 images (H, W, 3), of any sizes.
+        features or statistics, statistics, images (N, H, W, 3), or features (N, D) of floats. A list or tuple
+        holds paths and PIL images, or images (H, W, 3), of any sizes.
     name : str
         The argument's name, for messages.
+    data_range, channel_axis, gray : optional
+        Of arrays of images, as of :class:`pixelgauge.InceptionFeatures`; nothing else is read by them.
     limit : int, optional
         Use this many images or samples, chosen at random by `seed`.
     seed : int, default 0
@@ -96,13 +100,24 @@ class FeatureSource:
         :class:`pixelgauge.FileError`.
     """
 
-    def __init__(self, x: object, name: str, *, limit: int | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        x: object,
+        name: str,
+        *,
+        limit: int | None = None,
+        seed: int = 0,
+        data_range: DataRange = None,
+        channel_axis: int | None = -1,
+        gray: str | None = None,
+    ) -> None:
         self.name = path_name(x, name) if isinstance(x, str | os.PathLike) else name
         self.stats: FeatureStats | None = None
         self.features: npt.NDArray[Any] | None = None
         self._images: Any = None
         self._archive: str | None = None
         self._names: list[str] = []  # of the images, where some are no paths
+        self._array_options: dict[str, Any] = {}
         whole_number("seed", seed, 0, 2**32 - 1)
         if limit is not None:
             whole_number("limit", limit, 1)
@@ -116,7 +131,7 @@ class FeatureSource:
             if not x:
                 raise ValueError(f"{self.name} is an empty list: name at least one image")
             if self._archive is None:
-                x = [_listed(item, f"{self.name}[{i}]") for i, item in enumerate(x)]
+                x = [_listed(item, f"{self.name}[{i}]", channel_axis, data_range) for i, item in enumerate(x)]
             self._images = list(x)
             if any(map(is_picture, x)):
                 self._names = [item if isinstance(item, str) else f"{name}[{i}]" for i, item in enumerate(self._images)]
@@ -129,13 +144,8 @@ class FeatureSource:
             array = as_array(x, name)
             if array.ndim == 2:
                 self.features = as_features(array, self.name)
-            elif array.ndim == 4 and array.dtype == np.uint8:
-                if array.shape[3] != 3:
-                    hint = "repeat a gray channel three times, drop alpha"
-                    if array.shape[1] == 3:
-                        hint = f"pass numpy.moveaxis({name}, 1, -1)"
-                    raise ValueError(f"{self.name} has shape {array.shape}: uint8 images are (N, H, W, 3); {hint}")
-                self._images = array
+            elif array.ndim == 4 or (array.ndim == 3 and channel_axis is None):
+                self._images = _images(array, self.name, channel_axis, data_range)
             else:
                 raise ValueError(
                     f"{self.name} has shape {array.shape} and dtype {array.dtype}: use uint8 images (N, H, W, 3) or "
@@ -143,6 +153,11 @@ class FeatureSource:
                 )
         if limit is not None:
             self._take(limit, seed)
+        if self.holds_arrays:
+            # The network will find the same, but of this side after the other has gone through.
+            given = {"data_range": data_range, "gray": gray}
+            image_set(self._images, "the network", name=self.name, **given)  # type: ignore[arg-type]
+            self._array_options = {option: value for option, value in given.items() if value is not None}
 
     def _open(self, path: str) -> Any:
         """Read what a path leads to: names of images, an array or statistics."""
@@ -207,6 +222,12 @@ class FeatureSource:
         return self._images is not None
 
     @property
+    def holds_arrays(self) -> bool:
+        """Whether images are in memory, to be read by a range and an axis."""
+        images = self._images
+        return isinstance(images, np.ndarray) or (bool(images) and isinstance(images[0], np.ndarray))
+
+    @property
     def has_preset(self) -> bool:
         """Whether a preset decides the features: images, or statistics that say by which they were made."""
         return self.holds_images or (self.stats is not None and self.stats.preset is not None)
@@ -232,7 +253,11 @@ class FeatureSource:
         done = 0
         with self._image_input() as images:
             network = inception.network
-            for batch in network.batches_of_files(images, self._names) if self._names else network.batches(images):
+            if self._names:
+                found = network.batches_of_files(images, self._names)
+            else:
+                found = network.batches(images, **self._array_options)
+            for batch in found:
                 done += len(batch)
                 if report is not None:
                     report(self.name, done, len(self))
@@ -320,19 +345,40 @@ def _are_moments(x: object) -> TypeGuard[tuple[Any, Any]]:
     return isinstance(first, list | tuple) or as_array(first, "the first of the pair").ndim < 3
 
 
-def _listed(item: object, name: str) -> Any:
-    """Check an image of a list: the name of a file, a PIL image, or an array (H, W, 3) of uint8."""
+def _images(array: npt.NDArray[Any], name: str, channel_axis: int | None, data_range: DataRange) -> npt.NDArray[Any]:
+    """(N, H, W, C) view of images in an array."""
+    _require_range(array, name, data_range)
+    if channel_axis in (-1, 3) and array.shape[3] != 3 and array.shape[1] == 3:
+        raise ValueError(
+            f"{name} has shape {array.shape}, and images are (N, H, W, 3): pass channel_axis=1, or "
+            f"numpy.moveaxis({name}, 1, -1)"
+        )
+    return canonical_images(array, name, channel_axis).pixels
+
+
+def _require_range(array: npt.NDArray[Any], name: str, data_range: DataRange) -> None:
+    if array.dtype.kind == "f" and data_range is None:
+        raise ValueError(
+            f"{name} has shape {array.shape} and dtype {array.dtype}: floating-point images need data_range, such as "
+            "1.0 for values in 0..1; uint8 images and features (N, D) do not"
+        )
+
+
+def _listed(item: object, name: str, channel_axis: int | None, data_range: DataRange) -> Any:
+    """Check an image of a list: the name of a file, a PIL image, or an array, of which (H, W, C) is a view."""
     if isinstance(item, str | os.PathLike):
         return path_name(item, name)
     if is_picture(item):
         return item
     array = as_array(item, name)
-    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
+    _require_range(array, name, data_range)
+    found = canonical_images(array, name, channel_axis)
+    if not found.single:
         raise ValueError(
-            f"{name} has shape {array.shape} and dtype {array.dtype}: a list holds paths, PIL images or uint8 images "
+            f"{name} has shape {found.in_layout(found.pixels).shape}: a list holds paths, PIL images or single images "
             "(H, W, 3)"
         )
-    return array
+    return found.pixels[0]
 
 
 def require_comparable(a: FeatureSource, b: FeatureSource, inception: Inception) -> None:
@@ -363,6 +409,24 @@ def require_comparable(a: FeatureSource, b: FeatureSource, inception: Inception)
                     f"{side.name} was made with weights {made[:16]}..., and these are {str(here)[:16]}...: the numbers "
                     "do not compare"
                 )
+
+
+def require_arrays(
+    sides: Collection[FeatureSource], data_range: DataRange, channel_axis: int | None, gray: str | None
+) -> None:
+    """Raise a ``ValueError`` if an option for arrays of images is given, and no side holds any."""
+    if any(side.holds_arrays for side in sides):
+        return
+    names = " and ".join(dict.fromkeys(side.name for side in sides))
+    for name, value, default in (
+        ("data_range", data_range, None),
+        ("channel_axis", channel_axis, -1),
+        ("gray", gray, None),
+    ):
+        if value != default:
+            raise ArgumentValueError(
+                name, repr(value), "would not be used", f"there are no arrays of images in {names}"
+            )
 
 
 def require_used(

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pixelgauge import _core
 from pixelgauge.checks import whole_number
 from pixelgauge.distribution.frechet import frechet_distance
-from pixelgauge.engine.feature_sources import FeatureSource, Inception, require_comparable, require_used
+from pixelgauge.engine.feature_sources import (
+    FeatureSource,
+    Inception,
+    require_arrays,
+    require_comparable,
+    require_used,
+)
+from pixelgauge.full_reference.arguments import DataRange
 
 
 def fid(
@@ -22,6 +29,9 @@ def fid(
     weights: str | Path | None = None,
     limit: int | None = None,
     seed: int = 0,
+    data_range: DataRange = None,
+    channel_axis: int | None = -1,
+    gray: Literal["repeat"] | None = None,
 ) -> float:
     """Fréchet Inception distance of two sets of images.
 
@@ -29,8 +39,8 @@ def fid(
     ----------
     a, b : path, FeatureStats, (mean, covariance), array_like or list of images
         Folders or zip archives of images (subfolders included, sizes may differ), ``.npz`` statistics of any dialect,
-        ``.npz`` or ``.npy`` files of images or features, uint8 images (N, H, W, 3), or features (N, D). A list or tuple
-        holds paths and PIL images, both made RGB by Pillow's ``convert("RGB")``, or uint8 images (H, W, 3).
+        ``.npz`` or ``.npy`` files of images or features, images (N, H, W, 3), or features (N, D). A list or tuple
+        holds paths and PIL images, both made RGB by Pillow's ``convert("RGB")``, or images (H, W, 3).
     preset : {"pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid"}, default "pytorch-fid"
         Whose number to compute: they differ in how images are resized to 299 x 299. Statistics that record another
         preset are refused, and another than the default where neither images nor statistics use it.
@@ -47,6 +57,13 @@ def fid(
     limit : int, optional
         Use this many images of each side, chosen at random by `seed`.
     seed : int, default 0
+    data_range : float or (float, float), optional
+        Of arrays of images, on both sides: R means 0..R, a pair means (low, high). Needed for float images, which are
+        scaled to 0..255 and not rounded.
+    channel_axis : int or None, default -1
+        Axis of the three channels of such arrays, in a list that of each image; None for gray without one, (N, H, W).
+    gray : {None, "repeat"}
+        ``"repeat"`` takes arrays of one channel as colour of three equal ones. Default: they are refused.
 
     Returns
     -------
@@ -79,7 +96,11 @@ def fid(
         _core.set_num_threads(workers)
     try:
         inception = Inception(preset, batch_size, weights, providers)
-        first, second = FeatureSource(a, "a", limit=limit, seed=seed), FeatureSource(b, "b", limit=limit, seed=seed)
+        first, second = (
+            FeatureSource(x, name, limit=limit, seed=seed, data_range=data_range, channel_axis=channel_axis, gray=gray)
+            for x, name in ((a, "a"), (b, "b"))
+        )
+        require_arrays([first, second], data_range, channel_axis, gray)
         require_used([first, second], preset=None if preset == Inception.preset else preset, weights=weights)
         require_comparable(first, second, inception)
         return frechet_distance(first.gaussian(inception), second.gaussian(inception))

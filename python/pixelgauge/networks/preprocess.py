@@ -138,21 +138,37 @@ def listed_files(x: Any, name: str) -> tuple[list[Any], list[str]]:
     return items, [of if is_picture(item) else path_name(item, of) for item, of in zip(items, names, strict=True)]
 
 
-def require_colour(images: Images, name: str, network: str) -> None:
-    """Raise a ``ValueError`` unless the images have three channels; it suggests the axis that has three."""
+def require_colour(images: Images, name: str, network: str, *, gray: str | None = None, repeats: bool = False) -> None:
+    """Raise a ``ValueError`` unless the images have three channels; it suggests the axis that has three.
+
+    Parameters
+    ----------
+    images : Images
+    name, network : str
+        Of the argument and of what takes it, for messages.
+    gray : {None, "repeat"}
+        "repeat" lets one channel pass, which the caller will repeat.
+    repeats : bool, default False
+        Whether there is such an option, which the message then names.
+    """
     channels = images.pixels.shape[3]
-    if channels == 3:
+    if channels == 3 or (channels == 1 and gray == "repeat"):
         return
     shape = images.in_layout(images.pixels).shape
     axis = 0 if images.single else 1
     hint = "repeat a gray channel three times, drop alpha"
+    if repeats and channels == 1:
+        hint = "pass gray='repeat' to repeat a gray channel three times"
     if len(shape) == axis + 3 and shape[axis] == 3:
         hint = f"its shape is {shape}, so pass channel_axis={axis}"
     raise ValueError(f"{name} has {channels} channel(s): {network} takes colour images; {hint}")
 
 
-def require_no_array_options(data_range: DataRange, channel_axis: int | None) -> None:
+def require_no_array_options(data_range: DataRange, channel_axis: int | None, gray: str | None = None) -> None:
     """Raise a ``ValueError`` if options for arrays are given with files."""
+    if gray is not None:
+        remedy = "files and PIL images become RGB anyhow"
+        raise ArgumentValueError("gray", repr(gray), "is for arrays", remedy)
     if data_range is not None:
         said = "files and PIL images are decoded to 8 bits"
         raise ArgumentValueError("data_range", repr(data_range), "is for arrays", said)

@@ -178,6 +178,26 @@ def choose_providers(
     return Plan(full, precision, fixed_batch=first != CPU)
 
 
+def start(graph: bytes | str, options: Any, plan: Plan) -> Any:
+    """Load a graph, or the file of a path, into an ``onnxruntime.InferenceSession`` of a plan's providers.
+
+    Raises
+    ------
+    ProviderError
+        If the first of them did not start, where onnxruntime would go on with another.
+    """
+    missing = load_cuda_libraries() if plan.provider == CUDA else ""
+    session = onnxruntime().InferenceSession(graph, options, providers=list(plan.providers))
+    running = session.get_providers()
+    if plan.provider not in running:
+        hint = ": pip install 'onnxruntime-gpu[cuda,cudnn]' brings CUDA's libraries" if plan.provider == CUDA else ""
+        said = f" (onnxruntime: {printable(missing[:1000])})" if missing else ""
+        raise ProviderError(
+            f"{plan.provider} did not start; onnxruntime offers {', '.join(running)} instead{hint}{said}"
+        )
+    return session
+
+
 def _named(item: str | tuple[str, Mapping[str, Any]]) -> tuple[str, Mapping[str, Any]]:
     pair = (item, {}) if isinstance(item, str) else item
     if not (

@@ -11,7 +11,6 @@ import numpy as np
 
 from pixelgauge import _core
 from pixelgauge._version import __version__
-from pixelgauge.files.reading import printable
 from pixelgauge.networks.bound_runs import BoundRuns, Input
 from pixelgauge.networks.graph_rewrite import extract_subgraph, with_lpips_layers, with_winograd
 from pixelgauge.networks.manifest import graph_named
@@ -20,9 +19,8 @@ from pixelgauge.networks.providers import (
     CPU,
     CUDA,
     Plan,
-    ProviderError,
-    load_cuda_libraries,
     onnxruntime,
+    start,
 )
 from pixelgauge.networks.store import Installed
 
@@ -122,7 +120,7 @@ class Session:
         graph, _ = with_winograd(self._graph, self._tiles, self._transformed, threads)
         if self._own_operators:
             options.register_custom_ops_library(_core.__file__)
-        return self._started(graph, options)
+        return start(graph, options, self.plan)
 
     def _to_planes(self) -> Any:
         """Load, or have loaded, what turns 8-bit pixels into planes on the device."""
@@ -130,24 +128,8 @@ class Session:
             if self._pixels is None:
                 options = onnxruntime().SessionOptions()
                 options.log_severity_level = 3
-                self._pixels = self._started(graph_named("pixels.onnx"), options)
+                self._pixels = start(graph_named("pixels.onnx"), options, self.plan)
             return self._pixels
-
-    def _started(self, graph: bytes, options: Any) -> Any:
-        missing = load_cuda_libraries() if self.plan.provider == CUDA else ""
-        session = onnxruntime().InferenceSession(graph, options, providers=list(self.plan.providers))
-        running = session.get_providers()
-        if self.plan.provider not in running:
-            hint = (
-                ": pip install 'onnxruntime-gpu[cuda,cudnn]' brings CUDA's libraries"
-                if self.plan.provider == CUDA
-                else ""
-            )
-            said = f" (onnxruntime: {printable(missing[:1000])})" if missing else ""
-            raise ProviderError(
-                f"{self.plan.provider} did not start; onnxruntime offers {', '.join(running)} instead{hint}{said}"
-            )
-        return session
 
     @property
     def at_once(self) -> int:

@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from pixelgauge import _core
 from pixelgauge.checks import whole_number
 from pixelgauge.full_reference.arguments import DataRange
-from pixelgauge.images import Array, canonical_images
-from pixelgauge.images.folders import list_images
+from pixelgauge.images import Array
 from pixelgauge.networks.pixels import Float32Array, in_float32
-from pixelgauge.networks.preprocess import (
-    are_files,
-    batched,
-    checked_range,
-    is_file,
-    listed_files,
-    read_rgb,
-    require_colour,
-    require_no_array_options,
-)
+from pixelgauge.networks.preprocess import batched
 from pixelgauge.networks.providers import CPU, OPENVINO, Precision, Providers, choose_providers
 from pixelgauge.networks.session import Session
 from pixelgauge.networks.store import from_files, installed
 from pixelgauge.parallel import ordered_map
+from pixelgauge.perceptual.image_batches import ImageSet, files_as_set, image_set
 from pixelgauge.presets import INCEPTION_PRESETS, InceptionPreset, preset_row
 
 INCEPTION_SIZE = 299
@@ -151,7 +141,14 @@ class InceptionFeatures:
         """What decides the digits of a result: version, preset, output, weights, provider, precision."""
         return {**self._session.fingerprint, "preset": self.preset.name, "output": ",".join(self._session.outputs)}
 
-    def __call__(self, images: object, *, data_range: DataRange = None, channel_axis: int | None = -1) -> Float32Array:
+    def __call__(
+        self,
+        images: object,
+        *,
+        data_range: DataRange = None,
+        channel_axis: int | None = -1,
+        gray: Literal["repeat"] | None = None,
+    ) -> Float32Array:
         """Features of images.
 
         Parameters
@@ -163,8 +160,10 @@ class InceptionFeatures:
         data_range : float or (float, float), optional
             R means 0..R, a pair means (low, high). Needed for float images, which are scaled to 0..255 and not rounded:
             a program that converts to 8 bits first gives other digits.
-        channel_axis : int, default -1
-            Axis of the three channels, in a list that of each image.
+        channel_axis : int or None, default -1
+            Axis of the three channels, in a list that of each image; None for gray without one.
+        gray : {None, "repeat"}
+            ``"repeat"`` takes arrays of one channel as colour of three equal ones. Default: they are refused.
 
         Returns
         -------
@@ -182,52 +181,23 @@ class InceptionFeatures:
         OSError
             If a file cannot be opened.
         """
-        batches = list(self.batches(images, data_range=data_range, channel_axis=channel_axis))
-        return np.concatenate(batches)
+        return np.concatenate(list(self.batches(images, data_range=data_range, channel_axis=channel_axis, gray=gray)))
 
     def batches(
-        self, images: object, *, data_range: DataRange = None, channel_axis: int | None = -1
+        self,
+        images: object,
+        *,
+        data_range: DataRange = None,
+        channel_axis: int | None = -1,
+        gray: Literal["repeat"] | None = None,
     ) -> Iterator[Float32Array]:
         """Features as they are computed, at most `batch_size` at a time; parameters as in :meth:`__call__`."""
-        if are_files(images):
-            require_no_array_options(data_range, channel_axis)
-            if isinstance(images, str | os.PathLike) and os.path.isdir(images):
-                images = list_images(images)
-            return self.batches_of_files(*listed_files(images, "images"))
-        if isinstance(images, list | tuple):
-            return self._batches_of_list(images, data_range, channel_axis)
-        found = canonical_images(images, "images", channel_axis)
-        require_colour(found, "images", "Inception")
-        pixels = found.pixels
-        low, high = checked_range({"images": pixels}, data_range)
-        return self._each(len(pixels), lambda i: self.resized(pixels[i : i + 1], low, high))
+        found = image_set(images, "Inception", data_range=data_range, channel_axis=channel_axis, gray=gray)
+        return self._each(found)
 
     def batches_of_files(self, files: Sequence[Any], names: Sequence[str]) -> Iterator[Float32Array]:
         """Features of paths, PIL images and encoded images with ``read``, which messages call by their `names`."""
-        return self._each(len(files), lambda i: self.resized(read_rgb(files[i], names[i])[np.newaxis]))
-
-    def _batches_of_list(
-        self, images: Sequence[object], data_range: DataRange, channel_axis: int | None
-    ) -> Iterator[Float32Array]:
-        """Features of a list of arrays, which may differ in size."""
-        if not images:
-            raise ValueError("images is empty: name at least one file, or pass an array")
-        if any(map(is_file, images)):
-            raise TypeError("images holds arrays beside files or PIL images: pass them in two calls")
-        pixels: dict[str, Array] = {}
-        for i, item in enumerate(images):
-            name = f"images[{i}]"
-            found = canonical_images(item, name, channel_axis)
-            if not found.single:
-                raise ValueError(f"{name} is a batch: a list holds single images; join batches with numpy.concatenate")
-            require_colour(found, name, "Inception")
-            pixels[name] = found.pixels
-            if found.pixels.dtype != pixels["images[0]"].dtype:
-                dtypes = f"{found.pixels.dtype} and images[0] {pixels['images[0]'].dtype}"
-                raise ValueError(f"{name} has dtype {dtypes}: convert one of them")
-        low, high = checked_range(pixels, data_range, "images")
-        each = list(pixels.values())
-        return self._each(len(each), lambda i: self.resized(each[i], low, high))
+        return self._each(files_as_set(files, names))
 
     def resized(self, pixels: Array, low: float = 0.0, high: float = 255.0) -> Float32Array:
         """Turn (N, H, W, 3) pixels in low..high into the network's input, (N, 3, 299, 299), by the preset."""
@@ -239,9 +209,14 @@ class InceptionFeatures:
         rule = getattr(_core.ResizeRule, row.resize)
         return _core.resize(pixels, rule, INCEPTION_SIZE, INCEPTION_SIZE, scale, offset, *bounds)
 
-    def _each(self, count: int, one: Callable[[int], Float32Array]) -> Iterator[Float32Array]:
-        """Features of images that `one` decodes and resizes, a batch at a time."""
+    def _each(self, images: ImageSet) -> Iterator[Float32Array]:
+        """Features of images, a batch at a time."""
         session, size, provider = self._session, self._run_size, self._session.plan.provider
+        count = len(images)
+
+        def one(i: int) -> Float32Array:
+            return self.resized(images.read(i), images.low, images.high)
+
         if provider == CPU and count >= 2 * session.threads:
             # Each thread takes an image from its file to its feature.
             def alone(i: int) -> Float32Array:
