@@ -108,7 +108,7 @@ def large_lpips_cases() -> Iterator[Case]:
     for net, (height, width), memory in (
         ("alex", (3000, 4000), 450e6),
         ("squeeze", (3000, 4000), 450e6),
-        ("vgg", (1100, 1500), 1000e6),
+        ("vgg", (1100, 1500), 800e6),
     ):
         draw = functools.partial(pair, height, width)
         yield Case(

@@ -113,6 +113,9 @@ class LPIPS:
     2018; the program is the ``lpips`` package, whose distances are met within 1e-5 relative above about 0.004; of
     nearer images both programs lose digits alike (docs/perceptual.md).
 
+    Images of more than 1024x1024 pixels are computed by strips, whose number changes no bit, in memory that does not
+    grow with the longer side.
+
     Examples
     --------
     >>> from pixelgauge import LPIPS

@@ -24,7 +24,7 @@ _INPUTS = {"x": 3.0, "y": 3.0}
 _MOST_CARRIED = 64
 """Values for a pixel of the image that may pass from part to part; to copy more would take longer than to compute some
 rows twice."""
-_LEAST_LENGTH = 4
+_LEAST_LENGTH = 8
 """Times the rows that a strip shares with the next, which a strip has at least, however wide the image."""
 _MAP_PIXELS = 1 << 18
 """Of the map that are made at a time."""
