@@ -107,7 +107,7 @@ class Session:
         self._pixels: Any = None
         self._loading = Lock()
         self._running = 0
-        self._keeps_memory = True
+        self._plans_memory = True
         self._bound: BoundRuns | None = None
         if plan.provider != CPU:  # whether it starts is known only by starting it
             session = self.session(self.threads)
@@ -118,14 +118,14 @@ class Session:
     def part(self, inputs: Sequence[str], outputs: Sequence[str]) -> Session:
         """Session of what makes some of the graph's tensors from others, with the same weights in memory.
 
-        It keeps no memory from run to run, for its parts have turns and runs of many shapes.
+        It is for runs of many shapes: onnxruntime would keep a block of memory for each.
         """
         part = copy.copy(self)
         part._graph, initialisers = cut_subgraph(self._graph, inputs, outputs)
         names = {f"{name}.winograd" if name in self._transformed else name for name in initialisers}
         part._values = {name: value for name, value in self._values.items() if name in names}
         part._transformed = {name: size for name, size in self._transformed.items() if name in initialisers}
-        part._keeps_memory = False
+        part._plans_memory = False
         part.outputs = list(outputs)
         part._loaded, part._pixels, part._bound = {}, None, None
         part._loading, part._running = Lock(), 0
@@ -151,7 +151,7 @@ class Session:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        options.enable_cpu_mem_arena = options.enable_mem_pattern = self._keeps_memory
+        options.enable_mem_pattern = self._plans_memory
         if self._batch_size is not None:
             options.add_free_dimension_override_by_name("N", self._batch_size)
         options.add_external_initializers(list(self._values), list(self._values.values()))

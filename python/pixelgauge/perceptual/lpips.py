@@ -37,7 +37,7 @@ _FEWEST_PIXELS = 96 * 96
 to average its rounding out."""
 _WHOLE_PIXELS = 1 << 20
 """Pixels of the largest image that is run whole; of larger ones the features would take gigabytes."""
-_STRIP_BYTES = 1 << 26
+_STRIP_BYTES = 1 << 25
 """Of all tensors that a run over a strip makes; about half of them are there at a time."""
 _DEVICE_BYTES = 1 << 34
 """The same on a device, which runs images whole up to there."""
