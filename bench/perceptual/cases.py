@@ -93,6 +93,39 @@ def lpips_cases() -> Iterator[Case]:
             )
 
 
+def whole_lpips(net: str, draw: Callable[[], Pictures]) -> Callable[[], Call]:
+    """Prepare our distance without strips."""
+
+    def prepare() -> Call:
+        with mock.patch("pixelgauge.perceptual.lpips._WHOLE_PIXELS", 1 << 62):
+            return lpips(net, draw)()
+
+    return prepare
+
+
+def large_lpips_cases() -> Iterator[Case]:
+    """Images that are computed by strips, beside the same run whole, which sums each layer in float32; vgg's would take 20 GB."""
+    for net, (height, width), memory in (
+        ("alex", (3000, 4000), 400e6),
+        ("squeeze", (3000, 4000), 700e6),
+        ("vgg", (1100, 1500), 1100e6),
+    ):
+        draw = functools.partial(pair, height, width)
+        yield Case(
+            function="lpips",
+            variant=net,
+            size=f"{width}x{height}",
+            prepare=lpips(net, draw),
+            tolerance=1e-5,
+            parameters={"dtype": "uint8", "layout": "H,W,C"},
+            result=relative,
+            contenders={"whole": Contender(prepare=whole_lpips(net, draw), tolerance=1e-5, result=relative)},
+            limit=Limit(flop=height * width / 65536 * 4 * LPIPS_PRODUCTS[net], why="direct convolutions"),
+            memory=memory,
+            long=True,
+        )
+
+
 def features(draw: Callable[[], np.ndarray], tiles: Any = None, **options: str) -> Callable[[], Call]:
     """Prepare our features of images in memory."""
 
@@ -225,4 +258,4 @@ def file_cases() -> Iterator[Case]:
         )
 
 
-CASES = (*lpips_cases(), *inception_cases(), *file_cases())
+CASES = (*lpips_cases(), *large_lpips_cases(), *inception_cases(), *file_cases())

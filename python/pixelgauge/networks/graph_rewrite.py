@@ -11,13 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pixelgauge.networks.manifest import Tiles
+from pixelgauge.networks.row_geometry import Step
 
 # Field numbers of onnx.proto.
 _MODEL_GRAPH, _MODEL_OPSET = 7, 8
-_GRAPH_NODE, _GRAPH_INITIALISER, _GRAPH_OUTPUT = 1, 5, 12
+_GRAPH_NODE, _GRAPH_INITIALISER, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 5, 11, 12
 _NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OP, _NODE_ATTRIBUTE, _NODE_DOMAIN = 1, 2, 3, 4, 5, 7
 _ATTRIBUTE_NAME, _ATTRIBUTE_INT, _ATTRIBUTE_INTS, _ATTRIBUTE_TYPE = 1, 3, 8, 20
-_TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_EXTERNAL, _TENSOR_LOCATION, _VALUE_NAME = 1, 2, 8, 13, 14, 1
+_TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 1, 2, 8, 13, 14
+_VALUE_NAME, _VALUE_TYPE, _TYPE_TENSOR, _TENSOR_ELEMENT = 1, 2, 1, 1
 _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
 _INT, _FLOAT, _EXTERNAL = 2, 1, 1
 
@@ -113,6 +115,45 @@ def extract_subgraph(model: bytes, outputs: Sequence[str]) -> tuple[bytes, set[s
     smaller = b"".join(parts)
     field = _block(_MODEL_GRAPH, smaller)
     return b"".join(field if number == _MODEL_GRAPH else whole for number, whole, _ in _fields(model)), initialisers
+
+
+def cut_subgraph(model: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> tuple[bytes, set[str]]:
+    """Leave the part of a graph that makes some of its tensors, all of float32, from others.
+
+    Parameters
+    ----------
+    model : bytes
+        A serialised ONNX model.
+    inputs, outputs : sequence of str
+        Tensors that become the graph's inputs and its outputs.
+
+    Returns
+    -------
+    bytes
+        The smaller model.
+    set of str
+        Names of the initialisers that are left.
+    """
+    graph = next(content for number, _, content in _fields(model) if number == _MODEL_GRAPH)
+    declared = {
+        _strings(content, _VALUE_NAME)[0]: content for number, _, content in _fields(graph) if number == _GRAPH_INPUT
+    }
+    parts = []
+    for number, whole, content in _fields(graph):
+        made = _strings(content, _NODE_OUTPUT) if number == _GRAPH_NODE else []
+        if number not in (_GRAPH_INPUT, _GRAPH_OUTPUT) and set(inputs).isdisjoint(made):
+            parts.append(whole)
+    parts += [_block(_GRAPH_INPUT, declared.get(name) or _float_tensor(name)) for name in inputs]
+    parts += [_block(_GRAPH_OUTPUT, _float_tensor(name)) for name in outputs]
+    field = _block(_MODEL_GRAPH, b"".join(parts))
+    cut = b"".join(field if number == _MODEL_GRAPH else whole for number, whole, _ in _fields(model))
+    return extract_subgraph(cut, outputs)
+
+
+def _float_tensor(name: str) -> bytes:
+    """Declare a tensor of any shape."""
+    kind = _block(_TYPE_TENSOR, _number(_TENSOR_ELEMENT, _FLOAT))
+    return _block(_VALUE_NAME, name.encode()) + _block(_VALUE_TYPE, kind)
 
 
 @dataclass(frozen=True)
@@ -224,6 +265,103 @@ def with_lpips_layers(model: bytes) -> bytes:
         else:
             parts.append(whole)
     return _importing(model, parts)
+
+
+@dataclass(frozen=True)
+class LpipsPart:
+    """A part of an LPIPS graph: the maps of the layers whose features it makes, and where the next begins."""
+
+    maps: tuple[str, ...]
+    carried: str | None
+    """None of the last part."""
+
+
+def lpips_parts(model: bytes) -> list[LpipsPart]:
+    """Part an LPIPS graph wherever all that follows depends on a single tensor.
+
+    Every part has a window; a rectifier or a pool goes with the convolution before it.
+    """
+    graph = next(content for number, _, content in _fields(model) if number == _MODEL_GRAPH)
+    nodes = [content for number, _, content in _fields(graph) if number == _GRAPH_NODE]
+    makers = {name: node for node in nodes for name in _strings(node, _NODE_OUTPUT)}
+    taps = {}
+    for name, node in makers.items():
+        if name.startswith("map") and name[3:].isdigit():
+            replaced = _strings(node, _NODE_OP) == [DIFFERENCE]
+            taps[_strings(node if replaced else makers[f"flat{name[3:]}"], _NODE_INPUT)[0]] = name
+    chain = _ancestors(nodes, list(taps)[-1])
+    last_reader = {name: i for i, node in enumerate(chain) for name in _strings(node, _NODE_INPUT)}
+    parts: list[LpipsPart] = []
+    live: set[str] = set()
+    maps: list[str] = []
+    windowed = False
+    for i, node in enumerate(chain):
+        made = _strings(node, _NODE_OUTPUT)[0]
+        live = {name for name in (*live, made) if last_reader.get(name, -1) > i}
+        maps += [taps[made]] if made in taps else []
+        windowed |= any(of > 1 for of in _attributes(node).get("kernel_shape", ()))
+        goes_on = i + 1 < len(chain) and _strings(chain[i + 1], _NODE_OP)[0] in ("Relu", "MaxPool")
+        if windowed and live == {made} and not goes_on:
+            parts.append(LpipsPart(tuple(maps), made))
+            maps, windowed = [], False
+    return [*parts, LpipsPart(tuple(maps), None)]
+
+
+def _ancestors(nodes: Sequence[bytes], tensor: str) -> list[bytes]:
+    """Nodes that a tensor needs, in order."""
+    needed, found = {tensor}, []
+    for node in reversed(nodes):
+        if not needed.isdisjoint(_strings(node, _NODE_OUTPUT)):
+            needed.update(_strings(node, _NODE_INPUT))
+            found.append(node)
+    return found[::-1]
+
+
+_BY_POSITION = {"Add", "Concat", "Div", "MatMul", "Mul", "Relu", "Reshape", "Split", "Sqrt", "Sub", DIFFERENCE}
+"""Operators that make a row of the same row of their inputs. MatMul and Reshape are on this list for LPIPS's heads."""
+
+
+def steps_of(model: bytes, tiles: Tiles) -> list[Step]:
+    """Tell what the operators of a graph, of which some go by Winograd convolution, do to the rows of its tensors.
+
+    Raises
+    ------
+    ValueError
+        If the graph has an operator of which that is not known.
+    """
+    graph = next(content for number, _, content in _fields(model) if number == _MODEL_GRAPH)
+    fields = list(_fields(graph))
+    shapes = {
+        _strings(content, _TENSOR_NAME)[0]: tuple(_ints(content, _TENSOR_DIMS))
+        for number, _, content in fields
+        if number == _GRAPH_INITIALISER
+    }
+    tiled = {place: one.tile for place, _, one, _ in _rectified_convolutions(fields, tiles)}
+    steps = []
+    for i, (number, _, node) in enumerate(fields):
+        if number != _GRAPH_NODE:
+            continue
+        op, inputs = _strings(node, _NODE_OP)[0], _strings(node, _NODE_INPUT)
+        made = tuple(name for name in inputs if name not in shapes), tuple(_strings(node, _NODE_OUTPUT))
+        facts = {name: tuple(values) for name, values in _attributes(node).items()}
+        if op in _BY_POSITION:
+            steps.append(Step(*made, joins=op == "Concat", sums=op in ("MatMul", DIFFERENCE)))
+        elif op in ("Conv", "MaxPool"):
+            pads = facts.get("pads", (0, 0, 0, 0))
+            sizes = (facts["kernel_shape"], facts["strides"], pads[:2], pads[2:])
+            filters, channels = shapes[inputs[1]][:2] if op == "Conv" else (1, 1)
+            steps.append(Step(*made, *sizes, tiled.get(i, (1, 1)), _single(node, "ceil_mode") == 1, filters, channels))
+        elif op != "Shape":  # which has no rows
+            raise ValueError(f"{op} ({made[1][0]}): what it does to rows is not known")
+    return steps
+
+
+def _single(node: bytes, name: str) -> int:
+    """Value of an attribute that is one integer; 0 if it is not there."""
+    for number, _, attribute in _fields(node):
+        if number == _NODE_ATTRIBUTE and _strings(attribute, _ATTRIBUTE_NAME) == [name]:
+            return sum(_ints(attribute, _ATTRIBUTE_INT))
+    return 0
 
 
 def with_winograd(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
@@ -12,7 +13,15 @@ import numpy as np
 from pixelgauge import _core
 from pixelgauge._version import __version__
 from pixelgauge.networks.bound_runs import BoundRuns, Input
-from pixelgauge.networks.graph_rewrite import extract_subgraph, with_lpips_layers, with_winograd
+from pixelgauge.networks.graph_rewrite import (
+    LpipsPart,
+    cut_subgraph,
+    extract_subgraph,
+    lpips_parts,
+    steps_of,
+    with_lpips_layers,
+    with_winograd,
+)
 from pixelgauge.networks.manifest import graph_named
 from pixelgauge.networks.pixels import Float32Array, Pixels
 from pixelgauge.networks.providers import (
@@ -22,6 +31,7 @@ from pixelgauge.networks.providers import (
     onnxruntime,
     start,
 )
+from pixelgauge.networks.row_geometry import Step
 from pixelgauge.networks.store import Installed
 
 Paths = str | Path | Sequence[str | Path]
@@ -95,12 +105,37 @@ class Session:
         self._pixels: Any = None
         self._loading = Lock()
         self._running = 0
+        self._plans_memory = True
         self._bound: BoundRuns | None = None
         if plan.provider != CPU:  # whether it starts is known only by starting it
             session = self.session(self.threads)
             if plan.provider == CUDA:
                 device_id = int(plan.providers[0][1].get("device_id", 0))
                 self._bound = BoundRuns(session, self.outputs, self._to_planes, "cuda", device_id, _AT_ONCE)
+
+    def part(self, inputs: Sequence[str], outputs: Sequence[str]) -> Session:
+        """Session of what makes some of the graph's tensors from others, with the same weights in memory.
+
+        It is for runs of many shapes: onnxruntime would keep a block of memory for each.
+        """
+        part = copy.copy(self)
+        part._graph, initialisers = cut_subgraph(self._graph, inputs, outputs)
+        names = {f"{name}.winograd" if name in self._transformed else name for name in initialisers}
+        part._values = {name: value for name, value in self._values.items() if name in names}
+        part._transformed = {name: size for name, size in self._transformed.items() if name in initialisers}
+        part._plans_memory = False
+        part.outputs = list(outputs)
+        part._loaded, part._pixels, part._bound = {}, None, None
+        part._loading, part._running = Lock(), 0
+        return part
+
+    def lpips_parts(self) -> list[LpipsPart]:
+        """Parts, one for each layer, of an LPIPS graph."""
+        return lpips_parts(self._graph)
+
+    def steps(self) -> list[Step]:
+        """Tell what the graph's operators do to the rows of its tensors."""
+        return steps_of(self._graph, self._tiles)
 
     def session(self, threads: int) -> Any:
         """Load, or have loaded, the ``onnxruntime.InferenceSession`` that splits a run over so many threads."""
@@ -114,6 +149,7 @@ class Session:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
+        options.enable_mem_pattern = self._plans_memory
         if self._batch_size is not None:
             options.add_free_dimension_override_by_name("N", self._batch_size)
         options.add_external_initializers(list(self._values), list(self._values.values()))

@@ -27,6 +27,7 @@ from pixelgauge.networks.providers import CPU, OPENVINO, Precision, Providers, c
 from pixelgauge.networks.session import Paths, Session
 from pixelgauge.networks.store import from_files, installed
 from pixelgauge.parallel import ordered_map
+from pixelgauge.perceptual.lpips_strips import LpipsStrips
 from pixelgauge.presets import LPIPS_BACKBONES, LPIPS_PRESETS, LPIPSPreset, preset_row
 
 _BATCH_PIXELS = 1 << 19
@@ -34,6 +35,12 @@ _BATCH_PIXELS = 1 << 19
 _FEWEST_PIXELS = 96 * 96
 """From here on Winograd convolution rounds LPIPS about as PyTorch's float32 does; smaller images have too few positions
 to average its rounding out."""
+_WHOLE_PIXELS = 1 << 20
+"""Pixels of the largest image that is run whole; of larger ones the features would take gigabytes."""
+_STRIP_BYTES = 1 << 25
+"""Of all tensors that a run over a strip makes; about half of them are there at a time."""
+_DEVICE_BYTES = 1 << 34
+"""The same on a device, which runs images whole up to there."""
 _STREAM_PIXELS = 1 << 21
 """Pixels of one side of all pairs that threads may have in hand at once; larger ones take turns."""
 
@@ -106,6 +113,9 @@ class LPIPS:
     2018; the program is the ``lpips`` package, whose distances are met within 1e-5 relative above about 0.004; of
     nearer images both programs lose digits alike (docs/perceptual.md).
 
+    Images of more than 1024x1024 pixels are computed by strips, whose number changes no bit, in memory that does not
+    grow with the longer side.
+
     Examples
     --------
     >>> from pixelgauge import LPIPS
@@ -169,6 +179,8 @@ class LPIPS:
         self._loading = Lock()
         self._session = self._loaded(spatial=False, winograd=True)
         self._large = Lock()
+        self._strips: LpipsStrips | None = None
+        self._whole_pixels = _WHOLE_PIXELS
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:
         return self._remake, ()
@@ -336,7 +348,25 @@ class LPIPS:
             pixels, low, high = in_float32(images, pairs.low, pairs.high)
             return Pixels(pixels, 2 / (high - low), -1 - 2 * low / (high - low))
 
+        if not self._goes_whole(a):
+            strips = self._in_strips()
+            each = [strips.run(a[i:][:1], b[i:][:1], signed, spatial=spatial, threads=threads) for i in range(len(a))]
+            return {name: np.concatenate([one[name] for one in each]) for name in each[0]}
         return self._session_for(a, spatial).run({"x": signed(a), "y": signed(b)}, threads)
+
+    def _goes_whole(self, images: Array) -> bool:
+        pixels = images.shape[1] * images.shape[2]
+        if pixels <= self._whole_pixels or self._plan.provider == OPENVINO:
+            return True
+        return self._on_device and pixels * self._in_strips().bytes_a_pixel <= _DEVICE_BYTES
+
+    def _in_strips(self) -> LpipsStrips:
+        """Make, or have made, what computes large images."""
+        with self._loading:
+            if self._strips is None:
+                most = _DEVICE_BYTES if self._on_device else _STRIP_BYTES
+                self._strips = LpipsStrips(self._session, most, in_parts=not self._on_device)
+            return self._strips
 
     def _side_by_side(self, pairs: _Pairs, spatial: bool, i: int) -> dict[str, Float32Array]:
         """One of several runs at a time, on a thread each."""
