@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from pixelgauge._version import __version__
 
 if TYPE_CHECKING:
+    from pixelgauge.distribution.feature_sets import FeatureSet as FeatureSet
     from pixelgauge.distribution.feature_stats import FeatureStats as FeatureStats
     from pixelgauge.distribution.frechet import FrechetInfo as FrechetInfo
     from pixelgauge.distribution.frechet import frechet_distance as frechet_distance
@@ -91,6 +92,7 @@ if TYPE_CHECKING:
     from pixelgauge.runtime import set_num_threads as set_num_threads
 
 _MODULES = {
+    "distribution.feature_sets": ["FeatureSet"],
     "distribution.feature_stats": ["FeatureStats"],
     "distribution.frechet": ["FrechetInfo", "frechet_distance", "sqrtm_psd", "trace_sqrt_product"],
     "distribution.frechet_infinity": ["FrechetInfinity", "frechet_infinity"],

@@ -1,0 +1,411 @@
+"""Files of features: an .npz with the images' names and how the features were made, a folder of such, or Parquet.
+
+Features are written as they come and mapped when they are read, so neither takes their memory.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import mmap
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgauge.checks import ArgumentValueError
+from pixelgauge.distribution.samples import as_features
+from pixelgauge.files.archive import Archive, read_array
+from pixelgauge.files.npy import map_npy
+from pixelgauge.files.reading import FileError, open_regular, parse_json, read_regular, shown
+
+Float32Array = npt.NDArray[np.float32]
+
+FORMAT = "pixelgauge-features-1"
+MANIFEST = "pixelgauge-features.json"
+"""What a folder of features is known by, and says of its parts."""
+KINDS = (".npz", ".npy", ".parquet")
+
+_ALIGNMENT = 64
+_MEMBERS = frozenset({"format", "features", "outputs", "fingerprint"})
+_MORE_MEMBERS = frozenset({"names", "part"})
+_KINDS_OF_FACTS = (str, int, float, bool, type(None))
+
+
+@dataclass(frozen=True)
+class About:
+    """What features are of: the outputs that stand side by side, by name and width, and what made them."""
+
+    outputs: dict[str, int]
+    fingerprint: dict[str, Any]
+
+    @property
+    def dim(self) -> int:
+        """Values a sample, of all outputs."""
+        return sum(self.outputs.values())
+
+    def parts(self) -> dict[str, Any]:
+        """As files say it."""
+        return {"outputs": self.outputs, "fingerprint": self.fingerprint}
+
+
+class Part(NamedTuple):
+    """Rows `start` to `stop` of `total`."""
+
+    start: int
+    stop: int
+    total: int
+
+
+class Stored(NamedTuple):
+    """What a file holds: the rows, in one piece or several."""
+
+    pieces: list[npt.NDArray[Any]]
+    names: list[str] | None
+    about: About
+
+
+def kind_of(path: str) -> str:
+    """Extension of a file of features, or an ``ArgumentValueError`` that lists those there are."""
+    kind = os.path.splitext(path)[1].lower()
+    if kind not in KINDS:
+        raise ArgumentValueError("output", repr(path), f"must end in {', '.join(KINDS[:-1])} or {KINDS[-1]}")
+    return kind
+
+
+def checked_about(outputs: object, fingerprint: object) -> About:
+    """Facts of features, or a ``ValueError`` that says what is wrong with them."""
+    if not isinstance(outputs, Mapping) or not outputs:
+        raise ValueError(f"its outputs are {shown(repr(outputs))}: widths by name are wanted")
+    for name, width in outputs.items():
+        if not isinstance(name, str) or isinstance(width, bool) or not isinstance(width, int) or width < 1:
+            raise ValueError(f"its output {shown(repr(name))} has the width {shown(repr(width))}")
+    if not isinstance(fingerprint, Mapping):
+        raise ValueError(f"its fingerprint is {shown(repr(fingerprint))}: facts by name are wanted")
+    for name, fact in fingerprint.items():
+        plain = isinstance(fact, list) and all(isinstance(item, _KINDS_OF_FACTS) for item in fact)
+        if not isinstance(name, str) or not (plain or isinstance(fact, _KINDS_OF_FACTS)):
+            raise ValueError(f"its fingerprint says {shown(repr(name))} is {shown(repr(fact))}, which is no plain fact")
+    return About(dict(outputs), dict(fingerprint))
+
+
+# ---- writing ------------------------------------------------------------------------------------------------------
+
+Blocks = Iterable[Float32Array]
+
+
+def writer_of(path: str) -> Callable[[BinaryIO, Blocks, int, About, list[str] | None], None]:
+    """What writes a file of that extension, once it is known that it can."""
+    kind = kind_of(path)
+    if kind == ".parquet":
+        from pixelgauge.files.tables import import_parquet
+
+        import_parquet()
+        return _write_parquet
+    return write_npz if kind == ".npz" else _write_npy
+
+
+def require_names(path: str, names: Iterable[str]) -> None:
+    """Raise a ``FileError`` if a file of that extension cannot hold some name."""
+    if kind_of(path) != ".parquet":
+        return
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise FileError(path, f"cannot hold the name {name!r}, which is no UTF-8", "write an .npz file") from None
+
+
+def write_npz(
+    file: BinaryIO, blocks: Blocks, count: int, about: About, names: list[str] | None, part: Part | None = None
+) -> None:
+    """Write an .npz archive that holds no dates; its features begin at a multiple of 64 bytes, to be mapped."""
+    head = _npy_header(count, about.dim)
+    size = len(head) + 4 * count * about.dim
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        member = zipfile.ZipInfo("features.npy")
+        member.file_size = size
+        large = size * 1.05 > zipfile.ZIP64_LIMIT
+        start = 30 + len(member.filename) + 4 + 20 * large
+        room = -start % _ALIGNMENT
+        member.extra = b"PG" + room.to_bytes(2, "little") + bytes(room)
+        with archive.open(member, "w", force_zip64=large) as features:
+            features.write(head)
+            _write_rows(features, blocks, count)
+        texts = {"format": FORMAT, **{name: json.dumps(fact) for name, fact in about.parts().items()}}
+        others: dict[str, Any] = {name: np.array(text) for name, text in texts.items()}
+        if names is not None:
+            others["names"] = np.array(names, dtype=np.str_)
+        if part is not None:
+            others["part"] = np.array(part, np.int64)
+        for name, value in others.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as stream:
+                np.lib.format.write_array(stream, value, allow_pickle=False)
+
+
+def _write_npy(file: BinaryIO, blocks: Blocks, count: int, about: About, names: list[str] | None) -> None:
+    file.write(_npy_header(count, about.dim))
+    _write_rows(file, blocks, count)
+
+
+def _npy_header(count: int, dim: int) -> bytes:
+    import io
+
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f4", "fortran_order": False, "shape": (count, dim)}
+    )
+    return header.getvalue()
+
+
+def _write_rows(file: Any, blocks: Blocks, count: int) -> None:
+    written = 0
+    for block in blocks:
+        file.write(np.ascontiguousarray(block, "<f4").data)
+        written += len(block)
+    if written != count:
+        raise RuntimeError(f"{written} rows were to be written, and there are {count}")
+
+
+def _write_parquet(file: BinaryIO, blocks: Blocks, count: int, about: About, names: list[str] | None) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    fields = [("name", pyarrow.string())] if names is not None else []
+    schema = pyarrow.schema(
+        [*fields, ("features", pyarrow.list_(pyarrow.float32(), about.dim))],
+        {"format": FORMAT, **{name: json.dumps(fact) for name, fact in about.parts().items()}},
+    )
+    written = 0
+    with parquet.ParquetWriter(file, schema, compression="none", use_dictionary=False, write_statistics=False) as table:
+        for block in blocks:
+            values = pyarrow.array(np.ascontiguousarray(block).ravel())
+            columns = [pyarrow.FixedSizeListArray.from_arrays(values, about.dim)]
+            if names is not None:
+                columns.insert(0, pyarrow.array(names[written : written + len(block)], pyarrow.string()))
+            table.write_batch(pyarrow.record_batch(columns, schema=schema), row_group_size=max(len(block), 1))
+            written += len(block)
+
+
+# ---- reading ------------------------------------------------------------------------------------------------------
+
+
+def is_features_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether a folder says that it holds features."""
+    return os.path.lexists(os.path.join(path, MANIFEST))
+
+
+def read_features(path: str) -> Stored:
+    """Features of a file or a folder of them, mapped where they lie as they are used.
+
+    Raises
+    ------
+    FileError
+        If it is damaged, of another kind, or a part of a set.
+    OSError
+        If it cannot be opened.
+    """
+    if os.path.isdir(path):
+        return _read_folder(path)
+    with open_regular(path) as file:
+        start = file.read(6)
+    if start.startswith(b"PAR1"):
+        return _read_parquet(path)
+    if start == b"\x93NUMPY":
+        _, array = map_npy(path, exactly=True)
+        found = Stored([np.asarray(array)], None, About({}, {}))
+        pieces = [_checked(found.pieces[0], path)]
+        return found._replace(pieces=pieces, about=About({"features": pieces[0].shape[1]}, {}))
+    stored, part = read_npz(path)
+    if part is not None and (part.start, part.stop) != (0, part.total):
+        said = f"holds rows {part.start} to {part.stop} of {part.total}"
+        raise FileError(path, said, "name the folder that holds all parts")
+    return stored
+
+
+def read_npz(path: str) -> tuple[Stored, Part | None]:
+    """Features of an .npz file and, of a part of a set, which; see :func:`read_features`."""
+    with open_regular(path) as file:
+        archive = Archive(file, path)
+        held = {name.removesuffix(".npy") for name in archive.names}
+        if "format" not in held or "features" not in held:
+            raise FileError(path, f"holds {', '.join(sorted(held)) or 'nothing'}, and is no file of features")
+        whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        arrays = {name: read_array(archive, f"{name}.npy", whole=whole) for name in held & (_MEMBERS | _MORE_MEMBERS)}
+    form = _text(arrays["format"], "format", path)
+    if form != FORMAT:
+        raise FileError(path, f"is of format '{shown(form, 80)}', and this version reads {FORMAT!r}")
+    if not held >= _MEMBERS or not held <= _MEMBERS | _MORE_MEMBERS:
+        raise FileError(path, f"holds {', '.join(sorted(held))}", f"{', '.join(sorted(_MEMBERS))} are wanted")
+    facts = (parse_json(_text(arrays[name], name, path), path, f"has {name}") for name in ("outputs", "fingerprint"))
+    about = _about_of(*facts, path)
+    features = _checked(arrays["features"], path, about.dim)
+    names = None
+    if "names" in arrays:
+        if arrays["names"].dtype.kind != "U" or arrays["names"].shape != (len(features),):
+            said = f"{arrays['names'].shape} of {arrays['names'].dtype}"
+            raise FileError(path, f"has names {said}, and should have {len(features)} texts")
+        names = [str(name) for name in arrays["names"]]
+    part = None
+    if "part" in arrays:
+        numbers = arrays["part"]
+        if numbers.dtype != np.int64 or numbers.shape != (3,):
+            raise FileError(path, f"has a part {numbers.shape} of {numbers.dtype}, and should have 3 integers")
+        part = Part(*map(int, numbers))
+        if part.start < 0 or part.stop - part.start != len(features) or part.stop > part.total:
+            raise FileError(path, f"says it is rows {part.start} to {part.stop} of {part.total}, and has {len(features)}")
+    return Stored([features], names, about), part
+
+
+def part_name(index: int) -> str:
+    """Name of a part of a folder."""
+    return f"features-{index:05}.npz"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a folder of features says of itself: rows in all and in a part."""
+
+    count: int
+    shard_size: int
+    about: About
+
+    def parts(self) -> dict[str, Part]:
+        """Rows of each part, by its name."""
+        starts = range(0, self.count, self.shard_size)
+        return {
+            part_name(i): Part(start, min(start + self.shard_size, self.count), self.count)
+            for i, start in enumerate(starts)
+        }
+
+    def to_bytes(self) -> bytes:
+        """As it stands in the folder."""
+        facts = {"format": FORMAT, "count": self.count, "shard_size": self.shard_size, **self.about.parts()}
+        return (json.dumps(facts, indent=1) + "\n").encode()
+
+
+def read_manifest(folder: str) -> Manifest:
+    """What a folder says of itself.
+
+    Raises
+    ------
+    FileError
+        If it says it in another way, or does not.
+    OSError
+        If it cannot be opened.
+    """
+    path = os.path.join(folder, MANIFEST)
+    facts = parse_json(read_regular(path, 1 << 20), path)
+    names = {"format", "count", "shard_size", "outputs", "fingerprint"}
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT or facts.keys() != names:
+        raise FileError(path, f"does not describe a folder of features of format {FORMAT!r}")
+    for name in ("count", "shard_size"):
+        if isinstance(facts[name], bool) or not isinstance(facts[name], int) or not 0 < facts[name] < 2**53:
+            raise FileError(path, f"says {name} is {shown(repr(facts[name]))}")
+    return Manifest(facts["count"], facts["shard_size"], _about_of(facts["outputs"], facts["fingerprint"], path))
+
+
+def _read_folder(folder: str) -> Stored:
+    manifest = read_manifest(folder)
+    pieces, names = [], []
+    if manifest.count // manifest.shard_size > len(os.listdir(folder)):
+        raise FileError(folder, f"holds fewer than its {manifest.count} rows", _GO_ON)
+    for name, part in manifest.parts().items():
+        stored = read_part(folder, name, part, manifest.about)
+        if stored is None:
+            raise FileError(folder, f"lacks {name}, rows {part.start} to {part.stop} of {part.total}", _GO_ON)
+        pieces += stored.pieces
+        names += stored.names or []
+    return Stored(pieces, names if len(names) == manifest.count else None, manifest.about)
+
+
+_GO_ON = "go on with the run that was interrupted, by --resume"
+
+
+def read_part(folder: str, name: str, part: Part, about: About) -> Stored | None:
+    """Part of a folder, None where there is none; another one than its name says is a ``FileError``."""
+    path = os.path.join(folder, name)
+    if not os.path.lexists(path):
+        return None
+    stored, found = read_npz(path)
+    if found != part:
+        said = "no part of a set" if found is None else f"rows {found.start} to {found.stop} of {found.total}"
+        raise FileError(path, f"is {said}, and should be rows {part.start} to {part.stop} of {part.total}", "restore it")
+    if stored.about != about:
+        raise FileError(path, "was made in another way than its folder says", "restore it, or make the set again")
+    return stored
+
+
+def _read_parquet(path: str) -> Stored:
+    from pixelgauge.files.parquet_pages import EncryptedError, largest_page
+    from pixelgauge.files.reading import EXPANSION, EXPANSION_FREE, refusing, size_of
+    from pixelgauge.files.tables import import_parquet
+
+    parquet = import_parquet()
+    with open_regular(path) as file, refusing(path, "cannot be read as Parquet"):
+        size = size_of(file)
+        most = EXPANSION * size + EXPANSION_FREE
+        try:
+            largest = largest_page(file, size, {"name", "features"})
+        except EncryptedError:
+            raise FileError(path, "is encrypted", "decrypt it first") from None
+        file.seek(0)
+        opened = parquet.ParquetFile(file)
+        schema, count = opened.schema_arrow, opened.metadata.num_rows
+        told = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+        if told.get("format") != FORMAT or schema.names not in (["features"], ["name", "features"]):
+            raise FileError(path, f"is no table of features of format {FORMAT!r}: it has {', '.join(schema.names)}")
+        about = _about_of(*(parse_json(told.get(name, ""), path, f"has {name}") for name in about_names()), path)
+        kind = schema.field("features").type
+        if str(kind) != f"fixed_size_list<element: float>[{about.dim}]":
+            raise FileError(path, f"has features of {kind}, and should have {about.dim} of float32")
+        if largest > most or 4 * count * about.dim > most:
+            raise FileError(path, f"of {size} bytes claims to hold {count} rows", "write it without compression")
+        features = np.empty((count, about.dim), np.float32)
+        names: list[str] = []
+        at = 0
+        for batch in opened.iter_batches(1024):
+            rows = batch.column("features")
+            if rows.null_count or rows.flatten().null_count:
+                raise FileError(path, "has rows without a value", "make it again")
+            features[at : at + len(batch)] = rows.flatten().to_numpy().reshape(-1, about.dim)
+            names += batch.column("name").to_pylist() if "name" in schema.names else []
+            at += len(batch)
+    if at != count or None in names:
+        raise FileError(path, f"has {at} rows, and says {count}", "make it again")
+    return Stored([_checked(features, path, about.dim)], names or None, about)
+
+
+def about_names() -> tuple[str, str]:
+    """Names of the facts in files."""
+    return "outputs", "fingerprint"
+
+
+def _about_of(outputs: object, fingerprint: object, path: str) -> About:
+    try:
+        return checked_about(outputs, fingerprint)
+    except ValueError as error:
+        raise FileError(path, f"is not valid: {error}", "make it again") from error
+
+
+def _text(array: npt.NDArray[Any], name: str, path: str) -> str:
+    if array.dtype.kind != "U" or array.ndim:
+        raise FileError(path, f"has a {name} {array.shape} of {array.dtype}, and should have one text")
+    return str(array)
+
+
+def _checked(array: npt.NDArray[Any], path: str, dim: int | None = None) -> npt.NDArray[Any]:
+    """Features (N, D), finite, of floats; float32 where a file of ours says their width."""
+    if dim is not None and (array.dtype != np.float32 or array.ndim != 2 or array.shape[1] != dim):
+        said = f"{array.shape} of {array.dtype}"
+        raise FileError(path, f"has features {said}, and should have rows of {dim} of float32", "make it again")
+    if not array.flags.aligned:
+        array = array.copy()
+    try:
+        return as_features(array, "its array")
+    except (TypeError, ValueError) as error:
+        raise FileError(path, f"is no valid file of features: {error}") from error
