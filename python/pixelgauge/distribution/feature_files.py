@@ -5,13 +5,13 @@ Features are written as they come and mapped when they are read, so neither take
 
 from __future__ import annotations
 
+import io
 import json
-import math
 import mmap
 import os
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from pixelgauge.distribution.samples import as_features
 from pixelgauge.files.archive import Archive, read_array
 from pixelgauge.files.npy import map_npy
 from pixelgauge.files.reading import FileError, open_regular, parse_json, read_regular, shown
+from pixelgauge.files.tables import import_parquet
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -99,13 +100,13 @@ Blocks = Iterable[Float32Array]
 
 
 def writer_of(path: str) -> Callable[[BinaryIO, Blocks, int, About, list[str] | None], None]:
-    """What writes a file of that extension, once it is known that it can."""
+    """Find what writes a file of that extension, once it is known that it can."""
     kind = kind_of(path)
     if kind == ".parquet":
-        from pixelgauge.files.tables import import_parquet
+        from pixelgauge.distribution.feature_tables import write_parquet
 
         import_parquet()
-        return _write_parquet
+        return write_parquet
     return write_npz if kind == ".npz" else _write_npy
 
 
@@ -153,12 +154,8 @@ def _write_npy(file: BinaryIO, blocks: Blocks, count: int, about: About, names: 
 
 
 def _npy_header(count: int, dim: int) -> bytes:
-    import io
-
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        header, {"descr": "<f4", "fortran_order": False, "shape": (count, dim)}
-    )
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (count, dim)})
     return header.getvalue()
 
 
@@ -169,26 +166,6 @@ def _write_rows(file: Any, blocks: Blocks, count: int) -> None:
         written += len(block)
     if written != count:
         raise RuntimeError(f"{written} rows were to be written, and there are {count}")
-
-
-def _write_parquet(file: BinaryIO, blocks: Blocks, count: int, about: About, names: list[str] | None) -> None:
-    import pyarrow
-    from pyarrow import parquet
-
-    fields = [("name", pyarrow.string())] if names is not None else []
-    schema = pyarrow.schema(
-        [*fields, ("features", pyarrow.list_(pyarrow.float32(), about.dim))],
-        {"format": FORMAT, **{name: json.dumps(fact) for name, fact in about.parts().items()}},
-    )
-    written = 0
-    with parquet.ParquetWriter(file, schema, compression="none", use_dictionary=False, write_statistics=False) as table:
-        for block in blocks:
-            values = pyarrow.array(np.ascontiguousarray(block).ravel())
-            columns = [pyarrow.FixedSizeListArray.from_arrays(values, about.dim)]
-            if names is not None:
-                columns.insert(0, pyarrow.array(names[written : written + len(block)], pyarrow.string()))
-            table.write_batch(pyarrow.record_batch(columns, schema=schema), row_group_size=max(len(block), 1))
-            written += len(block)
 
 
 # ---- reading ------------------------------------------------------------------------------------------------------
@@ -214,12 +191,13 @@ def read_features(path: str) -> Stored:
     with open_regular(path) as file:
         start = file.read(6)
     if start.startswith(b"PAR1"):
-        return _read_parquet(path)
+        from pixelgauge.distribution.feature_tables import read_parquet
+
+        return read_parquet(path)
     if start == b"\x93NUMPY":
         _, array = map_npy(path, exactly=True)
-        found = Stored([np.asarray(array)], None, About({}, {}))
-        pieces = [_checked(found.pieces[0], path)]
-        return found._replace(pieces=pieces, about=About({"features": pieces[0].shape[1]}, {}))
+        features = checked_features(np.asarray(array), path)
+        return Stored([features], None, About({"features": features.shape[1]}, {}))
     stored, part = read_npz(path)
     if part is not None and (part.start, part.stop) != (0, part.total):
         said = f"holds rows {part.start} to {part.stop} of {part.total}"
@@ -241,9 +219,8 @@ def read_npz(path: str) -> tuple[Stored, Part | None]:
         raise FileError(path, f"is of format '{shown(form, 80)}', and this version reads {FORMAT!r}")
     if not held >= _MEMBERS or not held <= _MEMBERS | _MORE_MEMBERS:
         raise FileError(path, f"holds {', '.join(sorted(held))}", f"{', '.join(sorted(_MEMBERS))} are wanted")
-    facts = (parse_json(_text(arrays[name], name, path), path, f"has {name}") for name in ("outputs", "fingerprint"))
-    about = _about_of(*facts, path)
-    features = _checked(arrays["features"], path, about.dim)
+    about = about_from({name: _text(arrays[name], name, path) for name in ("outputs", "fingerprint")}, path)
+    features = checked_features(arrays["features"], path, about.dim)
     names = None
     if "names" in arrays:
         if arrays["names"].dtype.kind != "U" or arrays["names"].shape != (len(features),):
@@ -257,7 +234,9 @@ def read_npz(path: str) -> tuple[Stored, Part | None]:
             raise FileError(path, f"has a part {numbers.shape} of {numbers.dtype}, and should have 3 integers")
         part = Part(*map(int, numbers))
         if part.start < 0 or part.stop - part.start != len(features) or part.stop > part.total:
-            raise FileError(path, f"says it is rows {part.start} to {part.stop} of {part.total}, and has {len(features)}")
+            raise FileError(
+                path, f"says it is rows {part.start} to {part.stop} of {part.total}, and has {len(features)}"
+            )
     return Stored([features], names, about), part
 
 
@@ -289,7 +268,7 @@ class Manifest:
 
 
 def read_manifest(folder: str) -> Manifest:
-    """What a folder says of itself.
+    """Read what a folder says of itself.
 
     Raises
     ------
@@ -334,55 +313,20 @@ def read_part(folder: str, name: str, part: Part, about: About) -> Stored | None
     stored, found = read_npz(path)
     if found != part:
         said = "no part of a set" if found is None else f"rows {found.start} to {found.stop} of {found.total}"
-        raise FileError(path, f"is {said}, and should be rows {part.start} to {part.stop} of {part.total}", "restore it")
+        raise FileError(
+            path, f"is {said}, and should be rows {part.start} to {part.stop} of {part.total}", "restore it"
+        )
     if stored.about != about:
         raise FileError(path, "was made in another way than its folder says", "restore it, or make the set again")
     return stored
 
 
-def _read_parquet(path: str) -> Stored:
-    from pixelgauge.files.parquet_pages import EncryptedError, largest_page
-    from pixelgauge.files.reading import EXPANSION, EXPANSION_FREE, refusing, size_of
-    from pixelgauge.files.tables import import_parquet
-
-    parquet = import_parquet()
-    with open_regular(path) as file, refusing(path, "cannot be read as Parquet"):
-        size = size_of(file)
-        most = EXPANSION * size + EXPANSION_FREE
-        try:
-            largest = largest_page(file, size, {"name", "features"})
-        except EncryptedError:
-            raise FileError(path, "is encrypted", "decrypt it first") from None
-        file.seek(0)
-        opened = parquet.ParquetFile(file)
-        schema, count = opened.schema_arrow, opened.metadata.num_rows
-        told = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
-        if told.get("format") != FORMAT or schema.names not in (["features"], ["name", "features"]):
-            raise FileError(path, f"is no table of features of format {FORMAT!r}: it has {', '.join(schema.names)}")
-        about = _about_of(*(parse_json(told.get(name, ""), path, f"has {name}") for name in about_names()), path)
-        kind = schema.field("features").type
-        if str(kind) != f"fixed_size_list<element: float>[{about.dim}]":
-            raise FileError(path, f"has features of {kind}, and should have {about.dim} of float32")
-        if largest > most or 4 * count * about.dim > most:
-            raise FileError(path, f"of {size} bytes claims to hold {count} rows", "write it without compression")
-        features = np.empty((count, about.dim), np.float32)
-        names: list[str] = []
-        at = 0
-        for batch in opened.iter_batches(1024):
-            rows = batch.column("features")
-            if rows.null_count or rows.flatten().null_count:
-                raise FileError(path, "has rows without a value", "make it again")
-            features[at : at + len(batch)] = rows.flatten().to_numpy().reshape(-1, about.dim)
-            names += batch.column("name").to_pylist() if "name" in schema.names else []
-            at += len(batch)
-    if at != count or None in names:
-        raise FileError(path, f"has {at} rows, and says {count}", "make it again")
-    return Stored([_checked(features, path, about.dim)], names or None, about)
-
-
-def about_names() -> tuple[str, str]:
-    """Names of the facts in files."""
-    return "outputs", "fingerprint"
+def about_from(texts: Mapping[str, str], path: str) -> About:
+    """Facts of features from their JSON."""
+    outputs, fingerprint = (
+        parse_json(texts.get(name, ""), path, f"has no {name} that can be read") for name in ("outputs", "fingerprint")
+    )
+    return _about_of(outputs, fingerprint, path)
 
 
 def _about_of(outputs: object, fingerprint: object, path: str) -> About:
@@ -398,7 +342,7 @@ def _text(array: npt.NDArray[Any], name: str, path: str) -> str:
     return str(array)
 
 
-def _checked(array: npt.NDArray[Any], path: str, dim: int | None = None) -> npt.NDArray[Any]:
+def checked_features(array: npt.NDArray[Any], path: str, dim: int | None = None) -> npt.NDArray[Any]:
     """Features (N, D), finite, of floats; float32 where a file of ours says their width."""
     if dim is not None and (array.dtype != np.float32 or array.ndim != 2 or array.shape[1] != dim):
         said = f"{array.shape} of {array.dtype}"

@@ -1,4 +1,4 @@
-"""Features of a set of images that know their images and what made them, so that two sets that differ are not compared."""
+"""Features that know their images and what made them, so that sets made in two ways are not compared."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def columns_of(outputs: Mapping[str, int]) -> dict[str, slice]:
     is absent.
     """
     ends = np.cumsum(list(outputs.values()))
-    columns = {name: slice(int(end) - width, int(end)) for (name, width), end in zip(outputs.items(), ends, strict=True)}
+    columns = {
+        name: slice(int(end) - width, int(end)) for (name, width), end in zip(outputs.items(), ends, strict=True)
+    }
     main = main_output(outputs)
     return columns if main is None else {**columns, MAIN: columns[main]}
 
@@ -323,7 +325,7 @@ class FeatureSet:
         return in_blocks(iter(self._pieces), rows)
 
     def take(self, chosen: npt.NDArray[np.int64]) -> FeatureSet:
-        """Samples of these numbers, which rise."""
+        """Take the samples of these numbers, which rise."""
         pieces, start = [], 0
         for piece in self._pieces:
             here = chosen[(chosen >= start) & (chosen < start + len(piece))] - start

@@ -279,7 +279,7 @@ def under_every_preset(
         Makes the network of a preset.
     report : callable, optional
     """
-    chosen = sides.extraction.preset
+    chosen = str(sides.extraction.preset)
     fids: dict[str, float] = {}
     for name in INCEPTION_PRESETS:
         if name == chosen and known is not None:

@@ -1,4 +1,4 @@
-"""What turns images into features for all sides of a comparison: Inception by a preset, or any network that is given."""
+"""How images become features, for all sides of a comparison: Inception by a preset, or any network that is given."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Extraction(Protocol):
         """Whether there is an output of that name."""
 
     def label(self, output: str) -> str | None:
-        """What statistics of an output are called by."""
+        """Name what statistics of an output are called by."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Inception:
         return True
 
     def label(self, output: str) -> str:
-        """What statistics of an output are called by."""
+        """Name what statistics of an output are called by."""
         return self.preset if output == MAIN else f"{self.preset}/{output}"
 
 
@@ -150,7 +150,7 @@ class Given:
         return output in self.columns()
 
     def label(self, output: str) -> str | None:
-        """What statistics of an output are called by."""
+        """Name what statistics of an output are called by."""
         name = self.output if output == MAIN else output
         return label_of(self.network.fingerprint, name or MAIN)
 
@@ -172,7 +172,7 @@ def extraction_of(
     outputs: tuple[str, ...] = (MAIN,),
     preprocess: str | None = None,
 ) -> Extraction:
-    """What makes features, by what a caller asks for; what is said of another one than that is refused.
+    """Find what makes features, by what a caller asks for; what is said of another one than that is refused.
 
     Parameters
     ----------

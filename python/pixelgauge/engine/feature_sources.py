@@ -209,7 +209,7 @@ class FeatureSource:
 
     @property
     def has_preset(self) -> bool:
-        """Whether a preset decides the features: images, or features and statistics that say by which they were made."""
+        """Whether a preset decides the features: of images, or of features and statistics that record theirs."""
         return self.holds_images or self.made.preset is not None
 
     def columns(self, extraction: Extraction) -> Mapping[str, slice]:
@@ -267,7 +267,8 @@ class FeatureSource:
         if MAIN not in columns:
             held = ", ".join(columns)
             raise ValueError(f"{self.name} holds the outputs {held}, and which distances are of is not said")
-        return columns[MAIN].stop - columns[MAIN].start
+        main = columns[MAIN]
+        return int(main.stop) - int(main.start)
 
     def batches(self, extraction: Extraction, report: Report | None = None) -> Iterator[npt.NDArray[Any]]:
         """Features of the images, batch by batch: every output of the network, side by side."""

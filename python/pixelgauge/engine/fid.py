@@ -51,9 +51,9 @@ def fid(
         Use this many images of each side, chosen at random by `seed`.
     seed : int, default 0
     features : FeatureNetwork or path, optional
-        What makes features in Inception's place: an :class:`InceptionFeatures`, an ``OnnxFeatures``, anything with their
-        ``widths``, ``fingerprint``, ``batches`` and ``batches_of_files``; or the path of an ``.onnx`` graph. Refused
-        where there are no images, and beside `preset` and `weights`.
+        What makes features in Inception's place: an :class:`InceptionFeatures`, an ``OnnxFeatures``, anything with
+        their ``widths``, ``fingerprint``, ``batches`` and ``batches_of_files``; or the path of an ``.onnx`` graph.
+        Refused where there are no images, and beside `preset` and `weights`.
 
     Returns
     -------
