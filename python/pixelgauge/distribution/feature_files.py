@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import mmap
 import os
 import zipfile
@@ -34,7 +35,6 @@ KINDS = (".npz", ".npy", ".parquet")
 _ALIGNMENT = 64
 _MEMBERS = frozenset({"format", "features", "outputs", "fingerprint"})
 _MORE_MEMBERS = frozenset({"names", "part"})
-_KINDS_OF_FACTS = (str, int, float, bool, type(None))
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,14 @@ def checked_about(outputs: object, fingerprint: object) -> About:
     if not isinstance(fingerprint, Mapping):
         raise ValueError(f"its fingerprint is {shown(repr(fingerprint))}: facts by name are wanted")
     for name, fact in fingerprint.items():
-        plain = isinstance(fact, list) and all(isinstance(item, _KINDS_OF_FACTS) for item in fact)
-        if not isinstance(name, str) or not (plain or isinstance(fact, _KINDS_OF_FACTS)):
+        if not isinstance(name, str) or not all(map(_is_plain, fact if isinstance(fact, list) else [fact])):
             raise ValueError(f"its fingerprint says {shown(repr(name))} is {shown(repr(fact))}, which is no plain fact")
     return About(dict(outputs), dict(fingerprint))
+
+
+def _is_plain(fact: object) -> bool:
+    """Whether a fact is one that JSON gives back."""
+    return isinstance(fact, str | int | bool | None) or (isinstance(fact, float) and math.isfinite(fact))
 
 
 # ---- writing ------------------------------------------------------------------------------------------------------

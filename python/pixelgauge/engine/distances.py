@@ -115,8 +115,8 @@ class _Frechet:
             sides.require_alike()
         elif lacking := [side.name for side in (a, b) if not side.has(self.layer, sides.extraction)]:
             raise ValueError(
-                f"{self.name} needs images on both sides, or features that hold the output {self.layer!r}, and "
-                f"{' and '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} none"
+                f"{self.name} needs Inception's output {self.layer!r} on both sides, of images or kept beside the "
+                f"features: {' and '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} none"
             )
         elif min(len(a), len(b)) < 2:
             raise ValueError(f"{self.name} needs at least two images on each side")
@@ -174,7 +174,8 @@ class _InceptionScore:
     def require(self, sides: Sides, values: Values) -> None:
         if not sides.b.has(LOGITS, sides.extraction):
             raise ValueError(
-                f"is needs the images of B, or features that hold the output {LOGITS!r}: {sides.b.name} has none"
+                f"is needs Inception's output {LOGITS!r} of B, of images or kept beside the features: "
+                f"{sides.b.name} has none"
             )
         if values["splits"] > len(sides.b):
             problem = f"exceeds the {count_of(len(sides.b))} of B"
