@@ -186,7 +186,7 @@ def test_a_set_of_several_outputs_says_so(tmp_path: Path) -> None:
     for path in ("x.txt", "x"):
         with pytest.raises(ValueError, match=r"must end in \.npz, \.npy or \.parquet"):
             both.save(tmp_path / path)
-    with pytest.raises(TypeError, match="network=<class .*> makes no features"):
+    with pytest.raises(TypeError, match=r"network=<class .*> makes no features"):
         FeatureSet.from_images([], pixelgauge.InceptionFeatures)  # type: ignore[arg-type]
 
 
@@ -276,7 +276,7 @@ def test_files_that_are_cut_damaged_or_pickled(tmp_path: Path) -> None:
             FeatureSet.load(path)
     for at in rng.integers(150, 1500, 40):  # within the features
         path.write_bytes(data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :])
-        with pytest.raises(FileError, match="CRC|header"):
+        with pytest.raises(FileError, match=r"CRC|header"):
             FeatureSet.load(path)
     buffer = io.BytesIO()
     np.save(buffer, np.array([{"a": 1}], object), allow_pickle=True)

@@ -21,8 +21,7 @@ from pixelgauge import FeatureSet, FeatureStats, fid
 from pixelgauge.cli import main
 from pixelgauge.engine.feature_networks import FeatureNetwork
 from pixelgauge.engine.feature_sources import FeatureSource, Inception
-from tests.engine.stand_in import StandIn, pictures
-from tests.engine.test_feature_runs import folders, run  # noqa: F401
+from tests.engine.stand_in import StandIn, pictures, run
 from tests.perceptual.weights import own_recipe
 
 
@@ -59,7 +58,7 @@ def exact(folder: str) -> np.ndarray:
 
 
 @pytest.mark.oracle
-def test_fid_of_any_network(folders: Path, graph: list[Any]) -> None:  # noqa: F811
+def test_fid_of_any_network(folders: Path, graph: list[Any]) -> None:
     x, y = exact("a"), exact("b")
     network = Graph("g.onnx")
     assert isinstance(network, FeatureNetwork)
@@ -93,7 +92,7 @@ def _given(network: Any) -> Any:
 
 @pytest.mark.boundary
 def test_networks_that_do_not_compare_are_found_before_an_image_is_read(
-    folders: Path,  # noqa: F811
+    folders: Path,
     graph: list[Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -139,7 +138,7 @@ def test_networks_that_do_not_compare_are_found_before_an_image_is_read(
 
 
 @pytest.mark.cli
-def test_the_command_line_takes_a_graph(folders: Path, graph: list[Any], capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
+def test_the_command_line_takes_a_graph(folders: Path, graph: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     x, y = exact("a"), exact("b")
     graph.clear()
     with_graph = ["--features", "g.onnx", "--preprocess", "dinov2", "--batch-size", "8", "--providers", "cpu"]
@@ -173,7 +172,7 @@ def test_the_command_line_takes_a_graph(folders: Path, graph: list[Any], capsys:
 
 @pytest.mark.boundary
 def test_options_of_another_network_are_refused(
-    folders: Path,  # noqa: F811
+    folders: Path,
     graph: list[Any],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -204,7 +203,7 @@ def test_options_of_another_network_are_refused(
 @pytest.mark.cli
 def test_a_preset_as_features(
     folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:  # noqa: F811
+) -> None:
     presets = []
     monkeypatch.setattr(Inception, "extractor", lambda self, output: presets.append(self.preset) or StandIn(output))
     assert run(capsys, "distance", "a", "b", "--features", "clean-fid")[0] == 0

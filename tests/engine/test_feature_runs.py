@@ -20,71 +20,17 @@ import pytest
 from PIL import Image
 
 from pixelgauge import FeatureSet, FeatureStats, FileError
-from pixelgauge.cli import main
 from pixelgauge.distribution.feature_files import MANIFEST
 from pixelgauge.engine.feature_journal import SUFFIX
 from pixelgauge.engine.feature_sources import Inception
 from pixelgauge.files.writing import PREFIX
-from tests.engine.stand_in import StandIn, pictures
+from tests.engine.stand_in import WIDTHS, Small, pictures, run
 from tests.places import ROOT
-
-WIDTHS = {"2048": 10, "logits_unbiased": 6, "spatial": 4}
-
-
-class Small(StandIn):
-    """A stand-in that has widths of its own by output, and says how it was made as Inception does."""
-
-    batch_size = 4
-
-    def __init__(self, inception: Inception, output: str | list[str]) -> None:
-        super().__init__(output)
-        self.widths = {name: WIDTHS[name] for name in self.outputs}
-        weights = "0" * 64 if inception.weights is None else "1" * 64
-        self.fingerprint = {
-            "version": "1",
-            "weights_sha256": weights,
-            "preset": inception.preset,
-            "precision": "float32",
-        }
-
-    def batches_of_files(self, files: Any, names: Any) -> Iterator[np.ndarray]:
-        yield from map(self.cut, super().batches_of_files(files, names))
-
-    def batches(self, images: Any) -> Iterator[np.ndarray]:
-        if isinstance(images, list) and isinstance(images[0], str):
-            yield from self.batches_of_files(images, images)
-        else:
-            yield from map(self.cut, super().batches(images))
-
-    def cut(self, batch: np.ndarray) -> np.ndarray:
-        parts = np.split(batch, len(self.outputs), axis=1)
-        return np.hstack([part[:, : WIDTHS[name]] for name, part in zip(self.outputs, parts, strict=True)])
 
 
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Inception, "extractor", lambda self, output: Small(self, output))
-
-
-def save(folder: Path, count: int, seed: int) -> None:
-    (folder / "deeper").mkdir(parents=True)
-    for i, picture in enumerate(pictures(count, seed)):
-        Image.fromarray(picture).save(folder / ("deeper" if i % 3 else ".") / f"{i:03}.png")
-
-
-@pytest.fixture
-def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Folders a/ of 23 images and b/ of 31 in the working folder."""
-    monkeypatch.chdir(tmp_path)
-    save(tmp_path / "a", 23, 1)
-    save(tmp_path / "b", 31, 2)
-    return tmp_path
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    code = main(list(argv))
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 EVERY = ["--metrics", "fid,kid,is,prdc,sfid", "--kid-subset-size", "7", "--kid-subsets", "5", "--splits", "2", "--json"]
@@ -254,7 +200,7 @@ KILLED = f"""
 import os, sys, signal, time
 sys.path.insert(0, {str(ROOT)!r})
 from pixelgauge.engine.feature_sources import Inception
-from tests.engine.test_feature_runs import Small
+from tests.engine.stand_in import Small
 from pixelgauge.cli import main
 
 class Slow(Small):
