@@ -241,7 +241,10 @@ class FeatureSet:
             names = names_within(images, folder)
         elif isinstance(images, list | tuple) and all(isinstance(image, str | os.PathLike) for image in images):
             names = [path_name(image, "images") for image in images]
-        batches = list(network.batches(images, data_range=data_range, channel_axis=channel_axis))
+        of_arrays: dict[str, Any] = {} if data_range is None else {"data_range": data_range}
+        if channel_axis != -1:
+            of_arrays["channel_axis"] = channel_axis
+        batches = list(network.batches(images, **of_arrays))
         return cls(np.concatenate(batches), names, network.fingerprint, network.widths)
 
     @classmethod
