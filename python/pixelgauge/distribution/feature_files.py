@@ -230,7 +230,7 @@ def read_npz(path: str) -> tuple[Stored, Part | None]:
         if arrays["names"].dtype.kind != "U" or arrays["names"].shape != (len(features),):
             said = f"{arrays['names'].shape} of {arrays['names'].dtype}"
             raise FileError(path, f"has names {said}, and should have {len(features)} texts")
-        names = [str(name) for name in arrays["names"]]
+        names = checked_names([str(name) for name in arrays["names"]], path)
     part = None
     if "part" in arrays:
         numbers = arrays["part"]
@@ -344,6 +344,13 @@ def _text(array: npt.NDArray[Any], name: str, path: str) -> str:
     if array.dtype.kind != "U" or array.ndim:
         raise FileError(path, f"has a {name} {array.shape} of {array.dtype}, and should have one text")
     return str(array)
+
+
+def checked_names(names: list[str], path: str) -> list[str]:
+    """Names of images, none of which holds a null character: an array of texts would lose it at an end."""
+    if any("\0" in name for name in names):
+        raise FileError(path, "has a name with a null character, as no file has", "make it again")
+    return names
 
 
 def checked_features(array: npt.NDArray[Any], path: str, dim: int | None = None) -> npt.NDArray[Any]:

@@ -7,7 +7,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from pixelgauge.distribution.feature_files import FORMAT, About, Blocks, Stored, about_from, checked_features
+from pixelgauge.distribution.feature_files import (
+    FORMAT,
+    About,
+    Blocks,
+    Stored,
+    about_from,
+    checked_features,
+    checked_names,
+)
 from pixelgauge.files.parquet_pages import EncryptedError, largest_page
 from pixelgauge.files.reading import EXPANSION, EXPANSION_FREE, FileError, open_regular, refusing, size_of
 from pixelgauge.files.tables import import_parquet
@@ -73,7 +81,7 @@ def read_parquet(path: str) -> Stored:
             at += len(batch)
         if at != count or None in names:
             raise FileError(path, f"has {at} rows with {len(names)} names, and says {count}", "make it again")
-    return Stored([checked_features(features, path, about.dim)], names or None, about)
+    return Stored([checked_features(features, path, about.dim)], checked_names(names, path) or None, about)
 
 
 def _about(schema: Any, path: str) -> About:

@@ -1,9 +1,9 @@
 """A file a reader or a family of them; TARGETS has every target by name, in the order they are run."""
 
-from . import archives, arrays, checkpoints, histograms, images, models, rows, statistics, tables
+from . import archives, arrays, checkpoints, features, histograms, images, models, rows, statistics, tables
 
 TARGETS = {
     target.name: target
-    for module in (arrays, archives, checkpoints, statistics, histograms, images, tables, rows, models)
+    for module in (arrays, archives, checkpoints, statistics, features, histograms, images, tables, rows, models)
     for target in module.TARGETS
 }
