@@ -137,6 +137,41 @@ def test_networks_that_do_not_compare_are_found_before_an_image_is_read(
         fid(wide, wide, features=network)
 
 
+class Wrong:
+    """A network that does not do what it says."""
+
+    widths: dict[str, int] = {"mean": 3}  # noqa: RUF012
+    fingerprint: dict[str, Any] = {}  # noqa: RUF012
+
+    def __init__(self, batches: list[np.ndarray]) -> None:
+        self._batches = batches
+
+    def batches(self, images: Any) -> Iterator[np.ndarray]:
+        return iter(self._batches)
+
+    batches_of_files = batches  # type: ignore[assignment]
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("batches", "message"),
+    [
+        (
+            [np.zeros((4, 2), np.float32)],
+            r"gave features \(4, 2\) of float32 for images 0 and on of the 4 of a: rows of 3",
+        ),
+        ([np.zeros((4, 3))], "of float64 for images 0"),
+        ([np.zeros(3, np.float32)], r"gave features \(3,\)"),
+        ([np.zeros((3, 3), np.float32), np.zeros((2, 3), np.float32)], "for images 3 and on of the 4"),
+        ([np.zeros((3, 3), np.float32)], "gave features of 3 of the 4 images of a"),
+        ([np.zeros((3, 3), np.float32), np.full((1, 3), np.nan, np.float32)], "features of 3 in a hold NaN"),
+    ],
+)
+def test_networks_that_do_not_do_what_they_say(batches: list[np.ndarray], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        fid(np.zeros((4, 8, 8, 3), np.uint8), np.eye(3), features=Wrong(batches))
+
+
 @pytest.mark.cli
 def test_the_command_line_takes_a_graph(folders: Path, graph: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     x, y = exact("a"), exact("b")

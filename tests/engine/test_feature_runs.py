@@ -243,6 +243,32 @@ def test_a_killed_run_goes_on(
     assert {file.replace("whole", "f"): data for file, data in whole.items()} == content(name)
 
 
+LIMITED = KILLED.replace(
+    "sys.exit(main", "resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, ROOM))\nsys.exit(main"
+).replace(
+    "import os, sys, signal, time",
+    "import os, resource, sys, signal, time\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)",
+)
+
+
+@pytest.mark.boundary
+@pytest.mark.usefixtures("network")
+@pytest.mark.parametrize("size", [0, 60, 700, 3500])
+def test_a_full_disk_is_one_line_of_error_and_leaves_what_resumes(
+    folders: Path, capsys: pytest.CaptureFixture[str], size: int
+) -> None:
+    code = LIMITED.replace("ROOM", str(size)).replace("0.2", "0")
+    argv = [sys.executable, "-c", code, "features", "b", "-o", "f.npz"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    where = "f.npz" if size == 3500 else "f.npz.partial"  # the file itself is larger, with its header
+    assert done.stderr == f"pixelgauge features: error: [Errno 27] File too large: '{where}'\n"
+    assert sorted(set(os.listdir()) - {"a", "b"}) == (["f.npz.partial"] if size > 60 else [])
+    assert run(capsys, "features", "b", "-o", "f.npz", "--resume")[0] == 0
+    assert run(capsys, "features", "b", "-o", "whole.npz")[0] == 0
+    assert content("f.npz")["f.npz"] == content("whole.npz")["whole.npz"]
+
+
 @pytest.mark.boundary
 def test_what_a_crash_cut_off_or_damaged_is_made_again(
     folders: Path, capsys: pytest.CaptureFixture[str], interrupting: Callable[[bool], None]

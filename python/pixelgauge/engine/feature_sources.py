@@ -276,10 +276,25 @@ class FeatureSource:
         with self._image_input() as images:
             network = extraction.network
             for batch in network.batches_of_files(images, self._names) if self._names else network.batches(images):
+                self._require_sound(batch, done, sum(network.widths.values()))
                 done += len(batch)
                 if report is not None:
                     report(self.name, done, len(self))
                 yield batch
+        if done < len(self):
+            raise ValueError(f"the network gave features of {done} of the {len(self)} images of {self.name}")
+
+    def _require_sound(self, batch: npt.NDArray[Any], start: int, width: int) -> None:
+        """Raise a ``ValueError`` unless a network gave what it says, and numbers."""
+        if batch.ndim != 2 or batch.shape[1] != width or batch.dtype != np.float32 or start + len(batch) > len(self):
+            raise ValueError(
+                f"the network gave features {batch.shape} of {batch.dtype} for images {start} and on of the "
+                f"{len(self)} of {self.name}: rows of {width} float32 are wanted, one an image"
+            )
+        finite = np.isfinite(batch).all(axis=1)
+        if not finite.all():
+            name = self.image_names()[start + int(np.argmin(finite))]
+            raise ValueError(f"the network's features of {name} in {self.name} hold NaN or infinity")
 
     def _rows(self, extraction: Extraction, report: Report | None) -> Iterator[npt.NDArray[Any]]:
         """Features in blocks of one size, so that sums over them round alike wherever they come from."""
