@@ -466,7 +466,7 @@ def told(folder: Path, **facts: Any) -> None:
         (lambda folder: told(folder, shard_size=True), "says shard_size is True"),
         (lambda folder: told(folder, fingerprint={"preset": "x"}), "was made in another way than its folder says"),
         (lambda folder: told(folder, outputs={"2048": -1}), "has the width -1"),
-        (lambda folder: told(folder, fingerprint={"a": {}}), "is no plain fact"),
+        (lambda folder: told(folder, fingerprint=[1]), "facts by name are wanted"),
         (lambda folder: (folder / "features-00001.npz").write_bytes(b"PK"), "features-00001.npz: "),
     ],
 )  # fmt: skip

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import mmap
 import os
 import zipfile
@@ -85,17 +84,22 @@ def checked_about(outputs: object, fingerprint: object) -> About:
     for name, width in outputs.items():
         if not isinstance(name, str) or isinstance(width, bool) or not isinstance(width, int) or width < 1:
             raise ValueError(f"its output {shown(repr(name))} has the width {shown(repr(width))}")
+    return About(dict(outputs), plain_facts(fingerprint))
+
+
+def plain_facts(fingerprint: object) -> dict[str, Any]:
+    """Facts of a fingerprint as JSON gives them back, so that they compare with those of files; or a ``ValueError``."""
     if not isinstance(fingerprint, Mapping):
         raise ValueError(f"its fingerprint is {shown(repr(fingerprint))}: facts by name are wanted")
+    facts: dict[str, Any] = {}
     for name, fact in fingerprint.items():
-        if not isinstance(name, str) or not all(map(_is_plain, fact if isinstance(fact, list) else [fact])):
-            raise ValueError(f"its fingerprint says {shown(repr(name))} is {shown(repr(fact))}, which is no plain fact")
-    return About(dict(outputs), dict(fingerprint))
-
-
-def _is_plain(fact: object) -> bool:
-    """Whether a fact is one that JSON gives back."""
-    return isinstance(fact, str | int | bool | None) or (isinstance(fact, float) and math.isfinite(fact))
+        try:
+            facts[name] = json.loads(json.dumps(fact, allow_nan=False))
+        except (TypeError, ValueError, RecursionError):
+            name = None
+        if not isinstance(name, str):
+            raise ValueError(f"its fingerprint says {shown(repr(fact))}, which is no plain fact of a name")
+    return facts
 
 
 # ---- writing ------------------------------------------------------------------------------------------------------
@@ -148,7 +152,8 @@ def write_npz(
         if part is not None:
             others["part"] = np.array(part, np.int64)
         for name, value in others.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as stream:
+            member = zipfile.ZipInfo(f"{name}.npy")
+            with archive.open(member, "w", force_zip64=value.nbytes > zipfile.ZIP64_LIMIT // 2) as stream:
                 np.lib.format.write_array(stream, value, allow_pickle=False)
 
 

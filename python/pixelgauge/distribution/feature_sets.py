@@ -16,6 +16,7 @@ from pixelgauge.distribution.feature_files import (
     Stored,
     checked_about,
     kind_of,
+    plain_facts,
     read_features,
     require_names,
     writer_of,
@@ -127,7 +128,7 @@ class Making:
         output = main_output(outputs) if fingerprint else None
         weights = fingerprint.get("weights_sha256")
         preset = None if output is None else label_of(fingerprint, output)
-        return cls(fingerprint, output, preset, None if weights is None else str(weights))
+        return cls(plain_facts(fingerprint), output, preset, None if weights is None else str(weights))
 
     def unlike(self, other: Making) -> Unlike | None:
         """Find in what two sides differ; None where they do not, or one does not say."""

@@ -77,11 +77,13 @@ class FeatureSource:
         self._folder: str | None = None
         self._numbers: npt.NDArray[np.int64] | None = None  # of the images, where some were chosen
         self._archive: str | None = None
+        self._file: str | None = None
         self._names: list[str] = []  # of the images, where some are no paths
         whole_number("seed", seed, 0, 2**32 - 1)
         if limit is not None:
             whole_number("limit", limit, 1)
         if isinstance(x, str | os.PathLike):
+            self._file = self.name
             x = self._open(self.name)
         if _are_moments(x):
             x = FeatureStats.from_moments(x[0], x[1], name=name)
@@ -241,7 +243,7 @@ class FeatureSource:
             return [file_state(self._archive)] * len(self)
         if isinstance(self._images, list):
             return [file_state(image) if isinstance(image, str) else None for image in self._images]
-        return [file_state(self.name)] * len(self)
+        return [None if self._file is None else file_state(self._file)] * len(self)
 
     def part(self, start: int, stop: int) -> FeatureSource:
         """Images `start` to `stop`."""
