@@ -243,6 +243,26 @@ def test_a_killed_run_goes_on(
     assert {file.replace("whole", "f"): data for file, data in whole.items()} == content(name)
 
 
+@pytest.mark.cli
+@pytest.mark.parametrize("name", ["f.npz", "f.npy", "parts/"])
+def test_a_replacement_that_was_interrupted_goes_on(
+    folders: Path, capsys: pytest.CaptureFixture[str], interrupting: Callable[[bool], None], name: str
+) -> None:
+    interrupting(False)
+    place = name.rstrip("/")
+    assert run(capsys, "features", "a", "-o", name)[0] == 0
+    assert run(capsys, "features", "b", "-o", f"whole-{name}")[0] == 0
+    before = content(place)
+    interrupting(True)
+    assert run(capsys, "features", "b", "-o", name, "--overwrite")[0] == 130
+    if name != "parts/":
+        assert content(place) == before  # until there is something in its place
+    interrupting(False)
+    code, out, _ = run(capsys, "features", "b", "-o", name, "--resume", "--json")
+    assert (code, json.loads(out)["resumed"]) == (0, 12)
+    assert list(content(place).values()) == list(content(f"whole-{place}").values())
+
+
 LIMITED = KILLED.replace(
     "sys.exit(main", "resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, ROOM))\nsys.exit(main"
 ).replace(
