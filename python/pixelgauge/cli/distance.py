@@ -112,7 +112,8 @@ def _under(args: argparse.Namespace, preset: str) -> Extraction:
 def _fingerprint(facts: dict[str, Any]) -> str:
     """How the numbers were made, in a line."""
     network = facts.get("network", {})
-    made = {"preset": facts["preset"], "weights": str(network.get("weights_sha256") or "")[:12], **facts.get("frechet", {})}
+    weights = str(network.get("weights_sha256") or "")[:12]
+    made = {"preset": facts["preset"], "weights": weights, **facts.get("frechet", {})}
     shown = {name: made[name] for name in ("preset", "weights", "method") if made.get(name)}
     counts = " ".join(f"{side}={count}" for side, count in zip("AB", facts["counts"], strict=True) if count)
     return " ".join([f"pixelgauge {facts['version']}", *(f"{name}={value}" for name, value in shown.items()), counts])
