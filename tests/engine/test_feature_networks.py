@@ -30,7 +30,9 @@ class Graph(StandIn):
 
     made: list[tuple[str, dict[str, Any]]] = []  # noqa: RUF012
 
-    def __init__(self, path: str, *, preset: str | None = None, providers: Any = None, batch_size: int = 32) -> None:
+    def __init__(
+        self, path: str, *, preset: str | None = None, providers: Any = None, batch_size: int | None = 32
+    ) -> None:
         super().__init__("pooled")
         self.made.append((path, {"preset": preset, "providers": providers, "batch_size": batch_size}))
         self.fingerprint = {"version": "1", "model": "graph.onnx", "weights_sha256": "d" * 64, "preset": preset,
@@ -176,6 +178,8 @@ def test_networks_that_do_not_do_what_they_say(batches: list[np.ndarray], messag
 def test_the_command_line_takes_a_graph(folders: Path, graph: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     x, y = exact("a"), exact("b")
     graph.clear()
+    assert run(capsys, "distance", "a", "b", "--features", "g.onnx")[0] == 0
+    assert graph.pop() == ("g.onnx", {"preset": None, "providers": None, "batch_size": None})
     with_graph = ["--features", "g.onnx", "--preprocess", "dinov2", "--batch-size", "8", "--providers", "cpu"]
     every = ["--metrics", "fid,kid,prdc", "--kid-subset-size", "7", "--json"]
     code, out, err = run(capsys, "distance", "a", "b", *with_graph, *every)

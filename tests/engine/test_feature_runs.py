@@ -20,8 +20,8 @@ import pytest
 from PIL import Image
 
 from pixelgauge import FeatureSet, FeatureStats, FileError
-from pixelgauge.distribution.feature_files import MANIFEST
-from pixelgauge.engine.feature_journal import SUFFIX
+from pixelgauge.distribution.feature_files import MANIFEST, About
+from pixelgauge.engine.feature_journal import SUFFIX, Journal
 from pixelgauge.engine.feature_sources import Inception
 from pixelgauge.files.writing import PREFIX
 from tests.engine.stand_in import WIDTHS, Small, pictures, run
@@ -312,6 +312,23 @@ def test_what_a_crash_cut_off_or_damaged_is_made_again(
                 continue
             assert content("f.npz")["f.npz"] == content("whole.npz")["whole.npz"]
             os.remove("f.npz")
+
+
+@pytest.mark.property
+def test_what_is_left_begins_with_a_whole_batch(tmp_path: Path) -> None:
+    """A batch of more than a block's rows that was cut off between two blocks is made again."""
+    names, rows = [str(i) for i in range(250)], np.arange(250, dtype=np.float32)[:, np.newaxis]
+    path, about = str(tmp_path / "f.npz"), About({"a": 1}, {"preset": "x"})
+    with Journal(path, about, resume=False, overwrite=False) as journal:
+        for start in (0, 100):
+            journal.append(names[start : start + 100], [None] * 100, rows[start : start + 100])
+    whole = Path(path + SUFFIX).read_bytes()
+    for lost, batch_size, left in ((1, 100, 100), (1, 1, 164), (1, 64, 64), (0, 100, 200), (0, 250, 0)):
+        Path(path + SUFFIX).write_bytes(whole[: len(whole) - lost])
+        with Journal(path, about, resume=True, overwrite=False) as journal:
+            assert journal.keep(names, [None] * 250, batch_size) == left
+            np.testing.assert_array_equal(np.concatenate([rows[:0], *journal.blocks()]), rows[:left])
+            assert journal.keep(names[:left], [None] * left, 7) == left  # all there are
 
 
 @pytest.mark.boundary

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pixelgauge.checks import whole_number
+from pixelgauge.cli import given
 from pixelgauge.distribution.feature_sets import MAIN
 from pixelgauge.engine.feature_networks import BATCH_SIZE, Extraction, Inception, extraction_of
 from pixelgauge.presets import INCEPTION_PRESETS
@@ -30,7 +31,11 @@ def add_network_options(parser: argparse.ArgumentParser, sides: str = "A") -> No
         "--providers", metavar="P,...", help="of onnxruntime: cpu, cuda, ... (default: the best there is)"
     )
     parser.add_argument(
-        "--batch-size", type=int, default=BATCH_SIZE, metavar="N", help="images at a time (default: %(default)s)"
+        "--batch-size",
+        type=int,
+        default=BATCH_SIZE,
+        metavar="N",
+        help="images at a time (default: %(default)s, or what the graph has)",
     )
     parser.add_argument("--limit", type=int, metavar="N", help=f"use N images of {sides}, chosen at random")
     parser.add_argument(
@@ -44,13 +49,14 @@ def extraction_from(
     args: argparse.Namespace, preset: str | None = None, outputs: tuple[str, ...] = (MAIN,)
 ) -> Extraction:
     """Make what the options describe, which are checked, used or not, and named as they are given."""
+    whole_number("batch_size", args.batch_size, 1)
     whole_number("seed", args.seed, 0, 2**32 - 1)
     if args.limit is not None:
         whole_number("limit", args.limit, 1)
     return extraction_of(
         args.features,
         preset=preset or args.preset,
-        batch_size=args.batch_size,
+        batch_size=args.batch_size if given(args, "batch_size") else None,
         weights=args.weights,
         providers=args.providers.split(",") if args.providers else None,
         outputs=outputs,

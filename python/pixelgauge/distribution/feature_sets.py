@@ -33,7 +33,7 @@ LOGITS, SPATIAL = "logits_unbiased", "spatial"
 """Outputs of the Inception score and of sFID."""
 
 _BESIDE = frozenset({LOGITS, SPATIAL, "logits"})
-_FREE = frozenset({"version", "model", "official_weights", "provider", "onnxruntime", "output"})
+_FREE = frozenset({"version", "model", "official_weights", "provider", "onnxruntime", "output", "batch_size"})
 """Facts that two sides may differ in: the same network computes the same features, but for rounding."""
 _BLOCK = 1024
 

@@ -145,8 +145,15 @@ class Journal:
         data = self._file.read(size)
         return _Block(names, states, offset, checksum) if (len(data), zlib.crc32(data)) == (size, checksum) else None
 
-    def keep(self, names: Sequence[str], states: Sequence[FileState | None]) -> int:
+    def keep(self, names: Sequence[str], states: Sequence[FileState | None], batch_size: int = 1) -> int:
         """Keep rows as far as they are of these images, which were not replaced since; how many those are.
+
+        Parameters
+        ----------
+        names, states : sequence
+            Of the images of this output.
+        batch_size : int, default 1
+            Of the network: of rows that are not all, whole batches are kept, so that the others are batches as before.
 
         Raises
         ------
@@ -169,6 +176,8 @@ class Journal:
                 self._cut(number)
                 break
             at += len(block.names)
+        while 0 < len(self) < len(names) and len(self) % batch_size:
+            self._cut(len(self._blocks) - 1)
         return len(self)
 
     def _require_some(self, states: Sequence[FileState | None]) -> None:

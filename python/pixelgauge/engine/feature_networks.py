@@ -155,7 +155,7 @@ class Given:
         return label_of(self.network.fingerprint, name or MAIN)
 
 
-def onnx_features(path: str, *, preprocess: str | None, providers: Any, batch_size: int) -> FeatureNetwork:
+def onnx_features(path: str, *, preprocess: str | None, providers: Any, batch_size: int | None) -> FeatureNetwork:
     """Features of an ONNX graph, the one place that makes them for ``--features FILE.onnx``."""
     module = importlib.import_module("pixelgauge.perceptual.onnx_features")
     made: FeatureNetwork = module.OnnxFeatures(path, preset=preprocess, providers=providers, batch_size=batch_size)
@@ -189,7 +189,7 @@ def extraction_of(
     TypeError, ValueError
         If `features` is none of these, or an option is not of it.
     """
-    size = BATCH_SIZE if batch_size is None else whole_number("batch_size", batch_size, 1)
+    size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
     is_preset = isinstance(features, str) and features in INCEPTION_PRESETS
     is_path = isinstance(features, str | os.PathLike) and not is_preset
     if features is not None and preset is not None:
@@ -198,7 +198,7 @@ def extraction_of(
         _refuse("preprocess", preprocess, "it is of an ONNX graph, which features names")
     if features is None or is_preset:
         name = str(features) if is_preset else preset or Inception.preset
-        return Inception(name, size, weights, providers, outputs)
+        return Inception(name, size or BATCH_SIZE, weights, providers, outputs)
     if weights is not None:
         _refuse("weights", str(weights), "they are Inception's, and features names another network")
     if is_path:

@@ -159,6 +159,10 @@ class _Run:
         network = self._extraction.network
         return checked_about(network.widths, network.fingerprint)
 
+    def _batch_size(self) -> int:
+        """Images that go through the network together."""
+        return getattr(self._extraction.network, "batch_size", None) or 1
+
     def _kept(self, about: About) -> Kept:
         return Kept(about, len(self._names), self._made)
 
@@ -178,7 +182,7 @@ class _Run:
                 self._started(len(self._names))
                 journal.remove()
                 return self._kept(about)
-            self._started(journal.keep(self._names, self._states))
+            self._started(journal.keep(self._names, self._states, self._batch_size()))
             self._fill(journal, whole)
             with replacing(path, overwrite=journal.overwrites, follow=journal.overwrites) as file:
                 writer_of(path)(file, in_blocks(journal.blocks(), _BLOCK), len(journal), about, self._names)
@@ -261,7 +265,7 @@ class _Run:
                 os.remove(path + SUFFIX)
             return
         with Journal(path, about, resume=True, overwrite=False) as journal:
-            journal.keep(self._names[rows], self._states[rows])
+            journal.keep(self._names[rows], self._states[rows], self._batch_size())
             self._fill(journal, part)
             with replacing(path, overwrite=False, follow=False) as file:
                 write_npz(file, in_blocks(journal.blocks(), _BLOCK), len(journal), about, self._names[rows], part)
