@@ -81,7 +81,16 @@ def test_fid_of_any_network(folders: Path, graph: list[Any]) -> None:
     arrays = list(pictures(3, 1, (9, 9)))
     assert FeatureSet.from_images(arrays, network).names is None
     stats = FeatureSource("b", "b").statistics(_given(network))
-    assert (stats.preset, stats.weights) == ("graph.onnx/pooled", "d" * 64)
+    label = "network@de7c156828c3/pooled"
+    assert (stats.preset, stats.weights) == (label, "d" * 64)
+    renamed, sized = Graph("g.onnx"), Graph("g.onnx")
+    renamed.fingerprint = {**renamed.fingerprint, "model": "other.onnx", "provider": "CUDA", "batch_size": 3}
+    assert fid("a", stats, features=renamed) == pytest.approx(right, rel=1e-9)
+    sized.fingerprint = {**sized.fingerprint, "size": 336}
+    with pytest.raises(
+        ValueError, match=f"was made with preset '{label}', and 'network@[0-9a-f]*/pooled' is asked for"
+    ):
+        fid("a", stats, features=sized)
     assert fid("a", stats, features=network) == pytest.approx(right, rel=1e-9)
     assert fid(kept, stats) == pytest.approx(right, rel=1e-9)
 
@@ -118,11 +127,11 @@ def test_networks_that_do_not_compare_are_found_before_an_image_is_read(
     for a, options, message in (
         (wide, {"features": network}, "has 12 features a sample and b 10"),
         ("a", {"features": two}, "features has the outputs pooled, tokens: make it with one of them"),
-        (kept, {"features": other}, "was made with preset 'graph.onnx/pooled', and 'dinov2/pooled' is asked for"),
+        (kept, {"features": other}, "was made with preset None, and 'dinov2' is asked for"),
         (kept, {"features": heavy}, "a was made with weights dddddddddddddddd..., and these are eeeeeeeeeeeeeeee..."),
         (kept, {"features": sized}, "a was made with size 224, and 336 is asked for"),
-        (kept, {}, "a was made with preset 'graph.onnx/pooled', and 'pytorch-fid' is asked for"),
-        (inception, {"features": network}, "a was made with preset 'pytorch-fid', and 'graph.onnx/pooled' is asked for"),
+        (kept, {}, "a was made with preset 'network@de7c156828c3/pooled', and 'pytorch-fid' is asked for"),
+        (inception, {"features": network}, "a was made with preset 'pytorch-fid', and None is asked for"),
         ("a", {"features": network, "preset": "clean-fid"}, "preset='clean-fid' would not be used: features says"),
         ("a", {"features": network, "weights": "w.npz"}, "weights='w.npz' would not be used"),
         ("a", {"features": network, "providers": "cpu"}, "providers='cpu' would not be used"),
@@ -188,7 +197,8 @@ def test_the_command_line_takes_a_graph(folders: Path, graph: list[Any], capsys:
     facts = json.loads(out)
     assert facts["metrics"]["fid"] == pytest.approx(pixelgauge.frechet_distance(x, y), rel=1e-12)
     assert facts["metrics"]["recall"] == pixelgauge.precision_recall(x, y).recall
-    assert (facts["preset"], facts["network"]["size"]) == ("dinov2/pooled", 224)
+    assert facts["preset"].startswith("dinov2@")
+    assert facts["network"]["size"] == 224
     for side in "ab":
         assert run(capsys, "features", side, "-o", f"{side}.npz", *with_graph)[0] == 0
     for left, right, more in (("a.npz", "b", with_graph), ("a.npz", "b.npz", [])):
@@ -197,7 +207,7 @@ def test_the_command_line_takes_a_graph(folders: Path, graph: list[Any], capsys:
     assert run(capsys, "stats", "b", "-o", "s.npz", *with_graph)[0] == 0
     assert run(capsys, "stats", "b.npz", "-o", "t.npz")[0] == 0
     assert Path("s.npz").read_bytes() == Path("t.npz").read_bytes()
-    assert FeatureStats.load("s.npz").preset == "dinov2/pooled"
+    assert FeatureStats.load("s.npz").preset == facts["preset"]
     assert run(capsys, "distance", "a.npz", "s.npz")[0] == 0
     # the others are given where one cannot be
     code, out, err = run(capsys, "distance", "a", "b", *with_graph, "--metrics", "fid,kid,is,sfid", "--json")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ from pixelgauge.distribution.samples import as_features
 from pixelgauge.files.writing import replacing, require_writable
 from pixelgauge.images import path_name
 from pixelgauge.images.folders import list_images, names_within
+from pixelgauge.presets import INCEPTION_PRESETS
 
 MAIN = "2048"
 """Output that distances are of: Inception's, and what other networks have in its place."""
@@ -36,6 +39,8 @@ _BESIDE = frozenset({LOGITS, SPATIAL, "logits"})
 _FREE = frozenset({"version", "model", "official_weights", "provider", "onnxruntime", "output", "batch_size"})
 """Facts that two sides may differ in: the same network computes the same features, but for rounding."""
 _BLOCK = 1024
+_UNNAMED = "features"
+"""Output of features that come without the names of theirs."""
 
 
 @runtime_checkable
@@ -80,11 +85,18 @@ def main_output(outputs: Mapping[str, int]) -> str | None:
 
 
 def label_of(fingerprint: Mapping[str, Any], output: str) -> str | None:
-    """How statistics say what made their features, None if that is not known."""
-    made = fingerprint.get("preset") or fingerprint.get("model")
+    """How statistics say what made their features, None if that is not known.
+
+    Of Inception it is the preset. Of other networks a preset does not say all: what else decides is hashed.
+    """
+    made = fingerprint.get("preset")
+    deciding = {fact: value for fact, value in plain_facts(fingerprint).items() if fact not in _FREE | {"preset"}}
+    if made not in INCEPTION_PRESETS and deciding:
+        digest = hashlib.sha256(json.dumps([made, deciding], sort_keys=True).encode()).hexdigest()
+        made = f"{made or 'network'}@{digest[:12]}"
     if made is None:
         return None
-    return str(made) if output == MAIN else f"{made}/{output}"
+    return str(made) if output in (MAIN, _UNNAMED) else f"{made}/{output}"
 
 
 class Unlike(NamedTuple):
@@ -202,7 +214,7 @@ class FeatureSet:
                 raise TypeError("names must be texts without a null character")
             if len(names) != len(array):
                 raise ValueError(f"names has {len(names)} of {len(array)} samples: give each one")
-        about = checked_about({"features": array.shape[1]} if outputs is None else outputs, fingerprint or {})
+        about = checked_about({_UNNAMED: array.shape[1]} if outputs is None else outputs, fingerprint or {})
         if about.dim != array.shape[1]:
             raise ValueError(f"outputs={about.outputs} has {about.dim} columns, and features {array.shape[1]}")
         self._take(Stored([array], names, about))
@@ -352,7 +364,7 @@ class FeatureSet:
 
     def __repr__(self) -> str:
         outputs = ", ".join(f"{name}={width}" for name, width in self._about.outputs.items())
-        made = label_of(self._about.fingerprint, MAIN)
+        made = self._about.fingerprint.get("preset")
         return f"FeatureSet({len(self)} samples, {outputs}, preset={made!r})"
 
 

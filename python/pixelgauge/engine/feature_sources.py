@@ -412,7 +412,9 @@ def require_comparable(a: FeatureSource, b: FeatureSource, extraction: Extractio
         Its network is loaded where a side holds images.
     """
     sides = (a, b)
-    asked = Making(preset=extraction.preset) if any(side.holds_images for side in sides) else Making()
+    asked = Making()
+    if any(side.holds_images for side in sides):  # the preset of Inception is known before it is loaded
+        asked = Making(preset=extraction.preset) if isinstance(extraction, Inception) else _made_by(extraction)
     _require_alike(sides, [asked if side.holds_images else side.made for side in sides])
     for side in sides:
         if (side.stats is None or side.stats.count is not None) and len(side) < 2:
