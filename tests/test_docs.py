@@ -10,8 +10,8 @@ import pytest
 
 from tests.places import ROOT
 
-# a block that no output follows, such as one that reads folders of the reader's, is not run
-EXAMPLE = re.compile(r"^```python\n((?:(?!```)[^\n]*\n)*)```\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = r"((?:(?!```).*\n)*)```"
+EXAMPLE = re.compile(rf"^```python\n{_BLOCK}\n\n```text\n{_BLOCK}$", re.MULTILINE)
 EXAMPLES = [
     pytest.param(code, output, id=f"{page.name}-{i}")
     for page in sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

@@ -6,6 +6,7 @@ from pixelgauge._version import __version__
 
 if TYPE_CHECKING:
     from pixelgauge.distribution.cmmd import cmmd as cmmd
+    from pixelgauge.distribution.feature_sets import FeatureSet as FeatureSet
     from pixelgauge.distribution.feature_stats import FeatureStats as FeatureStats
     from pixelgauge.distribution.frechet import FrechetInfo as FrechetInfo
     from pixelgauge.distribution.frechet import frechet_distance as frechet_distance
@@ -96,6 +97,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "distribution.cmmd": ["cmmd"],
+    "distribution.feature_sets": ["FeatureSet"],
     "distribution.feature_stats": ["FeatureStats"],
     "distribution.frechet": ["FrechetInfo", "frechet_distance", "sqrtm_psd", "trace_sqrt_product"],
     "distribution.frechet_infinity": ["FrechetInfinity", "frechet_infinity"],

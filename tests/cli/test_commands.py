@@ -316,7 +316,10 @@ def test_a_reader_that_never_read_is_no_error(tables, argv):
 
 
 @pytest.mark.boundary
-@pytest.mark.parametrize("argv", [["distance", "ref", "test"], ["stats", "ref", "-o", "stats.npz"]])
+@pytest.mark.parametrize(
+    "argv",
+    [["distance", "ref", "test"], ["stats", "ref", "-o", "stats.npz"], ["features", "ref", "-o", "stats.npz"]],
+)
 def test_a_missing_model_is_said_not_thrown(folders, capsys, argv):
     pytest.importorskip("onnxruntime", reason="without onnxruntime, that is what is missing (extra 'cpu')")
     assert main(argv) == 2

@@ -6,8 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from pixelgauge.cli import main
+from pixelgauge.engine.feature_networks import Inception
 from pixelgauge.networks.preprocess import read_rgb
 from pixelgauge.perceptual.image_batches import image_set
 
@@ -48,3 +51,43 @@ def pictures(n: int, seed: int, size: tuple[int, int] | None = None) -> Iterator
     for _ in range(n):
         h, w = size or rng.integers(8, 40, 2)
         yield rng.integers(0, 256, (h, w, 3), dtype=np.uint8)
+
+
+WIDTHS = {"2048": 10, "logits_unbiased": 6, "spatial": 4}
+
+
+class Small(StandIn):
+    """A stand-in that has widths of its own by output, and says how it was made as Inception does."""
+
+    batch_size = 4
+
+    def __init__(self, inception: Inception, output: str | list[str]) -> None:
+        super().__init__(output)
+        self.widths = {name: WIDTHS[name] for name in self.outputs}
+        weights = "0" * 64 if inception.weights is None else "1" * 64
+        self.fingerprint = {
+            "version": "1",
+            "weights_sha256": weights,
+            "preset": inception.preset,
+            "precision": "float32",
+        }
+
+    def batches_of_files(self, files: Any, names: Any) -> Iterator[np.ndarray]:
+        yield from map(self.cut, super().batches_of_files(files, names))
+
+    def batches(self, images: Any) -> Iterator[np.ndarray]:
+        if isinstance(images, list) and isinstance(images[0], str):
+            yield from self.batches_of_files(images, images)
+        else:
+            yield from map(self.cut, super().batches(images))
+
+    def cut(self, batch: np.ndarray) -> np.ndarray:
+        parts = np.split(batch, len(self.outputs), axis=1)
+        return np.hstack([part[:, : WIDTHS[name]] for name, part in zip(self.outputs, parts, strict=True)])
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    """Exit code of the command line, and what it printed."""
+    code = main(list(argv))
+    out, err = capsys.readouterr()
+    return code, out, err

@@ -467,16 +467,16 @@ def test_one_run_writes_at_a_time(tmp_path, name):
 
 @pytest.mark.boundary
 def test_a_file_replaced_between_opening_and_lock_is_not_written(tmp_path, monkeypatch):
-    from pixelgauge.engine import row_files
+    from pixelgauge.files import lock
 
     path = written(tmp_path / "rows.csv", GOOD)
-    whole = row_files.try_lock
+    whole = lock.try_lock
 
     def replaced_meanwhile(file):
         os.replace(shutil.copy(path, tmp_path / "new"), path)
         return whole(file)
 
-    monkeypatch.setattr(row_files, "try_lock", replaced_meanwhile)
+    monkeypatch.setattr(lock, "try_lock", replaced_meanwhile)
     with pytest.raises(BlockingIOError):
         RowFile(path, comparing(), resume=PAIRS)
 

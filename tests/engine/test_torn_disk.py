@@ -3,9 +3,11 @@ next run succeeds."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelgauge import FeatureStats
+from pixelgauge import FeatureStats, FileError
 from pixelgauge.cli import main
 from pixelgauge.engine.row_files import RowFile
 from pixelgauge.engine.rows import ScoreRow
@@ -32,15 +34,21 @@ STEPS = (
     "ftruncate", "truncate", "symlink",
 )  # fmt: skip
 
-SERVER = f"""
-import os, signal, sys, traceback
+IMPORTS = """
 from pixelgauge import FeatureStats
 from pixelgauge.cli import demo
 from pixelgauge.engine.row_files import RowFile
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.comparison import CompareOptions, prepare
+from pixelgauge.engine.feature_networks import extraction_of
+from pixelgauge.engine.feature_runs import keep, output_at
+from pixelgauge.engine.feature_sources import FeatureSource
 import numpy as np
+"""
 
+SERVER = f"""
+import os, signal, sys, traceback
+{IMPORTS}
 names = {STEPS!r}
 count = 0
 
@@ -175,6 +183,63 @@ stats.save("stats.npz")
             assert FeatureStats.load(tmp_path / "stats.npz") == new
 
         assert every_kill(work, tmp_path, prepare, check) >= 9
+
+
+WORK_WITH_FEATURES = """
+class Means:
+    widths = {"mean": 3}
+    fingerprint = {"preset": "means"}
+
+    def batches(self, images):
+        for i in range(0, len(images), 2):
+            yield np.float32([image.mean(axis=(0, 1)) for image in images[i : i + 2]])
+
+    def batches_of_files(self, files, names):
+        raise NotImplementedError
+
+def run(name, **how):
+    images = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3), np.uint8)
+    output = output_at(name, shard_size=None if "." in name else 3, **how)
+    return keep(FeatureSource(images, "images"), extraction_of(Means()), output)
+"""
+
+
+@pytest.mark.parametrize("name", ["f.npz", "f.npy", "parts"])
+@pytest.mark.parametrize("how", ["new", "overwrite"])
+def test_features_survive_a_kill_at_every_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, how: str
+) -> None:
+    work: dict[str, Any] = {}
+    exec(f"{IMPORTS}\n{WORK_WITH_FEATURES}", work)
+    run = work["run"]
+    place, whole = tmp_path / "work", tmp_path / "whole"
+    monkeypatch.chdir(tmp_path)
+    whole.mkdir()
+    run(f"whole/{name}")
+    right = content(whole)
+
+    def prepare():
+        subprocess.run(["rm", "-rf", place], check=True)
+        shutil.copytree(whole, place) if how == "overwrite" else place.mkdir()
+
+    def check():
+        if (place / "f.npy").exists():  # whole, and may be refused: it does not say of which images it is
+            with contextlib.suppress(FileError):
+                run(f"work/{name}", resume=True)
+            assert content(place)["f.npy"] == right["f.npy"]
+            return
+        assert run(f"work/{name}", resume=True).count == 5
+        assert content(place) == right
+
+    options = "" if how == "new" else ", overwrite=True"
+    work_of_run = f"{WORK_WITH_FEATURES}\nrun('work/{name}'{options})"
+    assert every_kill(work_of_run, tmp_path, prepare, check) >= 20
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Files of a folder and those below it, but what a kill may leave for a day."""
+    files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in files.items() if PREFIX not in name}
 
 
 WORK_WITH_DEMO = """

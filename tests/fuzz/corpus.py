@@ -9,6 +9,7 @@ import io
 import json
 import shutil
 import struct
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,9 +22,11 @@ import safetensors.numpy
 from PIL import Image
 
 import pixelgauge
+from pixelgauge.engine.feature_journal import Journal
 from pixelgauge.files.archive import write_arrays
 
 from .target import CORPUS
+from .targets.features import ABOUT, NAMES, ROWS, STATES
 from .targets.models import GRAPH
 from .targets.rows import COMPARISON
 
@@ -170,12 +173,38 @@ def _states() -> Iterator[tuple[str, str, bytes]]:
         "adm",
         _npz(mu=mean.astype(np.float32), sigma=cov.astype(np.float32), mu_s=mean, sigma_s=cov),
     )
+    yield from _features()
     histogram = pixelgauge.RankingHistogram(bins=6)
     yield "histogram", "empty", histogram.to_bytes()
     histogram.update([0, 0, 1, 1, 1], [0.1, 0.4, 0.35, 0.8, 2.0])
     yield "histogram", "some", histogram.to_bytes()
     yield "histogram", "stored", _npz(edges=np.array([0.0]), counts=np.array([[1, 2**40], [3, 4]]))
     yield "histogram", "full", _npz(edges=np.zeros(1), counts=np.array([[2**53, 0], [0, 2**53]]))
+
+
+def _features() -> Iterator[tuple[str, str, bytes]]:
+    made = {"preset": "pytorch-fid", "weights_sha256": "0" * 64, "precision": "float32", "size": [299, 299]}
+    sets = {
+        "whole": pixelgauge.FeatureSet(ROWS, NAMES, made, {"2048": 1, "logits_unbiased": 1}),
+        "unnamed": pixelgauge.FeatureSet(ROWS),
+        "one": pixelgauge.FeatureSet(ROWS[:1], ["\udcff\u00e9.png"], made),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for name, kept in sets.items():
+            kept.save(f"{folder}/x.npz")
+            yield "features", name, Path(folder, "x.npz").read_bytes()
+            if name != "one":
+                kept.save(f"{folder}/x.parquet")
+                yield "features-parquet", name, Path(folder, "x.parquet").read_bytes()
+        for name, ends in (("begun", []), ("some", [2, 5]), ("replacing", [3])):
+            path = f"{folder}/{name}.npz"
+            with Journal(path, ABOUT, resume=False, overwrite=name == "replacing") as journal:
+                for start, end in zip([0, *ends], ends, strict=False):
+                    journal.append(NAMES[start:end], STATES[start:end], ROWS[start:end])
+            data = Path(path + ".partial").read_bytes()
+            yield "features-run", name, data
+            if ends:
+                yield "features-run", f"{name}-cut", data[:-5]
 
 
 def _images() -> Iterator[tuple[str, str, bytes]]:

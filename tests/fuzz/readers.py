@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from pixelgauge import FeatureStats, FileError, RankingHistogram
+from pixelgauge import FeatureSet, FeatureStats, FileError, RankingHistogram
+from pixelgauge.distribution.feature_files import About
 from pixelgauge.engine.comparison import CompareOptions, prepare
+from pixelgauge.engine.feature_journal import Journal
 from pixelgauge.engine.feature_sources import FeatureSource
 from pixelgauge.engine.row_files import RowFile
-from pixelgauge.engine.rows import ScoreRow
+from pixelgauge.engine.rows import FileState, ScoreRow
 from pixelgauge.files import tables
 from pixelgauge.images import ImageFileError, read_image
 from pixelgauge.networks.checkpoint import CheckpointError, read_checkpoint
@@ -19,9 +21,13 @@ from pixelgauge.networks.onnx_file import Contents, contents_of, external_files,
 from pixelgauge.networks.store import _open
 
 __all__ = [
+    "About",
     "CompareOptions",
+    "FeatureSet",
     "FeatureSource",
     "FeatureStats",
+    "FileState",
+    "Journal",
     "RankingHistogram",
     "RowFile",
     "ScoreRow",
@@ -37,6 +43,7 @@ __all__ = [
 CHECKPOINT: tuple[type[Exception], ...] = (CheckpointError,)
 IMAGE: tuple[type[Exception], ...] = (ImageFileError,)
 TABLE: tuple[type[Exception], ...] = (FileError,)
+FEATURES: tuple[type[Exception], ...] = (FileError,)
 STATISTICS: tuple[type[Exception], ...] = (FileError,)
 HISTOGRAM: tuple[type[Exception], ...] = (FileError,)
 SOURCE: tuple[type[Exception], ...] = (ValueError,)

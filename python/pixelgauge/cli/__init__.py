@@ -15,7 +15,7 @@ from pixelgauge.files.reading import MOST_MESSAGE, shown
 from pixelgauge.metric import Option
 from pixelgauge.networks.manifest import ModelMissingError
 
-COMMANDS = ("compare", "distance", "stats", "auroc", "demo", "models", "info")
+COMMANDS = ("compare", "distance", "features", "stats", "auroc", "demo", "models", "info")
 """Modules of this package, in the order the help lists them."""
 
 EXIT_DONE, EXIT_SOME_FAILED, EXIT_WRONG_USE = 0, 1, 2

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from pixelgauge._version import __version__
-from pixelgauge.checks import whole_number
 from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError, add_option, message
+from pixelgauge.cli.networks import add_network_options, asked_network, asked_preset, extraction_from
 from pixelgauge.cli.terminal import Progress
 from pixelgauge.engine.distances import (
     DISTANCES,
@@ -22,43 +22,12 @@ from pixelgauge.engine.distances import (
     require_possible,
     under_every_preset,
 )
-from pixelgauge.engine.feature_sources import FeatureSource, Inception, require_used
+from pixelgauge.engine.feature_networks import Extraction, Inception
+from pixelgauge.engine.feature_sides import require_used
+from pixelgauge.engine.feature_sources import FeatureSource
 from pixelgauge.engine.options import checked_options, chosen, options_of
 from pixelgauge.files.reading import printable
 from pixelgauge.metric import Metric, Values
-from pixelgauge.presets import INCEPTION_PRESETS
-
-DEFAULT_PRESET = "pytorch-fid"
-
-
-def add_inception_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how images become features."""
-    parser.add_argument("--preset", choices=tuple(INCEPTION_PRESETS), help=f"whose numbers (default: {DEFAULT_PRESET})")
-    parser.add_argument("--weights", metavar="FILE", help="Inception's state dict (default: the model in the cache)")
-    parser.add_argument(
-        "--providers", metavar="P,...", help="of onnxruntime: cpu, cuda, ... (default: the best there is)"
-    )
-    parser.add_argument(
-        "--batch-size", type=int, default=32, metavar="N", help="images at a time (default: %(default)s)"
-    )
-    parser.add_argument("--limit", type=int, metavar="N", help="use N images of each side, chosen at random")
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of every random choice (default: %(default)s)"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
-
-
-def inception_of(
-    args: argparse.Namespace, preset: str | None = None, outputs: tuple[str, ...] = ("2048",)
-) -> Inception:
-    """Network that the options describe, which are checked, used or not, and named as they are given."""
-    whole_number("batch_size", args.batch_size, 1)
-    whole_number("seed", args.seed, 0, 2**32 - 1)
-    if args.limit is not None:
-        whole_number("limit", args.limit, 1)
-    providers = args.providers.split(",") if args.providers else None
-    return Inception(preset or args.preset or DEFAULT_PRESET, args.batch_size, args.weights, providers, outputs)
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -67,8 +36,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "distance",
         help="FID, KID, IS, precision/recall, density/coverage between two sets",
         description="Compare the distribution of B (generated) with that of A (real). Each is a folder or zip archive "
-        "of images, an .npy or .npz file of uint8 images or of float features, or .npz statistics (fid only). The "
-        "Inception score is that of B alone.",
+        "of images, what pixelgauge features wrote, an .npy or .npz file of uint8 images or of float features, or .npz "
+        "statistics (fid only). The Inception score is that of B alone.",
         epilog="exit codes: 0 all metrics computed, 1 some could not be and the others are printed, 2 wrong use",
     )
     parser.add_argument("a", metavar="A", help="the real images, features or statistics")
@@ -81,7 +50,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--explain", action="store_true", help="also the FID under every preset, and what each differs in"
     )
-    add_inception_options(parser)
+    add_network_options(parser, "each side")
     parser.set_defaults(run=run)
 
 
@@ -104,14 +73,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _facts(args: argparse.Namespace, wanted: dict[str, Metric[SetFamily]], values: Values) -> dict[str, Any]:
-    inception = inception_of(args, outputs=outputs_of(wanted).names())
+    extraction = extraction_from(args, outputs=outputs_of(wanted).names())
     with Progress("img", quiet=args.quiet) as bars:
         a = FeatureSource(args.a, "A", limit=args.limit, seed=args.seed)
         b = FeatureSource(args.b, "B", limit=args.limit, seed=args.seed)
-        require_used([a, b], preset=args.preset, weights=args.weights, providers=args.providers)
-        if args.explain and not (a.holds_images and b.holds_images):
-            raise ValueError("--explain needs images on both sides: features are of one preset already")
-        sides = Sides(a, b, inception, args.seed)
+        require_used(
+            [a, b],
+            preset=asked_preset(args),
+            weights=args.weights,
+            providers=args.providers,
+            features=asked_network(args),
+        )
+        if args.explain and not (a.holds_images and b.holds_images and isinstance(extraction, Inception)):
+            raise ValueError("--explain needs images on both sides, and Inception: features are of one preset already")
+        sides = Sides(a, b, extraction, args.seed)
         impossible = require_possible(sides, wanted, values)
         left = {name: metric for name, metric in wanted.items() if name not in impossible}
         failed = _told(args, impossible, all_failed=not left)
@@ -124,16 +99,22 @@ def _facts(args: argparse.Namespace, wanted: dict[str, Metric[SetFamily]], value
             **found.facts,
         }
         if args.explain:
-            networks = partial(inception_of, args)
+            networks = partial(_under, args)
             facts["explain"] = under_every_preset(sides, found.values.get("fid"), networks, bars.reach)
         facts |= fingerprint(sides)
     return {**facts, "failed": failed} if failed else facts
 
 
+def _under(args: argparse.Namespace, preset: str) -> Extraction:
+    """Inception under another preset."""
+    return extraction_from(argparse.Namespace(**{**vars(args), "features": None}), preset)
+
+
 def _fingerprint(facts: dict[str, Any]) -> str:
     """How the numbers were made, in a line."""
     network = facts.get("network", {})
-    made = {"preset": facts["preset"], "weights": network.get("weights_sha256", "")[:12], **facts.get("frechet", {})}
+    weights = str(network.get("weights_sha256") or "")[:12]
+    made = {"preset": facts["preset"], "weights": weights, **facts.get("frechet", {})}
     shown = {name: made[name] for name in ("preset", "weights", "method") if made.get(name)}
     counts = " ".join(f"{side}={count}" for side, count in zip("AB", facts["counts"], strict=True) if count)
     return " ".join([f"pixelgauge {facts['version']}", *(f"{name}={value}" for name, value in shown.items()), counts])

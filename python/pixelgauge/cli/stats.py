@@ -8,9 +8,10 @@ import os
 
 from pixelgauge._version import __version__
 from pixelgauge.cli import EXIT_DONE, UsageError
-from pixelgauge.cli.distance import add_inception_options, inception_of
+from pixelgauge.cli.networks import add_network_options, asked_network, asked_preset, extraction_from
 from pixelgauge.cli.terminal import Progress
-from pixelgauge.engine.feature_sources import FeatureSource, require_used
+from pixelgauge.engine.feature_sides import require_used
+from pixelgauge.engine.feature_sources import FeatureSource
 from pixelgauge.files.reading import printable
 from pixelgauge.files.writing import require_writable
 
@@ -23,10 +24,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Write the mean and covariance of the Inception features of A, or of features, to an .npz file "
         "that pixelgauge, pytorch-fid, torch-fidelity, ADM and EDM read.",
     )
-    parser.add_argument("a", metavar="A", help="folder or zip of images, or .npy/.npz of images or features")
+    parser.add_argument("a", metavar="A", help="folder or zip of images, features, or .npy/.npz of either")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the .npz file to write")
     parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
-    add_inception_options(parser)
+    add_network_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -38,15 +39,21 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--output {args.output}: the name must end in .npz")
     inputs = [path for path in (args.a, args.weights) if path is not None]
     require_writable(args.output, overwrite=args.overwrite, inputs=inputs)
-    inception = inception_of(args)
+    extraction = extraction_from(args)
     with Progress("img", quiet=args.quiet) as progress:
         source = FeatureSource(args.a, "A", limit=args.limit, seed=args.seed)
         if source.stats is not None:
             raise UsageError(f"{args.a} holds statistics already")
         if len(source) < 2:
             raise UsageError(f"{args.a} gives {len(source)} sample: a covariance needs at least two")
-        require_used([source], preset=args.preset, weights=args.weights, providers=args.providers)
-        stats = source.statistics(inception, report=progress.reach)
+        require_used(
+            [source],
+            preset=asked_preset(args),
+            weights=args.weights,
+            providers=args.providers,
+            features=asked_network(args),
+        )
+        stats = source.statistics(extraction, report=progress.reach)
     stats.save_as(args.output, overwrite=args.overwrite)
     facts = {
         "version": __version__,

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from pixelgauge import _core
 from pixelgauge.checks import ArgumentValueError, flag, one_of
+from pixelgauge.distribution.feature_sets import require_made_alike
 from pixelgauge.distribution.feature_stats import LOST, FeatureStats, lost_moments
 from pixelgauge.distribution.moments import checked_moments, number_array
 from pixelgauge.distribution.samples import as_features, samples
@@ -208,6 +209,7 @@ def frechet_distance(
     start = time.perf_counter()
     if isinstance(a, FeatureStats) and isinstance(b, FeatureStats):
         a._require_same(b, "compare")
+    require_made_alike(a, b, "a", "b")
     first, second = _side(a, "a"), _side(b, "b")
     if first.mean.size != second.mean.size:
         raise ValueError(f"a has {first.mean.size} features a sample and b {second.mean.size}: they do not compare")

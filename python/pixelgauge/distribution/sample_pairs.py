@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pixelgauge.distribution.feature_sets import require_made_alike
 from pixelgauge.distribution.samples import as_features
 
 Float64Array = npt.NDArray[np.float64]
@@ -22,7 +23,8 @@ class MeanStd(NamedTuple):
 
 
 def feature_pair(a: object, b: object, name_a: str, name_b: str) -> tuple[Features, Features]:
-    """Features of two sets, as wide as each other."""
+    """Features of two sets, as wide as each other and, as far as they say it, made alike."""
+    require_made_alike(a, b, name_a, name_b)
     x, y = as_features(a, name_a), as_features(b, name_b)
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"{name_a} has {x.shape[1]} features a sample and {name_b} {y.shape[1]}: they do not compare")

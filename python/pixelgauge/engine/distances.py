@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
 from pixelgauge.checks import ArgumentValueError
+from pixelgauge.distribution.feature_sets import LOGITS, MAIN, SPATIAL
 from pixelgauge.distribution.frechet import METHODS, frechet_distance
 from pixelgauge.distribution.inception_score import inception_score
 from pixelgauge.distribution.kernel_distance import kernel_distance
 from pixelgauge.distribution.nearest_neighbours import neighbour_metrics
 from pixelgauge.distribution.samples import samples as count_of
-from pixelgauge.engine.feature_sources import FeatureSource, Inception, Report, require_comparable
+from pixelgauge.engine.feature_networks import Extraction
+from pixelgauge.engine.feature_sides import require_comparable, require_same_network
+from pixelgauge.engine.feature_sources import FeatureSource, Report
 from pixelgauge.metric import Metric, Option, Values, among, at_least
 from pixelgauge.presets import INCEPTION_PRESETS
 
@@ -30,14 +33,14 @@ class Sides:
 
     a: FeatureSource
     b: FeatureSource
-    inception: Inception
+    extraction: Extraction
     seed: int = 0
 
     @cached_property
     def unlike(self) -> ValueError | None:
         """Why features of the two do not compare, where that is known before images are read."""
         try:
-            require_comparable(self.a, self.b, self.inception)
+            require_comparable(self.a, self.b, self.extraction)
         except ValueError as error:
             return error
         return None
@@ -109,14 +112,17 @@ class _Frechet:
 
     def require(self, sides: Sides, values: Values) -> None:
         a, b = sides.a, sides.b
-        if self.layer == "2048":
+        if self.layer == MAIN:
             sides.require_alike()
-        elif not (a.holds_images and b.holds_images):
+        elif lacking := [side.name for side in (a, b) if not side.has(self.layer, sides.extraction)]:
             raise ValueError(
-                f"{self.name} needs images on both sides: features and statistics say not of which layer they are"
+                f"{self.name} needs Inception's output {self.layer!r} on both sides, of images or kept beside the "
+                f"features: {' and '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} none"
             )
         elif min(len(a), len(b)) < 2:
             raise ValueError(f"{self.name} needs at least two images on each side")
+        else:
+            require_same_network(a, b, sides.extraction)
 
     def measure(self, sides: Sides, of_a: Features, of_b: Features, values: Values) -> Found:
         x, y = of_a[self.layer], of_b[self.layer]
@@ -127,7 +133,7 @@ class _Frechet:
 
 @dataclass(frozen=True)
 class _Kernel:
-    outputs: Outputs = Outputs(frozenset({"2048"}), frozenset({"2048"}))
+    outputs: Outputs = Outputs(frozenset({MAIN}), frozenset({MAIN}))
 
     def require(self, sides: Sides, values: Values) -> None:
         sides.require_samples("kid")
@@ -139,13 +145,13 @@ class _Kernel:
 
     def measure(self, sides: Sides, of_a: Features, of_b: Features, values: Values) -> Found:
         subsets, size = values["kid_subsets"], values["kid_subset_size"]
-        found = kernel_distance(of_a["2048"], of_b["2048"], subsets=subsets, subset_size=size, seed=sides.seed)
+        found = kernel_distance(of_a[MAIN], of_b[MAIN], subsets=subsets, subset_size=size, seed=sides.seed)
         return Found({"kid": found.mean, "kid_std": found.std})
 
 
 @dataclass(frozen=True)
 class _Neighbours:
-    outputs: Outputs = Outputs(frozenset({"2048"}), frozenset({"2048"}))
+    outputs: Outputs = Outputs(frozenset({MAIN}), frozenset({MAIN}))
 
     def require(self, sides: Sides, values: Values) -> None:
         sides.require_samples("prdc")
@@ -158,23 +164,26 @@ class _Neighbours:
         sides.require_alike()
 
     def measure(self, sides: Sides, of_a: Features, of_b: Features, values: Values) -> Found:
-        found = neighbour_metrics(of_a["2048"], of_b["2048"], precision_k=PRECISION_K, density_k=DENSITY_K)
+        found = neighbour_metrics(of_a[MAIN], of_b[MAIN], precision_k=PRECISION_K, density_k=DENSITY_K)
         return Found(found._asdict())
 
 
 @dataclass(frozen=True)
 class _InceptionScore:
-    outputs: Outputs = Outputs(samples_of_b=frozenset({"logits_unbiased"}))
+    outputs: Outputs = Outputs(samples_of_b=frozenset({LOGITS}))
 
     def require(self, sides: Sides, values: Values) -> None:
-        if not sides.b.holds_images:
-            raise ValueError(f"is needs the images of B: {sides.b.name} holds none")
+        if not sides.b.has(LOGITS, sides.extraction):
+            raise ValueError(
+                f"is needs Inception's output {LOGITS!r} of B, of images or kept beside the features: "
+                f"{sides.b.name} has none"
+            )
         if values["splits"] > len(sides.b):
             problem = f"exceeds the {count_of(len(sides.b))} of B"
             raise ArgumentValueError("splits", str(values["splits"]), problem, "give fewer")
 
     def measure(self, sides: Sides, of_a: Features, of_b: Features, values: Values) -> Found:
-        score = inception_score(of_b["logits_unbiased"], splits=values["splits"], seed=sides.seed)
+        score = inception_score(of_b[LOGITS], splits=values["splits"], seed=sides.seed)
         return Found({"is": score.mean, "is_std": score.std})
 
 
@@ -186,11 +195,11 @@ SPLITS = Option("splits", 10, "of the Inception score", at_least(1), int, "N")
 DISTANCES: dict[str, Metric[SetFamily]] = {
     metric.name: metric
     for metric in (
-        Metric[SetFamily]("fid", "", False, ".10g", (METHOD,), _Frechet("fid", "2048")),
+        Metric[SetFamily]("fid", "", False, ".10g", (METHOD,), _Frechet("fid", MAIN)),
         Metric[SetFamily]("kid", "", False, ".10g", (SUBSETS, SUBSET_SIZE), _Kernel()),
         Metric[SetFamily]("prdc", "", True, ".10g", (), _Neighbours()),
         Metric[SetFamily]("is", "", True, ".10g", (SPLITS,), _InceptionScore()),
-        Metric[SetFamily]("sfid", "", False, ".10g", (METHOD,), _Frechet("sfid", "spatial")),
+        Metric[SetFamily]("sfid", "", False, ".10g", (METHOD,), _Frechet("sfid", SPATIAL)),
     )
 }
 """Metrics of two sets, by name, in the order they are printed."""
@@ -243,8 +252,8 @@ def measure(
         Told of the progress.
     """
     needed = outputs_of(metrics)
-    of_a = sides.a.collect(sides.inception, needed.samples_of_a, needed.moments, report)
-    of_b = sides.b.collect(sides.inception, needed.samples_of_b, needed.moments, report)
+    of_a = sides.a.collect(sides.extraction, needed.samples_of_a, needed.moments, report)
+    of_b = sides.b.collect(sides.extraction, needed.samples_of_b, needed.moments, report)
     found = Measured()
     for name, metric in metrics.items():
         try:
@@ -258,7 +267,7 @@ def measure(
 
 
 def under_every_preset(
-    sides: Sides, known: float | None, networks: Callable[[str], Inception], report: Report | None = None
+    sides: Sides, known: float | None, networks: Callable[[str], Extraction], report: Report | None = None
 ) -> dict[str, dict[str, Any]]:
     """FID under every preset, its difference from the chosen one, and what the preset does.
 
@@ -272,14 +281,14 @@ def under_every_preset(
         Makes the network of a preset.
     report : callable, optional
     """
-    chosen = sides.inception.preset
+    chosen = str(sides.extraction.preset)
     fids: dict[str, float] = {}
     for name in INCEPTION_PRESETS:
         if name == chosen and known is not None:
             fids[name] = known
             continue
-        inception = networks(name)
-        fids[name] = frechet_distance(*(side.gaussian(inception, report=report) for side in (sides.a, sides.b)))
+        extraction = networks(name)
+        fids[name] = frechet_distance(*(side.gaussian(extraction, report=report) for side in (sides.a, sides.b)))
     return {
         name: {"fid": fid, "difference": fid - fids[chosen], "source": INCEPTION_PRESETS[name].source}
         for name, fid in fids.items()
@@ -287,9 +296,10 @@ def under_every_preset(
 
 
 def fingerprint(sides: Sides) -> dict[str, Any]:
-    """Preset and network that made the features, where one did."""
-    made: Collection[FeatureSource] = [side for side in (sides.a, sides.b) if side.has_preset]
-    facts: dict[str, Any] = {"preset": sides.inception.preset if made else None}
-    if any(side.holds_images for side in made):
-        facts["network"] = sides.inception.network.fingerprint
-    return facts
+    """Preset and network that made the features, where that is known."""
+    both = (sides.a, sides.b)
+    if any(side.holds_images for side in both):
+        return {"preset": sides.extraction.preset, "network": dict(sides.extraction.network.fingerprint)}
+    presets = [side.made.preset for side in both if side.made.preset is not None]
+    networks = [dict(side.made.fingerprint) for side in both if side.made.fingerprint]
+    return {"preset": presets[0] if presets else None, **({"network": networks[0]} if networks else {})}

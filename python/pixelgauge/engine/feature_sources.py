@@ -3,66 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelgauge.checks import ArgumentValueError, whole_number
+from pixelgauge.distribution.feature_files import is_features_folder
+from pixelgauge.distribution.feature_sets import MAIN, FeatureSet, Making, columns_of, in_blocks
 from pixelgauge.distribution.feature_stats import FeatureStats
 from pixelgauge.distribution.samples import as_features, samples
+from pixelgauge.engine.feature_networks import Extraction
+from pixelgauge.engine.rows import FileState, file_state
 from pixelgauge.files.archive import Archive, open_archive, read_array
-from pixelgauge.files.npy import parse_npy
+from pixelgauge.files.npy import map_npy, parse_npy, read_header
 from pixelgauge.files.pickles import looks_pickled
 from pixelgauge.files.reading import FileError, open_regular, size_of
 from pixelgauge.full_reference.arguments import DataRange
 from pixelgauge.images import FILE_EXTENSIONS, as_array, canonical_images, is_picture, path_name
-from pixelgauge.images.folders import list_images
+from pixelgauge.images.folders import list_images, names_within
 from pixelgauge.perceptual.image_batches import image_set
-from pixelgauge.presets import INCEPTION_PRESETS, preset_row
+
+_BLOCK = 3072
+"""Rows that are added to statistics at a time: the core's own chunk."""
 
 Report = Callable[[str, int, int], None]
 """Told (name of the source, images done, images in all) after each batch."""
-
-
-@dataclass(frozen=True)
-class Inception:
-    """How images become features, for all sides of a comparison.
-
-    See :class:`pixelgauge.InceptionFeatures` for the fields; `outputs` are those that some side wants.
-    """
-
-    preset: str = "pytorch-fid"
-    batch_size: int = 32
-    weights: str | Path | None = None
-    providers: Any = None
-    outputs: tuple[str, ...] = ("2048",)
-
-    def __post_init__(self) -> None:  # here too, since the network is only made where there are images
-        preset_row(INCEPTION_PRESETS, self.preset)
-        whole_number("batch_size", self.batch_size, 1)
-
-    @cached_property
-    def network(self) -> Any:
-        """Network that ends at `outputs`: its weights are read once, when images are first met."""
-        return self.extractor(list(self.outputs))
-
-    def extractor(self, output: str | list[str]) -> Any:
-        """Network that ends at `output`; what is missing raises an error that says how to get it."""
-        from pixelgauge.perceptual.inception import InceptionFeatures
-
-        return InceptionFeatures(
-            self.preset,
-            output=output,
-            weights=self.weights,
-            providers=self.providers,
-            batch_size=self.batch_size,
-        )
 
 
 @dataclass(frozen=True)
@@ -81,10 +51,10 @@ class FeatureSource:
 
     Parameters
     ----------
-    x : path, FeatureStats, (mean, covariance), array_like, or list of images
+    x : path, FeatureStats, FeatureSet, (mean, covariance), array_like, or list of images
         A folder or zip archive of images (with subfolders, sizes may differ), an ``.npz`` or ``.npy`` file with images,
-        features or statistics, statistics, images (N, H, W, 3), or features (N, D) of floats. A list or tuple
-        holds paths and PIL images, or images (H, W, 3), of any sizes.
+        features or statistics, a file or folder of a FeatureSet, statistics, images (N, H, W, 3), or features
+        (N, D) of floats. A list or tuple holds paths and PIL images, or images (H, W, 3), of any sizes.
     name : str
         The argument's name, for messages.
     data_range, channel_axis, gray : optional
@@ -114,19 +84,26 @@ class FeatureSource:
         self.name = path_name(x, name) if isinstance(x, str | os.PathLike) else name
         self.stats: FeatureStats | None = None
         self.features: npt.NDArray[Any] | None = None
+        self.kept: FeatureSet | None = None
         self._images: Any = None
+        self._folder: str | None = None
+        self._numbers: npt.NDArray[np.int64] | None = None  # of the images, where some were chosen
         self._archive: str | None = None
+        self._file: str | None = None
         self._names: list[str] = []  # of the images, where some are no paths
         self._array_options: dict[str, Any] = {}
         whole_number("seed", seed, 0, 2**32 - 1)
         if limit is not None:
             whole_number("limit", limit, 1)
         if isinstance(x, str | os.PathLike):
+            self._file = self.name
             x = self._open(self.name)
         if _are_moments(x):
             x = FeatureStats.from_moments(x[0], x[1], name=name)
         if isinstance(x, FeatureStats):
             self.stats = x
+        elif isinstance(x, FeatureSet):
+            self.kept = x
         elif isinstance(x, list | tuple):
             if not x:
                 raise ValueError(f"{self.name} is an empty list: name at least one image")
@@ -160,14 +137,22 @@ class FeatureSource:
             self._array_options = {option: value for option, value in given.items() if value is not None}
 
     def _open(self, path: str) -> Any:
-        """Read what a path leads to: names of images, an array or statistics."""
+        """Read what a path leads to: names of images, an array, features or statistics."""
         if os.path.isdir(path):
+            if is_features_folder(path):
+                return FeatureSet.load(path)
+            self._folder = path
             return list_images(path)
         with open_regular(path) as file:
             start = file.read(6)
             file.seek(0)
             if start == b"\x93NUMPY":
+                if read_header(file, path).bytes:
+                    return map_npy(path, exactly=True)[1]
+                file.seek(0)
                 return parse_npy(file, size_of(file), path)
+            if start.startswith(b"PAR1"):
+                return FeatureSet.load(path)
             if looks_pickled(file):
                 return FeatureStats.load(path)
             if not start.startswith(b"PK"):
@@ -178,6 +163,8 @@ class FeatureSource:
                 )
             archive = Archive(file, path, once=True)
             arrays = [name for name in archive.names if name.endswith(".npy")]
+            if {"features.npy", "format.npy"} <= set(arrays):
+                return FeatureSet.load(path)
             if {"mu.npy", "format.npy"} & set(arrays):
                 return FeatureStats.load(path)
             if path.lower().endswith(".npz"):
@@ -203,9 +190,16 @@ class FeatureSource:
         if limit > len(self):
             raise ArgumentValueError("limit", str(limit), f"exceeds the {samples(len(self))} of {self.name}")
         chosen = np.sort(np.random.RandomState(seed).choice(len(self), limit, replace=False))
-        if self.features is not None:
+        if self.kept is not None:
+            self.kept = self.kept.take(chosen)
+        elif self.features is not None:
             self.features = self.features[chosen]
-        elif isinstance(self._images, list):
+        else:
+            self._numbers = chosen
+            self._choose(chosen)
+
+    def _choose(self, chosen: npt.NDArray[np.int64]) -> None:
+        if isinstance(self._images, list):
             self._images = [self._images[i] for i in chosen]
             self._names = [self._names[i] for i in chosen] if self._names else []
         else:
@@ -214,6 +208,8 @@ class FeatureSource:
     def __len__(self) -> int:
         if self.stats is not None:
             return self.stats.count or 0
+        if self.kept is not None:
+            return len(self.kept)
         return len(self._images if self.features is None else self.features)
 
     @property
@@ -228,9 +224,51 @@ class FeatureSource:
         return isinstance(images, np.ndarray) or (bool(images) and isinstance(images[0], np.ndarray))
 
     @property
+    def made(self) -> Making:
+        """How features or statistics were made, as far as they say it."""
+        return Making.of(self.stats if self.kept is None else self.kept)
+
+    @property
     def has_preset(self) -> bool:
-        """Whether a preset decides the features: images, or statistics that say by which they were made."""
-        return self.holds_images or (self.stats is not None and self.stats.preset is not None)
+        """Whether a preset decides the features: of images, or of features and statistics that record theirs."""
+        return self.holds_images or self.made.preset is not None
+
+    def columns(self, extraction: Extraction) -> Mapping[str, slice]:
+        """Columns of each output of the images or of features that were kept."""
+        return extraction.columns() if self.kept is None else columns_of(self.kept.outputs)
+
+    def has(self, output: str, extraction: Extraction) -> bool:
+        """Whether samples of an output can be had; of features that nothing is known of, those of the main one."""
+        if self.holds_images:
+            return extraction.has(output)
+        if self.kept is not None:
+            return output in self.columns(extraction)
+        return output == MAIN and self.features is not None
+
+    def image_names(self) -> list[str]:
+        """Names of the images: within their folder or archive, as paths of a list, or their numbers."""
+        if self._archive is not None:
+            return list(self._images)
+        if self._folder is not None:
+            return names_within(self._images, self._folder)
+        if isinstance(self._images, list) and all(isinstance(image, str) for image in self._images):
+            return list(self._images)
+        numbers = range(len(self)) if self._numbers is None else self._numbers
+        return [str(number) for number in numbers]
+
+    def image_states(self) -> list[FileState | None]:
+        """Size and time of the images' files: what tells that one was replaced."""
+        if self._archive is not None:
+            return [file_state(self._archive)] * len(self)
+        if isinstance(self._images, list):
+            return [file_state(image) if isinstance(image, str) else None for image in self._images]
+        return [None if self._file is None else file_state(self._file)] * len(self)
+
+    def part(self, start: int, stop: int) -> FeatureSource:
+        """Images `start` to `stop`."""
+        found = copy(self)
+        found._choose(np.arange(start, stop))
+        return found
 
     @contextmanager
     def _image_input(self) -> Iterator[Any]:
@@ -240,37 +278,63 @@ class FeatureSource:
             with open_archive(self._archive, once=True) as archive:
                 yield [_Member(archive, name) for name in self._images]
 
-    def width(self, inception: Inception) -> int:
+    def width(self, extraction: Extraction) -> int:
         """Features a sample, those of the network where it is needed."""
         if self.stats is not None:
             return self.stats.dim
         if self.features is not None:
             return int(self.features.shape[1])
-        return int(inception.network.widths["2048"])
+        columns = self.columns(extraction)
+        if MAIN not in columns:
+            held = ", ".join(columns)
+            raise ValueError(f"{self.name} holds the outputs {held}, and which distances are of is not said")
+        main = columns[MAIN]
+        return int(main.stop) - int(main.start)
 
-    def batches(self, inception: Inception, report: Report | None = None) -> Iterator[npt.NDArray[Any]]:
+    def batches(self, extraction: Extraction, report: Report | None = None) -> Iterator[npt.NDArray[Any]]:
         """Features of the images, batch by batch: every output of the network, side by side."""
         done = 0
         with self._image_input() as images:
-            network = inception.network
+            network = extraction.network
             if self._names:
                 found = network.batches_of_files(images, self._names)
             else:
                 found = network.batches(images, **self._array_options)
             for batch in found:
+                self._require_sound(batch, done, sum(network.widths.values()))
                 done += len(batch)
                 if report is not None:
                     report(self.name, done, len(self))
                 yield batch
+        if done < len(self):
+            raise ValueError(f"the network gave features of {done} of the {len(self)} images of {self.name}")
 
-    def gaussian(self, inception: Inception, report: Report | None = None) -> FeatureStats | npt.NDArray[Any]:
+    def _require_sound(self, batch: npt.NDArray[Any], start: int, width: int) -> None:
+        """Raise a ``ValueError`` unless a network gave what it says, and numbers."""
+        if batch.ndim != 2 or batch.shape[1] != width or batch.dtype != np.float32 or start + len(batch) > len(self):
+            raise ValueError(
+                f"the network gave features {batch.shape} of {batch.dtype} for images {start} and on of the "
+                f"{len(self)} of {self.name}: rows of {width} float32 are wanted, one an image"
+            )
+        finite = np.isfinite(batch).all(axis=1)
+        if not finite.all():
+            name = self.image_names()[start + int(np.argmin(finite))]
+            raise ValueError(f"the network's features of {name} in {self.name} hold NaN or infinity")
+
+    def _rows(self, extraction: Extraction, report: Report | None) -> Iterator[npt.NDArray[Any]]:
+        """Features in blocks of one size, so that sums over them round alike wherever they come from."""
+        if self.kept is not None:
+            return self.kept.blocks(_BLOCK)
+        return in_blocks(self.batches(extraction, report), _BLOCK)
+
+    def gaussian(self, extraction: Extraction, report: Report | None = None) -> FeatureStats | npt.NDArray[Any]:
         """Hand out what :func:`frechet_distance` takes: features while they are fewer than D, statistics beyond."""
-        found: FeatureStats | npt.NDArray[Any] = self.collect(inception, (), ("2048",), report)["2048"]
+        found: FeatureStats | npt.NDArray[Any] = self.collect(extraction, (), (MAIN,), report)[MAIN]
         return found
 
     def collect(
         self,
-        inception: Inception,
+        extraction: Extraction,
         samples: Collection[str],
         gaussians: Collection[str],
         report: Report | None = None,
@@ -279,9 +343,9 @@ class FeatureSource:
 
         Parameters
         ----------
-        inception : Inception
+        extraction : Extraction
         samples : collection of str
-            Outputs of `inception` whose (N, D) features are wanted; of features or statistics there is only ``"2048"``.
+            Outputs whose (N, D) features are wanted; of plain features or statistics there is only :data:`MAIN`.
         gaussians : collection of str
             Outputs of which what :func:`frechet_distance` takes is enough; those among `samples` are their features.
         report : callable, optional
@@ -296,42 +360,43 @@ class FeatureSource:
         if self.stats is not None:
             if samples:
                 raise ValueError(f"{self.name} holds statistics: this metric needs the images or their features")
-            if self.stats.preset not in (None, inception.preset):
-                raise ValueError(
-                    f"{self.name} was made with preset {self.stats.preset!r}, and {inception.preset!r} is asked for"
-                )
-            return {"2048": self.stats}
+            return {MAIN: self.stats}
         if self.features is not None:
-            return {"2048": self.features}
-        widths: dict[str, int] = inception.network.widths
-        ends = np.cumsum(list(widths.values()))[:-1]
+            return {MAIN: self.features}
+        columns = self.columns(extraction)
+        widths = {output: columns[output].stop - columns[output].start for output in outputs}
         kept: dict[str, list[npt.NDArray[Any]]] = {
             output: [] for output in outputs if output in samples or len(self) <= widths[output]
         }
-        summed = {o: self._new_statistics(inception, o) for o in outputs if o not in kept}
-        for batch in self.batches(inception, report):
-            for output, features in zip(widths, np.split(batch, ends, axis=1), strict=True):
+        if self.kept is not None and list(kept) == outputs and len(self.kept.outputs) == 1:
+            return dict.fromkeys(outputs, self.kept.features)  # mapped, where it is
+        summed = {o: self._new_statistics(extraction, o, widths[o]) for o in outputs if o not in kept}
+        for block in self._rows(extraction, report):
+            for output in outputs:
+                features = block[:, columns[output]]
                 if output in kept:
                     kept[output].append(features)
-                elif output in summed:
+                else:
                     summed[output].update(features)
         return {**{output: np.concatenate(parts) for output, parts in kept.items()}, **summed}
 
-    def _new_statistics(self, inception: Inception, output: str) -> FeatureStats:
-        weights = inception.network.fingerprint.get("weights_sha256")
-        label = inception.preset if output == "2048" else f"{inception.preset}/{output}"
-        width = inception.network.widths[output]
-        return FeatureStats(width, preset=label, weights=None if weights is None else str(weights))
+    def _new_statistics(self, extraction: Extraction, output: str, width: int) -> FeatureStats:
+        if self.kept is not None:
+            made = self.made
+            return FeatureStats(width, preset=made.preset if output == MAIN else None, weights=made.weights)
+        weights = extraction.network.fingerprint.get("weights_sha256")
+        return FeatureStats(width, preset=extraction.label(output), weights=None if weights is None else str(weights))
 
-    def statistics(self, inception: Inception, report: Report | None = None) -> FeatureStats:
+    def statistics(self, extraction: Extraction, report: Report | None = None) -> FeatureStats:
         """Statistics of the features, labelled with preset and weights where a network made them."""
         if self.stats is not None:
             return self.stats
         if self.features is not None:
             return FeatureStats(self.features.shape[1]).update(self.features)
-        stats = self._new_statistics(inception, "2048")
-        for batch in self.batches(inception, report):
-            stats.update(batch)
+        stats = self._new_statistics(extraction, MAIN, self.width(extraction))
+        columns = self.columns(extraction)[MAIN]
+        for block in self._rows(extraction, report):
+            stats.update(block[:, columns])
         return stats
 
 
@@ -379,76 +444,3 @@ def _listed(item: object, name: str, channel_axis: int | None, data_range: DataR
             "(H, W, 3)"
         )
     return found.pixels[0]
-
-
-def require_comparable(a: FeatureSource, b: FeatureSource, inception: Inception) -> None:
-    """Raise a ``ValueError`` if no Fréchet distance can come of two sides, before any image goes through the network.
-
-    Parameters
-    ----------
-    a, b : FeatureSource
-    inception : Inception
-        Its network is loaded where a side holds images, and ends at ``"2048"`` among others.
-    """
-    for side in (a, b):
-        if side.stats is not None and side.stats.preset not in (None, inception.preset):
-            raise ValueError(
-                f"{side.name} was made with preset {side.stats.preset!r}, and {inception.preset!r} is asked for"
-            )
-        if (side.stats is None or side.stats.count is not None) and len(side) < 2:
-            raise ValueError(f"{side.name} holds {samples(len(side))}: a covariance needs at least two")
-    ours, theirs = a.width(inception), b.width(inception)
-    if ours != theirs:
-        raise ValueError(f"{a.name} has {ours} features a sample and {b.name} {theirs}: they do not compare")
-    if any(side.holds_images for side in (a, b)):
-        here = inception.network.fingerprint.get("weights_sha256")
-        for side in (a, b):
-            made = None if side.stats is None else side.stats.weights
-            if made is not None and here is not None and made != here:
-                raise ValueError(
-                    f"{side.name} was made with weights {made[:16]}..., and these are {str(here)[:16]}...: the numbers "
-                    "do not compare"
-                )
-
-
-def require_arrays(
-    sides: Collection[FeatureSource], data_range: DataRange, channel_axis: int | None, gray: str | None
-) -> None:
-    """Raise a ``ValueError`` if an option for arrays of images is given, and no side holds any."""
-    if any(side.holds_arrays for side in sides):
-        return
-    names = " and ".join(dict.fromkeys(side.name for side in sides))
-    for name, value, default in (
-        ("data_range", data_range, None),
-        ("channel_axis", channel_axis, -1),
-        ("gray", gray, None),
-    ):
-        if value != default:
-            raise ArgumentValueError(
-                name, repr(value), "would not be used", f"there are no arrays of images in {names}"
-            )
-
-
-def require_used(
-    sides: Collection[FeatureSource], *, preset: str | None, weights: object, providers: object = None
-) -> None:
-    """Raise a ``ValueError`` if a preset, weights or providers are asked for that no side uses.
-
-    Parameters
-    ----------
-    sides : collection of FeatureSource
-    preset : str, optional
-        The one that was asked for. Statistics that record theirs use it: :meth:`FeatureSource.collect` compares.
-    weights, providers : optional
-    """
-    if any(side.holds_images for side in sides):
-        return
-    names = " and ".join(dict.fromkeys(side.name for side in sides))
-    if weights is not None:
-        raise ArgumentValueError("weights", repr(str(weights)), "would not be used", f"there are no images in {names}")
-    if providers is not None:
-        shown = repr(providers)
-        raise ArgumentValueError("providers", shown, "would not be used", f"there are no images in {names}")
-    if preset is not None and not any(side.has_preset for side in sides):
-        said = f"there are no images in {names}, and no record of how features were made"
-        raise ArgumentValueError("preset", repr(preset), "would not be used", said)

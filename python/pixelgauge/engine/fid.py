@@ -8,13 +8,9 @@ from typing import Any, Literal
 from pixelgauge import _core
 from pixelgauge.checks import whole_number
 from pixelgauge.distribution.frechet import frechet_distance
-from pixelgauge.engine.feature_sources import (
-    FeatureSource,
-    Inception,
-    require_arrays,
-    require_comparable,
-    require_used,
-)
+from pixelgauge.engine.feature_networks import BATCH_SIZE, Extraction, Inception, extraction_of
+from pixelgauge.engine.feature_sides import require_arrays, require_comparable, require_used
+from pixelgauge.engine.feature_sources import FeatureSource
 from pixelgauge.full_reference.arguments import DataRange
 
 
@@ -32,15 +28,17 @@ def fid(
     data_range: DataRange = None,
     channel_axis: int | None = -1,
     gray: Literal["repeat"] | None = None,
+    features: object = None,
 ) -> float:
-    """Fréchet Inception distance of two sets of images.
+    """Fréchet Inception distance of two sets of images, or the same of another network's features.
 
     Parameters
     ----------
-    a, b : path, FeatureStats, (mean, covariance), array_like or list of images
+    a, b : path, FeatureStats, FeatureSet, (mean, covariance), array_like or list of images
         Folders or zip archives of images (subfolders included, sizes may differ), ``.npz`` statistics of any dialect,
-        ``.npz`` or ``.npy`` files of images or features, images (N, H, W, 3), or features (N, D). A list or tuple
-        holds paths and PIL images, both made RGB by Pillow's ``convert("RGB")``, or images (H, W, 3).
+        ``.npz`` or ``.npy`` files of images or features, what :meth:`FeatureSet.save` or ``pixelgauge features`` wrote,
+        images (N, H, W, 3), or features (N, D). A list or tuple holds paths and PIL images, both made RGB by Pillow's
+        ``convert("RGB")``, or images (H, W, 3).
     preset : {"pytorch-fid", "torch-fidelity", "torchmetrics", "clean-fid"}, default "pytorch-fid"
         Whose number to compute: they differ in how images are resized to 299 x 299. Statistics that record another
         preset are refused, and another than the default where neither images nor statistics use it.
@@ -64,6 +62,10 @@ def fid(
         Axis of the three channels of such arrays, in a list that of each image; None for gray without one, (N, H, W).
     gray : {None, "repeat"}
         ``"repeat"`` takes arrays of one channel as colour of three equal ones. Default: they are refused.
+    features : FeatureNetwork or path, optional
+        What makes features in Inception's place: an :class:`InceptionFeatures`, an ``OnnxFeatures``, anything with
+        their ``widths``, ``fingerprint``, ``batches`` and ``batches_of_files``; or the path of an ``.onnx`` graph.
+        Refused where there are no images, and beside `preset` and `weights`.
 
     Returns
     -------
@@ -95,14 +97,19 @@ def fid(
     if workers is not None:
         _core.set_num_threads(workers)
     try:
-        inception = Inception(preset, batch_size, weights, providers)
+        asked = None if preset == Inception.preset else preset
+        inception = Inception(preset, batch_size, weights, providers)  # checked, used or not
+        extraction: Extraction = inception
+        if features is not None:
+            size = None if batch_size == BATCH_SIZE else batch_size
+            extraction = extraction_of(features, preset=asked, batch_size=size, weights=weights, providers=providers)
         first, second = (
             FeatureSource(x, name, limit=limit, seed=seed, data_range=data_range, channel_axis=channel_axis, gray=gray)
             for x, name in ((a, "a"), (b, "b"))
         )
         require_arrays([first, second], data_range, channel_axis, gray)
-        require_used([first, second], preset=None if preset == Inception.preset else preset, weights=weights)
-        require_comparable(first, second, inception)
-        return frechet_distance(first.gaussian(inception), second.gaussian(inception))
+        require_used([first, second], preset=asked, weights=weights, features=features)
+        require_comparable(first, second, extraction)
+        return frechet_distance(first.gaussian(extraction), second.gaussian(extraction))
     finally:
         _core.set_num_threads(before)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Iterable, Set
 from typing import Any, BinaryIO, get_args
 
@@ -21,9 +20,9 @@ from pixelgauge.engine.row_records import (
     whole_of,
 )
 from pixelgauge.engine.rows import FileState, ScoreRow, Status, file_state
-from pixelgauge.files.lock import try_lock
-from pixelgauge.files.reading import CAREFULLY, NO_LINK, FileError
-from pixelgauge.files.writing import replacing, require_writable, target_of
+from pixelgauge.files.lock import open_for_one, try_lock, write_all
+from pixelgauge.files.reading import FileError
+from pixelgauge.files.writing import replacing, require_writable
 
 __all__ = ["FORMATS", "RowFile", "check_row_file", "json_value"]
 
@@ -121,9 +120,8 @@ class RowFile:
 
     def _opened(self, resume: Set[_Paths] | None, overwrite: bool, inputs: Iterable[str]) -> BinaryIO:
         """Open or create the file, locked, its header and :attr:`rows` in it."""
-        file, is_new = self._open()
+        file, is_new = open_for_one(self.path)
         try:
-            self._lock(file)
             found = os.fstat(file.fileno())
             if not is_new:
                 if found.st_size and resume is None and not overwrite:
@@ -143,35 +141,6 @@ class RowFile:
             raise
         file.close()
         return replaced
-
-    def _open(self) -> tuple[BinaryIO, bool]:
-        """Open the file, and say whether it was not there."""
-        target = target_of(self.path)
-        flags = os.O_RDWR | os.O_APPEND | CAREFULLY | NO_LINK
-        try:
-            try:
-                return open(os.open(target, flags | os.O_CREAT | os.O_EXCL, 0o666), "rb"), True
-            except FileExistsError:
-                mode = os.stat(target).st_mode
-                if stat.S_ISDIR(mode):
-                    raise IsADirectoryError(errno.EISDIR, "is a folder, and a file is to be written", target) from None
-                if not stat.S_ISREG(mode):
-                    raise OSError(errno.EINVAL, "is no regular file: name a file", target) from None
-                return open(os.open(target, flags), "rb"), False
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, self.path) from error
-
-    def _lock(self, file: BinaryIO) -> None:
-        taken = BlockingIOError(
-            errno.EWOULDBLOCK, "another run is writing it: wait for its end, or name another file", self.path
-        )
-        try:
-            # The other run may have replaced the file and ended between our opening and our lock.
-            if try_lock(file) and os.path.samestat(os.fstat(file.fileno()), os.stat(target_of(self.path))):
-                return
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, self.path) from error
-        raise taken
 
     def _replaced(self) -> BinaryIO:
         """Write the header and :attr:`rows` to a file that takes the name once it is whole and locked."""
@@ -201,11 +170,7 @@ class RowFile:
         return _within(ref, self._roots[0]), _within(test, self._roots[1])
 
     def _write(self, data: bytes) -> None:
-        try:
-            while data:  # a full disk takes a part first
-                data = data[os.write(self._file.fileno(), data) :]
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, self.path) from error
+        write_all(self._file, data, self.path)
 
     def _take_up(self, file: BinaryIO, pairs: Set[_Paths]) -> bool:
         """Read :attr:`rows`, and say whether something else is in the file."""

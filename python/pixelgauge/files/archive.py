@@ -6,6 +6,7 @@ Equal arrays are written as equal bytes.
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import zipfile
 import zlib
@@ -148,7 +149,7 @@ class Archive:
                 raise ValueError(f"it claims {claimed} bytes and holds {len(data)}")
             return data
 
-    def view(self, name: str, data: bytes) -> memoryview:
+    def view(self, name: str, data: bytes | mmap.mmap) -> memoryview:
         """Bytes of a member within `data`, all bytes of the archive: copied only if it is compressed.
 
         Raises
@@ -217,7 +218,9 @@ def read_arrays(file: BinaryIO, path: str, kind: type[FileError] = FileError) ->
     return {name.removesuffix(".npy"): read_array(archive, name, kind) for name in archive.names}
 
 
-def read_array(archive: Archive, name: str, kind: type[FileError] = FileError, *, whole: bytes | None = None) -> Array:
+def read_array(
+    archive: Archive, name: str, kind: type[FileError] = FileError, *, whole: bytes | mmap.mmap | None = None
+) -> Array:
     """Array of one member ``NAME.npy`` of an archive; `whole`, the archive's bytes, saves a copy of what is stored.
 
     Raises

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from pixelgauge.files.reading import CAREFULLY, NO_LINK
+from pixelgauge.files.writing import target_of
 
 if sys.platform == "win32":
     import msvcrt
@@ -44,6 +46,70 @@ def try_lock(file: IO[Any]) -> bool:
         if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
     return True
+
+
+def open_for_one(path: str, *, follow: bool = True) -> tuple[BinaryIO, bool]:
+    """Open a file to append to that no other process writes meanwhile, or create it; and say whether it was not there.
+
+    Parameters
+    ----------
+    path : str
+    follow : bool, default True
+        Whether a link at the end of the path is followed; otherwise it is refused.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process is writing it.
+    OSError
+        If it is no regular file, or cannot be opened; named by `path`.
+    """
+    target = target_of(path) if follow else path
+    flags = os.O_RDWR | os.O_APPEND | CAREFULLY | NO_LINK
+    try:
+        try:
+            handle, is_new = os.open(target, flags | os.O_CREAT | os.O_EXCL, 0o666), True
+        except FileExistsError:
+            mode = os.stat(target, follow_symlinks=follow).st_mode
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(errno.EISDIR, "is a folder, and a file is to be written", target) from None
+            if stat.S_ISLNK(mode):
+                raise OSError(errno.ELOOP, "is a link: delete it, or name another file", target) from None
+            if not stat.S_ISREG(mode):
+                raise OSError(errno.EINVAL, "is no regular file: name a file", target) from None
+            handle, is_new = os.open(target, flags), False
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+    file = os.fdopen(handle, "rb")
+    try:
+        _take(file, target, path)
+    except BaseException:
+        file.close()
+        raise
+    return file, is_new
+
+
+def _take(file: BinaryIO, target: str, path: str) -> None:
+    """Lock a file that was opened, and that still has its name."""
+    try:
+        # Another run may have replaced the file and ended between our opening and our lock.
+        if try_lock(file) and os.path.samestat(os.fstat(file.fileno()), os.stat(target)):
+            return
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+    raise BlockingIOError(errno.EWOULDBLOCK, "another run is writing it: wait for its end, or name another file", path)
+
+
+def write_all(file: BinaryIO, data: bytes | memoryview, path: str) -> None:
+    """Write bytes to a file that is open unbuffered; an error names it by `path`."""
+    rest = memoryview(data)
+    try:
+        while rest:  # a full disk takes a part first
+            rest = rest[os.write(file.fileno(), rest) :]
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
 
 
 @contextlib.contextmanager

@@ -170,8 +170,18 @@ def read_npy(path: str | os.PathLike[str], kind: type[FileError] = FileError) ->
         return parse_npy(file, size_of(file), name, kind)
 
 
-def map_npy(path: str | os.PathLike[str], kind: type[FileError] = FileError) -> tuple[Header, Array]:
+def map_npy(
+    path: str | os.PathLike[str], kind: type[FileError] = FileError, *, exactly: bool = False
+) -> tuple[Header, Array]:
     """Header and array of a .npy file, mapped, not read; the array can only be read.
+
+    Parameters
+    ----------
+    path : path
+    kind : type
+        Of the errors raised.
+    exactly : bool, default False
+        Whether it must take all bytes of the file, as for :func:`read_npy`.
 
     Raises
     ------
@@ -183,7 +193,7 @@ def map_npy(path: str | os.PathLike[str], kind: type[FileError] = FileError) -> 
     name = os.fsdecode(path)
     with open_regular(name, kind) as file:
         header = read_header(file, name, kind)
-        _require_bytes(header, size_of(file) - header.offset, name, kind, exactly=False)
+        _require_bytes(header, size_of(file) - header.offset, name, kind, exactly=exactly)
         if header.bytes == 0:
             raise kind(name, f"holds no value: its shape is {header.shape}")
         order = "F" if header.fortran_order else "C"

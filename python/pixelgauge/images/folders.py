@@ -22,3 +22,8 @@ def list_images(folder: str | os.PathLike[str]) -> list[str]:
     if not found:
         raise ValueError(f"{top} holds no images ({', '.join(FILE_EXTENSIONS)})")
     return found
+
+
+def names_within(paths: list[str], folder: str) -> list[str]:
+    """Names of files of a folder within it, with ``/`` on every system."""
+    return [os.path.relpath(path, folder).replace(os.sep, "/") for path in paths]

@@ -1,9 +1,21 @@
 """A file a reader or a family of them; TARGETS has every target by name, in the order they are run."""
 
-from . import archives, arrays, checkpoints, graphs, histograms, images, models, rows, statistics, tables
+from . import archives, arrays, checkpoints, features, graphs, histograms, images, models, rows, statistics, tables
 
 TARGETS = {
     target.name: target
-    for module in (arrays, archives, checkpoints, statistics, histograms, images, tables, rows, models, graphs)
+    for module in (
+        arrays,
+        archives,
+        checkpoints,
+        statistics,
+        features,
+        histograms,
+        images,
+        tables,
+        rows,
+        models,
+        graphs,
+    )
     for target in module.TARGETS
 }
