@@ -230,6 +230,7 @@ class FeatureSet:
         *,
         data_range: Any = None,
         channel_axis: int | None = -1,
+        gray: str | None = None,
     ) -> FeatureSet:
         """Features of images; of the files of a folder or a list with their names.
 
@@ -238,8 +239,8 @@ class FeatureSet:
         images : path, array_like or list
             What `network` takes: a folder, files, PIL images or arrays.
         network : InceptionFeatures or another FeatureNetwork
-        data_range, channel_axis : optional
-            Of arrays; see :meth:`InceptionFeatures.__call__`.
+        data_range, channel_axis, gray : optional
+            Of arrays, and handed on where they are given; see :meth:`InceptionFeatures.__call__`.
 
         Raises
         ------
@@ -257,6 +258,8 @@ class FeatureSet:
         of_arrays: dict[str, Any] = {} if data_range is None else {"data_range": data_range}
         if channel_axis != -1:
             of_arrays["channel_axis"] = channel_axis
+        if gray is not None:
+            of_arrays["gray"] = gray
         batches = list(network.batches(images, **of_arrays))
         return cls(np.concatenate(batches), names, network.fingerprint, network.widths)
 
