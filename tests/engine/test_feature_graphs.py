@@ -43,7 +43,7 @@ def test_kept_features_give_the_numbers_of_the_folders(work: Path, capsys: pytes
     assert facts["metrics"]["fid"] == pixelgauge.frechet_distance(x, y)
     assert facts["metrics"]["kid"] == pixelgauge.kernel_distance(x, y, subset_size=20).mean
     assert facts["network"]["weights_sha256"] == own.fingerprint["weights_sha256"]
-    assert facts["network"]["crop"] == 224
+    assert facts["network"]["crop"] == [224, 224]
     for side in "ab":
         assert run(capsys, "features", side, "-o", f"{side}.npz", *network)[0] == 0
     np.testing.assert_array_equal(FeatureSet.load("a.npz"), x)
