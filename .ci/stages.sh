@@ -69,7 +69,7 @@ stage_style() {
   mypy
   PYTHONPATH=python lint-imports
   git ls-files -z '*.cpp' '*.hpp' '*.h' '*.inl' | xargs -0 clang-format --dry-run --Werror
-  shellcheck .ci/*
+  shellcheck .ci/* bench/gpu/run.sh
 }
 
 stage_cpp() { test_cpp debug; }
