@@ -105,7 +105,7 @@ class Session:
         self._pixels: Any = None
         self._loading = Lock()
         self._running = 0
-        self._plans_memory = True
+        self._is_part = False
         self._bound: BoundRuns | None = None
         if plan.provider != CPU:  # whether it starts is known only by starting it
             session = self.session(self.threads)
@@ -123,7 +123,7 @@ class Session:
         names = {f"{name}.winograd" if name in self._transformed else name for name in initialisers}
         part._values = {name: value for name, value in self._values.items() if name in names}
         part._transformed = {name: size for name, size in self._transformed.items() if name in initialisers}
-        part._plans_memory = False
+        part._is_part = True
         part.outputs = list(outputs)
         part._loaded, part._pixels, part._bound = {}, None, None
         part._loading, part._running = Lock(), 0
@@ -149,7 +149,9 @@ class Session:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        options.enable_mem_pattern = self._plans_memory
+        options.enable_mem_pattern = not self._is_part
+        if self._is_part:  # its threads would go on spinning beside those of the part that runs next
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if self._batch_size is not None:
             options.add_free_dimension_override_by_name("N", self._batch_size)
         options.add_external_initializers(list(self._values), list(self._values.values()))
