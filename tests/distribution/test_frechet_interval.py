@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections.abc import Callable
@@ -272,7 +273,7 @@ def test_degenerate_sets() -> None:
     same = frechet_interval(x, x)
     assert (same.distance, same.low, same.corrected) == (0, 0, 0)
     assert same.high > 0
-    one, two = np.full((50, 3), 1 / 3), np.full((50, 3), 4 / 3)
+    one, two = np.full((64, 3), 1 / 3), np.full((64, 3), 4 / 3)
     assert_allclose(frechet_interval(one, two), [3, 3, 3, 0, 3], rtol=1e-12)
     half = frechet_interval(x, np.full((60, 3), 1 / 3))
     assert half.low < half.corrected < half.high
@@ -303,7 +304,8 @@ def test_too_few_samples_are_refused_by_the_number_that_it_takes(dim: int, neede
     with pytest.raises(ValueError, match=message) as caught:
         frechet_interval(*few)
     assert caught.value.required == needed  # type: ignore[attr-defined]
-    found = frechet_interval(x, y)
+    with contextlib.nullcontext() if needed >= 20 * dim else pytest.warns(UserWarning, match="below 20 a feature"):
+        found = frechet_interval(x, y)
     assert 0 <= found.low <= found.high < math.inf
 
 
@@ -312,8 +314,24 @@ def test_case_a11_is_refused_by_the_number_that_it_takes_and_right_with_that() -
     x, y = np.random.default_rng(0).standard_normal((2, 640, 64))
     with pytest.raises(ValueError, match=r"a has 100 samples of 64 features: .* takes at least 640"):
         frechet_interval(x[:100], y[:100] + 0.2)
-    found = frechet_interval(x, y + 0.2)
+    with pytest.warns(UserWarning, match="has 640 samples of 64 features: below 20 a feature, 1280 here"):
+        found = frechet_interval(x, y + 0.2)
     assert found.low < 2.56 < found.high < found.distance
+
+
+@pytest.mark.boundary
+def test_few_samples_are_told_of_each_side_that_has_them() -> None:
+    x, y = sets(60, 60, 3)
+    frechet_interval(x, y)  # a warning is an error here
+    for a, b, name in ((x[:59], y, "a"), (x, y[:59], "b")):
+        with pytest.warns(
+            UserWarning, match=f"^{name} has 59 samples of 3 features: below 20 a feature, 60 here"
+        ) as told:
+            frechet_interval(a, b)
+        assert [warning.filename for warning in told] == [__file__]
+    with pytest.warns(UserWarning, match="has 59 samples") as told:
+        frechet_interval(x[:59], y[:59])
+    assert len(told) == 2
 
 
 @pytest.mark.property
@@ -379,7 +397,7 @@ def test_errors_of_the_extrapolation_are_those_of_repeats(gap: float) -> None:
 @pytest.mark.property
 @pytest.mark.usefixtures("restored_threads")
 def test_intervals_do_not_depend_on_threads() -> None:
-    x, y = sets(700, 720, 70)
+    x, y = sets(1400, 1420, 70)
     results = []
     for threads in (1, 3):
         pixelgauge.set_num_threads(threads)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pixelgauge import caller
 from pixelgauge.checks import ArgumentValueError, checked_level, flag, whole_number
 from pixelgauge.distribution.block_design import DESIGNS, INFLATION, WEIGHTS, BlockMoments, Subset
 from pixelgauge.distribution.frechet import frechet_distance, given_moments
@@ -23,6 +24,8 @@ Features = npt.NDArray[np.floating]
 
 SAMPLES_A_FEATURE, FEWEST = 10, 40
 """Least samples of a set: so many a feature, and so many in all."""
+SURE_A_FEATURE = 20
+"""Samples a feature from which the interval covered .92 and more in every simulation; with fewer it says so."""
 
 
 class FrechetInterval(NamedTuple):
@@ -46,8 +49,8 @@ def frechet_interval(
     Parameters
     ----------
     a, b : (N, D) array_like of float features, FeatureStats, or (mean, covariance)
-        Features: at least 10 D samples, and 40, of each set, drawn independently. One side may be moments: it counts as
-        a fixed reference without sampling error, whatever number of samples it was made of.
+        Features: at least 10 D samples, and 40, of each set, drawn independently; below 20 D a warning. One side may
+        be moments: it counts as a fixed reference without sampling error, whatever number of samples it was made of.
     level : float, default 0.95
     seed : int, default 0
         Of the random blocks.
@@ -65,6 +68,11 @@ def frechet_interval(
     TypeError, ValueError
         As :func:`frechet_distance`; if a set has too few samples, and then how many it takes; if both sides are
         moments; or `level` is out of range.
+
+    Warns
+    -----
+    UserWarning
+        If a set has fewer than 20 samples a feature: at 10 the interval covered as little as .91 in simulations.
 
     Notes
     -----
@@ -99,9 +107,10 @@ def frechet_interval(
         raise ValueError("a and b are both moments, which have no sampling error: give the features of one of them")
     if not isinstance(first, tuple) and not isinstance(second, tuple):
         feature_pair(first, second, "a", "b")
-    for side, name in ((first, "a"), (second, "b")):
-        if not isinstance(side, tuple):
-            _require_samples(side, name)
+    drawn = [(side, name) for side, name in ((first, "a"), (second, "b")) if not isinstance(side, tuple)]
+    for check in (_require_samples, _warn_of_few):
+        for side, name in drawn:
+            check(side, name)
     with Steps(sum(map(len, DESIGNS)) + 1, progress) as step:
         # statistics as they were given know their preset and their rounding
         distance = frechet_distance(
@@ -167,6 +176,15 @@ def _require_samples(features: Features, name: str) -> None:
             "give more samples, or features of fewer dimensions",
             kind="too_small",
             required=needed,
+        )
+
+
+def _warn_of_few(features: Features, name: str) -> None:
+    count, dim = features.shape
+    if count < SURE_A_FEATURE * dim:
+        caller.warn(
+            f"{name} has {samples(count)} of {dim} features: below {SURE_A_FEATURE} a feature, {SURE_A_FEATURE * dim} "
+            "here, an interval at level 0.95 covered as little as 0.91 in simulations"
         )
 
 
