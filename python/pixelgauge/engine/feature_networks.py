@@ -10,14 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pixelgauge.checks import ArgumentValueError, whole_number
-from pixelgauge.distribution.feature_sets import (
-    MAIN,
-    FeatureNetwork,
-    columns_of,
-    label_of,
-    main_output,
-    require_network,
-)
+from pixelgauge.distribution.feature_networks import FeatureNetwork, require_network
+from pixelgauge.distribution.feature_sets import MAIN, columns_of, label_of, main_output
 from pixelgauge.images import path_name
 from pixelgauge.presets import INCEPTION_PRESETS, preset_row
 
