@@ -108,6 +108,7 @@ def _crop(text: str) -> int | tuple[int, int] | str:
 _NAMES = "|".join(("size", "crop", "token", "batch_size"))
 _END = r"(?=[\s,:;]|$)"
 _IN_OPTIONS = (
+    (r"features=$", "--features FILE.onnx"),
     (r"output= of OnnxFeatures", "--feature-output"),
     (r"token='cls' or 'mean'", "--token cls or mean"),
     (r"size as \(height, width\)", "--size HxW"),

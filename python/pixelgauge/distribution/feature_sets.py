@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pixelgauge.checks import ArgumentTypeError, ArgumentValueError
 from pixelgauge.distribution.feature_files import (
     KINDS,
     About,
@@ -26,6 +27,7 @@ from pixelgauge.distribution.feature_files import (
 from pixelgauge.distribution.feature_networks import FeatureNetwork, features_of, require_network
 from pixelgauge.distribution.feature_stats import FeatureStats
 from pixelgauge.distribution.samples import as_features
+from pixelgauge.files.reading import shown
 from pixelgauge.files.writing import replacing, require_writable
 from pixelgauge.images import path_name
 from pixelgauge.presets import INCEPTION_PRESETS
@@ -86,6 +88,12 @@ class Unlike(NamedTuple):
     fact: str
     mine: str
     theirs: str
+
+    def said(self, told: str, *, short: bool = False) -> str:
+        """Name the fact and what was told of it; in short only the latter, but where there is no preset or output."""
+        if told == "None" and self.fact in ("preset", "output"):
+            return f"no {self.fact}"
+        return told if short else f"{self.fact} {told}"
 
 
 def unlike(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> Unlike | None:
@@ -295,6 +303,12 @@ class FeatureSet:
         """Width of each output, in the order of the columns."""
         return dict(self._about.outputs)
 
+    @property
+    def named_outputs(self) -> list[str]:
+        """Names of the outputs, none where the features came without."""
+        names = list(self._about.outputs)
+        return [] if names == [_UNNAMED] and self._about.fingerprint.get("output") != _UNNAMED else names
+
     def output(self, name: str) -> FeatureSet:
         """Features of one output alone, such as the ``"logits_unbiased"`` of the Inception score.
 
@@ -315,8 +329,22 @@ class FeatureSet:
         """Features, so many rows at a time."""
         return in_blocks(iter(self._pieces), rows)
 
-    def take(self, chosen: npt.NDArray[np.int64]) -> FeatureSet:
-        """Take the samples of these numbers, which rise."""
+    def take(self, chosen: npt.ArrayLike) -> FeatureSet:
+        """Take the samples of these numbers.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are no whole numbers from 0 to N - 1, or do not rise.
+        """
+        chosen = np.asarray(chosen)
+        if chosen.ndim != 1 or (chosen.dtype.kind not in "iu" and chosen.size > 0):
+            raise ArgumentTypeError("chosen", shown(repr(chosen)), "must be whole numbers, a list or an array (K,)")
+        if len(chosen) == 0:
+            raise ArgumentValueError("chosen", "[]", "names no sample", "name at least one")
+        if int(chosen[0]) < 0 or int(chosen[-1]) >= len(self) or not (chosen[1:] > chosen[:-1]).all():
+            problem = f"must rise from 0 or more to {len(self) - 1} or less, each number once"
+            raise ArgumentValueError("chosen", shown(repr(chosen)), problem)
         pieces, start = [], 0
         for piece in self._pieces:
             here = chosen[(chosen >= start) & (chosen < start + len(piece))] - start
@@ -334,7 +362,8 @@ class FeatureSet:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         if len(self._about.outputs) > 1:
             held = ", ".join(map(repr, self._about.outputs))
-            raise ValueError(f"it holds the outputs {held}: say which, such as by .output({MAIN!r})")
+            one = main_output(self._about.outputs) or next(iter(self._about.outputs))
+            raise ValueError(f"it holds the outputs {held}: say which, such as by .output({one!r})")
         return np.array(self.features, dtype, copy=copy)
 
     def __repr__(self) -> str:
@@ -367,6 +396,6 @@ def require_made_alike(a: object, b: object, name_a: str, name_b: str) -> None:
         return
     if (found := Making.of(a).unlike(Making.of(b))) is not None:
         raise ValueError(
-            f"{name_a} was made with {found.fact} {found.mine}, and {name_b} with {found.theirs}: the numbers do not "
-            "compare"
+            f"{name_a} was made with {found.said(found.mine)}, and {name_b} with "
+            f"{found.said(found.theirs, short=True)}: the numbers do not compare"
         )

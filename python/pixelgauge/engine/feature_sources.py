@@ -114,9 +114,10 @@ class FeatureSource:
             elif array.ndim == 4 or (array.ndim == 3 and channel_axis is None):
                 self._images = _images(array, self.name, channel_axis, data_range)
             else:
+                gray = "; for gray images (N, H, W), in Python, channel_axis=None, gray='repeat'"
                 raise ValueError(
                     f"{self.name} has shape {array.shape} and dtype {array.dtype}: use uint8 images (N, H, W, 3) or "
-                    "float features (N, D)"
+                    f"float features (N, D){gray * (array.ndim == 3 and array.shape[2] > 4)}"
                 )
         if limit is not None:
             self._take(limit, seed)
