@@ -118,7 +118,7 @@ def test_bad_arguments_are_refused() -> None:
         ValueError, match=r"semi-definite: .*; if they are, rounding to float16 did this: compute them in"
     ):
         vendi_score(rounded, kernel="precomputed")
-    with pytest.raises(ValueError, match="scalar products of something$"):
+    with pytest.raises(ValueError, match=r"scalar products of something$"):
         vendi_score(rounded.astype(np.float64), kernel="precomputed")
     with pytest.raises(ValueError, match="x has zeros alone in row 5000"):
         vendi_score(np.vstack([np.ones((5000, 3)), np.zeros((1, 3))]))
