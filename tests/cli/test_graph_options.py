@@ -133,9 +133,9 @@ def test_places_that_cannot_be_written_are_told_without_numbers_of_errors(
     Path("file").write_text("x")
     Path("x.npz").mkdir()
     for output, message in (
-        ("held/", "held: holds other things than features"),
-        ("file/", "file: is no folder, and parts are to be written"),
-        ("x.npz", "x.npz: is a folder, and a file is to be written"),
+        ("held/", "error: holds other things than features: name a new folder: 'held'"),
+        ("file/", "error: is no folder, and parts are to be written: 'file'"),
+        ("x.npz", "error: is a folder, and a file is to be written: 'x.npz'"),
     ):
         code, _, err = run(
             capsys, "features", "a", "-o", output, "--features", "any.onnx", "--size", "8x8", "--overwrite"

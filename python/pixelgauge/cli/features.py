@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(str(error)) from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         if error.errno is not None:  # it is an input, came meanwhile, or is of another kind
-            raise UsageError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
+            raise UsageError(f"{error.strerror}: {error.filename!r}" if error.filename else str(error)) from error
         raise UsageError(f"{error}: add --resume to go on with it, or --overwrite to replace it") from error
     except KeyboardInterrupt:
         place = output.path if output.shard_size is not None else output.path + SUFFIX
