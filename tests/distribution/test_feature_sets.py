@@ -110,9 +110,56 @@ def test_every_function_of_features_takes_a_set(tmp_path: Path) -> None:
             assert function(a, b) == pytest.approx(function(x, y), rel=1e-9)
         else:
             assert function(a, b) == function(x, y)
-    assert pixelgauge.inception_score(a, splits=3) == pixelgauge.inception_score(x, splits=3)
+    logits = FeatureSet(x, a.names, {**MADE, "output": "logits_unbiased"}, {"logits_unbiased": 5})
+    assert pixelgauge.inception_score(logits, splits=3) == pixelgauge.inception_score(x, splits=3)
     assert FeatureStats(5).update(a) == FeatureStats(5).update(x)
     assert pickle.loads(pickle.dumps(a)).names == a.names
+
+
+@pytest.mark.boundary
+def test_the_inception_score_is_of_logits() -> None:
+    x = some(40, 6).features
+    right = pixelgauge.inception_score(x, splits=2)
+    both = {"2048": 4, "logits_unbiased": 2}
+    for good in (
+        FeatureSet(x),
+        FeatureSet(x, None, {"preset": "mine"}),
+        FeatureSet(x, None, MADE, {"logits_unbiased": 6}),
+        FeatureSet(x, None, MADE, {"logits": 6}),
+        FeatureSet(np.hstack([x, x]), None, MADE, {"2048": 6, "logits": 6}).output("logits"),
+    ):
+        assert pixelgauge.inception_score(good, splits=2) == right
+    for bad, message in (
+        (some(40, 6), r"logits holds the output '2048': make the set with output='logits_unbiased', or pass numpy"),
+        (FeatureSet(x, None, {"graph_sha256": "a"}, {"pooler_output": 6}), "logits holds the output 'pooler_output'"),
+        (FeatureSet(x, None, {"output": "features"}, {"features": 6}), "logits holds the output 'features'"),
+        (FeatureSet(x, None, MADE, {"64": 3, "192": 3}), "logits holds the outputs '64', '192'"),
+        (FeatureSet(x, None, MADE, both), r"the outputs '2048', 'logits_unbiased': pass \.output\('logits_unbiased'\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            pixelgauge.inception_score(bad, splits=2)
+    assert pixelgauge.inception_score(np.asarray(some(40, 6)), splits=2) == right
+
+
+@pytest.mark.boundary
+def test_messages_name_an_output_that_is_held() -> None:
+    x = some(9, 6).features
+    for outputs, name in (({"a": 2, "b": 4}, "a"), ({"logits": 2, "b": 4}, "b"), ({"64": 2, "2048": 4}, "2048")):
+        several = FeatureSet(x, None, None, outputs)
+        with pytest.raises(ValueError, match=rf"such as by \.output\('{name}'\)"):
+            np.asarray(several)
+        assert np.asarray(several.output(name)).shape == (9, outputs[name])
+
+
+@pytest.mark.boundary
+def test_samples_are_taken_by_number() -> None:
+    kept = some(9, 6)
+    for chosen in ([0, 3, 8], np.array([0, 3, 8]), (0, 3, 8), np.array([0, 3, 8], np.uint8)):
+        assert kept.take(chosen).names == ["0.png", "3.png", "8.png"]
+        np.testing.assert_array_equal(kept.take(chosen), kept.features[[0, 3, 8]])
+    for bad in ([-1, 3], [3, 1], [1, 1], [0, 9], [], [-3], 3, [0.0, 1.0], [[0, 1]], [True, False], None, "ab"):
+        with pytest.raises((ValueError, TypeError), match="chosen="):
+            kept.take(bad)
 
 
 @pytest.mark.boundary
@@ -123,6 +170,7 @@ def test_sets_that_were_made_in_two_ways_do_not_compare() -> None:
     for b, message in (
         (some(preset="clean-fid"), "a was made with preset 'pytorch-fid', and b with 'clean-fid'"),
         (some(weights_sha256="b" * 64), "weights_sha256 aaaaaaaaaaaaaaaa..., and b with bbbbbbbbbbbbbbbb..."),
+        (some(preset=None), "a was made with preset 'pytorch-fid', and b with no preset: the numbers"),
         (some(precision="bf16"), "precision 'float32', and b with 'bf16'"),
         (FeatureSet(a.features, None, MADE, {"64": 6}), "output '2048', and b with '64'"),
         (some(size=224), "size None, and b with 224"),

@@ -112,6 +112,14 @@ def test_bad_arguments_are_refused() -> None:
         vendi_score(uneven, kernel="precomputed")
     with pytest.raises(ValueError, match="not positive semi-definite"):
         vendi_score(np.eye(3) + 0.9 * np.array([[0, 1, -1], [1, 0, 1], [-1, 1, 0.0]]), kernel="precomputed")
+    low = np.random.default_rng(5).standard_normal((200, 2))
+    rounded = cosines(low).astype(np.float16)
+    with pytest.raises(
+        ValueError, match=r"semi-definite: .*; if they are, rounding to float16 did this: compute them in"
+    ):
+        vendi_score(rounded, kernel="precomputed")
+    with pytest.raises(ValueError, match=r"scalar products of something$"):
+        vendi_score(rounded.astype(np.float64), kernel="precomputed")
     with pytest.raises(ValueError, match="x has zeros alone in row 5000"):
         vendi_score(np.vstack([np.ones((5000, 3)), np.zeros((1, 3))]))
     with pytest.raises(ValueError, match="x holds NaN"):

@@ -64,6 +64,16 @@ def test_other_preprocessing_is_another_network(work: Path, capsys: pytest.Captu
     code, _, err = run(capsys, "distance", "a.npz", "b", "--features", "g.onnx", "--preprocess", "clap")
     assert code == 2
     assert "'clap' is not known" in err
+    for a, b in (("a.npz", "b"), ("b", "a.npz")):
+        code, _, err = run(capsys, "distance", a, b)
+        assert code == 2
+        assert "a.npz was made with preset 'clip@" in err
+        assert err.endswith("which is none of Inception's, through which images go ('pytorch-fid'): name its network "
+                            "by --features FILE.onnx\n")  # fmt: skip
+    gray = np.zeros((5, 8, 8), np.uint8)
+    with pytest.raises(ValueError, match=r"a has shape \(5, 8, 8\) .*; for gray .* channel_axis=None, gray='repeat'"):
+        fid(gray, gray, features=OnnxFeatures("g.onnx"))
+    assert fid(gray, gray, features=OnnxFeatures("g.onnx"), channel_axis=None, gray="repeat") == 0
 
 
 @pytest.mark.oracle

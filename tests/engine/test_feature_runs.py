@@ -125,8 +125,8 @@ class Interrupted(Small):
 
     left = 3
 
-    def batches(self, images: Any) -> Iterator[np.ndarray]:
-        for batch in super().batches(images):
+    def batches_of_files(self, files: Any, names: Any) -> Iterator[np.ndarray]:
+        for batch in super().batches_of_files(files, names):
             self.left -= 1
             if self.left < 0:
                 raise KeyboardInterrupt
@@ -204,8 +204,8 @@ from tests.engine.stand_in import Small
 from pixelgauge.cli import main
 
 class Slow(Small):
-    def batches(self, images):
-        for batch in super().batches(images):
+    def batches_of_files(self, files, names):
+        for batch in super().batches_of_files(files, names):
             time.sleep(0.2)
             yield batch
 

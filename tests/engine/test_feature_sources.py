@@ -197,9 +197,9 @@ def test_every_metric_comes_from_one_pass_over_each_side(
     passes = []
 
     class Counted(StandIn):
-        def batches(self, images):
+        def batches_of_files(self, files, names):
             passes.append(self.outputs)
-            yield from super().batches(images)
+            yield from super().batches_of_files(files, names)
 
     monkeypatch.setattr(Inception, "extractor", lambda self, output: Counted(output))
     of_kid, of_is = ["--kid-subset-size", "7", "--kid-subsets", "4"], ["--splits", "2"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from pixelgauge._version import __version__
@@ -141,9 +141,10 @@ def _run(args: argparse.Namespace) -> int:
 
 def message(args: argparse.Namespace, error: Exception) -> str:
     """Message of an error, where an argument of a function is named as the option that it comes from."""
+    in_options: Callable[[str], str] = vars(args).get("in_options", str)
     if isinstance(error, ArgumentError) and error.value and error.argument in vars(args).get(_FLAGS, {}):
-        return error.told(f"{vars(args)[_FLAGS][error.argument]} {error.value}")
-    return str(error)
+        return in_options(error.told(f"{vars(args)[_FLAGS][error.argument]} {error.value}"))
+    return in_options(str(error))
 
 
 def is_nameless(error: OSError) -> bool:

@@ -85,9 +85,9 @@ def run(args: argparse.Namespace) -> int:
             )
     except UnreadableImageError as error:
         raise InputError(str(error)) from error
-    except FileExistsError as error:
-        if error.errno is not None:  # it is an input, or came meanwhile
-            raise UsageError(str(error)) from error
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        if error.errno is not None:  # it is an input, came meanwhile, or is of another kind
+            raise UsageError(f"{error.strerror}: {error.filename!r}" if error.filename else str(error)) from error
         raise UsageError(f"{error}: add --resume to go on with it, or --overwrite to replace it") from error
     except KeyboardInterrupt:
         place = output.path if output.shard_size is not None else output.path + SUFFIX
@@ -102,13 +102,13 @@ def _outputs(args: argparse.Namespace) -> tuple[str, ...]:
     if args.outputs is None:
         return ("2048",)
     names = tuple(dict.fromkeys(name.strip() for name in args.outputs.split(",")))
+    if args.features is not None and args.features.lower().endswith(".onnx"):
+        raise UsageError(
+            f"--outputs {args.outputs} are Inception's, and --features names another network: use --feature-output"
+        )
     for name in names:
         if name not in INCEPTION_OUTPUTS:
             raise UsageError(f"--outputs {name!r} is not known: use some of {', '.join(INCEPTION_OUTPUTS)}")
-    if args.features is not None and args.features.lower().endswith(".onnx"):
-        raise UsageError(
-            f"--outputs {args.outputs} are Inception's, and --features names another network: leave it out"
-        )
     return names
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from pixelgauge.checks import whole_number
 from pixelgauge.cli import given
@@ -26,6 +27,29 @@ def add_network_options(parser: argparse.ArgumentParser, sides: str = "A") -> No
         metavar="NAME",
         help="how the images of the ONNX graph are prepared: dinov2, clip, convnext, ... (default: as the graph says)",
     )
+    parser.add_argument(
+        "--feature-output",
+        metavar="NAME,...",
+        help="output of the ONNX graph, needed where it has several; for a file of features several, side by side",
+    )
+    parser.add_argument(
+        "--token",
+        metavar="cls|mean",
+        help="of an output (N, T, D) of the ONNX graph the first token, or the mean of all",
+    )
+    parser.add_argument(
+        "--size",
+        type=_size,
+        metavar="N|HxW",
+        help="what images of the ONNX graph are resized to: the shorter edge, or height and width (default: as the "
+        "preprocessing or the graph says)",
+    )
+    parser.add_argument(
+        "--crop",
+        type=_crop,
+        metavar="N|HxW",
+        help="what is cut from the centre after that; or square, the largest square before (default: as --size)",
+    )
     parser.add_argument("--weights", metavar="FILE", help="Inception's state dict (default: the model in the cache)")
     parser.add_argument(
         "--providers", metavar="P,...", help="of onnxruntime: cpu, cuda, ... (default: the best there is)"
@@ -35,7 +59,7 @@ def add_network_options(parser: argparse.ArgumentParser, sides: str = "A") -> No
         type=int,
         default=BATCH_SIZE,
         metavar="N",
-        help="images at a time (default: %(default)s, or what the graph has)",
+        help="images at a time (default: %(default)s; of an ONNX graph what it fixes, else 1 on the CPU)",
     )
     parser.add_argument("--limit", type=int, metavar="N", help=f"use N images of {sides}, chosen at random")
     parser.add_argument(
@@ -43,6 +67,7 @@ def add_network_options(parser: argparse.ArgumentParser, sides: str = "A") -> No
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(in_options=in_options)
 
 
 def extraction_from(
@@ -61,7 +86,46 @@ def extraction_from(
         providers=args.providers.split(",") if args.providers else None,
         outputs=outputs,
         preprocess=args.preprocess,
+        feature_output=None if args.feature_output is None else [one.strip() for one in args.feature_output.split(",")],
+        token=args.token,
+        size=args.size,
+        crop=args.crop,
     )
+
+
+def _size(text: str) -> int | tuple[int, int]:
+    """Read a shorter edge, or height and width."""
+    found = re.fullmatch(r"([0-9]{1,9})(?:x([0-9]{1,9}))?", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: give N, or HxW, such as 224 or 224x336")
+    return int(found[1]) if found[2] is None else (int(found[1]), int(found[2]))
+
+
+def _crop(text: str) -> int | tuple[int, int] | str:
+    return text if text == "square" else _size(text)
+
+
+_NAMES = "|".join(("size", "crop", "token", "batch_size"))
+_END = r"(?=[\s,:;]|$)"
+_IN_OPTIONS = (
+    (r"features=$", "--features FILE.onnx"),
+    (r"output= of OnnxFeatures", "--feature-output"),
+    (r"token='cls' or 'mean'", "--token cls or mean"),
+    (r"size as \(height, width\)", "--size HxW"),
+    (rf"({_NAMES})=\((\d+), (\d+)\)", r"--\1 \2x\3"),
+    (rf"({_NAMES})=None{_END}", r"no --\1"),
+    (rf"({_NAMES})='?(\w+)'?{_END}", r"--\1 \2"),
+    (rf"({_NAMES})=(?=\s)", r"--\1"),
+    (r"--(size|crop) \((\d+), (\d+)\)", r"--\1 \2x\3"),
+    (r"(size|crop)\[[01]\]=", r"--\1 "),
+)
+
+
+def in_options(text: str) -> str:
+    """Name the options where a message names arguments of ``OnnxFeatures``."""
+    for argument, option in _IN_OPTIONS:
+        text = re.sub(rf"(?<![^\s(]){argument}", option, text)
+    return text.replace("--batch_size", "--batch-size")
 
 
 def asked_preset(args: argparse.Namespace) -> str | None:

@@ -7,11 +7,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from pixelgauge.checks import ArgumentTypeError, ArgumentValueError
 from pixelgauge.distribution.feature_files import (
     KINDS,
     About,
@@ -23,11 +24,12 @@ from pixelgauge.distribution.feature_files import (
     require_names,
     writer_of,
 )
+from pixelgauge.distribution.feature_networks import FeatureNetwork, features_of, require_network
 from pixelgauge.distribution.feature_stats import FeatureStats
 from pixelgauge.distribution.samples import as_features
+from pixelgauge.files.reading import shown
 from pixelgauge.files.writing import replacing, require_writable
 from pixelgauge.images import path_name
-from pixelgauge.images.folders import list_images, names_within
 from pixelgauge.presets import INCEPTION_PRESETS
 
 MAIN = "2048"
@@ -41,25 +43,6 @@ _FREE = frozenset({"version", "model", "official_weights", "provider", "onnxrunt
 _BLOCK = 1024
 _UNNAMED = "features"
 """Output of features that come without the names of theirs."""
-
-
-@runtime_checkable
-class FeatureNetwork(Protocol):
-    """What turns images into features: :class:`pixelgauge.InceptionFeatures`, or any other of these methods."""
-
-    @property
-    def widths(self) -> Mapping[str, int]:
-        """Values of each output, in the order of the columns."""
-
-    @property
-    def fingerprint(self) -> Mapping[str, Any]:
-        """What decides the digits of a feature: plain facts by name."""
-
-    def batches(self, images: Any, *, data_range: Any = None, channel_axis: int | None = -1) -> Iterator[Any]:
-        """Features of images in memory, some rows of float32 at a time, every output side by side."""
-
-    def batches_of_files(self, files: Sequence[Any], names: Sequence[str]) -> Iterator[Any]:
-        """Features of paths, PIL images and encoded images with ``read``, which messages call by their `names`."""
 
 
 def columns_of(outputs: Mapping[str, int]) -> dict[str, slice]:
@@ -105,6 +88,12 @@ class Unlike(NamedTuple):
     fact: str
     mine: str
     theirs: str
+
+    def said(self, told: str, *, short: bool = False) -> str:
+        """Name the fact and what was told of it; in short only the latter, but where there is no preset or output."""
+        if told == "None" and self.fact in ("preset", "output"):
+            return f"no {self.fact}"
+        return told if short else f"{self.fact} {told}"
 
 
 def unlike(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> Unlike | None:
@@ -232,35 +221,26 @@ class FeatureSet:
         channel_axis: int | None = -1,
         gray: str | None = None,
     ) -> FeatureSet:
-        """Features of images; of the files of a folder or a list with their names.
+        """Features of images; of the files of a folder, a zip archive or a list with their names.
 
         Parameters
         ----------
         images : path, array_like or list
-            What `network` takes: a folder, files, PIL images or arrays.
+            A folder or zip archive of images, a file, images (N, H, W, 3) or one (H, W, 3), or a list of paths and PIL
+            images, or of images (H, W, 3).
         network : InceptionFeatures or another FeatureNetwork
         data_range, channel_axis, gray : optional
-            Of arrays, and handed on where they are given; see :meth:`InceptionFeatures.__call__`.
+            Of arrays; see :meth:`InceptionFeatures.__call__`. The network is given its images with the channels last,
+            and `data_range` and `gray` where they are given.
 
         Raises
         ------
         TypeError, ValueError, OSError
-            As `network` does for what it cannot read; if `network` is none.
+            As `network` does for what it cannot read; if `network` is none, or gives something else than what it says:
+            rows of other widths, more or fewer than there are images, or values that are not finite.
         """
         require_network(network, "network")
-        names = None
-        if isinstance(images, str | os.PathLike) and os.path.isdir(images):
-            folder = path_name(images, "images")
-            images = list_images(folder)
-            names = names_within(images, folder)
-        elif isinstance(images, list | tuple) and all(isinstance(image, str | os.PathLike) for image in images):
-            names = [path_name(image, "images") for image in images]
-        of_arrays: dict[str, Any] = {} if data_range is None else {"data_range": data_range}
-        if channel_axis != -1:
-            of_arrays["channel_axis"] = channel_axis
-        if gray is not None:
-            of_arrays["gray"] = gray
-        batches = list(network.batches(images, **of_arrays))
+        batches, names = features_of(images, network, data_range=data_range, channel_axis=channel_axis, gray=gray)
         return cls(np.concatenate(batches), names, network.fingerprint, network.widths)
 
     @classmethod
@@ -323,6 +303,12 @@ class FeatureSet:
         """Width of each output, in the order of the columns."""
         return dict(self._about.outputs)
 
+    @property
+    def named_outputs(self) -> list[str]:
+        """Names of the outputs, none where the features came without."""
+        names = list(self._about.outputs)
+        return [] if names == [_UNNAMED] and self._about.fingerprint.get("output") != _UNNAMED else names
+
     def output(self, name: str) -> FeatureSet:
         """Features of one output alone, such as the ``"logits_unbiased"`` of the Inception score.
 
@@ -343,8 +329,22 @@ class FeatureSet:
         """Features, so many rows at a time."""
         return in_blocks(iter(self._pieces), rows)
 
-    def take(self, chosen: npt.NDArray[np.int64]) -> FeatureSet:
-        """Take the samples of these numbers, which rise."""
+    def take(self, chosen: npt.ArrayLike) -> FeatureSet:
+        """Take the samples of these numbers.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are no whole numbers from 0 to N - 1, or do not rise.
+        """
+        chosen = np.asarray(chosen)
+        if chosen.ndim != 1 or (chosen.dtype.kind not in "iu" and chosen.size > 0):
+            raise ArgumentTypeError("chosen", shown(repr(chosen)), "must be whole numbers, a list or an array (K,)")
+        if len(chosen) == 0:
+            raise ArgumentValueError("chosen", "[]", "names no sample", "name at least one")
+        if int(chosen[0]) < 0 or int(chosen[-1]) >= len(self) or not (chosen[1:] > chosen[:-1]).all():
+            problem = f"must rise from 0 or more to {len(self) - 1} or less, each number once"
+            raise ArgumentValueError("chosen", shown(repr(chosen)), problem)
         pieces, start = [], 0
         for piece in self._pieces:
             here = chosen[(chosen >= start) & (chosen < start + len(piece))] - start
@@ -362,19 +362,14 @@ class FeatureSet:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         if len(self._about.outputs) > 1:
             held = ", ".join(map(repr, self._about.outputs))
-            raise ValueError(f"it holds the outputs {held}: say which, such as by .output({MAIN!r})")
+            one = main_output(self._about.outputs) or next(iter(self._about.outputs))
+            raise ValueError(f"it holds the outputs {held}: say which, such as by .output({one!r})")
         return np.array(self.features, dtype, copy=copy)
 
     def __repr__(self) -> str:
         outputs = ", ".join(f"{name}={width}" for name, width in self._about.outputs.items())
         made = self._about.fingerprint.get("preset")
         return f"FeatureSet({len(self)} samples, {outputs}, preset={made!r})"
-
-
-def require_network(network: object, name: str) -> None:
-    """Raise a ``TypeError`` unless an argument turns images into features."""
-    if not isinstance(network, FeatureNetwork) or isinstance(network, type):
-        raise TypeError(f"{name}={network!r} makes no features of images: pass an InceptionFeatures or OnnxFeatures")
 
 
 def in_blocks(batches: Iterator[npt.NDArray[Any]], rows: int) -> Iterator[npt.NDArray[Any]]:
@@ -401,6 +396,6 @@ def require_made_alike(a: object, b: object, name_a: str, name_b: str) -> None:
         return
     if (found := Making.of(a).unlike(Making.of(b))) is not None:
         raise ValueError(
-            f"{name_a} was made with {found.fact} {found.mine}, and {name_b} with {found.theirs}: the numbers do not "
-            "compare"
+            f"{name_a} was made with {found.said(found.mine)}, and {name_b} with "
+            f"{found.said(found.theirs, short=True)}: the numbers do not compare"
         )

@@ -73,7 +73,10 @@ def vendi_score(x: object, *, q: float = 1.0, kernel: str = "cosine") -> float:
     zero = len(values) * unit * float(values[-1])
     if values[0] < -zero:
         problem = f"x has the eigenvalue {values[0]:.3g} beside {values[-1]:.3g}: it is not positive semi-definite"
-        raise ArgumentValueError("x", "", problem, "give similarities that are scalar products of something")
+        remedy = "give similarities that are scalar products of something"
+        if not of_features and (dtype := getattr(x, "dtype", None)) is not None and dtype != np.float64:
+            remedy += f"; if they are, rounding to {dtype} did this: compute them in float64, or pass the features"
+        raise ArgumentValueError("x", "", problem, remedy)
     shares = values[values > zero]
     found = math.exp(_entropy(shares / shares.sum(), order))
     return min(max(found, 1.0), float(len(features)))

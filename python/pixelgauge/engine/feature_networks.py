@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from pixelgauge.checks import ArgumentValueError, whole_number
-from pixelgauge.distribution.feature_sets import (
-    MAIN,
-    FeatureNetwork,
-    columns_of,
-    label_of,
-    main_output,
-    require_network,
-)
+from pixelgauge.checks import ArgumentError, ArgumentValueError, whole_number
+from pixelgauge.distribution.feature_networks import FeatureNetwork, require_network
+from pixelgauge.distribution.feature_sets import MAIN, columns_of, label_of, main_output
 from pixelgauge.images import path_name
 from pixelgauge.presets import INCEPTION_PRESETS, preset_row
 
@@ -154,11 +148,21 @@ class Given:
         return label_of(self.network.fingerprint, name or MAIN)
 
 
-def onnx_features(path: str, *, preprocess: str | None, providers: Any, batch_size: int | None) -> FeatureNetwork:
+_CALLED = {"preset": "preprocess", "output": "feature_output"}
+"""What callers call arguments of ``OnnxFeatures``, beside which they have others of those names."""
+
+
+def onnx_features(path: str, *, preprocess: str | None, **options: Any) -> FeatureNetwork:
     """Features of an ONNX graph, the one place that makes them for ``--features FILE.onnx``."""
     from pixelgauge.perceptual.onnx_features import OnnxFeatures
 
-    return OnnxFeatures(path, preset=preprocess, providers=providers, batch_size=batch_size)
+    try:
+        return OnnxFeatures(path, preset=preprocess, **options)
+    except ArgumentError as error:
+        if error.argument == "output" and options.get("output") is None:
+            remedy = f"{error.remedy} by output= of OnnxFeatures"
+            raise ArgumentValueError("features", repr(path), "has several outputs", remedy) from error
+        raise error.but(argument=_CALLED.get(error.argument, error.argument)) from error
 
 
 def extraction_of(
@@ -170,6 +174,10 @@ def extraction_of(
     providers: Any = None,
     outputs: tuple[str, ...] = (MAIN,),
     preprocess: str | None = None,
+    feature_output: str | Sequence[str] | None = None,
+    token: Any = None,
+    size: Any = None,
+    crop: Any = None,
 ) -> Extraction:
     """Find what makes features, by what a caller asks for; what is said of another one than that is refused.
 
@@ -182,22 +190,26 @@ def extraction_of(
         Of Inception; `batch_size` and `providers` also of a graph.
     preprocess : str, optional
         How a graph's images are prepared.
+    feature_output, token, size, crop : optional
+        Of a graph: the `output` and others of ``OnnxFeatures``.
 
     Raises
     ------
     TypeError, ValueError
         If `features` is none of these, or an option is not of it.
     """
-    size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
+    at_a_time = None if batch_size is None else whole_number("batch_size", batch_size, 1)
+    graph = {"token": token, "size": size, "crop": crop}
     is_preset = isinstance(features, str) and features in INCEPTION_PRESETS
     is_path = isinstance(features, str | os.PathLike) and not is_preset
     if features is not None and preset is not None:
         _refuse("preset", preset, "features says what makes them")
-    if preprocess is not None and not is_path:
-        _refuse("preprocess", preprocess, "it is of an ONNX graph, which features names")
+    for argument, value in {"preprocess": preprocess, "feature_output": feature_output, **graph}.items():
+        if value is not None and not is_path:
+            _refuse(argument, value, "it is of an ONNX graph, which features names")
     if features is None or is_preset:
         name = str(features) if is_preset else preset or Inception.preset
-        return Inception(name, size or BATCH_SIZE, weights, providers, outputs)
+        return Inception(name, at_a_time or BATCH_SIZE, weights, providers, outputs)
     if weights is not None:
         _refuse("weights", str(weights), "they are Inception's, and features names another network")
     if is_path:
@@ -205,7 +217,9 @@ def extraction_of(
         if not path.lower().endswith(".onnx"):
             remedy = f"name an .onnx file, or one of {', '.join(map(repr, INCEPTION_PRESETS))}"
             raise ArgumentValueError("features", repr(path), "is neither a preset nor an ONNX graph", remedy)
-        return Given(path, lambda: onnx_features(path, preprocess=preprocess, providers=providers, batch_size=size))
+        given = {name: value for name, value in {"output": feature_output, **graph}.items() if value is not None}
+        options = {"providers": providers, "batch_size": at_a_time, **given}
+        return Given(path, lambda: onnx_features(path, preprocess=preprocess, **options))
     require_network(features, "features")
     for argument, value in (("providers", providers), ("batch_size", batch_size)):
         if value is not None:

@@ -11,6 +11,7 @@ from pixelgauge.distribution.samples import samples
 from pixelgauge.engine.feature_networks import Extraction, Inception
 from pixelgauge.engine.feature_sources import FeatureSource
 from pixelgauge.full_reference.arguments import DataRange
+from pixelgauge.presets import INCEPTION_PRESETS
 
 
 def require_comparable(a: FeatureSource, b: FeatureSource, extraction: Extraction) -> None:
@@ -26,6 +27,9 @@ def require_comparable(a: FeatureSource, b: FeatureSource, extraction: Extractio
     asked = Making()
     if any(side.holds_images for side in sides):  # the preset of Inception is known before it is loaded
         asked = Making(preset=extraction.preset) if isinstance(extraction, Inception) else _made_by(extraction)
+    for side in sides:
+        if isinstance(extraction, Inception):
+            _require_inception(side, asked)
     _require_alike(sides, [asked if side.holds_images else side.made for side in sides])
     for side in sides:
         if (side.stats is None or side.stats.count is not None) and len(side) < 2:
@@ -57,11 +61,23 @@ def _require_alike(sides: tuple[FeatureSource, FeatureSource], made: list[Making
     a, b = (sides[i] for i in order)
     if (found := made[order[0]].unlike(made[order[1]])) is None:
         return
-    fact = found.fact.removesuffix("_sha256")
-    other = f"{b.name} with {found.theirs}"
+    found = found._replace(fact=found.fact.removesuffix("_sha256"))
+    theirs = found.said(found.theirs, short=True)
+    other = f"{b.name} with {theirs}"
     if b.holds_images:
-        other = f"these are {found.theirs}" if fact == "weights" else f"{found.theirs} is asked for"
-    raise ValueError(f"{a.name} was made with {fact} {found.mine}, and {other}: the numbers do not compare")
+        other = f"these are {theirs}" if found.fact == "weights" else f"{theirs} is asked for"
+    raise ValueError(f"{a.name} was made with {found.said(found.mine)}, and {other}: the numbers do not compare")
+
+
+def _require_inception(side: FeatureSource, asked: Making) -> None:
+    """Raise a ``ValueError`` if images go through Inception since no other network is named, and a side was by one."""
+    made = side.made.preset
+    if None in (made, asked.preset) or side.holds_images or str(made).split("/")[0] in INCEPTION_PRESETS:
+        return
+    raise ValueError(
+        f"{side.name} was made with preset {made!r}, which is none of Inception's, through which images go "
+        f"({asked.preset!r}): name its network by features="
+    )
 
 
 def require_arrays(

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -14,17 +13,19 @@ import numpy.typing as npt
 
 from pixelgauge.checks import ArgumentValueError, whole_number
 from pixelgauge.distribution.feature_files import is_features_folder
+from pixelgauge.distribution.feature_networks import sound_batches
 from pixelgauge.distribution.feature_sets import MAIN, FeatureSet, Making, columns_of, in_blocks
 from pixelgauge.distribution.feature_stats import FeatureStats
 from pixelgauge.distribution.samples import as_features, samples
 from pixelgauge.engine.feature_networks import Extraction
 from pixelgauge.engine.rows import FileState, file_state
-from pixelgauge.files.archive import Archive, open_archive, read_array
+from pixelgauge.files.archive import Archive, read_array
 from pixelgauge.files.npy import map_npy, parse_npy, read_header
 from pixelgauge.files.pickles import looks_pickled
 from pixelgauge.files.reading import FileError, open_regular, size_of
 from pixelgauge.full_reference.arguments import DataRange
-from pixelgauge.images import FILE_EXTENSIONS, as_array, canonical_images, is_picture, path_name
+from pixelgauge.images import as_array, canonical_images, is_picture, path_name
+from pixelgauge.images.archives import image_members, opened_members
 from pixelgauge.images.folders import list_images, names_within
 from pixelgauge.perceptual.image_batches import image_set
 
@@ -33,17 +34,6 @@ _BLOCK = 3072
 
 Report = Callable[[str, int, int], None]
 """Told (name of the source, images done, images in all) after each batch."""
-
-
-@dataclass(frozen=True)
-class _Member:
-    """An image of an archive, unpacked when it is read."""
-
-    archive: Archive
-    name: str
-
-    def read(self) -> bytes:
-        return self.archive.read(self.name)
 
 
 class FeatureSource:
@@ -124,9 +114,10 @@ class FeatureSource:
             elif array.ndim == 4 or (array.ndim == 3 and channel_axis is None):
                 self._images = _images(array, self.name, channel_axis, data_range)
             else:
+                gray = "; for gray images (N, H, W), in Python, channel_axis=None, gray='repeat'"
                 raise ValueError(
                     f"{self.name} has shape {array.shape} and dtype {array.dtype}: use uint8 images (N, H, W, 3) or "
-                    "float features (N, D)"
+                    f"float features (N, D){gray * (array.ndim == 3 and array.shape[2] > 4)}"
                 )
         if limit is not None:
             self._take(limit, seed)
@@ -172,14 +163,7 @@ class FeatureSource:
                     held = ", ".join(arrays) or "nothing"
                     raise FileError(path, f"holds {held}", "one array, 'arr_0' or 'mu' is needed")
                 return read_array(archive, "arr_0.npy" if "arr_0.npy" in arrays else arrays[0])
-        members = sorted(
-            name
-            for name in archive.names
-            if name.lower().endswith(FILE_EXTENSIONS)
-            and not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
-        )
-        if not members:
-            raise FileError(path, f"holds no images ({', '.join(FILE_EXTENSIONS)})")
+        members = image_members(archive)
         self._archive = path
         self._names = [f"{path}: {name}" for name in members]
         return members
@@ -275,8 +259,8 @@ class FeatureSource:
         if self._archive is None:
             yield self._images
         else:
-            with open_archive(self._archive, once=True) as archive:
-                yield [_Member(archive, name) for name in self._images]
+            with opened_members(self._archive, self._images) as members:
+                yield members
 
     def width(self, extraction: Extraction) -> int:
         """Features a sample, those of the network where it is needed."""
@@ -296,30 +280,15 @@ class FeatureSource:
         done = 0
         with self._image_input() as images:
             network = extraction.network
-            if self._names:
-                found = network.batches_of_files(images, self._names)
-            else:
+            if self.holds_arrays:
                 found = network.batches(images, **self._array_options)
-            for batch in found:
-                self._require_sound(batch, done, sum(network.widths.values()))
+            else:
+                found = network.batches_of_files(images, self._names or images)
+            for batch in sound_batches(found, network, len(self), self.name, self.image_names()):
                 done += len(batch)
                 if report is not None:
                     report(self.name, done, len(self))
                 yield batch
-        if done < len(self):
-            raise ValueError(f"the network gave features of {done} of the {len(self)} images of {self.name}")
-
-    def _require_sound(self, batch: npt.NDArray[Any], start: int, width: int) -> None:
-        """Raise a ``ValueError`` unless a network gave what it says, and numbers."""
-        if batch.ndim != 2 or batch.shape[1] != width or batch.dtype != np.float32 or start + len(batch) > len(self):
-            raise ValueError(
-                f"the network gave features {batch.shape} of {batch.dtype} for images {start} and on of the "
-                f"{len(self)} of {self.name}: rows of {width} float32 are wanted, one an image"
-            )
-        finite = np.isfinite(batch).all(axis=1)
-        if not finite.all():
-            name = self.image_names()[start + int(np.argmin(finite))]
-            raise ValueError(f"the network's features of {name} in {self.name} hold NaN or infinity")
 
     def _rows(self, extraction: Extraction, report: Report | None) -> Iterator[npt.NDArray[Any]]:
         """Features in blocks of one size, so that sums over them round alike wherever they come from."""
