@@ -162,7 +162,7 @@ def test_a_mirror_is_alone_unless_another_is_asked_for(
         found = model_store.pull(MODEL)
         assert [record["from"] for record in found.origin["sources"]] == ["mirror", "mirror"]
     else:
-        with pytest.raises(ModelError, match=r"/absent/.*HTTP status 404.*Without that server"):
+        with pytest.raises(ModelError, match=r"/absent/.*HTTP status 404.*Without that server: pull --from official"):
             model_store.pull(MODEL)
         assert not any("simple" in path or "official" in path for path in index.server.requests)
     model_store.remove(MODEL)

@@ -113,7 +113,11 @@ class _Fetch:
     def _failed(self, source: Source, failures: Sequence[tuple[str, str]]) -> ModelError:
         command = f"pixelgauge models add {self.model.name} {self.model.files}"
         if len(failures) == 1 and failures[0][0] != "index":
-            return ModelError(f"{failures[0][1]}. Without that server: set PIXELGAUGE_MIRROR, or {command}")
+            other = "set PIXELGAUGE_MIRROR"
+            if failures[0][0] == "mirror":
+                others = [name for name in sources_of(self.model)[source.role] if name != "mirror"]
+                other = f"pull --from {' or '.join(others)}"
+            return ModelError(f"{failures[0][1]}. Without that server: {other}, or {command}")
         causes = cut("; ".join(f"{name}: {text}" for name, text in failures), _MOST_CAUSES)
         return ModelError(
             f"no {source.role} of {self.model.name}: {causes}. Otherwise: set PIXELGAUGE_MIRROR, or {command}"
