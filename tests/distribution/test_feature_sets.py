@@ -89,7 +89,7 @@ def test_parquet_is_a_table_that_others_read(tmp_path: Path) -> None:
 
 @pytest.mark.oracle
 def test_every_function_of_features_takes_a_set(tmp_path: Path) -> None:
-    a, b = some(60, 5), some(70, 5, seed=1)
+    a, b = some(100, 5), some(110, 5, seed=1)
     a.save(tmp_path / "a.npz")
     a = FeatureSet.load(tmp_path / "a.npz")
     x, y = a.features, b.features
