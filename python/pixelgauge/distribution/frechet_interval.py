@@ -25,7 +25,7 @@ Features = npt.NDArray[np.floating]
 SAMPLES_A_FEATURE, FEWEST = 10, 40
 """Least samples of a set: so many a feature, and so many in all."""
 SURE_A_FEATURE = 20
-"""Samples a feature from which the interval covered .92 and more in every simulation; with fewer it says so."""
+"""Samples a feature below which a warning is given: what is left of the bias, and skewed features, tell most there."""
 
 
 class FrechetInterval(NamedTuple):
