@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 import pixelgauge
-from pixelgauge.engine.feature_networks import Inception
+from pixelgauge.engine.extraction import Inception
 from tests.cli.test_commands import on_terminal
 from tests.engine.stand_in import Small, pictures
 from tests.places import ROOT
@@ -29,7 +29,7 @@ COMMAND = f"""#!{sys.executable}
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 from pixelgauge.cli import main
-from pixelgauge.engine.feature_networks import Inception
+from pixelgauge.engine.extraction import Inception
 from tests.engine.stand_in import Small
 Inception.extractor = lambda self, output: Small(self, output)
 sys.exit(main())

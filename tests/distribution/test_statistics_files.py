@@ -16,7 +16,7 @@ from PIL import Image
 
 from pixelgauge import FeatureStats, FileError, fid, frechet_distance
 from pixelgauge.cli import main
-from pixelgauge.engine.feature_networks import Inception
+from pixelgauge.engine.extraction import Inception
 from pixelgauge.engine.feature_sources import FeatureSource
 from pixelgauge.images import ImageFileError
 from tests.engine.stand_in import StandIn, pictures

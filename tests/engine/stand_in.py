@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pixelgauge.cli import main
-from pixelgauge.engine.feature_networks import Inception
+from pixelgauge.engine.extraction import Inception
 from pixelgauge.networks.preprocess import read_rgb
 from pixelgauge.perceptual.image_batches import image_set
 

@@ -19,7 +19,7 @@ from PIL import Image
 import pixelgauge
 from pixelgauge import FeatureSet, FeatureStats, fid
 from pixelgauge.cli import main
-from pixelgauge.engine.feature_networks import FeatureNetwork, Inception
+from pixelgauge.engine.extraction import FeatureNetwork, Inception
 from pixelgauge.engine.feature_sources import FeatureSource
 from tests.engine.stand_in import StandIn, pictures, run
 from tests.perceptual.weights import own_recipe
@@ -96,7 +96,7 @@ def test_fid_of_any_network(folders: Path, graph: list[Any]) -> None:
 
 
 def _given(network: Any) -> Any:
-    from pixelgauge.engine.feature_networks import extraction_of
+    from pixelgauge.engine.extraction import extraction_of
 
     return extraction_of(network)
 

@@ -21,8 +21,8 @@ from PIL import Image
 
 from pixelgauge import FeatureSet, FeatureStats, FileError
 from pixelgauge.distribution.feature_files import MANIFEST, About
+from pixelgauge.engine.extraction import Inception
 from pixelgauge.engine.feature_journal import SUFFIX, Journal
-from pixelgauge.engine.feature_networks import Inception
 from pixelgauge.files.writing import PREFIX
 from tests.engine.stand_in import WIDTHS, Small, pictures, run
 from tests.places import ROOT
@@ -199,7 +199,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
 KILLED = f"""
 import os, sys, signal, time
 sys.path.insert(0, {str(ROOT)!r})
-from pixelgauge.engine.feature_networks import Inception
+from pixelgauge.engine.extraction import Inception
 from tests.engine.stand_in import Small
 from pixelgauge.cli import main
 

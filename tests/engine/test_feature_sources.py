@@ -22,7 +22,7 @@ from bench.networks.references import official_inception
 from pixelgauge import FeatureStats, fid, frechet_distance
 from pixelgauge.cli import main
 from pixelgauge.cli.terminal import Progress
-from pixelgauge.engine.feature_networks import Inception
+from pixelgauge.engine.extraction import Inception
 from pixelgauge.engine.feature_sources import FeatureSource
 from pixelgauge.images.folders import list_images
 from tests.engine.stand_in import StandIn, pictures

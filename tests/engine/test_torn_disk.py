@@ -40,7 +40,7 @@ from pixelgauge.cli import demo
 from pixelgauge.engine.row_files import RowFile
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.comparison import CompareOptions, prepare
-from pixelgauge.engine.feature_networks import extraction_of
+from pixelgauge.engine.extraction import extraction_of
 from pixelgauge.engine.feature_runs import keep, output_at
 from pixelgauge.engine.feature_sources import FeatureSource
 import numpy as np

@@ -20,7 +20,7 @@ from hypothesis import given
 from PIL import Image
 
 import pixelgauge
-from pixelgauge.engine.feature_networks import Inception
+from pixelgauge.engine.extraction import Inception
 from pixelgauge.engine.feature_sources import FeatureSource
 from pixelgauge.images import as_array, canonical_pair
 from tests.perceptual.weights import own_recipe, random_weights

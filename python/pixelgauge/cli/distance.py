@@ -22,7 +22,7 @@ from pixelgauge.engine.distances import (
     require_possible,
     under_every_preset,
 )
-from pixelgauge.engine.feature_networks import Extraction, Inception
+from pixelgauge.engine.extraction import Extraction, Inception
 from pixelgauge.engine.feature_sides import require_used
 from pixelgauge.engine.feature_sources import FeatureSource
 from pixelgauge.engine.options import checked_options, chosen, options_of

@@ -8,7 +8,7 @@ import re
 from pixelgauge.checks import whole_number
 from pixelgauge.cli import given
 from pixelgauge.distribution.feature_sets import MAIN
-from pixelgauge.engine.feature_networks import BATCH_SIZE, Extraction, Inception, extraction_of
+from pixelgauge.engine.extraction import BATCH_SIZE, Extraction, Inception, extraction_of
 from pixelgauge.presets import INCEPTION_PRESETS
 
 DEFAULT_PRESET = Inception.preset

@@ -13,7 +13,7 @@ from pixelgauge.checks import ArgumentTypeError, ArgumentValueError
 from pixelgauge.distribution.feature_files import plain_facts
 from pixelgauge.files.archive import open_archive
 from pixelgauge.files.reading import open_regular, shown
-from pixelgauge.images import canonical_images, is_picture, path_name
+from pixelgauge.images import canonical_images, is_file, is_picture, path_name
 from pixelgauge.images.archives import image_members, opened_members
 from pixelgauge.images.folders import list_images, names_within
 
@@ -122,23 +122,19 @@ def features_of(
 ) -> tuple[list[npt.NDArray[np.float32]], list[str] | None]:
     """Features of images, a batch at a time, and the names of those that are files; see `FeatureSet.from_images`."""
     listed = list(images) if isinstance(images, list | tuple) else [images]
-    if listed and all(map(_is_file, listed)):
+    if listed and all(map(is_file, listed)):
         for argument, value, default in (("data_range", data_range, None), ("channel_axis", channel_axis, -1),
                                          ("gray", gray, None)):  # fmt: skip
             if value != default:
                 problem, remedy = "is for arrays of images, and images are files or PIL images", "leave it out"
                 raise ArgumentValueError(argument, repr(value), problem, remedy)
         return _of_files(images, network)
-    if any(map(_is_file, listed)):
+    if any(map(is_file, listed)):
         raise TypeError("images holds arrays beside files or PIL images: convert one to the other")
     pixels = _arrays(images, channel_axis)
     options = {name: value for name, value in (("data_range", data_range), ("gray", gray)) if value is not None}
     numbers = [f"images[{i}]" for i in range(len(pixels))]
     return list(sound_batches(network.batches(pixels, **options), network, len(pixels), "images", numbers)), None
-
-
-def _is_file(x: object) -> bool:
-    return isinstance(x, str | os.PathLike) or is_picture(x)
 
 
 def _of_files(images: Any, network: FeatureNetwork) -> tuple[list[npt.NDArray[np.float32]], list[str] | None]:

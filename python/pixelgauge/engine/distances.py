@@ -14,7 +14,7 @@ from pixelgauge.distribution.inception_score import inception_score
 from pixelgauge.distribution.kernel_distance import kernel_distance
 from pixelgauge.distribution.nearest_neighbours import neighbour_metrics
 from pixelgauge.distribution.samples import samples as count_of
-from pixelgauge.engine.feature_networks import Extraction
+from pixelgauge.engine.extraction import Extraction
 from pixelgauge.engine.feature_sides import require_comparable, require_same_network
 from pixelgauge.engine.feature_sources import FeatureSource, Report
 from pixelgauge.metric import Metric, Option, Values, among, at_least

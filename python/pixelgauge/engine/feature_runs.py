@@ -27,8 +27,8 @@ from pixelgauge.distribution.feature_files import (
     writer_of,
 )
 from pixelgauge.distribution.feature_sets import in_blocks
+from pixelgauge.engine.extraction import Extraction
 from pixelgauge.engine.feature_journal import SUFFIX, Journal
-from pixelgauge.engine.feature_networks import Extraction
 from pixelgauge.engine.feature_sources import FeatureSource, Report
 from pixelgauge.engine.rows import FileState
 from pixelgauge.files.lock import open_for_one, try_lock

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pixelgauge.checks import ArgumentValueError
 from pixelgauge.distribution.feature_sets import Making
 from pixelgauge.distribution.samples import samples
-from pixelgauge.engine.feature_networks import Extraction, Inception
+from pixelgauge.engine.extraction import Extraction, Inception
 from pixelgauge.engine.feature_sources import FeatureSource
 from pixelgauge.full_reference.arguments import DataRange
 from pixelgauge.presets import INCEPTION_PRESETS

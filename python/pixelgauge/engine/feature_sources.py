@@ -17,7 +17,7 @@ from pixelgauge.distribution.feature_networks import sound_batches
 from pixelgauge.distribution.feature_sets import MAIN, FeatureSet, Making, columns_of, in_blocks
 from pixelgauge.distribution.feature_stats import FeatureStats
 from pixelgauge.distribution.samples import as_features, samples
-from pixelgauge.engine.feature_networks import Extraction
+from pixelgauge.engine.extraction import Extraction
 from pixelgauge.engine.rows import FileState, file_state
 from pixelgauge.files.archive import Archive, read_array
 from pixelgauge.files.npy import map_npy, parse_npy, read_header

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pixelgauge import _core
 from pixelgauge.checks import whole_number
 from pixelgauge.distribution.frechet import frechet_distance
-from pixelgauge.engine.feature_networks import BATCH_SIZE, Extraction, Inception, extraction_of
+from pixelgauge.engine.extraction import BATCH_SIZE, Extraction, Inception, extraction_of
 from pixelgauge.engine.feature_sides import require_arrays, require_comparable, require_used
 from pixelgauge.engine.feature_sources import FeatureSource
 from pixelgauge.full_reference.arguments import DataRange

@@ -235,6 +235,11 @@ def is_picture(x: object) -> TypeGuard[Image.Image]:
     return kind is not None and isinstance(x, kind)
 
 
+def is_file(x: object) -> bool:
+    """Whether an argument is a file or, which is read by the same rules, a PIL image: not an array."""
+    return isinstance(x, str | os.PathLike) or is_picture(x)
+
+
 _MODE_REMEDIES = {
     **dict.fromkeys(("CMYK", "YCbCr", "LAB", "HSV"), '{name}.convert("RGB")'),
     "RGBa": '{name}.convert("RGBA")',

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from pixelgauge import _core
 from pixelgauge.files.reading import FileError, cause, open_regular, read_regular, shown
+from pixelgauge.networks.hashing import file_sha256
 from pixelgauge.networks.onnx_file import WHOLE, contents_of, external_files, require_known_operators
 from pixelgauge.networks.providers import CPU, Plan, ProviderError, onnxruntime, start
 
@@ -78,7 +79,7 @@ class AnyGraph:
         files = external_files(path, found)
         # Of what onnxruntime reads again by itself.
         self._states = {file: _state(os.stat(file)) for file in files.values()} | ({path: state} if files else {})
-        self.external = {location: _sha256_of(file) for location, file in files.items()}
+        self.external = {location: file_sha256(file) for location, file in files.items()}
         self._loading = Lock()
         # On the CPU many images go through side by side, a thread each, which needs no second session.
         self._sessions = {1: self._load(data, 1 if plan.provider == CPU else self.threads)}
@@ -151,11 +152,6 @@ def _port(found: Any) -> Port:
 
 def _state(found: os.stat_result) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _sha256_of(file: str) -> str:
-    with open(file, "rb") as opened:  # a regular one, as was seen before
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def described(ports: Sequence[Port]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import stat
@@ -11,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pixelgauge.files.reading import CAREFULLY, NO_LINK, FileError, open_regular, shown
+from pixelgauge.files.reading import CAREFULLY, NO_LINK, shown
 from pixelgauge.networks.connections import (
     CHUNK,
     USER_AGENT,
@@ -22,6 +21,7 @@ from pixelgauge.networks.connections import (
     request_of,
     shown_address,
 )
+from pixelgauge.networks.hashing import file_sha256
 from pixelgauge.networks.manifest import ModelError
 
 MOST_UNKNOWN_BYTES = 1 << 30
@@ -35,15 +35,6 @@ _WHOLE_RATE, _WHOLE_FREE = 1 << 16, 600.0
 def offline() -> bool:
     """Whether ``PIXELGAUGE_OFFLINE`` forbids the network."""
     return os.environ.get("PIXELGAUGE_OFFLINE", "").strip().lower() not in ("", "0", "false", "no")
-
-
-def file_sha256(path: str | os.PathLike[str], kind: type[FileError] = FileError) -> str:
-    """SHA-256 of a regular file, as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open_regular(path, kind) as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 # ---- transfers ----------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from pixelgauge.images import (
     Array,
     ImageFileError,
     Images,
+    is_file,
     is_picture,
     path_name,
     value_range_bounds,
@@ -119,11 +120,6 @@ _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 def _is_deep(mode: str) -> bool:
     return mode in ("I", "F") or mode.startswith("I;")
-
-
-def is_file(x: object) -> bool:
-    """Whether an argument is a file or, which is read by the same rules, a PIL image: not an array."""
-    return isinstance(x, str | os.PathLike) or is_picture(x)
 
 
 def are_files(x: object) -> bool:

@@ -39,7 +39,8 @@ from pixelgauge.networks.cache import (
 )
 from pixelgauge.networks.checkpoint import Checkpoint, CheckpointError, read_hashed
 from pixelgauge.networks.convert import convert, roles_of
-from pixelgauge.networks.download import file_sha256, offline
+from pixelgauge.networks.download import offline
+from pixelgauge.networks.hashing import file_sha256
 from pixelgauge.networks.manifest import (
     Model,
     ModelDamagedError,

@@ -11,12 +11,11 @@ import numpy as np
 
 from pixelgauge.checks import one_of
 from pixelgauge.full_reference.arguments import DataRange
-from pixelgauge.images import Array, Images, canonical_images
+from pixelgauge.images import Array, Images, canonical_images, is_file
 from pixelgauge.images.folders import list_images
 from pixelgauge.networks.preprocess import (
     are_files,
     checked_range,
-    is_file,
     listed_files,
     read_rgb,
     require_colour,

@@ -13,12 +13,11 @@ import numpy as np
 
 from pixelgauge.checks import ArgumentTypeError, ArgumentValueError, flag, one_of
 from pixelgauge.full_reference.arguments import DataRange
-from pixelgauge.images import Array, ImageFileError, as_array, canonical_pair, is_picture, read_image
+from pixelgauge.images import Array, ImageFileError, as_array, canonical_pair, is_file, is_picture, read_image
 from pixelgauge.networks.pixels import Float32Array, Pixels, in_float32
 from pixelgauge.networks.preprocess import (
     are_files,
     checked_range,
-    is_file,
     listed_files,
     require_colour,
     require_no_array_options,
