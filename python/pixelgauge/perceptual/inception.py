@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from pixelgauge import _core
 from pixelgauge.checks import whole_number
-from pixelgauge.full_reference.arguments import DataRange
 from pixelgauge.images import Array
 from pixelgauge.networks.pixels import Float32Array, in_float32
 from pixelgauge.networks.preprocess import batched
@@ -21,7 +20,8 @@ from pixelgauge.networks.providers import CPU, OPENVINO, Precision, Providers, c
 from pixelgauge.networks.session import Session
 from pixelgauge.networks.store import from_files, installed
 from pixelgauge.parallel import ordered_map
-from pixelgauge.perceptual.image_batches import ImageSet, files_as_set, image_set
+from pixelgauge.perceptual.image_batches import ImageSet
+from pixelgauge.perceptual.image_features import ImageFeatures
 from pixelgauge.presets import INCEPTION_PRESETS, InceptionPreset, preset_row
 
 INCEPTION_SIZE = 299
@@ -41,7 +41,7 @@ def side_by_side(outputs: Mapping[str, Float32Array]) -> Float32Array:
     return several[0] if len(several) == 1 else np.concatenate(several, axis=1)
 
 
-class InceptionFeatures:
+class InceptionFeatures(ImageFeatures):
     """Features of the 2015-12-05 Inception network, as the programs that publish FID compute them.
 
     Parameters
@@ -86,6 +86,8 @@ class InceptionFeatures:
     (2, 2048)
     """
 
+    _network = "Inception"
+
     def __init__(
         self,
         preset: str = "pytorch-fid",
@@ -123,81 +125,15 @@ class InceptionFeatures:
             precision=precision,
         )
 
-    def __reduce__(self) -> tuple[Any, tuple[()]]:
-        return self._remake, ()
-
     @property
     def widths(self) -> dict[str, int]:
         """Values of each output, in the order of the columns."""
         return {name: INCEPTION_OUTPUTS[name] for name in self._session.outputs}
 
     @property
-    def dim(self) -> int:
-        """Values a feature has, those of all outputs together."""
-        return sum(self.widths.values())
-
-    @property
     def fingerprint(self) -> dict[str, Any]:
         """What decides the digits of a result: version, preset, output, weights, provider, precision."""
         return {**self._session.fingerprint, "preset": self.preset.name, "output": ",".join(self._session.outputs)}
-
-    def __call__(
-        self,
-        images: object,
-        *,
-        data_range: DataRange = None,
-        channel_axis: int | None = -1,
-        gray: Literal["repeat"] | None = None,
-    ) -> Float32Array:
-        """Features of images.
-
-        Parameters
-        ----------
-        images : array_like, path, PIL image, or list of them
-            Colour images (N, H, W, 3), one (H, W, 3), or a list of (H, W, 3) of any sizes; or files, a folder of them
-            with its subfolders, and PIL images of any sizes, which become 8-bit RGB by Pillow's ``convert("RGB")``, as
-            in the programs that publish FID.
-        data_range : float or (float, float), optional
-            R means 0..R, a pair means (low, high). Needed for float images, which are scaled to 0..255 and not rounded:
-            a program that converts to 8 bits first gives other digits.
-        channel_axis : int or None, default -1
-            Axis of the three channels, in a list that of each image; None for gray without one.
-        gray : {None, "repeat"}
-            ``"repeat"`` takes arrays of one channel as colour of three equal ones. Default: they are refused.
-
-        Returns
-        -------
-        (N, D) numpy.ndarray of float32
-
-        Raises
-        ------
-        TypeError
-            If the argument holds no pixels of a supported dtype, is no path, or is a list of arrays and of others.
-        ValueError
-            If there are not three channels, float images come without a range, or values lie outside the range or so
-            far inside that another one must be meant.
-        ImageFileError
-            A ValueError: if a file cannot be decoded; the message names it.
-        OSError
-            If a file cannot be opened.
-        """
-        return np.concatenate(list(self.batches(images, data_range=data_range, channel_axis=channel_axis, gray=gray)))
-
-    def batches(
-        self,
-        images: object,
-        *,
-        data_range: DataRange = None,
-        channel_axis: int | None = -1,
-        gray: Literal["repeat"] | None = None,
-    ) -> Iterator[Float32Array]:
-        """Features as they are computed, at most `batch_size` at a time; parameters as in :meth:`__call__`."""
-        found = image_set(images, "Inception", data_range=data_range, channel_axis=channel_axis, gray=gray)
-        return self._each(found)
-
-    def batches_of_files(self, files: Sequence[Any], names: Sequence[str]) -> Iterator[Float32Array]:
-        """Features of paths, PIL images and encoded images with ``read``, which messages call by their `names`."""
-        return self._each(files_as_set(files, names))
 
     def resized(self, pixels: Array, low: float = 0.0, high: float = 255.0) -> Float32Array:
         """Turn (N, H, W, 3) pixels in low..high into the network's input, (N, 3, 299, 299), by the preset."""

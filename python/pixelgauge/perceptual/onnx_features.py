@@ -25,7 +25,8 @@ from pixelgauge.networks.pixels import Float32Array
 from pixelgauge.networks.providers import CPU, Precision, Providers, choose_providers, onnxruntime
 from pixelgauge.parallel import ordered_map
 from pixelgauge.perceptual.feature_outputs import FeatureOutputs
-from pixelgauge.perceptual.image_batches import ImageSet, files_as_set, image_set
+from pixelgauge.perceptual.image_batches import ImageSet, image_set
+from pixelgauge.perceptual.image_features import ImageFeatures
 from pixelgauge.perceptual.independence import require_independent_images
 from pixelgauge.presets import FEATURE_PRESETS, IMAGENET_MEAN, IMAGENET_STD, FeaturePreset, preset_row
 
@@ -36,10 +37,9 @@ LAYOUTS = {"nchw": (1, 2, 3), "nhwc": (3, 1, 2)}
 """Axes of channels, height and width."""
 _BATCH_OF_CPU, _BATCH_OF_DEVICE = 1, 32
 """On the CPU several images a run gain nothing, and a last batch that is padded is paid for."""
-_NETWORK = "the graph"
 
 
-class OnnxFeatures:
+class OnnxFeatures(ImageFeatures):
     """Features of images through an ONNX file of any origin: DINOv2, CLIP, ConvNeXt, or a network of one's own.
 
     Parameters
@@ -107,6 +107,8 @@ class OnnxFeatures:
     (5000, 1024)
     """
 
+    _network = "the graph"
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -169,18 +171,10 @@ class OnnxFeatures:
             batch_size=batch_size,
         )
 
-    def __reduce__(self) -> tuple[Any, tuple[()]]:
-        return self._remake, ()
-
     @property
     def widths(self) -> dict[str, int]:
         """Values of each output, in the order of the columns."""
         return dict(self._widths)
-
-    @property
-    def dim(self) -> int:
-        """Values a feature has, those of all outputs together."""
-        return sum(self._widths.values())
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -209,62 +203,6 @@ class OnnxFeatures:
             "onnxruntime": onnxruntime().__version__,
         }
 
-    def __call__(
-        self,
-        images: object,
-        *,
-        data_range: DataRange = None,
-        channel_axis: int | None = -1,
-        gray: Literal["repeat"] | None = None,
-    ) -> Float32Array:
-        """Features of images.
-
-        Parameters
-        ----------
-        images : array_like, path, PIL image, or list of them
-            Colour images (N, H, W, 3), one (H, W, 3), or a list of (H, W, 3) of any sizes; or files, a folder of them
-            with its subfolders, and PIL images, which become 8-bit RGB by Pillow's ``convert("RGB")``.
-        data_range : float or (float, float), optional
-            R means 0..R, a pair means (low, high). Needed for float images, which are scaled to 0..1 and not rounded.
-        channel_axis : int or None, default -1
-            Axis of the three channels, in a list that of each image; None for gray without one.
-        gray : {None, "repeat"}
-            ``"repeat"`` takes arrays of one channel as colour of three equal ones. Default: they are refused.
-
-        Returns
-        -------
-        (N, D) numpy.ndarray of float32
-
-        Raises
-        ------
-        TypeError
-            If the argument holds no pixels of a supported dtype, is no path, or is a list of arrays and of others.
-        ValueError
-            If there are not three channels, float images come without a range, values lie outside it, images differ in
-            size where nothing makes them alike, the graph couples the images of a batch, or features are not finite.
-        ImageFileError
-            A ValueError: if a file cannot be decoded; the message names it.
-        OSError
-            If a file cannot be opened.
-        """
-        return np.concatenate(list(self.batches(images, data_range=data_range, channel_axis=channel_axis, gray=gray)))
-
-    def batches(
-        self,
-        images: object,
-        *,
-        data_range: DataRange = None,
-        channel_axis: int | None = -1,
-        gray: Literal["repeat"] | None = None,
-    ) -> Iterator[Float32Array]:
-        """Features as they are computed, at most `batch_size` at a time; parameters as in :meth:`__call__`."""
-        found = image_set(images, _NETWORK, data_range=data_range, channel_axis=channel_axis, gray=gray)
-        return self._each(found)
-
-    def batches_of_files(self, files: Sequence[Any], names: Sequence[str]) -> Iterator[Float32Array]:
-        """Features of paths, PIL images and encoded images with ``read``, which messages call by their `names`."""
-        return self._each(files_as_set(files, names))
-
     def preprocess(
         self,
         images: object,
@@ -280,7 +218,7 @@ class OnnxFeatures:
         (N, 3, H, W) or (N, H, W, 3) numpy.ndarray
             Of the input's dtype.
         """
-        found = image_set(images, _NETWORK, data_range=data_range, channel_axis=channel_axis, gray=gray)
+        found = image_set(images, self._network, data_range=data_range, channel_axis=channel_axis, gray=gray)
         shape = self._shape(found)
         made = ordered_map(
             lambda i: self._made(found, i, shape), range(len(found)), _core.get_num_threads(), len(found)
