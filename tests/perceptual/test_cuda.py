@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bench.networks.references import INCEPTION_CASES, LPIPS_CASES, official_inception, official_lpips
+from pixelgauge import OnnxFeatures
 from pixelgauge.networks import providers
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.session import Session
 from pixelgauge.perceptual.inception import INCEPTION_OUTPUTS, InceptionFeatures
 from pixelgauge.perceptual.lpips import LPIPS
+from pixelgauge.perceptual.lpips_strips import LpipsStrips
 from pixelgauge.presets import LPIPS_BACKBONES
+from tests.perceptual import graphs
 from tests.perceptual.pictures import pair, relative
 from tests.perceptual.weights import own_recipe, random_weights
 from tests.pictures import random_pixels
@@ -130,3 +134,43 @@ def test_tf32_after_float32_in_one_process(tmp_path: Path) -> None:
     rounded = InceptionFeatures(weights=path, precision="tf32")(images)
     assert 1e-5 < relative(rounded, exact) < TF32
     np.testing.assert_array_equal(InceptionFeatures(weights=path)(images), exact)
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("net", LPIPS_BACKBONES)
+def test_large_images_whole_and_by_strips(tmp_path: Path, net: str) -> None:
+    metric = LPIPS(net, weights=random_weights(net, tmp_path))
+    x, y = pair((1100, 1030, 3))
+    distance, map_, layers = metric(x, y, spatial=True, per_layer=True)
+    cpu = LPIPS(net, weights=random_weights(net, tmp_path), providers="cpu")(x, y, spatial=True, per_layer=True)
+    assert distance == pytest.approx(cpu[0], rel=1e-5)
+    np.testing.assert_allclose(layers, cpu[2], rtol=1e-5)
+    np.testing.assert_allclose(map_, cpu[1], rtol=0, atol=1e-4)
+    metric._strips = LpipsStrips(metric._session, 1 << 25, in_parts=False)
+    metric._goes_whole = lambda images: False  # type: ignore[method-assign]
+    strips = metric(x, y, spatial=True, per_layer=True)
+    assert strips[0] == pytest.approx(distance, rel=1e-5)
+    np.testing.assert_allclose(strips[1], map_, rtol=0, atol=1e-4)
+
+
+@pytest.mark.property
+@pytest.mark.parametrize(
+    ("made", "options"),
+    [
+        (graphs.network, {}),
+        (lambda: graphs.network((4, 3, 24, 24), said=(4, 6)), {}),
+        (lambda: graphs.network(("N", 3, "H", "W")), {"size": 20, "crop": (16, 20)}),
+        (graphs.channels_last, {"layout": "nhwc"}),
+        (graphs.tokens, {"output": "last_hidden_state", "token": "cls"}),
+    ],
+    ids=["free", "static batch", "free size", "channels last", "tokens"],
+)
+def test_features_of_any_graph(tmp_path: Path, made: Callable[[], Any], options: dict[str, Any]) -> None:
+    path = graphs.save(made(), tmp_path / "graph.onnx")
+    images = random_pixels((70, 24, 24, 3))
+    features = OnnxFeatures(path, **options)
+    assert features.fingerprint["provider"] == "CUDAExecutionProvider"
+    values = features(images)
+    assert relative(values, OnnxFeatures(path, providers="cpu", **options)(images)) < 1e-5
+    np.testing.assert_array_equal(features(images[::-1]), values[::-1])
+    np.testing.assert_array_equal(features(images[7:8]), values[7:8])
