@@ -18,6 +18,8 @@ cd "$(dirname "$0")/../.."
 environment=$(mktemp -d)
 trap 'rm -rf "$environment"' EXIT
 python3 -m venv --system-site-packages "$environment"
+# Where python3 is itself of a virtual environment, its packages are not the system's: they come behind those of this one.
+python3 -c 'import site; print(*site.getsitepackages(), sep="\n")' >"$("$environment/bin/python" -c 'import site; print(site.getsitepackages()[0])')/behind.pth"
 shopt -s nullglob
 runtime=("$wheels"/onnxruntime*.whl)
 own=("$wheels"/pixelgauge-*.whl)
