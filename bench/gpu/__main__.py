@@ -28,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"some of {', '.join(SECTIONS)} (default: all)")
     parser.add_argument("--provider", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--quick", action="store_true", help="small batches, once: to see that it runs")
+    parser.add_argument("--batches", type=int, nargs="+", default=(1, 8, 64, 256), help="sizes of batch of `rates`")
+    parser.add_argument("--rounds", type=int, default=7, help="turns of each contender")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep what was found")
     args = parser.parse_args(arguments)
     unknown = set(args.sections) - set(SECTIONS)
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found: dict[str, Any] = {"facts": card.facts(), "provider": args.provider}
     print(json.dumps(found["facts"], indent=1), flush=True)
     kept = True
-    with card.run_in(args.provider, args.quick) as run:
+    with card.run_in(args.provider, args.quick, args.batches, args.rounds) as run:
         for section in args.sections or SECTIONS:
             print(f"\n{section}", flush=True)
             lines = list(_SECTIONS[section](run))

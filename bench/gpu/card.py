@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,25 +30,19 @@ class Run:
     """Few and small batches, to see that it runs."""
     folder: Path
     """For weights, which go with it."""
+    batches: Sequence[int]
+    rounds: int
 
     @property
     def on_card(self) -> bool:
         return self.provider == "cuda"
 
-    @property
-    def batches(self) -> tuple[int, ...]:
-        return (1, 2) if self.quick else (1, 8, 64, 256)
-
-    @property
-    def rounds(self) -> int:
-        return 1 if self.quick else 7
-
 
 @contextmanager
-def run_in(provider: str, quick: bool) -> Iterator[Run]:
+def run_in(provider: str, quick: bool, batches: Sequence[int], rounds: int) -> Iterator[Run]:
     """Give a run a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="pixelgauge-gpu-") as folder:
-        yield Run(provider, quick, Path(folder))
+        yield Run(provider, quick, Path(folder), *(((1, 2), 1) if quick else (batches, rounds)))
 
 
 def facts() -> dict[str, Any]:

@@ -1,5 +1,6 @@
 // resize on (count, height, width, 3) arrays, for the networks' inputs, Winograd convolution with its filters,
 // and LPIPS's differences of features.
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -14,11 +15,19 @@ enum class ResizeRule : int32_t {
     bicubic = PG_RESIZE_BICUBIC
 };
 
-py::array_t<float> resize(const py::array& images, ResizeRule rule, int64_t height, int64_t width, double scale, double offset, double low,
-                          double high) {
+using Floats = py::array_t<float, py::array::c_style>;
+
+// Into `given`, where one is.
+Floats resize(const py::array& images, ResizeRule rule, int64_t height, int64_t width, double scale, double offset, double low, double high,
+              const py::object& given) {
     const pg_images view = images_of(images, "images");
     if (height <= 0 || width <= 0) throw py::value_error("height and width must be positive");
-    py::array_t<float> result(std::vector<py::ssize_t>{view.count, 3, height, width});
+    const std::vector<py::ssize_t> shape{view.count, 3, height, width};
+    if (!given.is_none() && !py::isinstance<Floats>(given)) throw py::type_error("out must be a C-contiguous array of float32");
+    Floats result = given.is_none() ? Floats(shape) : py::reinterpret_borrow<Floats>(given);
+    if (!std::equal(shape.begin(), shape.end(), result.shape(), result.shape() + result.ndim())) {
+        throw wrong_value("out", "must have the shape (count, 3, height, width)");
+    }
     float* out = result.mutable_data();
     released([&] { return pg_resize(&view, static_cast<pg_resize_rule>(rule), height, width, scale, offset, low, high, out); });
     return result;
@@ -28,8 +37,6 @@ pg_convolution convolution_of(int64_t channels, int64_t filters, std::pair<int64
                               std::pair<int64_t, int64_t> padding) {
     return {channels, filters, kernel.first, kernel.second, tile.first, tile.second, padding.first, padding.second, 1};
 }
-
-using Floats = py::array_t<float, py::array::c_style>;
 
 // (filters, channels, height, width) to what the convolution takes: one row.
 Floats convolution_filters(const Floats& filters, std::pair<int64_t, int64_t> tile) {
@@ -90,7 +97,7 @@ void register_backbones(py::module_& m) {
         .value("antialias", ResizeRule::antialias)
         .value("bicubic", ResizeRule::bicubic);
     m.def("resize", &resize, py::arg("images"), py::arg("rule"), py::arg("height"), py::arg("width"), py::arg("scale"), py::arg("offset"),
-          py::arg("low"), py::arg("high"));
+          py::arg("low"), py::arg("high"), py::arg("out") = py::none());
     m.def("convolution_filters", &convolution_filters, py::arg("filters"), py::arg("tile"));
     m.def("convolve", &convolve, py::arg("x"), py::arg("transformed"), py::arg("bias"), py::arg("kernel"), py::arg("tile"),
           py::arg("padding"));

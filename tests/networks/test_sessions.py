@@ -24,6 +24,7 @@ from pixelgauge.networks.preprocess import batched, read_rgb
 from pixelgauge.networks.providers import CPU, CUDA, OPENVINO, ProviderError, choose_providers
 from pixelgauge.networks.session import Session
 from pixelgauge.parallel import ordered_map
+from tests.perceptual.weights import random_weights
 
 ALL = [CUDA, OPENVINO, CPU]
 
@@ -416,3 +417,20 @@ def test_unknown_attribute() -> None:
 
     with pytest.raises(AttributeError, match="no attribute 'LPIP'"):
         _ = pixelgauge.LPIP
+
+
+@pytest.mark.boundary
+def test_what_a_provider_says_of_its_options_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As CUDA's graphs, which a graph with operators of the CPU cannot have."""
+
+    def start(*_: object) -> None:
+        raise RuntimeError("This session cannot use the graph capture feature\nas requested")
+
+    weights = model_store.from_files("lpips-alex", random_weights("alex", tmp_path))
+    plan = choose_providers([(CPU, {"enable_cuda_graph": "1"})])
+    monkeypatch.setattr(sessions, "start", start)
+    message = (
+        r"does not start lpips-alex with the options \{'enable_cuda_graph': '1'\}: This session cannot use the graph"
+    )
+    with pytest.raises(ProviderError, match=message):
+        Session(weights, plan, ["distance"]).session(1)

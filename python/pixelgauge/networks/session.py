@@ -12,6 +12,7 @@ import numpy as np
 
 from pixelgauge import _core
 from pixelgauge._version import __version__
+from pixelgauge.files.reading import printable
 from pixelgauge.networks.bound_runs import BoundRuns, Input
 from pixelgauge.networks.graph_rewrite import (
     LpipsPart,
@@ -28,6 +29,7 @@ from pixelgauge.networks.providers import (
     CPU,
     CUDA,
     Plan,
+    ProviderError,
     onnxruntime,
     start,
 )
@@ -158,7 +160,15 @@ class Session:
         graph, _ = with_winograd(self._graph, self._tiles, self._transformed, threads)
         if self._own_operators:
             options.register_custom_ops_library(_core.__file__)
-        return start(graph, options, self.plan)
+        try:
+            return start(graph, options, self.plan)
+        except ProviderError:
+            raise
+        except Exception as error:  # onnxruntime's: the graph is sound, so that it is the provider or its options
+            raise ProviderError(
+                f"{self.plan.provider} does not start {self.weights.model.name} with the options "
+                f"{dict(self.plan.providers[0][1])}: {printable(str(error)[:1000])}"
+            ) from error
 
     def _to_planes(self) -> Any:
         """Load, or have loaded, what turns 8-bit pixels into planes on the device."""

@@ -20,6 +20,7 @@ from pixelgauge.networks.providers import CPU, OPENVINO, Precision, Providers, c
 from pixelgauge.networks.session import Session
 from pixelgauge.networks.store import from_files, installed
 from pixelgauge.parallel import ordered_map
+from pixelgauge.perceptual.filled_batches import FilledBatches
 from pixelgauge.perceptual.image_batches import ImageSet
 from pixelgauge.perceptual.image_features import ImageFeatures
 from pixelgauge.presets import INCEPTION_PRESETS, InceptionPreset, preset_row
@@ -135,7 +136,9 @@ class InceptionFeatures(ImageFeatures):
         """What decides the digits of a result: version, preset, output, weights, provider, precision."""
         return {**self._session.fingerprint, "preset": self.preset.name, "output": ",".join(self._session.outputs)}
 
-    def resized(self, pixels: Array, low: float = 0.0, high: float = 255.0) -> Float32Array:
+    def resized(
+        self, pixels: Array, low: float = 0.0, high: float = 255.0, out: Float32Array | None = None
+    ) -> Float32Array:
         """Turn (N, H, W, 3) pixels in low..high into the network's input, (N, 3, 299, 299), by the preset."""
         row = self.preset
         pixels, low, high = in_float32(pixels, low, high)
@@ -143,15 +146,15 @@ class InceptionFeatures(ImageFeatures):
         scale, offset = row.scale * levels, row.offset - row.scale * levels * low
         bounds = (row.offset, row.scale * 255 + row.offset) if row.clips else (-math.inf, math.inf)
         rule = getattr(_core.ResizeRule, row.resize)
-        return _core.resize(pixels, rule, INCEPTION_SIZE, INCEPTION_SIZE, scale, offset, *bounds)
+        return _core.resize(pixels, rule, INCEPTION_SIZE, INCEPTION_SIZE, scale, offset, *bounds, out)
 
     def _each(self, images: ImageSet) -> Iterator[Float32Array]:
         """Features of images, a batch at a time."""
         session, size, provider = self._session, self._run_size, self._session.plan.provider
         count = len(images)
 
-        def one(i: int) -> Float32Array:
-            return self.resized(images.read(i), images.low, images.high)
+        def one(i: int, out: Float32Array | None = None) -> Float32Array:
+            return self.resized(images.read(i), images.low, images.high, out)
 
         if provider == CPU and count >= 2 * session.threads:
             # Each thread takes an image from its file to its feature.
@@ -167,8 +170,14 @@ class InceptionFeatures(ImageFeatures):
             return batched(
                 ordered_map(some, range(-(-count // size)), session.threads, session.threads), self.batch_size // size
             )
-        batches = batched(ordered_map(one, range(count), session.threads, size), size)
-        return ordered_map(self._features, batches, session.at_once, 1)
+        batches = FilledBatches((min(size, count), 3, INCEPTION_SIZE, INCEPTION_SIZE))
+
+        def features(batch: Float32Array) -> Float32Array:
+            found = self._features(batch)
+            batches.used(batch)
+            return found
+
+        return ordered_map(features, batches.of(count, one, session.threads), session.at_once, 1)
 
     def _features(self, batch: Float32Array) -> Float32Array:
         count = len(batch)
