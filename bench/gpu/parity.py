@@ -40,8 +40,10 @@ class Difference:
 
 
 def relative(found: Any, expected: Any) -> float:
-    """Norm of the difference over that of what is expected."""
-    a, b = np.asarray(found, np.float64), np.asarray(expected, np.float64)
+    """Norm of the difference over that of what is expected, in the same order; (N, 1) is as good as (N,)."""
+    a, b = np.asarray(found, np.float64).ravel(), np.asarray(expected, np.float64).ravel()
+    if a.size != b.size:
+        raise ValueError(f"{a.size} values were found where {b.size} are expected")
     return float(np.linalg.norm(a - b) / np.linalg.norm(b))
 
 
