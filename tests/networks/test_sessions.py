@@ -127,6 +127,30 @@ def test_pixels_become_planes_on_the_device(squeeze: Any) -> None:
 
 
 @pytest.mark.property
+def test_only_pixels_take_buffers_of_the_device(squeeze: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    session = Session(squeeze, choose_providers("cpu"), ["distance"])
+    rng = np.random.default_rng(0)
+    pixels = {name: Pixels(rng.integers(0, 256, (2, 20, 30, 3), np.uint8), 2 / 255, -1.0) for name in "xy"}
+    planes = {name: value.planes() for name, value in pixels.items()}
+    expected = session.run(planes)["distance"].tolist()
+
+    class Buffers:
+        taken: ClassVar[list[object]] = []
+
+        def run(self, inputs: object) -> list[np.ndarray]:
+            self.taken.append(inputs)
+            return [np.zeros(2)]
+
+    monkeypatch.setattr(session, "_bound", Buffers())
+    assert session.run(planes)["distance"].tolist() == expected
+    assert Buffers.taken == []
+    session.run(pixels)
+    session.run({**planes, "y": pixels["y"]})
+    assert len(Buffers.taken) == 2
+
+
+@pytest.mark.property
 def test_bound_runs_at_a_time(squeeze: Any) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
     started = Session(squeeze, choose_providers("cpu"), ["distance"]).session(1)

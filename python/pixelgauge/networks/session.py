@@ -40,8 +40,10 @@ Paths = str | Path | Sequence[str | Path]
 
 _REWRITES = {"lpips_layers": with_lpips_layers}
 """What the CPU runs otherwise than the graph says, by the manifest's names."""
-_AT_ONCE = 2
-"""Runs on a CUDA device: while one computes, another's inputs are copied."""
+_AT_ONCE = 3
+"""Runs on a CUDA device: while one computes, others' inputs are copied."""
+_BUFFERS = 2
+"""Runs of pixels, whose copies are a quarter as long."""
 
 
 class Session:
@@ -113,7 +115,7 @@ class Session:
             session = self.session(self.threads)
             if plan.provider == CUDA:
                 device_id = int(plan.providers[0][1].get("device_id", 0))
-                self._bound = BoundRuns(session, self.outputs, self._to_planes, "cuda", device_id, _AT_ONCE)
+                self._bound = BoundRuns(session, self.outputs, self._to_planes, "cuda", device_id, _BUFFERS)
 
     def part(self, inputs: Sequence[str], outputs: Sequence[str]) -> Session:
         """Session of what makes some of the graph's tensors from others, with the same weights in memory.
@@ -204,7 +206,9 @@ class Session:
         return results
 
     def _run(self, inputs: Mapping[str, Input], threads: int | None) -> list[Float32Array]:
-        if self._bound is not None:
+        # Planes go without buffers of their own: filling those holds Python's lock for as long as they are copied, and
+        # other threads wait with their images. On an H200 with 16 cores Inception gains 5 to 13 %, in TF32 14 to 50 %.
+        if self._bound is not None and any(isinstance(value, Pixels) for value in inputs.values()):
             return self._bound.run(inputs)
         planes = {name: value.planes() if isinstance(value, Pixels) else value for name, value in inputs.items()}
         with self._loading:
