@@ -1,0 +1,70 @@
+"""The folder in which a page's blocks run, with the files that the pages speak of as the reader's own."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from bench.networks.weights import checkpoints
+from pixelgauge.cli import main
+from pixelgauge.networks import store
+from tests.places import SHARED
+
+WEIGHTS = SHARED / "weights"
+
+
+def make_folder(folder: Path) -> None:
+    """Pictures, folders of them, features and a table of scores, the same each time."""
+    rng = np.random.default_rng(7)
+    for name, count, strength in (("real", 24, 60), ("generated", 24, 45), ("samples/1000", 12, 30)):
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            _picture(rng, strength).save(folder / name / f"{i:03}.png")
+    for step in ("2000", "3000"):
+        shutil.copytree(folder / "samples/1000", folder / "samples" / step)
+    for name in "abcd":
+        _picture(rng, 40).save(folder / f"{name}.png")
+    np.save(folder / "real.npy", rng.standard_normal((500, 16)))
+    np.save(folder / "generated.npy", rng.standard_normal((500, 16)) * 1.2 + 0.5)
+    with (folder / "scores.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["truth", "p"])
+        rows.writerows((("ill" if ill else "well"), round(float(rng.normal(1.5 * ill)), 4)) for ill in [1, 0, 0, 0] * 50)
+
+
+def make_damaged_folders(folder: Path) -> None:
+    """`ref` and `test` of the page on the command line: two pictures have lost their partner, one was cut short."""
+    assert main(["demo", "--output", str(folder / "made"), "--overwrite"]) == 0
+    for name in ("ref", "test"):
+        (folder / name).mkdir()
+    for made in sorted((folder / "made").iterdir()):
+        if made.is_dir():
+            shutil.copy(made / "reference.png", folder / "ref" / f"{made.name}.png")
+            shutil.copy(made / "jpeg-medium.png", folder / "test" / f"{made.name}.png")
+    shutil.rmtree(folder / "made")
+    (folder / "ref/natural.png").unlink()
+    (folder / "test/shapes.png").unlink()
+    text = (folder / "test/text.png").read_bytes()
+    (folder / "test/text.png").write_bytes(text[: len(text) // 2])
+
+
+def _picture(rng: np.random.Generator, strength: int) -> Image.Image:
+    y, x = np.mgrid[:64, :64]
+    waves = np.sin(y[..., None] / rng.uniform(3, 9, 3)) * np.cos(x[..., None] / rng.uniform(3, 9, 3))
+    return Image.fromarray(np.clip(127 + strength * waves + rng.normal(0, 8, (64, 64, 3)), 0, 255).astype(np.uint8))
+
+
+def add_models(folder: Path) -> set[str]:
+    """Puts models into the cache and says which: LPIPS where its published weights are, Inception with drawn ones.
+
+    Pages print no number that follows from the latter.
+    """
+    store.add("inception-fid", checkpoints("inception-fid", folder))
+    if not WEIGHTS.is_dir():
+        return {"inception-fid"}
+    store.add("lpips-alex", [WEIGHTS / "alexnet_features.pth", WEIGHTS / "lpips_v0.1_alex.pth"])
+    return {"inception-fid", "lpips-alex"}
