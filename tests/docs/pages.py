@@ -14,7 +14,7 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 _BLOCK = re.compile(
-    r"^(?P<marks>(?:<!-- (?:not run|needs|file): [^\n]* -->\n\n?)*)```(?P<language>[\w+-]*)\n(?P<text>.*?)^```$",
+    r"^(?P<marks>(?:<!-- [^\n]* -->\n\n?)*)```(?P<language>[\w+-]*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 _MARK = re.compile(r"<!-- (?P<kind>not run|needs|file): (?P<value>[^\n]*) -->")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from pathlib import Path
 
@@ -18,9 +17,9 @@ WEIGHTS = SHARED / "weights"
 
 
 def make_folder(folder: Path) -> None:
-    """Pictures, folders of them, features and a table of scores, the same each time."""
+    """Pictures, folders of them, and features, the same each time."""
     rng = np.random.default_rng(7)
-    for name, count, strength in (("real", 24, 60), ("generated", 24, 45), ("samples/1000", 12, 30)):
+    for name, count, strength in (("real", 24, 60), ("generated", 24, 45), ("samples/1000", 24, 30)):
         (folder / name).mkdir(parents=True)
         for i in range(count):
             _picture(rng, strength).save(folder / name / f"{i:03}.png")
@@ -30,10 +29,6 @@ def make_folder(folder: Path) -> None:
         _picture(rng, 40).save(folder / f"{name}.png")
     np.save(folder / "real.npy", rng.standard_normal((500, 16)))
     np.save(folder / "generated.npy", rng.standard_normal((500, 16)) * 1.2 + 0.5)
-    with (folder / "scores.csv").open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["truth", "p"])
-        rows.writerows((("ill" if ill else "well"), round(float(rng.normal(1.5 * ill)), 4)) for ill in [1, 0, 0, 0] * 50)
 
 
 def make_damaged_folders(folder: Path) -> None:
@@ -58,13 +53,14 @@ def _picture(rng: np.random.Generator, strength: int) -> Image.Image:
     return Image.fromarray(np.clip(127 + strength * waves + rng.normal(0, 8, (64, 64, 3)), 0, 255).astype(np.uint8))
 
 
-def add_models(folder: Path) -> set[str]:
-    """Puts models into the cache and says which: LPIPS where its published weights are, Inception with drawn ones.
+def add_model(name: str, folder: Path) -> bool:
+    """Puts a model into the cache, if it can be had: LPIPS with its published weights, Inception with drawn ones.
 
-    Pages print no number that follows from the latter.
+    So pages print no number that follows from the latter.
     """
-    store.add("inception-fid", checkpoints("inception-fid", folder))
-    if not WEIGHTS.is_dir():
-        return {"inception-fid"}
-    store.add("lpips-alex", [WEIGHTS / "alexnet_features.pth", WEIGHTS / "lpips_v0.1_alex.pth"])
-    return {"inception-fid", "lpips-alex"}
+    published = [WEIGHTS / "alexnet_features.pth", WEIGHTS / "lpips_v0.1_alex.pth"]
+    paths = published if name == "lpips-alex" else checkpoints(name, folder)
+    if not all(path.exists() for path in paths):
+        return False
+    store.add(name, paths)
+    return True

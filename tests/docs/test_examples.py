@@ -9,6 +9,8 @@ A block that cannot run here says why in a comment before it, and is only parsed
 from __future__ import annotations
 
 import contextlib
+import doctest
+import functools
 import io
 import math
 import os
@@ -17,14 +19,14 @@ import shlex
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pixelgauge.cli import build_parser
 from tests.docs.pages import PAGES, Block, blocks, name_of
-from tests.docs.readers_folder import add_models, make_damaged_folders, make_folder
+from tests.docs.readers_folder import add_model, make_damaged_folders, make_folder
 from tests.places import ROOT
 
 RUN, SHOWN = {"python", "sh", "console"}, {"", "text", "json", "c", "cpp", "cmake"}
@@ -34,11 +36,17 @@ NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[str]]:
-    """Names of the models in a cache that these tests have to themselves."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PIXELGAUGE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield add_models(tmp_path_factory.mktemp("checkpoints"))
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str | None]:
+    """The cache of a block that needs a model, or none: an empty one. None where the model cannot be had."""
+
+    @functools.cache
+    def made(model: str) -> str | None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PIXELGAUGE_CACHE", str(folder := tmp_path_factory.mktemp("cache")))
+            there = not model or add_model(model, tmp_path_factory.mktemp("checkpoints"))
+        return str(folder) if there else None
+
+    return made
 
 
 @pytest.fixture
@@ -50,7 +58,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(b.language in RUN for b in blocks(page))], ids=name_of)
-def test_the_blocks_of_a_page_run(page: Path, folder: Path, models: set[str]) -> None:
+def test_the_blocks_of_a_page_run(
+    page: Path, folder: Path, cache: Callable[[str], str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     if name_of(page) in DAMAGED:
         make_damaged_folders(folder)
     failed = []
@@ -58,8 +68,9 @@ def test_the_blocks_of_a_page_run(page: Path, folder: Path, models: set[str]) ->
     for block, following in zip(here, [*here[1:], None], strict=True):
         if block.file:
             (folder / block.file).write_text(block.text, encoding="utf-8")
-        if block.not_run or (block.needs and block.needs not in models):
+        if block.not_run or block.language not in RUN or (models := cache(block.needs)) is None:
             continue
+        monkeypatch.setenv("PIXELGAUGE_CACHE", models)
         try:
             run(block, following.text if following is not None and following.language == "text" else None)
         except Exception:
@@ -79,6 +90,11 @@ def run(block: Block, output: str | None) -> None:
 
 
 def run_python(block: Block) -> str:
+    """What a block prints; one of an interpreter's session is compared here."""
+    if block.text.startswith(">>> "):
+        session = doctest.DocTestParser().get_doctest(block.text, {}, block.place, None, block.line)
+        assert doctest.DocTestRunner(verbose=False).run(session).failed == 0
+        return ""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(block.text, block.place, "exec"), {"__name__": "example"})
