@@ -11,7 +11,7 @@ from PIL import Image
 from bench.networks.weights import checkpoints
 from pixelgauge.cli import main
 from pixelgauge.networks import store
-from tests.places import SHARED
+from tests.places import ROOT, SHARED
 
 WEIGHTS = SHARED / "weights"
 
@@ -29,6 +29,13 @@ def make_folder(folder: Path) -> None:
         _picture(rng, 40).save(folder / f"{name}.png")
     np.save(folder / "real.npy", rng.standard_normal((500, 16)))
     np.save(folder / "generated.npy", rng.standard_normal((500, 16)) * 1.2 + 0.5)
+
+
+def make_clone(folder: Path) -> None:
+    """What lies in a clone, but for the pages; what is built in it stays in the folder."""
+    for path in ROOT.iterdir():
+        if not path.name.startswith(".") and path.name not in {"build", "docs"}:
+            (folder / path.name).symlink_to(path)
 
 
 def make_damaged_folders(folder: Path) -> None:

@@ -26,12 +26,12 @@ import pytest
 
 from pixelgauge.cli import build_parser
 from tests.docs.pages import PAGES, Block, blocks, name_of
-from tests.docs.readers_folder import add_model, make_damaged_folders, make_folder
+from tests.docs.readers_folder import add_model, make_clone, make_damaged_folders, make_folder
 from tests.places import ROOT
 
-RUN, SHOWN = {"python", "sh", "console"}, {"", "text", "json", "c", "cpp", "cmake"}
-DAMAGED = {"docs/reference/command-line.md"}
-"""Pages that speak of `ref` and `test`."""
+RUN, SHOWN = {"python", "sh", "console"}, {"", "text", "json", "yaml", "c", "cpp", "cmake"}
+PREPARED = {"docs/reference/command-line.md": make_damaged_folders, "docs/reference/c-api.md": make_clone}
+"""What a page wants beside the files that all of them share."""
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
@@ -61,12 +61,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_blocks_of_a_page_run(
     page: Path, folder: Path, cache: Callable[[str], str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if name_of(page) in DAMAGED:
-        make_damaged_folders(folder)
+    if name_of(page) == "docs/reference/c-api.md" and "PIXELGAUGE_DOCS" not in os.environ:
+        pytest.skip("builds the library, for minutes: set PIXELGAUGE_DOCS=all, as the stage docs does")
+    PREPARED.get(name_of(page), lambda folder: None)(folder)
     failed = []
     here = blocks(page)
     for block, following in zip(here, [*here[1:], None], strict=True):
         if block.file:
+            (folder / block.file).parent.mkdir(exist_ok=True)
             (folder / block.file).write_text(block.text, encoding="utf-8")
         if block.not_run or block.language not in RUN or (models := cache(block.needs)) is None:
             continue
@@ -146,10 +148,10 @@ def agree(expected: str, printed: str) -> bool:
 
 
 def near(a: str, b: str) -> bool:
-    """Whether two numbers differ by one in the last digit, or in what float32 rounds."""
+    """Whether two numbers differ by one in the last digit, or by what instruction sets may."""
     decimals = len(a.partition(".")[2].partition("e")[0])
     last = 0 if decimals == 0 else 10.0**-decimals
-    return a == b or math.isclose(float(a), float(b), rel_tol=1e-7, abs_tol=1.01 * last)
+    return a == b or math.isclose(float(a), float(b), rel_tol=1e-6, abs_tol=1.01 * last)
 
 
 @pytest.mark.parametrize("block", [b for page in PAGES for b in blocks(page) if b.not_run], ids=lambda block: block.place)
