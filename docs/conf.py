@@ -12,6 +12,8 @@ author = "the authors of pixelgauge"
 project_copyright = author
 version = release = pixelgauge.__version__
 language = "en"
+smartquotes = False  # quotes and dashes are code as often as not
+default_role = "literal"  # what stands between single backticks in docstrings
 
 extensions = [
     "myst_parser",

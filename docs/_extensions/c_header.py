@@ -170,6 +170,6 @@ def _linked(text: str, roles: dict[str, str]) -> str:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Registers the directive."""
+    """Register the directive."""
     app.add_directive("c-header", CHeader)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

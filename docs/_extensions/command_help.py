@@ -20,7 +20,7 @@ class CommandHelp(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """A block of text for each parser."""
+        """Return a block of text for each parser."""
         with mock.patch.dict(os.environ, {"COLUMNS": COLUMNS, "NO_COLOR": "1"}):
             return [nodes.literal_block(text, text, language="text") for text in _help_texts(self.arguments[0])]
 
@@ -40,6 +40,6 @@ def _below(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Registers the directive."""
+    """Register the directive."""
     app.add_directive("command-help", CommandHelp)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

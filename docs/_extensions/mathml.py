@@ -38,7 +38,7 @@ def _write(translator: Any, node: nodes.Element, as_block: bool) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Makes it the only way in which pages of HTML get their formulas."""
+    """Make it the only way in which pages of HTML get their formulas."""
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
     app.config.html_math_renderer = "mathml"
     return {"parallel_read_safe": True, "parallel_write_safe": True}

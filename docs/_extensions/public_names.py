@@ -46,13 +46,13 @@ def _options(thing: Any) -> list[str]:
 
 
 def _without_field_numbers(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Drops what Python says of the fields of named tuples."""
+    """Drop what Python says of the fields of named tuples."""
     if lines and re.fullmatch(r"Alias for field number \d+", lines[0]):
         lines.clear()
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Registers the directive."""
+    """Register the directive."""
     app.add_directive("public-names", PublicNames)
     app.connect("autodoc-process-docstring", _without_field_numbers)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

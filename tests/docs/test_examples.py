@@ -154,7 +154,9 @@ def near(a: str, b: str) -> bool:
     return a == b or math.isclose(float(a), float(b), rel_tol=1e-6, abs_tol=1.01 * last)
 
 
-@pytest.mark.parametrize("block", [b for page in PAGES for b in blocks(page) if b.not_run], ids=lambda block: block.place)
+@pytest.mark.parametrize(
+    "block", [b for page in PAGES for b in blocks(page) if b.not_run], ids=lambda block: block.place
+)
 def test_a_block_that_is_not_run_says_why_and_is_right_as_far_as_its_words_go(block: Block) -> None:
     assert len(block.not_run.split()) >= 3
     if block.language == "python":

@@ -20,7 +20,15 @@ pytest.importorskip("furo", reason="the site's theme is not installed: pip insta
 
 NOWHERE = {f"{name}_proxy": "http://127.0.0.1:9" for name in ("http", "https", "all")}
 """So that what asks the network while the site is built fails."""
-LOADS = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src", "video": "src", "embed": "src"}
+LOADS = {
+    "script": "src",
+    "link": "href",
+    "img": "src",
+    "iframe": "src",
+    "source": "src",
+    "video": "src",
+    "embed": "src",
+}
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +69,9 @@ def html(site: Path) -> dict[Path, Page]:
 
 def test_every_page_is_built(site: Path) -> None:
     missing = [
-        page for page in PAGES if page.is_relative_to(DOCS) and not (site / page.relative_to(DOCS)).with_suffix(".html").exists()
+        page
+        for page in PAGES
+        if page.is_relative_to(DOCS) and not (site / page.relative_to(DOCS)).with_suffix(".html").exists()
     ]
     assert missing == []
 
