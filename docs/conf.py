@@ -32,6 +32,7 @@ myst_heading_anchors = 4  # what a link calls `page.md#a-heading`, as GitHub doe
 
 html_theme = "furo"
 html_title = f"pixelgauge {release}"
+pygments_style, pygments_dark_style = "friendly", "github-dark"
 html_static_path = ["_static"]
 html_css_files = ["pixelgauge.css"]
 html_copy_source = False
