@@ -5,6 +5,7 @@ Docutils brings the converter from LaTeX. What it does not know is a warning, an
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -14,6 +15,8 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 _logger = logging.getLogger(__name__)
+_ALIASES = {"dots": "ldots", "big": "bigl", "Big": "Bigl", "bigg": "biggl", "Bigg": "Biggl"}
+"""What LaTeX has and the converter has not, by what it draws alike."""
 
 
 def _inline(translator: Any, node: nodes.math) -> None:
@@ -30,8 +33,9 @@ def _block(translator: Any, node: nodes.math_block) -> None:
 
 def _write(translator: Any, node: nodes.Element, as_block: bool) -> None:
     text = node.astext().strip()
+    known = re.sub(r"\\([A-Za-z]+)", lambda found: "\\" + _ALIASES.get(found[1], found[1]), text)
     try:
-        translator.body.append(tex2mathml(text, as_block=as_block))
+        translator.body.append(tex2mathml(known, as_block=as_block))
     except MathError as error:
         _logger.warning("the formula %s cannot be drawn: %s", text, error, location=node)
     raise nodes.SkipNode
