@@ -92,7 +92,7 @@ stage_tests() {
 stage_docs() {
   need cmake cmake
   need c++ g++
-  enter docs '.[cpu,test,docs]'
+  enter docs '.[cpu,plot,test,docs]'
   rm -rf build/site
   https_proxy=http://127.0.0.1:9 http_proxy=http://127.0.0.1:9 \
     python -m sphinx -W --keep-going -q -d "$work/doctrees" docs build/site
