@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import pytest
 
+import pixelgauge
 from tests.docs.pages import DOCS, PAGES
 from tests.places import ROOT
 
@@ -103,8 +104,15 @@ def test_links_within_the_site_lead_somewhere(html: dict[Path, Page]) -> None:
     assert broken == []
 
 
-def test_formulas_are_drawn_by_the_browser(site: Path) -> None:
+def test_every_public_name_and_function_has_its_entry(html: dict[Path, Page]) -> None:
+    places = set().union(*(page.places for page in html.values()))
+    assert {f"pixelgauge.{name}" for name in pixelgauge.__all__} <= places
+    header = (ROOT / "cpp/include/pixelgauge/pixelgauge.h").read_text(encoding="utf-8")
+    assert {f"c.{name}" for name in re.findall(r"^PG_API [^;(]*?(pg_\w+)\(", header, re.MULTILINE)} <= places
+
+
+def test_formulas_are_drawn_by_the_browser(site: Path, html: dict[Path, Page]) -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in site.rglob("*.html"))
     assert "<math" in text
-    assert "mathjax" not in text.lower()
+    assert not [each for page in html.values() for each in page.loads if "mathjax" in each.lower()]
     assert not re.search(r'class="math[^"]*"[^>]*>\\[(\[]', text)  # LaTeX that was left as it is
