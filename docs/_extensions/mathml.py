@@ -9,7 +9,6 @@ import re
 from typing import Any
 
 from docutils import nodes
-from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -36,7 +35,7 @@ def _write(translator: Any, node: nodes.Element, as_block: bool) -> None:
     known = re.sub(r"\\([A-Za-z]+)", lambda found: "\\" + _ALIASES.get(found[1], found[1]), text)
     try:
         translator.body.append(tex2mathml(known, as_block=as_block))
-    except MathError as error:
+    except Exception as error:  # beside its own, whatever it stumbles over
         _logger.warning("the formula %s cannot be drawn: %s", text, error, location=node)
     raise nodes.SkipNode
 
