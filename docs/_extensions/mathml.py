@@ -20,6 +20,7 @@ _ALIASES = {"dots": "ldots", "big": "bigl", "Big": "Bigl", "bigg": "biggl", "Big
 
 def _inline(translator: Any, node: nodes.math) -> None:
     _write(translator, node, as_block=False)
+    raise nodes.SkipNode
 
 
 def _block(translator: Any, node: nodes.math_block) -> None:
@@ -28,6 +29,7 @@ def _block(translator: Any, node: nodes.math_block) -> None:
         translator.body.append(f'<span class="eqno">({node["number"]})</span>')
     _write(translator, node, as_block=True)
     translator.body.append("</div>\n")
+    raise nodes.SkipNode
 
 
 def _write(translator: Any, node: nodes.Element, as_block: bool) -> None:
@@ -37,7 +39,6 @@ def _write(translator: Any, node: nodes.Element, as_block: bool) -> None:
         translator.body.append(tex2mathml(known, as_block=as_block))
     except Exception as error:  # beside its own, whatever it stumbles over
         _logger.warning("the formula %s cannot be drawn: %s", text, error, location=node)
-    raise nodes.SkipNode
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

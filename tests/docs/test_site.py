@@ -52,15 +52,20 @@ class Page(HTMLParser):
         self.loads: list[str] = []
         self.leads: list[str] = []
         self.places: set[str] = set()
+        self.open_divisions = 0
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
+        self.open_divisions += tag == "div"
         self.places |= {values[name] for name in ("id", "name") if name in values}
         if tag == "a" and "href" in values:
             self.leads.append(values["href"])
         if tag in LOADS and LOADS[tag] in values and values.get("rel") not in {"index", "search", "next", "prev"}:
             self.loads.append(values[LOADS[tag]])
+
+    def handle_endtag(self, tag: str) -> None:
+        self.open_divisions -= tag == "div"
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +80,10 @@ def test_every_page_is_built(site: Path) -> None:
         if page.is_relative_to(DOCS) and not (site / page.relative_to(DOCS)).with_suffix(".html").exists()
     ]
     assert missing == []
+
+
+def test_what_a_page_opens_it_closes(html: dict[Path, Page]) -> None:  # the extensions write HTML too
+    assert [path.name for path, page in html.items() if page.open_divisions] == []
 
 
 def test_no_page_loads_anything_from_elsewhere(site: Path, html: dict[Path, Page]) -> None:
