@@ -76,18 +76,6 @@ stage_cpp() { test_cpp debug; }
 
 stage_asan() { test_cpp asan; }
 
-# Exactly the README's test command, in a fresh virtual environment.
-stage_tests() {
-  local command
-  # shellcheck disable=SC2016
-  command=$(sed -n '/<!-- test command -->/,/```$/p' README.md | sed -n '/^```/,/^```/p' | sed '/^```/d')
-  [[ -n $command ]]
-  enter tests
-  echo "$command"
-  bash -euo pipefail -c "$command" | tee "$work/pytest.log"
-  tail -n 1 "$work/pytest.log" >"$work/closing"
-}
-
 # The site without a warning and without a network, its links, and every block of its pages; it stays in build/site.
 stage_docs() {
   need cmake cmake
@@ -99,6 +87,18 @@ stage_docs() {
   PIXELGAUGE_SITE=$PWD/build/site PIXELGAUGE_DOCS=all CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) pytest tests/docs |
     tee "$work/docs.log"
   echo "docs: $(tail -n 1 "$work/docs.log")" >>"$work/figures"
+}
+
+# Exactly the README's test command, in a fresh virtual environment.
+stage_tests() {
+  local command
+  # shellcheck disable=SC2016
+  command=$(sed -n '/<!-- test command -->/,/```$/p' README.md | sed -n '/^```/,/^```/p' | sed '/^```/d')
+  [[ -n $command ]]
+  enter tests
+  echo "$command"
+  bash -euo pipefail -c "$command" | tee "$work/pytest.log"
+  tail -n 1 "$work/pytest.log" >"$work/closing"
 }
 
 # Half a million executions over all targets, the same in every run: a change is judged by itself, new inputs are the other tier's.
