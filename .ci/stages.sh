@@ -76,6 +76,19 @@ stage_cpp() { test_cpp debug; }
 
 stage_asan() { test_cpp asan; }
 
+# The site without a warning and without a network, its links, and every block of its pages; it stays in build/site.
+stage_docs() {
+  need cmake cmake
+  need c++ g++
+  enter docs '.[cpu,plot,test,docs]'
+  rm -rf build/site
+  https_proxy=http://127.0.0.1:9 http_proxy=http://127.0.0.1:9 \
+    python -m sphinx -W --keep-going -q -d "$work/doctrees" docs build/site
+  PIXELGAUGE_SITE=$PWD/build/site PIXELGAUGE_DOCS=all CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) pytest tests/docs |
+    tee "$work/docs.log"
+  echo "docs: $(tail -n 1 "$work/docs.log")" >>"$work/figures"
+}
+
 # Exactly the README's test command, in a fresh virtual environment.
 stage_tests() {
   local command

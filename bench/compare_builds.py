@@ -4,7 +4,7 @@
 
 OLD and NEW are each a folder that holds the package (as `pip install --target DIR .` makes it), a virtual environment or a
 Python executable. Each build runs in a process of its own, the two in turns, so that what else the machine does meets both
-alike. The answer is a ratio with its interval, not two times: see "Two builds" in docs/performance.md.
+alike. The answer is a ratio with its interval, not two times: see "Two builds" in docs/methods/performance.md.
 """
 
 from __future__ import annotations

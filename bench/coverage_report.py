@@ -1,7 +1,7 @@
 """Tables and pictures of what `bench.coverage --found` kept, for the documentation.
 
     python -m bench.coverage --found found.jsonl
-    python -m bench.coverage_report found.jsonl docs/coverage        # a page and a picture for each figure that is there
+    python -m bench.coverage_report found.jsonl docs/methods/coverage        # a page and a picture for each figure that is there
 
 One row a size and method: over all populations the least, mean and highest coverage, and the mean width; then the lowest and
 highest cell of each method.

@@ -16,7 +16,7 @@ from bench.limits import Limit
 
 LARGE = {"3840x2160": (2160, 3840)}
 SSIM_PRESETS = ("wang2004", "skimage", "skimage-gaussian", "torchmetrics", "matlab", "pytorch-msssim", "opencv")
-# docs/presets.md promises a mean index within 2e-6 of float64; a build on either side of it may be off by that much.
+# docs/reference/presets.md promises a mean index within 2e-6 of float64; a build on either side of it may be off by that much.
 MEAN_INDEX = 4e-6
 ORACLE = 2e-6
 # One window's index in float32 has fewer digits than the mean of many.
@@ -24,7 +24,7 @@ ONE_WINDOW = 1e-4
 # Vector operations a register of output, counted in cpp/src/kernels/ssim.inl, each in the slot of a multiply-add of two
 # floating-point operations: 11 Gaussian taps, and running sums of 7 x 7.
 OPERATIONS = {preset: 142 for preset in SSIM_PRESETS if preset not in ("skimage", "matlab")} | {"skimage": 49}
-# docs/performance.md promises no more beside the images, whatever their size.
+# docs/methods/performance.md promises no more beside the images, whatever their size.
 MEMORY = 16e6
 
 Pictures = tuple[np.ndarray, np.ndarray]

@@ -90,7 +90,7 @@ def auroc() -> Iterator[Case]:
         parameters=parameters("float32"),
         oracle=peers.look_ups(n, converted("float32")),
         contenders={"numpy-sort": peers.sort(n, converted("float32"))},
-        memory=1.1 * 4 * n,  # docs/ranking.md: no more than the scores themselves
+        memory=1.1 * 4 * n,  # docs/methods/ranking.md: no more than the scores themselves
         long=True,
     )
 

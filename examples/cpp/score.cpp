@@ -1,4 +1,4 @@
-// Scores a picture against a noisy copy of itself, with the pixels where they lie. See docs/c-api.md.
+// Scores a picture against a noisy copy of itself, with the pixels where they lie. See docs/reference/c-api.md.
 #include <cstdint>
 #include <cstdio>
 #include <pixelgauge/pixelgauge.hpp>

@@ -14,7 +14,7 @@ from tests.pictures import noisy
 
 PRESETS = list(SSIM_PRESETS)
 
-# Rounding of float32 about a value of each window: docs/presets.md, and test_ssim_properties.py for the pictures that round worst.
+# Rounding of float32 about a value of each window: docs/reference/presets.md, and test_ssim_properties.py for the pictures that round worst.
 MEAN_TOLERANCE, MAP_TOLERANCE = 1e-6, 2e-6
 
 

@@ -14,7 +14,7 @@ from tests.full_reference import oracles as oracle
 from tests.full_reference.strategies import Pair, isas, pairs, running_on
 
 # Rounding of float32 about a value of the window: a mean of 255 rounds by 1e-5 against sqrt(2 C2) = 10.8, ten times in a row of taps
-# (docs/presets.md). Worst seen in a window 7e-7, in a score 5e-7.
+# (docs/reference/presets.md). Worst seen in a window 7e-7, in a score 5e-7.
 SCORE_TOLERANCE, WINDOW_TOLERANCE = 1e-6, 2e-6
 FLOAT64_TOLERANCE = 1e-9
 

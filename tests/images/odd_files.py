@@ -122,7 +122,7 @@ def one(path: str) -> Outcome:
         if finding := result[name].pop("finding", None):
             result["findings"].append(f"{name}: {finding}")
         result["findings"] += [f"{name}: {wrong}" for wrong in result[name].pop("wrong", [])]
-        # As docs/files.md has it: for each pixel, for each byte of the file, and beside them.
+        # As docs/reference/files.md has it: for each pixel, for each byte of the file, and beside them.
         most = 32 * result["image"].get("pixels", 0) * (2 if name == "compare" else 1) + 6 * size + 64 * MEGABYTE
         if name != "distance" and peak() - before > most:
             result["findings"].append(f"{name}: {(peak() - before) // MEGABYTE} MiB for {size} bytes")

@@ -104,7 +104,7 @@ def test_other_batches_and_threads_are_within_the_stated_bound(saved: Callable[.
     for batch_size, threads in ((2, 1), (5, 2), (8, 3), (16, 2)):
         pixelgauge.set_num_threads(threads)
         away = np.abs(OnnxFeatures(path, batch_size=batch_size)(images) - expected)
-        assert away.max() <= 1e-5 * np.abs(expected).max()  # docs/perceptual.md
+        assert away.max() <= 1e-5 * np.abs(expected).max()  # docs/methods/perceptual.md
 
 
 @pytest.mark.property

@@ -25,13 +25,16 @@
 extern "C" {
 #endif
 
+/* ---- failures ---- */
+
+/* What every function that can fail returns. */
 typedef int32_t pg_status;
 enum {
-    PG_OK = 0,
+    PG_OK = 0,               /* done */
     PG_INVALID_ARGUMENT = 1, /* the message names the argument, the value seen and what to do */
-    PG_OUT_OF_MEMORY = 2,
-    PG_UNSUPPORTED = 3, /* this CPU or build cannot do what was asked */
-    PG_INTERNAL = 4
+    PG_OUT_OF_MEMORY = 2,    /* this machine has not the memory for it */
+    PG_UNSUPPORTED = 3,      /* this CPU or build cannot do what was asked */
+    PG_INTERNAL = 4          /* a fault of the library */
 };
 
 /* The message of the calling thread's last failure; never NULL. */
@@ -69,6 +72,7 @@ typedef struct pg_error {
 /* The parts of the calling thread's last failure; a call that succeeds leaves them. The strings stay the library's and last until
  * the thread's next failure. */
 PG_API void pg_error_info(pg_error* info);
+/* The version, such as "0.1.0"; the string stays the library's. */
 PG_API const char* pg_version(void);
 
 /* ---- instruction set and threads ---- */
@@ -83,10 +87,12 @@ PG_API int32_t pg_has_isa(const char* name);
 
 /* Threads that one call may use. Default: PIXELGAUGE_NUM_THREADS, else the cores the process may run on. */
 PG_API pg_status pg_set_num_threads(int32_t n);
+/* The threads that one call uses now, at most. */
 PG_API pg_status pg_get_num_threads(int32_t* n);
 
 /* ---- images ---- */
 
+/* Elements of images and matrices, in the machine's byte order. */
 typedef int32_t pg_dtype;
 enum { PG_UINT8 = 0, PG_UINT16 = 1, PG_FLOAT32 = 2, PG_FLOAT64 = 3 };
 
@@ -108,23 +114,28 @@ PG_API pg_status pg_mse(const pg_images* x, const pg_images* y, double* mse);
 
 /* ---- structural similarity ---- */
 
+/* How a window weighs its pixels. */
 typedef int32_t pg_window;
 enum { PG_WINDOW_GAUSSIAN = 0, PG_WINDOW_UNIFORM = 1 };
+/* Where windows lie. */
 typedef int32_t pg_border;
 enum {
     PG_BORDER_VALID = 0,   /* only windows inside the image */
     PG_BORDER_REFLECT = 1, /* every pixel; mirrored about the edge pixel (numpy's and PyTorch's "reflect") */
     PG_BORDER_CROP = 2     /* map of every pixel, edge pixel repeated; score of the windows inside the image */
 };
+/* Variances as they are, or times n / (n - 1), n the pixels of a window. */
 typedef int32_t pg_covariance;
 enum { PG_COVARIANCE_POPULATION = 0, PG_COVARIANCE_SAMPLE = 1 };
+/* What is done before, where images are large. */
 typedef int32_t pg_downsample;
 enum {
-    PG_DOWNSAMPLE_NONE = 0,
+    PG_DOWNSAMPLE_NONE = 0,   /* nothing */
     PG_DOWNSAMPLE_MATLAB = 1, /* mean filter and decimate by max(1, round(min(H, W) / 256)), symmetric padding */
     PG_DOWNSAMPLE_POOL = 2    /* average pool by the same factor, remainder dropped */
 };
 
+/* What SSIM is, field by field; begin with pg_ssim_defaults. */
 typedef struct pg_ssim_options {
     double data_range;   /* L > 0 */
     double k1, k2;       /* > 0 */
@@ -149,20 +160,24 @@ typedef struct pg_ssim_outputs {
     double* structure;
 } pg_ssim_outputs;
 
+/* Height and width of the map of such images. */
 PG_API pg_status pg_ssim_map_size(const pg_images* x, const pg_ssim_options* options, int64_t* height, int64_t* width);
 
-/* scores[count]: per channel, then the mean over channels. */
+/* scores[count]: per channel, then the mean over channels. outputs may be NULL. */
 PG_API pg_status pg_ssim(const pg_images* x, const pg_images* y, const pg_ssim_options* options, double* scores,
                          const pg_ssim_outputs* outputs);
 
+/* How MS-SSIM halves images. */
 typedef int32_t pg_pyramid;
 enum {
     PG_PYRAMID_WANG = 0, /* mean of the 2x2 block that starts at the sample, symmetric padding, every second sample */
     PG_PYRAMID_POOL = 1  /* average pool by 2 with odd sizes zero-padded on both sides, as pytorch-msssim */
 };
+/* Terms to the power of their weights, or times weights that are normalised to one. */
 typedef int32_t pg_combine;
 enum { PG_COMBINE_PRODUCT = 0, PG_COMBINE_SUM = 1 };
 
+/* What MS-SSIM is, field by field. */
 typedef struct pg_ms_ssim_options {
     pg_ssim_options ssim;  /* border PG_BORDER_VALID, no downsampling, exponents 1 */
     const double* weights; /* one a scale, finest first: not negative, at most 1000 in all */
@@ -172,10 +187,12 @@ typedef struct pg_ms_ssim_options {
     int32_t clamp_negative; /* 0, or 1: terms below zero count as zero (pytorch-msssim); else their product is NaN */
 } pg_ms_ssim_options;
 
+/* scores[count]: contrast and structure at every scale, luminance at the coarsest; per channel, then the mean over channels. */
 PG_API pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg_ms_ssim_options* options, double* scores);
 
 /* ---- resizing for networks ---- */
 
+/* How images are resized: the programs differ. */
 typedef int32_t pg_resize_rule;
 enum {
     PG_RESIZE_HALF_PIXEL = 0,  /* bilinear, half-pixel centres, no antialias: PyTorch's align_corners=False */
@@ -217,6 +234,7 @@ typedef struct pg_neighbours {
     int64_t pairs;        /* (real ball, fake sample in it), open balls, k = density_k */
     int64_t real_covered; /* open balls that hold a fake sample, k = density_k */
 } pg_neighbours;
+/* The counts of two sets of samples. */
 PG_API pg_status pg_count_neighbours(const pg_matrix* real, const pg_matrix* fake, int64_t precision_k, int64_t density_k,
                                      pg_neighbours* result);
 
@@ -228,6 +246,7 @@ PG_API pg_status pg_count_neighbours(const pg_matrix* real, const pg_matrix* fak
 typedef struct pg_kernel_means {
     double within_x, within_y, across;
 } pg_kernel_means;
+/* The means of two sets of samples. */
 PG_API pg_status pg_gaussian_kernel_means(const pg_matrix* x, const pg_matrix* y, double gamma, pg_kernel_means* result);
 
 /* a (n x n, symmetric, dense) = l l^T up to a remainder, by Cholesky with diagonal pivots: l is n x n dense with its
@@ -243,6 +262,7 @@ typedef struct pg_nuclear_norm_result {
     double lower, upper;
     int32_t halley_steps, newton_schulz_steps; /* of the polar iteration */
 } pg_nuclear_norm_result;
+/* The bounds of a matrix's nuclear norm. */
 PG_API pg_status pg_nuclear_norm(const pg_matrix* m, pg_nuclear_norm_result* result);
 
 /* root (n x n) = a^(1/2) for a symmetric positive semi-definite, by the polar factor of the pivoted Cholesky factor. */
@@ -250,6 +270,7 @@ PG_API pg_status pg_sqrtm_psd(const double* a, int64_t n, double* root);
 
 /* ---- ranking ---- */
 
+/* Elements of scores, in the machine's byte order. */
 typedef int32_t pg_score_dtype;
 enum {
     PG_SCORE_UINT8 = 0,
@@ -286,6 +307,7 @@ typedef struct pg_auroc_counts {
     int64_t positives, negatives;
 } pg_auroc_counts;
 
+/* The counts of a ranking. */
 PG_API pg_status pg_auroc(const pg_ranking* ranking, pg_auroc_counts* result);
 
 /* The same for each of group_count groups: groups holds one number a sample, from 0 to group_count - 1. */
@@ -297,24 +319,29 @@ PG_API pg_status pg_weighted_auroc(const pg_ranking* ranking, const double* weig
 /* Mean over positives of the precision at their score, ties together; NaN without positives. weights may be NULL. */
 PG_API pg_status pg_average_precision(const pg_ranking* ranking, const double* weights, double* result);
 
-/* Points of the curves: the first is at infinity, where nothing is above; then one a distinct score, highest first, with the
- * positives and negatives (or their weights) at or above it. Points of the highest and the lowest score always stay. */
+/* Which points a curve leaves out; those of the highest and the lowest score always stay. */
 typedef int32_t pg_curve_drop;
 enum {
-    PG_CURVE_DROP_NONE = 0,
+    PG_CURVE_DROP_NONE = 0,          /* none */
     PG_CURVE_DROP_EQUAL_STEPS = 1,   /* points with the same step before and after: scikit-learn's roc_curve */
     PG_CURVE_DROP_SAME_POSITIVES = 2 /* points amid a run of negatives: its precision_recall_curve and det_curve */
 };
+/* What a curve holds at each point. */
 typedef int32_t pg_curve_values;
 enum {
-    PG_CURVE_COUNTS = 0,
-    PG_CURVE_RATES = 1 /* of all positives, of all negatives; NaN throughout where there are none */
+    PG_CURVE_COUNTS = 0, /* of positives and negatives, or their weights */
+    PG_CURVE_RATES = 1   /* of all positives, of all negatives; NaN throughout where there are none */
 };
+/* Points of the curves: the first is at infinity, where nothing is above; then one a distinct score, highest first, with the
+ * positives and negatives (or their weights) at or above it. */
 typedef struct pg_curve pg_curve;
+/* Makes a curve, which is the caller's to free. weights may be NULL. */
 PG_API pg_status pg_curve_new(const pg_ranking* ranking, const double* weights, pg_curve_drop drop, pg_curve_values values,
                               pg_curve** curve);
+/* Its points, in arrays that stay the curve's. */
 PG_API pg_status pg_curve_points(const pg_curve* curve, int64_t* count, const double** thresholds, const double** positives,
                                  const double** negatives);
+/* Frees it, and its arrays; NULL is nothing to free. */
 PG_API void pg_curve_free(pg_curve* curve);
 
 /* DeLong's sums in 128 bits, low word first: twice U, and the sums of the squares of twice the placements: of each
@@ -323,6 +350,7 @@ typedef struct pg_delong_sums {
     uint64_t twice_u[2], positive_squares[2], negative_squares[2];
     int64_t positives, negatives;
 } pg_delong_sums;
+/* The sums of a ranking. */
 PG_API pg_status pg_delong(const pg_ranking* ranking, pg_delong_sums* result);
 
 /* Connected regions (8 neighbours) of contiguous masks, nonzero inside: labels 1.. per image in the order of their first
@@ -344,9 +372,9 @@ typedef struct pg_convolution {
     int32_t rectified;                     /* 0, or 1: negative outputs become 0 */
 } pg_convolution;
 
-/* Floats that the transformed filters take, and the transform, in float64, of filters (filters, channels, kernel_height,
- * kernel_width). */
+/* Floats that the transformed filters take. */
 PG_API pg_status pg_convolution_filters_length(const pg_convolution* convolution, int64_t* length);
+/* The transform, in float64, of filters (filters, channels, kernel_height, kernel_width). */
 PG_API pg_status pg_convolution_filters(const pg_convolution* convolution, const float* filters, float* transformed);
 
 /* x (count, channels, height, width) to out (count, filters, height + 2 padding_height - kernel_height + 1, the same of

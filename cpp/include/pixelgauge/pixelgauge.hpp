@@ -178,7 +178,7 @@ inline double psnr(const Image& x, const Image& y, double data_range) {
 }
 inline double psnr(const Image& x, const Image& y) { return psnr(x, y, x.default_range()); }
 
-// Wang 2004's options; change fields for the other presets (see docs/presets.md).
+// Wang 2004's options; change fields for the other presets (see docs/reference/presets.md).
 inline pg_ssim_options ssim_options(double data_range) {
     pg_ssim_options options;
     pg_ssim_defaults(&options, data_range);

@@ -12,7 +12,7 @@ _LEAST_SIGMA, _MOST_SIGMA = 1e-100, 1e100
 
 
 def cmmd(a: object, b: object, *, sigma: float = 10.0, scale: float = 1000.0, normalize: bool = True) -> float:
-    """CMMD: `scale` times the squared MMD of two sets of features, kernel exp(-|x - y|^2 / (2 sigma^2)).
+    """CMMD: `scale` times the squared MMD of two sets of features, kernel ``exp(-|x - y|^2 / (2 sigma^2))``.
 
     Parameters
     ----------

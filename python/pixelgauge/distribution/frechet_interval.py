@@ -83,8 +83,8 @@ def frechet_interval(
     of the distance and from the mean square of its second derivative over pairs of samples: near equal populations the
     first order vanishes and the second is all there is. Along the distances that are tested the first order falls in
     proportion to the distance and the second stays, and the interval is of those distances that a test at `level` keeps
-    (a score interval), the low end moved for the skewness of the second order. `docs/intervals.md` has what it covered
-    in simulations, heavy tails and steep spectra included.
+    (a score interval), the low end moved for the skewness of the second order. ``docs/methods/intervals.md`` has what
+    it covered in simulations, heavy tails and steep spectra included.
 
     References
     ----------

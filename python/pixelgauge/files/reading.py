@@ -1,7 +1,7 @@
 """Strangers' bytes: regular files only, memory bounded by their size, one kind of error for all that is wrong.
 
-The rule, which `docs/files.md` states for users: a reader never holds more than ten times a file's bytes plus 64 MiB,
-never does work that is not linear in them, and never repeats more than a line of them in a message.
+The rule, which `docs/reference/files.md` states for users: a reader never holds more than ten times a file's bytes plus
+64 MiB, never does work that is not linear in them, and never repeats more than a line of them in a message.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class Model:
     rewrites: tuple[str, ...] = ()
     """What the CPU computes by operators of the package instead: ``"lpips_layers"``."""
     winograd: Tiles = field(default_factory=dict)
-    """What the CPU computes by the package's Winograd convolution; measured, see docs/models.md."""
+    """What the CPU computes by the package's Winograd convolution; measured, see docs/methods/networks.md."""
     device_pixels: int | None = None
     """Pixels of one side of a batch that a device is given at a time; None where batches are the caller's."""
     weights_sha256: str | None = None

@@ -110,7 +110,7 @@ class LPIPS:
     -----
     Zhang, Isola, Efros, Shechtman, Wang: The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, CVPR
     2018; the program is the ``lpips`` package, whose distances are met within 1e-5 relative above about 0.004; of
-    nearer images both programs lose digits alike (docs/perceptual.md).
+    nearer images both programs lose digits alike (docs/methods/perceptual.md).
 
     Images of more than 1024x1024 pixels are computed by strips, whose number changes no bit, in memory that does not
     grow with the longer side.

@@ -96,7 +96,7 @@ def average_precision_interval(
     Notes
     -----
     Another share of positives is another figure: average precision at 1 % says nothing of that at 10 %. Coverage over
-    populations and sizes: ``docs/intervals.md``.
+    populations and sizes: ``docs/methods/intervals.md``.
 
     References
     ----------

@@ -131,7 +131,7 @@ def roc_auc_interval(
 
     Notes
     -----
-    Coverage over populations and sizes, by method, with the mean widths: ``docs/intervals.md``.
+    Coverage over populations and sizes, by method, with the mean widths: ``docs/methods/intervals.md``.
 
     References
     ----------
