@@ -89,9 +89,10 @@ def _plots(axes: Any, kind: Degradation) -> None:
 def table(strength: int = 3) -> str:
     """Markdown table of every degradation at one of its strengths."""
     rows = ["| degradation | strength | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 2) + "|"]
+    photograph = astronaut()
     for kind in DEGRADATIONS:
-        found = curves(kind)
+        found = scores(centre(photograph), kind.of(photograph, kind.strengths[strength]))
         digits = [1, 2] + [3] * (len(COLUMNS) - 2)
-        values = [f"{found[name][strength + 1]:.{places}f}" for name, places in zip(COLUMNS, digits, strict=True)]
+        values = [f"{found[name]:.{places}f}" for name, places in zip(COLUMNS, digits, strict=True)]
         rows.append(f"| {kind.title} | {kind.strengths[strength]:g} {kind.unit} | " + " | ".join(values) + " |")
     return "\n".join(rows)
