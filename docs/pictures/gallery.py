@@ -14,7 +14,17 @@ from docs.pictures.degradations import DEGRADATIONS, Degradation
 from docs.pictures.photographs import astronaut, centre
 
 PRESETS = ("wang2004", "matlab", "skimage", "torchmetrics")
-COLUMNS = ("mse", "psnr", "ssim", "luminance", "contrast", "structure", "ms-ssim", "lpips")
+COLUMNS = {
+    "mse": "MSE",
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "luminance": "l",
+    "contrast": "c",
+    "structure": "s",
+    "ms-ssim": "MS-SSIM",
+    "lpips": "LPIPS",
+}
+"""Of the table: the names of scores, and what they are called there."""
 SHOWN = (0, 3, 5, 7)
 """Strengths whose pictures are shown beside the photograph."""
 _FACE = (slice(20, 148), slice(110, 238))
@@ -88,11 +98,11 @@ def _plots(axes: Any, kind: Degradation) -> None:
 
 def table(strength: int = 3) -> str:
     """Markdown table of every degradation at one of its strengths."""
-    rows = ["| degradation | strength | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 2) + "|"]
+    rows = ["| degradation | strength | " + " | ".join(COLUMNS.values()) + " |", "|---" * (len(COLUMNS) + 2) + "|"]
     photograph = astronaut()
     for kind in DEGRADATIONS:
         found = scores(centre(photograph), kind.of(photograph, kind.strengths[strength]))
         digits = [1, 2] + [3] * (len(COLUMNS) - 2)
         values = [f"{found[name]:.{places}f}" for name, places in zip(COLUMNS, digits, strict=True)]
-        rows.append(f"| {kind.title} | {kind.strengths[strength]:g} {kind.unit} | " + " | ".join(values) + " |")
+        rows.append(f"| {kind.title} | {kind.unit}: {kind.strengths[strength]:g} | " + " | ".join(values) + " |")
     return "\n".join(rows)
