@@ -34,16 +34,23 @@ def dense(x, weights):
     return x @ weights["kernel"] + weights["bias"]
 
 
-def conv(x, weights, stride=1):
-    """Convolution, padded with zeros so that H becomes ceil(H / stride)."""
+def conv(x, weights, stride=1, padding="SAME"):
+    """Convolution, padded with zeros so that H becomes ceil(H / stride); with "VALID" nothing is padded."""
     strides = (stride, stride)
-    return lax.conv_general_dilated(x, weights["kernel"], strides, "SAME", dimension_numbers=_IMAGES) + weights["bias"]
+    return lax.conv_general_dilated(x, weights["kernel"], strides, padding, dimension_numbers=_IMAGES) + weights["bias"]
 
 
 def conv_transpose(x, weights, stride=2):
     """Transposed convolution: H becomes stride H."""
     strides = (stride, stride)
     return lax.conv_transpose(x, weights["kernel"], strides, "SAME", dimension_numbers=_IMAGES) + weights["bias"]
+
+
+def pixel_shuffle(x):
+    """(N, H, W, 4 C) to (N, 2 H, 2 W, C): four channels become a square of 2 x 2 pixels (Shi et al. 2016)."""
+    count, height, width, channels = x.shape
+    squares = x.reshape(count, height, width, 2, 2, channels // 4).transpose(0, 1, 3, 2, 4, 5)
+    return squares.reshape(count, 2 * height, 2 * width, channels // 4)
 
 
 def relu(x):

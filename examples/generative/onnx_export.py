@@ -57,16 +57,20 @@ class Graph:
         product = self.node("MatMul", x, self.constant(weights["kernel"]))
         return self.node("Add", product, self.constant(weights["bias"]))
 
-    def conv(self, x, weights, stride=1):
+    def conv(self, x, weights, stride=1, padding="SAME"):
         kernel = np.transpose(weights["kernel"], (3, 2, 0, 1))
-        return self._images("Conv", x, kernel, weights["bias"], strides=[stride, stride], auto_pad="SAME_UPPER")
+        auto_pad = {"SAME": "SAME_UPPER", "VALID": "VALID"}[padding]
+        return self._images("Conv", x, [kernel, weights["bias"]], strides=[stride, stride], auto_pad=auto_pad)
 
     def conv_transpose(self, x, weights, stride=2):
         # JAX correlates the spread pixels with the kernel; ONNX adds the kernel at each of them: the same, turned round
         kernel = np.transpose(weights["kernel"][::-1, ::-1], (2, 3, 0, 1))
         before, after = _cropped(kernel.shape[2], stride)
         pads = [before, before, after, after]
-        return self._images("ConvTranspose", x, kernel, weights["bias"], strides=[stride, stride], pads=pads)
+        return self._images("ConvTranspose", x, [kernel, weights["bias"]], strides=[stride, stride], pads=pads)
+
+    def pixel_shuffle(self, x):
+        return self._images("DepthToSpace", x, [], blocksize=2)
 
     def relu(self, x):
         return self.node("Relu", x)
@@ -89,9 +93,9 @@ class Graph:
     def reshape(self, x, *shape):
         return self.node("Reshape", x, self.constant([0, *shape], np.int64))  # 0: as many as there are
 
-    def _images(self, operator, x, kernel, bias, **attributes):
+    def _images(self, operator, x, weights, **attributes):
         first = self.node("Transpose", x, perm=_TO_CHANNELS_FIRST)
-        made = self.node(operator, first, self.constant(kernel), self.constant(bias), **attributes)
+        made = self.node(operator, first, *map(self.constant, weights), **attributes)
         return self.node("Transpose", made, perm=_TO_CHANNELS_LAST)
 
 
@@ -114,21 +118,21 @@ def export(path, network, weights, shape, *outputs):
     graph.save(path, **dict(zip(outputs, made if isinstance(made, tuple) else (made,), strict=True)))
 
 
-def run(path, x, batch_size=250):
+def run(path, *inputs, batch_size=250):
     """Outputs of a file for float32 inputs (N, ...), a tuple of arrays: all that a user without JAX needs."""
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (taken,) = session.get_inputs()
-    x = np.asarray(x, np.float32)
-    runs = [session.run(None, {taken.name: x[at : at + batch_size]}) for at in range(0, len(x), batch_size)]
+    named = {taken.name: np.asarray(x, np.float32) for taken, x in zip(session.get_inputs(), inputs, strict=True)}
+    cuts = [slice(at, at + batch_size) for at in range(0, len(inputs[0]), batch_size)]
+    runs = [session.run(None, {name: x[cut] for name, x in named.items()}) for cut in cuts]
     return tuple(np.concatenate(parts) for parts in zip(*runs, strict=True))
 
 
-def require_equal(path, outputs, x, tolerance=1e-5):
+def require_equal(path, outputs, *inputs, tolerance=1e-5):
     """Raise unless a file gives the outputs that JAX gave for the same inputs.
 
     Returns the largest difference, in units of the largest value where that is above 1: float32 has 24 bits.
     """
-    found, wanted = run(path, x), outputs if isinstance(outputs, tuple) else (outputs,)
+    found, wanted = run(path, *inputs), outputs if isinstance(outputs, tuple) else (outputs,)
     worst = 0.0
     for ours, theirs in zip(found, map(np.asarray, wanted), strict=True):
         if ours.shape != theirs.shape:
