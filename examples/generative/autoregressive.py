@@ -25,9 +25,9 @@ from outcome import Outcome
 from sample_scores import classified, digit_features, sample_scores
 
 LEVELS, SIDE, PIXELS = 8, 28, 28 * 28
-REACH = 7
-"""A pixel's distribution depends on the 7 rows above it and the 7 columns to each side: 112 pixels."""
-CHANNELS = 64
+REACH = 10
+"""A pixel's distribution depends on the 10 rows above it and the 10 columns to each side: 220 pixels."""
+CHANNELS = 96
 
 MASK = np.ones((REACH + 1, 2 * REACH + 1, 1, 1), np.float32)
 MASK[REACH, REACH:] = 0  # in its own row a pixel sees those to its left alone
@@ -211,7 +211,7 @@ def judge_outliers(outcome, path, training, held_out):
 
 
 def judge_completions(outcome, path, classifier, training, held_out, count, draws=8):
-    """SSIM of the lower half, given the upper one; and whether the classifier still sees the digit."""
+    """SSIM and squared error of the lower half, given the upper; and whether the classifier still sees the digit."""
     whole = to_eight(held_out.images[:count])
     half = SIDE // 2
     start = np.where(np.arange(SIDE)[:, None] < half, whole, 0)
@@ -224,8 +224,8 @@ def judge_completions(outcome, path, classifier, training, held_out, count, draw
     truth = to_images(whole)
     for name, levels in completed.items():
         images = to_images(levels)
-        similarity = pixelgauge.ssim(truth[:, half:], images[:, half:])
-        outcome.add(f"completion.{name}.ssim", mean_interval(similarity))
+        outcome.add(f"completion.{name}.ssim", mean_interval(pixelgauge.ssim(truth[:, half:], images[:, half:])))
+        outcome.add(f"completion.{name}.mse", mean_interval(pixelgauge.mse(truth[:, half:], images[:, half:])))
         recognised = int(np.sum(classified(classifier, images) == held_out.labels[:count]))
         outcome.add(f"completion.{name}.recognised", tuple(pixelgauge.proportion_interval(recognised, count)))
     rows = [truth, *map(to_images, completed.values()), *(to_images(drawn[:, i]) for i in (1, 2))]

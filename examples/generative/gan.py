@@ -28,7 +28,7 @@ from sample_scores import classified, digit_features, sample_scores
 NOISE = 64
 EQUILIBRIUM = -np.log(4)
 BETTER = {"frechet": -1, "kernel_distance": -1, "precision": 1, "recall": 1, "density": 1, "coverage": 1}
-"""Whether more is better (1) or worse (-1). The players' own two, the value and the AUROC, say neither."""
+"""Whether more is better (1) or worse (-1). The players' own figures, the value and the AUROC, say neither."""
 
 
 # ---- the two networks, and a move of each -------------------------------------------------------------------------
@@ -128,12 +128,15 @@ class Judge:
     def __call__(self, generator_file, discriminator_file):
         """Scores {name: (value, low, high)}, and the samples (N, 28, 28, 1) uint8."""
         (fake,) = onnx_export.run(generator_file, self.z)
-        logits = [onnx_export.run(discriminator_file, x)[0][:, 0] for x in (self.held_out, fake, self.training)]
+        real, learnt, made = (
+            onnx_export.run(discriminator_file, x)[0][:, 0].astype(np.float64)
+            for x in (self.held_out, self.training, fake)
+        )
         samples = digits.to_levels(fake)
         scores = {
-            "value": value_interval(logits[0], logits[1]),
-            "value_training": value_interval(logits[2], logits[1]),
-            "auroc": auroc_interval(logits[0], logits[1]),
+            "value": value_interval(real, made),
+            "value_training": value_interval(learnt, made),
+            "auroc": auroc_interval(real, made),
             **sample_scores(self.real, self.features(samples, gray="repeat")),
         }
         return scores, samples
@@ -188,8 +191,12 @@ def watched(outcome, judge, games):
 
 
 def collapse(outcome, judge, images, game, steps, every):
-    """Two ways on from one game: as before, and with a discriminator that learns no more; who sees it first."""
-    for name, learns in (("healthy", True), ("starved", False)):
+    """Two ways on from one game: as before, and with a frozen discriminator; and when each score first sees it.
+
+    Goodfellow et al. warn of the second: a generator that trains too long against the same discriminator maps ever more
+    noise to the few images that this one likes best.
+    """
+    for name, learns in (("healthy", True), ("frozen", False)):
         games = play(game, images, steps, every, outcome.seed + 1, discriminator_learns=learns)
         at, scores, samples, _ = watched(outcome, judge, games)
         figures.grid(outcome.path(f"{name}.png"), samples[:40], columns=10)
@@ -232,7 +239,7 @@ def main():
     training, held_out = digits.load()
     if outcome.quick:
         training, held_out = training.first(1000), held_out.first(400)
-    steps, every, collapse_steps, collapse_every = (200, 100, 40, 20) if outcome.quick else (6000, 500, 200, 10)
+    steps, every, collapse_steps, collapse_every = (1000, 500, 40, 20) if outcome.quick else (6000, 500, 300, 10)
 
     classifier = outcome.path("classifier.onnx")
     weights = digit_classifier.train(training)

