@@ -42,14 +42,15 @@ def load():
 
     pixels, labels = mnist_data()
     everything = Digits(pixels.reshape(-1, 28, 28, 1).astype(np.uint8), labels)
-    order = np.random.default_rng(0).permutation(len(labels))
-    shuffled = everything.where(order)
+    rng = np.random.default_rng(0)
+    shuffled = everything.where(rng.permutation(len(labels)))
     rank = np.zeros(len(labels), int)  # of each image among those of its digit
     for digit in range(10):
         of_digit = shuffled.labels == digit
         rank[of_digit] = np.arange(np.count_nonzero(of_digit))
     held_out = rank < HELD_OUT_A_DIGIT
-    return shuffled.where(~held_out), shuffled.where(held_out)
+    # once more: the first of a digit went to one side, so that the first of the other side would lack some digits
+    return tuple(side.where(rng.permutation(len(side.labels))) for side in map(shuffled.where, (~held_out, held_out)))
 
 
 def to_units(images):

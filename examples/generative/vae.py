@@ -5,7 +5,7 @@
 It learns digits, and is judged while it learns: the evidence lower bound in its two parts, reconstructions by PSNR and
 SSIM, samples by the Fréchet distance, precision and recall. Then it is asked what it has never seen: a digit that was
 left out of training, and defects on photographs. Every network is exported to ONNX, and what is scored is what the
-files give: the functions after "What a user does" need neither JAX nor the weights.
+files give: `autoencoder.py` and the functions from `pixel_histogram` to `defect_maps` do not need JAX.
 
 D. P. Kingma, M. Welling: Auto-encoding variational Bayes, ICLR 2014.
 """
@@ -25,11 +25,12 @@ import layers
 import onnx_export
 import photographs
 import pixelgauge
+from autoencoder import LATENT, Autoencoder, log_likelihood
 from digits import to_levels, to_units
 from outcome import Outcome
 from sample_scores import classified, digit_features, sample_scores
 
-DIGITS = {"widths": (16, 32), "latent": 16}
+DIGITS = {"widths": (16, 32), "latent": LATENT}
 PATCHES = {"widths": (16, 32, 64), "latent": 64}
 
 
@@ -39,7 +40,7 @@ PATCHES = {"widths": (16, 32, 64), "latent": 64}
 def encoder(ops, weights, x):
     """Mean and log variance (N, D) of the latent of images (N, H, W, C) on 0 to 1."""
     for layer in weights["down"]:
-        x = ops.relu(ops.conv(x, layer, stride=2))
+        x = ops.leaky_relu(ops.conv(x, layer, stride=2))
     flat = ops.reshape(x, weights["mean"]["kernel"].shape[0])
     return ops.dense(flat, weights["mean"]), ops.dense(flat, weights["log_variance"])
 
@@ -48,9 +49,9 @@ def decoder(ops, weights, z):
     """Logits of the pixels of images, and the pixels: their sigmoid."""
     channels = weights["up"][0]["kernel"].shape[2]
     side = int((weights["start"]["bias"].size // channels) ** 0.5)
-    x = ops.reshape(ops.relu(ops.dense(z, weights["start"])), side, side, channels)
+    x = ops.reshape(ops.leaky_relu(ops.dense(z, weights["start"])), side, side, channels)
     for layer in weights["up"][:-1]:
-        x = ops.relu(ops.conv_transpose(x, layer))
+        x = ops.leaky_relu(ops.conv_transpose(x, layer))
     logits = ops.conv_transpose(x, weights["up"][-1])
     return logits, ops.sigmoid(logits)
 
@@ -127,45 +128,7 @@ def export(outcome, name, weights, images):
     return Autoencoder(encoder_path, decoder_path), max(differences)
 
 
-# ---- what a user does: files, onnxruntime and pixelgauge -------------------------------------------------------------
-
-
-class Autoencoder:
-    """The two files, on 8-bit images."""
-
-    def __init__(self, encoder_path, decoder_path):
-        self.encoder_path, self.decoder_path = encoder_path, decoder_path
-
-    def reconstruct(self, images):
-        """Return what is left of images after the mean of their latent."""
-        mean, _ = onnx_export.run(self.encoder_path, to_units(images))
-        return self.decode(mean)
-
-    def decode(self, z):
-        """Images of latents."""
-        _, pixels = onnx_export.run(self.decoder_path, z)
-        return to_levels(pixels)
-
-    def sample(self, count, seed):
-        """Images of latents from the prior."""
-        return self.decode(np.random.default_rng(seed).standard_normal((count, DIGITS["latent"])))
-
-    def bound(self, images, seed, draws=8):
-        """The two terms of the bound for each image, in nats: the first is a mean over draws of the latent."""
-        x, rng = to_units(images), np.random.default_rng(seed)
-        mean, log_variance = onnx_export.run(self.encoder_path, x)
-        likelihoods = []
-        for _ in range(draws):
-            z = mean + np.exp(log_variance / 2) * rng.standard_normal(mean.shape)
-            logits, _ = onnx_export.run(self.decoder_path, z)
-            likelihoods.append(log_likelihood(x, logits))
-        return np.mean(likelihoods, axis=0), pixelgauge.gaussian_kl(mean, log_variance)
-
-
-def log_likelihood(x, logits):
-    """Log-likelihood of pixels that are black or white, x the probability of white; (N,) nats in float64."""
-    logits = logits.astype(np.float64)
-    return (x * logits - np.logaddexp(0, logits)).sum((1, 2, 3))
+# ---- scores: the files, onnxruntime and pixelgauge ------------------------------------------------------------------
 
 
 def pixel_histogram(train, held_out):
