@@ -190,7 +190,7 @@ def defect_maps(patches, reconstructed):
 
 def learn_digits(outcome, train_digits, held_out, features):
     """Train on all digits, score along the way, and return the final files."""
-    epochs = 3 if outcome.quick else 30
+    epochs = 4 if outcome.quick else 30
     looks = [epoch for epoch in (1, 2, 4, 8, 15, 30) if epoch <= epochs]
     real = features(held_out.images, gray="repeat")
     along, scored, strips = [], [], []
@@ -238,7 +238,7 @@ def learn_digits(outcome, train_digits, held_out, features):
 
 def reject_a_digit(outcome, train_digits, held_out, digit):
     """Train without one digit, and tell it from the others by the bound; returns labels and scores."""
-    epochs = 2 if outcome.quick else 12
+    epochs = 3 if outcome.quick else 12
     *_, (weights, _, _) = train(train_digits.without(digit).images, **DIGITS, epochs=epochs, seed=outcome.seed)
     model, _ = export(outcome, f"without_{digit}", weights, held_out.images)
     likelihoods, divergences = model.bound(held_out.images, outcome.seed)
@@ -296,7 +296,7 @@ def draw_training(path, along, scored, floor):
 
 def draw_detection(path, found):
     """ROC and precision-recall curves of left-out digits, with the operating points."""
-    figure, (roc_axes, precision_axes) = figures.panels(2)
+    figure, (roc_axes, precision_axes) = figures.panels(2, width=3.8, height=3.6)
     for digit, (anomalous, scores) in found.items():
         point = pixelgauge.operating_point(anomalous, scores, fpr=0.05)
         display = pixelgauge.RocCurveDisplay.from_predictions(anomalous, scores, name=f"digit {digit} unseen")
@@ -309,6 +309,7 @@ def draw_detection(path, found):
     precision_axes.axhline(np.mean(anomalous), color="0.7", linestyle="--", linewidth=1)
     precision_axes.set(xlabel="recall", ylabel="precision", ylim=(0, 1.02), title="precision and recall")
     roc_axes.set(title="ROC")
+    roc_axes.legend(loc="center", fontsize=8)
     precision_axes.legend()
     figures.save(path, figure)
 
@@ -329,7 +330,7 @@ def main():
     outcome = Outcome("vae", __doc__)
     train_digits, held_out = digits.load()
     if outcome.quick:
-        train_digits = train_digits.first(1000)
+        train_digits = train_digits.first(2000)
     classifier = outcome.path("classifier.onnx")
     digit_classifier.export(classifier, digit_classifier.train(train_digits, seed=outcome.seed), held_out)
     outcome.add("classifier.accuracy", np.mean(classified(classifier, held_out.images) == held_out.labels))
