@@ -50,6 +50,7 @@ class Outcome:
         """Write `samples.npy`, uint8 (N, 28, 28, 1), and `figures.json`, after the time and the memory."""
         np.save(self.path("samples.npy"), samples)
         self.add("seconds", time.perf_counter() - self._start)
+        self.add("cpu_seconds", time.process_time())
         unit = 2**20 if sys.platform == "darwin" else 2**10
         self.add("peak_mb", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit)
         strict = {name: _without_nan(value) for name, value in self.figures.items()}
