@@ -16,6 +16,16 @@ def classified(path, images):
     return np.argmax(logits(images, gray="repeat"), axis=1)
 
 
+def density_coverage(real, samples):
+    """Density and coverage, each with its interval; both 0, and without one, where no sample is near any real image.
+
+    So it can be before training. Nothing tells then how far they are from the next, and pixelgauge gives no interval.
+    """
+    if pixelgauge.density_coverage(real, samples).density == 0:
+        return (0.0, np.nan, np.nan), (0.0, np.nan, np.nan)
+    return pixelgauge.density_coverage_interval(real, samples)
+
+
 def sample_scores(real, samples):
     """Distances, precision, recall, density and coverage of two sets of features, each with its 95 % interval.
 
@@ -24,7 +34,7 @@ def sample_scores(real, samples):
     frechet = pixelgauge.frechet_interval(real, samples)
     kernel = pixelgauge.kernel_distance_interval(real, samples)
     precision, recall = pixelgauge.precision_recall_interval(real, samples)
-    density, coverage = pixelgauge.density_coverage_interval(real, samples)
+    density, coverage = density_coverage(real, samples)
     return {
         "frechet": (frechet.distance, frechet.low, frechet.high),
         "kernel_distance": (kernel.distance, kernel.low, kernel.high),

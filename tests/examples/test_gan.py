@@ -62,7 +62,7 @@ def test_figures_are_within_their_spread(figures: dict[str, Any], name: str) -> 
 
 
 def test_the_value_is_shown_not_to_reach_the_equilibrium(figures: dict[str, Any]) -> None:
-    assert figures["equilibrium"] == -math.log(4)
+    assert figures["equilibrium"] == pytest.approx(-math.log(4))
     value, low, high = figures["final.value"]
     assert low <= value <= high
     assert low > figures["equilibrium"]
@@ -105,3 +105,17 @@ def test_what_is_left_behind(folder: Path) -> None:
     for picture in ("samples", "curves", "healthy", "healthy_curves", "frozen", "frozen_curves"):
         with Image.open(folder / f"{picture}.png") as image:
             assert min(image.size) > 50
+
+
+def test_samples_far_from_every_digit_have_no_interval_of_density(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    del folder
+    monkeypatch.syspath_prepend(ROOT / "examples/generative")
+    import sample_scores
+
+    real = np.random.default_rng(0).normal(size=(400, 16))
+    scores = sample_scores.sample_scores(real, real + 100)
+    assert scores["density"][0] == scores["coverage"][0] == scores["precision"][0] == 0
+    assert np.isnan(scores["density"][1:]).all()
+    assert scores["precision"][2] > 0
