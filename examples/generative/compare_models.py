@@ -113,7 +113,7 @@ def draw(path, scores):
         "precision": "precision",
         "recall": "recall",
         "coverage": "coverage",
-        "copied": "nearer to training (AUROC)",
+        "copied": "copied (AUROC)",
     }
     figure, panels = figures.panels(len(titles), width=2.3, height=2.4)
     names = list(scores)[::-1]

@@ -35,15 +35,19 @@ def figures(vae_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 
 def test_the_frechet_distance_forgives_memorising(figures: dict[str, Any]) -> None:
-    distances = {name: figures[f"samples.{name}.frechet"][0] for name in ("vae", "training digits", "fifty of them")}
-    assert min(distances, key=distances.get) == "training digits"
-    assert figures["samples.training digits.copied"] == [1, 1, 1] or figures["samples.training digits.copied"][1] > 0.99
-    assert figures["samples.fifty of them.recall"][0] < figures["samples.training digits.recall"][0] - 0.2
+    copies = figures["samples.training digits.frechet"][0]
+    assert copies < min(figures[f"samples.{name}.frechet"][0] for name in ("vae", "fifty of them"))
+    assert figures["samples.training digits.copied"][1] > 0.99
+    # what a few copies miss is seen by recall and coverage
+    for metric in ("recall", "coverage"):
+        assert figures[f"samples.fifty of them.{metric}"][2] < figures[f"samples.training digits.{metric}"][1] - 0.2
 
 
 def test_ssim_likes_blur(figures: dict[str, Any]) -> None:
-    assert figures["changed.blurred.ssim"] > figures["changed.shifted_2.ssim"] + 0.2
-    assert figures["changed.blurred.frechet"][0] > figures["changed.shifted_1.frechet"][0]
+    """A blurred digit is nearer by SSIM than a sharp one of its kind, or itself moved by a pixel, and further as a set."""
+    assert figures["changed.blurred.ssim"] > figures["changed.another_of_its_kind.ssim"] + 0.05
+    assert figures["changed.blurred.ssim"] > figures["changed.shifted_1.ssim"] + 0.1
+    assert figures["changed.blurred.frechet"][1] > figures["changed.another_of_its_kind.frechet"][2]
 
 
 def test_likelihood_misleads(figures: dict[str, Any]) -> None:
