@@ -119,11 +119,8 @@ def draw(path, scores):
     names = list(scores)[::-1]
     for axes, (metric, title) in zip(panels, titles.items(), strict=True):
         values = np.array([scores[name][metric] for name in names])
-        # the distance of the samples is biased upwards, and may lie above its interval
-        bars = np.abs(values[:, 1:] - values[:, :1]).T if metric != "frechet" else None
-        if metric == "frechet":
-            axes.hlines(range(len(names)), values[:, 1], values[:, 2], color="C0")
-        axes.errorbar(values[:, 0], range(len(names)), xerr=bars, fmt="o", color="C0", markersize=4)
+        axes.hlines(range(len(names)), values[:, 1], values[:, 2])
+        axes.plot(values[:, 0], range(len(names)), "o", markersize=4)  # beside its interval where it has a bias
         axes.set(title=title, yticks=range(len(names)), yticklabels=names if axes is panels[0] else [])
         axes.set_xlim(left=0)
     figures.save(path, figure)
@@ -190,7 +187,7 @@ def main():
     judge_likelihood(outcome, model, others, held_out)
     # Theis et al. 2016: noise in 99 samples of 100 costs a likelihood no more than log 100 nats
     outcome.add("likelihood.of_99_percent_noise_costs_at_most", pixelgauge.bits_per_dim(np.log(100), copies[0].size))
-    outcome.save(copies)
+    outcome.save()
 
 
 if __name__ == "__main__":

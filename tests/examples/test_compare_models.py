@@ -27,10 +27,10 @@ def figures(vae_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         np.save(folder / name / "samples.npy", images)
         (folder / name / "figures.json").write_text("{}", encoding="utf-8")
     output = folder / "compare_models"
-    code = "import sys; sys.modules['jax'] = None; import runpy; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv.pop(0));"
-    code += "runpy.run_path(sys.argv[0], run_name='__main__')"  # JAX cannot be imported
-    command = [sys.executable, "-W", "error", "-c", code, str(SCRIPT.parent), str(SCRIPT), "--output", str(output)]
-    subprocess.run(command, check=True, timeout=900)
+    without_jax = "import runpy, sys; sys.argv.pop(0); sys.path.insert(0, sys.argv.pop(0)); "
+    without_jax += "runpy.run_path(sys.argv[0], run_name='__main__'); assert 'jax' not in sys.modules"
+    command = [sys.executable, "-W", "error", "-c", without_jax, str(SCRIPT.parent), str(SCRIPT)]
+    subprocess.run([*command, "--output", str(output)], check=True, timeout=900)
     return json.loads((output / "figures.json").read_text(encoding="utf-8"))
 
 
