@@ -48,6 +48,11 @@ def noisy(images, sigma, rng):
     return digits.to_levels((images + rng.normal(0, sigma, images.shape)) / 255)
 
 
+def two_levels(images):
+    """Images in black and white."""
+    return np.where(images > 127, 255, 0).astype(np.uint8)
+
+
 def nearest_of_label(held_out, learnt):
     """For each digit the nearest training digit of the same label: sharp, and another."""
     found = np.empty_like(held_out.images)
@@ -160,7 +165,7 @@ def main():
             outcome.add(f"{name}.{figure}", known[name][figure])
 
     copies = learnt.images[:1000]
-    sets = samples | {"training digits": copies, "fifty of them": np.repeat(copies[:50], 20, axis=0)}
+    sets = samples | {"training digits": copies, "fifty of them": np.tile(copies[:50], (20, 1, 1, 1))}
     scores = judge_samples(outcome, sets, learnt, held_out, features)
     draw(outcome.path("samples.png"), scores)
     figures.grid(outcome.path("samples_grid.png"), np.concatenate([some[:20] for some in sets.values()]), 20)
@@ -183,6 +188,8 @@ def main():
         "blank": np.zeros_like(held_out.images[:50]),
         "upside_down": held_out.images[:, ::-1],
         "own_samples": samples["vae"],
+        "own_samples_in_two_levels": two_levels(samples["vae"]),
+        "digits_in_two_levels": two_levels(held_out.images),
     }
     judge_likelihood(outcome, model, others, held_out)
     # Theis et al. 2016: noise in 99 samples of 100 costs a likelihood no more than log 100 nats
