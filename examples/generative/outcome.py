@@ -46,9 +46,10 @@ class Outcome:
         """Where a file goes."""
         return self.folder / name
 
-    def save(self, samples):
+    def save(self, samples=None):
         """Write `samples.npy`, uint8 (N, 28, 28, 1), and `figures.json`, after the time and the memory."""
-        np.save(self.path("samples.npy"), samples)
+        if samples is not None:
+            np.save(self.path("samples.npy"), samples)
         self.add("seconds", time.perf_counter() - self._start)
         self.add("cpu_seconds", time.process_time())
         unit = 2**20 if sys.platform == "darwin" else 2**10

@@ -22,28 +22,32 @@ def figures(vae_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     folder = tmp_path_factory.mktemp("compared")
     shutil.copytree(vae_folder, folder / "vae")
     samples = np.load(vae_folder / "samples.npy")
-    for name, images in (("gan", samples[::-1]), ("autoregressive", 255 - samples)):
+    for name, images in (("gan", samples[::-1]), ("autoregressive", np.minimum(samples, 200))):
         (folder / name).mkdir()
         np.save(folder / name / "samples.npy", images)
         (folder / name / "figures.json").write_text("{}", encoding="utf-8")
     output = folder / "compare_models"
-    code = "import sys; sys.modules['jax'] = None; import runpy; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv.pop(0));"
-    code += "runpy.run_path(sys.argv[0], run_name='__main__')"  # JAX cannot be imported
-    command = [sys.executable, "-W", "error", "-c", code, str(SCRIPT.parent), str(SCRIPT), "--output", str(output)]
-    subprocess.run(command, check=True, timeout=900)
+    without_jax = "import runpy, sys; sys.argv.pop(0); sys.path.insert(0, sys.argv.pop(0)); "
+    without_jax += "runpy.run_path(sys.argv[0], run_name='__main__'); assert 'jax' not in sys.modules"
+    command = [sys.executable, "-W", "error", "-c", without_jax, str(SCRIPT.parent), str(SCRIPT)]
+    subprocess.run([*command, "--output", str(output)], check=True, timeout=900)
     return json.loads((output / "figures.json").read_text(encoding="utf-8"))
 
 
 def test_the_frechet_distance_forgives_memorising(figures: dict[str, Any]) -> None:
-    distances = {name: figures[f"samples.{name}.frechet"][0] for name in ("vae", "training digits", "fifty of them")}
-    assert min(distances, key=distances.get) == "training digits"
-    assert figures["samples.training digits.copied"] == [1, 1, 1] or figures["samples.training digits.copied"][1] > 0.99
-    assert figures["samples.fifty of them.recall"][0] < figures["samples.training digits.recall"][0] - 0.2
+    copies = figures["samples.training digits.frechet"][0]
+    assert copies < min(figures[f"samples.{name}.frechet"][0] for name in ("vae", "fifty of them"))
+    assert figures["samples.training digits.copied"][1] > 0.99
+    # what a few copies miss is seen by recall and coverage
+    for metric in ("recall", "coverage"):
+        assert figures[f"samples.fifty of them.{metric}"][2] < figures[f"samples.training digits.{metric}"][1] - 0.2
 
 
 def test_ssim_likes_blur(figures: dict[str, Any]) -> None:
-    assert figures["changed.blurred.ssim"] > figures["changed.shifted_2.ssim"] + 0.2
-    assert figures["changed.blurred.frechet"][0] > figures["changed.shifted_1.frechet"][0]
+    """A blurred digit is nearer by SSIM than a sharp one of its kind, or itself moved by a pixel, and further as a set."""
+    assert figures["changed.blurred.ssim"] > figures["changed.another_of_its_kind.ssim"] + 0.05
+    assert figures["changed.blurred.ssim"] > figures["changed.shifted_1.ssim"] + 0.1
+    assert figures["changed.blurred.frechet"][1] > figures["changed.another_of_its_kind.frechet"][2]
 
 
 def test_likelihood_misleads(figures: dict[str, Any]) -> None:
