@@ -101,6 +101,13 @@ stage_tests() {
   tail -n 1 "$work/pytest.log" >"$work/closing"
 }
 
+# The models of examples/generative, which the tests stage skips: it has no JAX.
+stage_examples() {
+  enter examples '.[cpu,examples,test]'
+  pytest tests/examples | tee "$work/pytest.log"
+  echo "examples: $(tail -n 1 "$work/pytest.log")" >>"$work/figures"
+}
+
 # Half a million executions over all targets, the same in every run: a change is judged by itself, new inputs are the other tier's.
 # What it finds outlives the run.
 findings=build/fuzz-findings

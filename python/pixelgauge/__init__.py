@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from pixelgauge.full_reference.ssim import SSIMComponents as SSIMComponents
     from pixelgauge.full_reference.ssim import ssim as ssim
     from pixelgauge.images import ImageFileError as ImageFileError
+    from pixelgauge.likelihood import bits_per_dim as bits_per_dim
+    from pixelgauge.likelihood import gan_value as gan_value
+    from pixelgauge.likelihood import gaussian_kl as gaussian_kl
     from pixelgauge.networks.checkpoint import CheckpointError as CheckpointError
     from pixelgauge.networks.manifest import ModelDamagedError as ModelDamagedError
     from pixelgauge.networks.manifest import ModelError as ModelError
@@ -130,6 +133,7 @@ _MODULES = {
     "full_reference.pixel_error": ["mse", "psnr"],
     "full_reference.ssim": ["SSIMComponents", "ssim"],
     "images": ["ImageFileError"],
+    "likelihood": ["bits_per_dim", "gan_value", "gaussian_kl"],
     "networks.checkpoint": ["CheckpointError"],
     "networks.providers": ["ProviderError"],
     "networks.manifest": ["ModelDamagedError", "ModelError", "ModelMissingError"],

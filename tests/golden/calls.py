@@ -254,6 +254,15 @@ def ranking() -> Iterator[Call]:
     yield Call("aupro/0.05", lambda: pg.aupro(masks, maps, max_fpr=0.05))
 
 
+def likelihood() -> Iterator[Call]:
+    mean, log_variance = features(40, 6, 21), features(40, 6, 22)
+    logits = features(300, 1, 23)
+    yield Call("gaussian_kl", lambda: pg.gaussian_kl(mean, log_variance), SUMS)
+    yield Call("gaussian_kl/other", lambda: pg.gaussian_kl(mean, log_variance, mean[:1], log_variance[:1]), SUMS)
+    yield Call("gan_value", lambda: pg.gan_value(logits[:200], logits[200:]), SUMS)
+    yield Call("bits_per_dim", lambda: pg.bits_per_dim(np.square(logits), 784), SUMS)
+
+
 def _intervals(kind: str, y: np.ndarray, s: np.ndarray, weights: np.ndarray) -> Iterator[Call]:
     image = np.arange(len(y)) // 30
     for name, options in (
@@ -345,7 +354,7 @@ def perceptual() -> Iterator[Call]:
 def calls() -> list[Call]:
     """All of them."""
     found = [
-        *full_reference(), *resizing(), *distribution(), *ranking(), *decoding(), *perceptual()
+        *full_reference(), *resizing(), *distribution(), *ranking(), *likelihood(), *decoding(), *perceptual()
     ]  # fmt: skip
     names = [call.name for call in found]
     assert len(set(names)) == len(names)
