@@ -1,10 +1,13 @@
-"""What the tests of the examples share: one short run of the autoencoder, as a reader would start it."""
+"""What the tests of the examples share: one short run of each model, as a reader would start it, and the figures it leaves."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,18 +15,31 @@ from tests.places import ROOT
 
 
 @pytest.fixture(scope="session")
-def vae_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def short_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Folder of an example's outputs after ``--quick``; it is run when first asked for."""
     for needed in ("jax", "optax", "mlxtend", "matplotlib"):
         pytest.importorskip(needed, reason=f"{needed} of the extra `examples` is not installed")
-    output = tmp_path_factory.mktemp("generative") / "vae"
-    command = [
-        sys.executable,
-        "-W",
-        "error",
-        str(ROOT / "examples/generative/vae.py"),
-        "--quick",
-        "--output",
-        str(output),
-    ]
-    subprocess.run(command, check=True, timeout=900)
-    return output
+    outputs = tmp_path_factory.mktemp("generative")
+
+    def run(example: str) -> Path:
+        folder = outputs / example
+        if not folder.exists():
+            script = str(ROOT / f"examples/generative/{example}.py")
+            command = [sys.executable, "-W", "error", script, "--quick", "--output", str(folder)]
+            subprocess.run(command, check=True, timeout=900)
+        return folder
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def folder(short_run: Callable[[str], Path], request: pytest.FixtureRequest) -> Path:
+    """Outputs of the example that a module names in EXAMPLE."""
+    return short_run(request.module.EXAMPLE)
+
+
+@pytest.fixture(scope="module")
+def figures(folder: Path) -> dict[str, Any]:
+    """What that example printed, by name."""
+    found: dict[str, Any] = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
+    return found

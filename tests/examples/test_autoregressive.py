@@ -6,9 +6,6 @@ far as the figure can go.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +15,10 @@ import pytest
 from PIL import Image
 
 import pixelgauge
-from tests.places import ROOT
+
+EXAMPLE = "autoregressive"
 
 REACH = 10
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    for needed in ("jax", "optax", "mlxtend", "matplotlib"):
-        pytest.importorskip(needed, reason=f"{needed} of the extra `examples` is not installed")
-    output = tmp_path_factory.mktemp("generative") / "autoregressive"
-    script = str(ROOT / "examples/generative/autoregressive.py")
-    subprocess.run([sys.executable, "-W", "error", script, "--quick", "--output", str(output)], check=True, timeout=900)
-    return output
-
-
-@pytest.fixture(scope="module")
-def figures(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "figures.json").read_text(encoding="utf-8"))
 
 
 def logits_of(folder: Path, framed: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ SCRIPT = ROOT / "examples/generative/compare_models.py"
 
 
 @pytest.fixture(scope="module")
-def figures(vae_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def figures(short_run: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    vae_folder = short_run("vae")
     folder = tmp_path_factory.mktemp("compared")
     shutil.copytree(vae_folder, folder / "vae")
     samples = np.load(vae_folder / "samples.npy")

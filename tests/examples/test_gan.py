@@ -6,10 +6,7 @@ far as the figure can go.
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +17,7 @@ from PIL import Image
 
 from tests.places import ROOT
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    for needed in ("jax", "optax", "mlxtend", "matplotlib"):
-        pytest.importorskip(needed, reason=f"{needed} of the extra `examples` is not installed")
-    output = tmp_path_factory.mktemp("generative") / "gan"
-    script = str(ROOT / "examples/generative/gan.py")
-    subprocess.run([sys.executable, "-W", "error", script, "--quick", "--output", str(output)], check=True, timeout=900)
-    return output
-
-
-@pytest.fixture(scope="module")
-def figures(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "figures.json").read_text(encoding="utf-8"))
+EXAMPLE = "gan"
 
 
 @pytest.mark.parity

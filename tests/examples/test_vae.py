@@ -5,7 +5,6 @@ Bounds of figures are wider than the range over seeds 0 to 4 that stands beside 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,7 @@ from PIL import Image
 
 import pixelgauge
 
-
-@pytest.fixture(scope="module")
-def figures(vae_folder: Path) -> dict[str, Any]:
-    return json.loads((vae_folder / "figures.json").read_text(encoding="utf-8"))
+EXAMPLE = "vae"
 
 
 @pytest.mark.parity
@@ -46,9 +42,9 @@ def test_the_bound_is_its_terms(figures: dict[str, Any]) -> None:
 
 
 @pytest.mark.property
-def test_the_bound_of_the_files_is_that_of_their_outputs(vae_folder: Path) -> None:
+def test_the_bound_of_the_files_is_that_of_their_outputs(folder: Path) -> None:
     """KL of the exported encoder by the plain formula, from the file alone."""
-    session = onnxruntime.InferenceSession(vae_folder / "digits_encoder.onnx", providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(folder / "digits_encoder.onnx", providers=["CPUExecutionProvider"])
     mean, log_variance = session.run(None, {"x": np.zeros((3, 28, 28, 1), np.float32)})
     assert mean.shape == log_variance.shape == (3, 16)
     plain = 0.5 * (np.exp(log_variance) + mean**2 - 1 - log_variance).sum(1)
@@ -83,10 +79,10 @@ def test_intervals_hold_what_they_are_of(figures: dict[str, Any]) -> None:
         assert low <= value <= high
 
 
-def test_what_is_left_behind(vae_folder: Path) -> None:
-    samples = np.load(vae_folder / "samples.npy")
+def test_what_is_left_behind(folder: Path) -> None:
+    samples = np.load(folder / "samples.npy")
     assert samples.shape == (1000, 28, 28, 1)
     assert samples.dtype == np.uint8
     for picture in ("training", "samples", "samples_along", "reconstructions", "left_out", "defects"):
-        with Image.open(vae_folder / f"{picture}.png") as image:
+        with Image.open(folder / f"{picture}.png") as image:
             assert min(image.size) > 50
