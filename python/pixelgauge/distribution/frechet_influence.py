@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
+from pixelgauge.distribution.score_test import Orders
 
 Float64Array = npt.NDArray[np.float64]
 Moments = tuple[Float64Array, Float64Array]
@@ -31,15 +32,32 @@ class Spread:
     estimate, so it holds the noise of the estimated map, twice the second order, besides the first."""
     second: tuple[float, float, float]
     """Mean square of the second-order influence of two samples: of the first set, of the second, of one each."""
+    third: tuple[float, float]
+    """Third central moment of the influence of one sample of each set."""
+    mixed: tuple[float, float, float]
+    """Mean product of the second-order influence of two samples and the influence of each, as `second` has them."""
 
-    def first_order(self, n: int, m: int) -> float:
-        """Variance of the mean influence."""
-        return self.first[0] / n + self.first[1] / m
+    def of_sizes(self, n: int, m: int) -> Orders:
+        """Moments of the mean influence of n and m samples, and of the second order of all pairs of two of them."""
+        (squares_x, squares_y, squares), (mixed_x, mixed_y, mixed) = self.second, self.mixed
+        return Orders(
+            first=self.first[0] / n + self.first[1] / m,
+            second=2 * squares_x / n**2 + 2 * squares_y / m**2 + 4 * squares / (n * m),
+            third=self.third[0] / n**2 + self.third[1] / m**2,
+            mixed=mixed_x / n**2 + mixed_y / m**2 - 2 * mixed / (n * m),
+        )
 
-    def second_order(self, n: int, m: int) -> float:
-        """Variance of the second-order part of an estimate without the products of samples with themselves."""
-        of_first, of_second, of_both = self.second
-        return 2 * of_first / n**2 + 2 * of_second / m**2 + 4 * of_both / (n * m)
+
+@dataclass(frozen=True)
+class _Weighted:
+    """Mean products of samples of one set with their influence."""
+
+    influence: Float64Array
+    """Of each sample, about its mean."""
+    linear: Float64Array
+    """With the samples about their mean."""
+    square: Float64Array
+    """With the squares of whitened samples."""
 
 
 class Influence:
@@ -74,23 +92,32 @@ class Influence:
         self._curvature = roots[:, np.newaxis] * (roots / (roots[:, np.newaxis] + roots))
 
     def spread(self, x: Features | None, y: Features | None, random: np.random.Generator) -> Spread:
-        """Variances over the samples of both sets; a set that is fixed, None, has none."""
-        first, second, drawn = [0.0, 0.0], [0.0, 0.0], []
+        """Moments over the samples of both sets; those of a set that is fixed, None, are 0."""
+        first, second, third, mixed = [0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]
+        drawn, weighted = [], []
         for side, features in enumerate((x, y)):
             if features is not None:
+                values = self._values(side, features)
+                first[side] = float(values.var(ddof=1))
+                third[side] = float(np.mean((values - values.mean()) ** 3))
                 drawn.append(self._sample(side, features, random))
-                first[side] = self._first(side, features)
                 second[side] = self._second(drawn[-1], drawn[-1], same=True)
-        across = self._second(*sorted(drawn, key=lambda of: len(of[0])), same=False) if len(drawn) == 2 else 0.0
-        return Spread((first[0], first[1]), (second[0], second[1], across))
+                weighted.append(self._weighted(side, *drawn[-1]))
+                mixed[side] = self._mixed_within(weighted[-1], *drawn[-1])
+        across, both = 0.0, 0.0
+        if len(drawn) == 2:
+            across = self._second(*sorted(drawn, key=lambda of: len(of[0])), same=False)
+            both = self._mixed(*weighted)
+        return Spread(
+            (first[0], first[1]), (second[0], second[1], across), (third[0], third[1]), (mixed[0], mixed[1], both)
+        )
 
-    def _first(self, side: int, x: Features) -> float:
-        """Variance of the influence of a sample, in chunks."""
+    def _values(self, side: int, x: Features) -> Float64Array:
+        """Influence of every sample, in chunks."""
         rows = max(1, _ELEMENTS // x.shape[1])
-        values = np.concatenate(
+        return np.concatenate(
             [self._influence(side, *self._coordinates(side, x[i : i + rows])) for i in range(0, len(x), rows)]
         )
-        return float(values.var(ddof=1))
 
     def _influence(self, side: int, off: Float64Array, q: Float64Array) -> Float64Array:
         gap = self._means[side] - self._means[1 - side]
@@ -120,6 +147,23 @@ class Influence:
             values = self._pairs(*(part[i[k : k + step]] for part in a), *(part[j[k : k + step]] for part in b))
             squares += float(values @ values)
         return squares / i.size
+
+    def _weighted(self, side: int, off: Float64Array, q: Float64Array) -> _Weighted:
+        influence = self._influence(side, off, q)
+        influence -= influence.mean()
+        columns = np.ascontiguousarray(q.T)
+        square = _core.matmul_transposed(columns * influence, columns) / len(q) if q.size else np.zeros((0, 0))
+        return _Weighted(influence, influence @ off / len(off), square)
+
+    def _mixed(self, a: _Weighted, b: _Weighted) -> float:
+        """Mean of the second order over all pairs, weighted with the influence of both samples."""
+        return float(a.linear @ b.linear + 0.5 * np.vdot(self._curvature, a.square * b.square))
+
+    def _mixed_within(self, of: _Weighted, off: Float64Array, q: Float64Array) -> float:
+        """Return the same of pairs of two samples of one set."""
+        n = len(off)
+        itself = float(of.influence**2 @ self._pairs(off, q, off, q))
+        return (n * n * self._mixed(of, of) - itself) / (n * (n - 1))
 
     def _pairs(self, off: Float64Array, q: Float64Array, other: Float64Array, r: Float64Array) -> Float64Array:
         """Second-order influence of pairs of samples."""

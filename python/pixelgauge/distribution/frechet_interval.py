@@ -160,7 +160,7 @@ def _test(
     spread = Influence(of_first(whole), of_second(whole)).spread(x, y, random)
     step()
     n, m = (1 if z is None else len(z) for z in (x, y))
-    return ScoreTest(estimate, distance - estimate, spread.first_order(n, m), spread.second_order(n, m), INFLATION)
+    return ScoreTest(estimate, distance - estimate, spread.of_sizes(n, m), INFLATION)
 
 
 def _require_samples(features: Features, name: str) -> None:
