@@ -203,10 +203,10 @@ def _mean_product(values: Float64Array, of_rows: Float64Array, of_columns: Float
     """Mean over pairs of the centred kernel times the influence of both; of one set without a sample and itself."""
     values -= values.mean(axis=0)
     values -= values.mean(axis=1)[:, np.newaxis]
-    product, (n, m) = float(of_rows @ values @ of_columns), values.shape
-    if not same:
-        return product / float(n * m)
-    return (product - float(of_rows**2 @ values.diagonal())) / (n * (n - 1))
+    product = float(of_rows @ values @ of_columns)
+    if same:
+        product -= float(of_rows**2 @ values.diagonal())
+    return product / (len(of_rows) * (len(of_columns) - same))
 
 
 def _centred_within(of: _Sums) -> float:
