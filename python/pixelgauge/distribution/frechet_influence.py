@@ -1,4 +1,4 @@
-"""How a Fréchet distance moves with its samples, to first and second order: what its variance is made of."""
+"""How a Fréchet distance moves with its samples, to first and second order: what its variance and skewness are made of."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ELEMENTS = 2**18
 
 @dataclass(frozen=True)
 class Spread:
-    """Variances that make up that of a distance between sets of n and m samples."""
+    """Moments that make up those of a distance between sets of n and m samples."""
 
     first: tuple[float, float]
     """Of the influence of one sample of each set; 0 for a set that is fixed. That of samples drawn anew from the

@@ -83,12 +83,13 @@ def kernel_distance_interval(
     -----
     The variance is that of the U-statistic in both orders of its Hoeffding decomposition: the witness function's over
     the samples, and the mean square of the doubly centred kernel over pairs, without which it would vanish for equal
-    populations. The first falls in proportion to the distance and the second stays, so the interval is of the
-    distances that a test keeps (a score interval), with quantiles as skewed as the second order is. Time grows with
-    the square of the samples, memory does not: blocks of 1024 x 1024 of the kernel.
+    populations. The second stays along the distances and the first follows them, by the slope that third moments of the
+    samples give and at least in proportion, so the interval is of the distances that a test keeps (a score interval),
+    the low end moved for the skewness of both orders. Time grows with the square of the samples, memory does not:
+    blocks of 1024 x 1024 of the kernel.
 
-    Where a few directions hold most of the variance, hundreds of samples are too few: 200 of them covered .90 at a
-    level of .95 with heavy tails, 1000 .94.
+    Where a few directions hold most of the variance, hundreds of samples are few: 200 of them covered .93 at a level of
+    .95 with heavy tails.
 
     References
     ----------
