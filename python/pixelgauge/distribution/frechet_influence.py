@@ -1,4 +1,4 @@
-"""How a Fréchet distance moves with its samples, to first and second order: what its variance and skewness are made of."""
+"""How a Fréchet distance moves with its samples, to first and second order, and how its variance moves with it."""
 
 from __future__ import annotations
 
