@@ -21,6 +21,8 @@ _PAIR_SAMPLES, _PAIRS = 4096, 16384
 """Samples of a set, and pairs of them, from which the mean square of the second order is taken."""
 _ELEMENTS = 2**18
 """Numbers of an intermediate array, so that some lie in the cache."""
+_ROWS = 1024
+"""Samples whose products are summed at once."""
 
 
 @dataclass(frozen=True)
@@ -151,9 +153,11 @@ class Influence:
     def _weighted(self, side: int, off: Float64Array, q: Float64Array) -> _Weighted:
         influence = self._influence(side, off, q)
         influence -= influence.mean()
-        columns = np.ascontiguousarray(q.T)
-        square = _core.matmul_transposed(columns * influence, columns) / len(q) if q.size else np.zeros((0, 0))
-        return _Weighted(influence, influence @ off / len(off), square)
+        square = np.zeros((q.shape[1], q.shape[1]))
+        for i in range(0, len(q) if q.size else 0, _ROWS):
+            columns = np.ascontiguousarray(q[i : i + _ROWS].T)
+            square += _core.matmul_transposed(columns * influence[i : i + _ROWS], columns)
+        return _Weighted(influence, influence @ off / len(off), square / len(q))
 
     def _mixed(self, a: _Weighted, b: _Weighted) -> float:
         """Mean of the second order over all pairs, weighted with the influence of both samples."""
@@ -161,8 +165,9 @@ class Influence:
 
     def _mixed_within(self, of: _Weighted, off: Float64Array, q: Float64Array) -> float:
         """Return the same of pairs of two samples of one set."""
-        n = len(off)
-        itself = float(of.influence**2 @ self._pairs(off, q, off, q))
+        n, rows, itself = len(off), max(1, _ELEMENTS // max(1, off.shape[1])), 0.0
+        for at in (slice(i, i + rows) for i in range(0, n, rows)):
+            itself += float(of.influence[at] ** 2 @ self._pairs(off[at], q[at], off[at], q[at]))
         return (n * n * self._mixed(of, of) - itself) / (n * (n - 1))
 
     def _pairs(self, off: Float64Array, q: Float64Array, other: Float64Array, r: Float64Array) -> Float64Array:
