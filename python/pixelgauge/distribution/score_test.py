@@ -39,13 +39,14 @@ class ScoreTest:
     """Test of a squared distance: of a sum of squares that samples blur, without its bias.
 
     If the true distance is t, the estimate e has variance S + F(t): S of its second order, whatever t is, and of its
-    first order F(t) = max(F(e) + b (t - e), 0). The slope b is that of the estimated variance against the estimate,
-    over samples: (third + 4 mixed) / first, since a sample that moves the estimate moves the variance by its squared
-    influence, and by what it makes of the influence of the others. It is at least F(e) / e, which it would be of a
-    noncentral chi-squared variable. The skewness of the second order is that of a chi-squared variable whose mean is
-    the bias and whose variance is S; the third cumulant of the first is F(t) (third + 6 mixed) / first, and at least
-    what would go with such a variable. It moves the low end up. The high end is the normal one: there the slope gives
-    room enough, and third moments of few samples are not known.
+    first order F(t), above e the line F(e) + b (t - e), below it the power of t that has the same slope and is 0 at 0.
+    b is the slope of the estimated variance against the estimate, over samples: (third + 4 mixed) / first, since a
+    sample that moves the estimate moves the variance by its squared influence, and by what it makes of the influence
+    of the others. It is at least F(e) / e, which it would be of a noncentral chi-squared variable. The skewness of the
+    second order is that of a chi-squared variable whose mean is the bias and whose variance is S; the third cumulant
+    of the first is F(t) (third + 6 mixed) / first, and at least what would go with such a variable. It moves the low
+    end up. The high end is the normal one: there the slope gives room enough, and third moments of few samples are not
+    known.
 
     Parameters
     ----------
@@ -84,7 +85,11 @@ class ScoreTest:
         return self._error(self._from)
 
     def _first_order(self, distance: float) -> float:
-        return max(self._first + self._slope * (distance - self._from), 0.0)
+        if distance >= self._from:
+            return self._first + self._slope * (distance - self._from)
+        if distance <= 0 or self._first == 0:
+            return 0.0
+        return self._first * math.pow(distance / self._from, self._slope * self._from / self._first)
 
     def _error(self, distance: float) -> float:
         return math.sqrt(self._kept + self._first_order(distance))
