@@ -88,9 +88,6 @@ def kernel_distance_interval(
     the low end moved for the skewness of both orders. Time grows with the square of the samples, memory does not:
     blocks of 1024 x 1024 of the kernel.
 
-    Where a few directions hold most of the variance, hundreds of samples are few: 200 of them covered .93 at a level of
-    .95 with heavy tails.
-
     References
     ----------
     D. J. Sutherland et al.: Generative models and model criticism via optimized maximum mean discrepancy, ICLR 2017;
