@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,7 @@ from pixelgauge.distribution.block_design import (
     pairs_met,
 )
 from pixelgauge.distribution.frechet_influence import Influence
-from pixelgauge.distribution.score_test import ScoreTest, skewed_quantile
+from pixelgauge.distribution.score_test import Orders, ScoreTest, skewed_quantile
 
 
 def sets(n: int, m: int, dim: int, seed: int = 0, gap: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
@@ -158,17 +159,68 @@ def test_pairs_are_averaged_over_all_of_a_small_set() -> None:
     spread = influence.spread(x, y, np.random.default_rng(0))
     coordinates = [influence._coordinates(side, z) for side, z in enumerate((x, y))]
 
-    def mean_square(a: int, b: int) -> float:
-        (off, q), (other, r) = coordinates[a], coordinates[b]
-        squares = [
-            influence._pairs(off[[i]], q[[i]], other[[j]], r[[j]])[0] ** 2
-            for i in range(len(off))
-            for j in range(len(other))
-            if a != b or i != j
-        ]
-        return float(np.mean(squares))
+    values = [influence._influence(side, *coordinates[side]) for side in (0, 1)]
+    values = [of - of.mean() for of in values]
 
-    assert_allclose(spread.second, [mean_square(0, 0), mean_square(1, 1), mean_square(0, 1)], rtol=1e-12)
+    def means(a: int, b: int) -> tuple[float, float]:
+        (off, q), (other, r) = coordinates[a], coordinates[b]
+        squares, products = [], []
+        for i, j in itertools.product(range(len(off)), range(len(other))):
+            if a != b or i != j:
+                found = influence._pairs(off[[i]], q[[i]], other[[j]], r[[j]])[0]
+                squares.append(found**2)
+                products.append(found * values[a][i] * values[b][j])
+        return float(np.mean(squares)), float(np.mean(products))
+
+    squares, products = zip(means(0, 0), means(1, 1), means(0, 1), strict=True)
+    assert_allclose(spread.second, squares, rtol=1e-12)
+    # products of both signs cancel
+    assert_allclose(spread.mixed, products, rtol=1e-9)
+    assert_allclose(spread.third, [np.mean(of**3) for of in values], rtol=1e-12)
+
+
+@pytest.mark.oracle
+def test_the_variance_moves_with_a_sample_as_third_and_mixed_moments_say() -> None:
+    # of populations between which the map is the identity, as above; their means differ, so that there is a first order
+    x = sets(60, 1, 3)[0]
+    even = np.full(60, 1 / 60)
+    mean, cov = weighted_moments(x, even)
+    other = mean + np.array([1.0, -0.5, 0.2]), cov
+
+    def variance(weights: np.ndarray) -> float:
+        influence = Influence(weighted_moments(x, weights), other)
+        values = influence._influence(0, *influence._coordinates(0, x))
+        return float(weights @ (values - weights @ values) ** 2)
+
+    influence = Influence((mean, cov), other)
+    values = influence._influence(0, *influence._coordinates(0, x))
+    values -= values.mean()
+    step, slopes = 1e-5, []
+    for i in range(60):
+        ends = [variance((1 - u) * even + u * (np.arange(60) == i)) for u in (step, -step)]
+        slopes.append((ends[0] - ends[1]) / (2 * step))
+    weighted = influence._weighted(0, *influence._coordinates(0, x))
+    # the pairs of a sample with itself belong to this derivative, and not to the mixed moment of a U-statistic
+    expected = np.mean(values**3) + 4 * influence._mixed(weighted, weighted)
+    assert values @ slopes / 60 == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.property
+def test_the_slope_of_the_variance_is_that_of_repeats() -> None:
+    slopes, estimates, variances = [], [], []
+    for seed in range(400):
+        x, y = np.random.default_rng(seed).exponential(size=(2, 300, 2))
+        y = y * [1.6, 0.9]
+        spread = Influence(*((z.mean(axis=0), np.cov(z.T)) for z in (x, y))).spread(x, y, np.random.default_rng(0))
+        orders = spread.of_sizes(300, 300)
+        slopes.append((orders.third + 4 * orders.mixed) / orders.first)
+        estimates.append(frechet_distance(x, y))
+        variances.append(orders.first)
+    seen = np.cov(estimates, variances)[0, 1] / np.var(estimates)
+    # third moments of skewed samples come out too low more often than not
+    assert 0.6 * seen < np.mean(slopes) < 1.1 * seen
+    # variance over estimate, the slope of a noncentral chi-squared variable's, is far from it
+    assert np.mean(variances) / np.mean(estimates) < 0.75 * seen
 
 
 @pytest.mark.property
@@ -213,22 +265,53 @@ def test_skewed_quantiles_are_those_of_chi_squared() -> None:
             assert skewed_quantile(stats.norm.ppf(probability), skewness) == pytest.approx(exact, rel=0.04)
 
 
+@pytest.mark.oracle
+def test_the_low_end_of_a_mean_is_johnsons() -> None:
+    # of a mean with nothing of second order, to the first order of a small skewness
+    z, error, skewness = 1.959963984540054, 0.01, 0.02
+    orders = Orders(first=error**2, second=0.0, third=skewness * error**3, mixed=0.0)
+    low, high = ScoreTest(1.0, 0.0, orders, 7 / 6).interval(0.95)
+    rate = error**2 / 1.0  # of the variance over the estimate: the slope is not less
+    assert rate < skewness * error
+    johnson = skewness * error * (1 / 6 + z * z / 3)
+    assert low == pytest.approx(1 - z * error + johnson, abs=2 * skewness**2 * error)
+    # the high end is the score test's alone, which is further
+    assert high == pytest.approx(1 + z * error + skewness * error * z * z / 2, abs=2 * skewness**2 * error)
+
+
+@pytest.mark.oracle
+def test_a_noncentral_chi_squared_estimate_has_the_slope_that_is_assumed_at_least() -> None:
+    # |mean|^2 of n normal samples of D dimensions
+    n, dim, square = 50, 8, 2.0
+    second, first = 2 * dim / n**2, 4 * square / n
+    plain = ScoreTest(square, dim / n, Orders(first + 2 * second, second, 0.0, 0.0), 1.0)
+    known = ScoreTest(square, dim / n, Orders(first + 2 * second, second, 0.0, 4 * square / n**2), 1.0)
+    assert known.interval(0.95) == plain.interval(0.95)
+    more = ScoreTest(square, dim / n, Orders(first + 2 * second, second, 0.0, 8 * square / n**2), 1.0)
+    low, high = more.interval(0.95)
+    assert low > plain.interval(0.95)[0]
+    assert high > plain.interval(0.95)[1]
+
+
 @pytest.mark.property
 def test_intervals_of_higher_levels_hold_those_of_lower() -> None:
-    for estimate, bias, first, second in (
-        (1.0, 0.5, 0.1, 0.01),
-        (0.0, 0.5, 0.1, 0.05),
-        (-1.0, 0.5, 0.1, 0.05),
-        (2, 0, 1, 0),
+    for estimate, bias, *orders in (
+        (1.0, 0.5, 0.1, 0.01, 0.0, 0.0),
+        (1.0, 0.5, 0.1, 0.01, 0.02, 0.01),
+        (1.0, 0.1, 0.1, 0.0001, 0.2, 0.0),
+        (1.0, 0.5, 0.1, 0.01, -0.02, -0.01),
+        (0.0, 0.5, 0.1, 0.05, 0.0, 0.01),
+        (-1.0, 0.5, 0.1, 0.05, 0.0, 0.0),
+        (2, 0, 1, 0, 0, 0),
     ):
-        test = ScoreTest(estimate, bias, first, second, 7 / 6)
+        test = ScoreTest(estimate, bias, Orders(*orders), 7 / 6)
         ends = [test.interval(level) for level in (0.5, 0.8, 0.95, 0.999)]
         lows, highs = zip(*ends, strict=True)
         assert list(lows) == sorted(lows, reverse=True)
         assert list(highs) == sorted(highs)
         assert lows[-1] >= 0
         assert test.interval(0.95, clipped=False)[0] <= ends[2][0]
-    assert ScoreTest(3.0, 0.0, 0.0, 0.0, 7 / 6).interval(0.95) == pytest.approx((3.0, 3.0), abs=0)
+    assert ScoreTest(3.0, 0.0, Orders(0.0, 0.0, 0.0, 0.0), 7 / 6).interval(0.95) == pytest.approx((3.0, 3.0), abs=0)
 
 
 # ---- inputs ----
@@ -403,3 +486,23 @@ def test_intervals_do_not_depend_on_threads() -> None:
         pixelgauge.set_num_threads(threads)
         results.append((frechet_interval(x, y), frechet_infinity(y[:, :9], x[:, :9], points=3)))
     assert results[0] == results[1]
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("scale", [1e-60, 1e-52, 1e52, 1e60])
+@pytest.mark.parametrize("interval", [pixelgauge.frechet_interval, pixelgauge.kernel_distance_interval])
+def test_features_whose_third_moments_leave_float64(interval: Any, scale: float) -> None:
+    x, y = np.random.default_rng(0).standard_normal((2, 200, 4)) * scale
+    options = {} if interval is pixelgauge.frechet_interval else {"coef0": 0.0, "gamma": 1.0, "degree": 1}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        with pytest.raises(ValueError, match="divide both sets by one number"):
+            interval(x, y, **options)
+
+
+@pytest.mark.property
+@pytest.mark.parametrize("scale", [2.0**-150, 2.0**150])
+def test_an_interval_grows_with_the_square_of_the_features(scale: float) -> None:
+    x, y = np.random.default_rng(0).standard_normal((2, 200, 4))
+    plain, scaled = (np.array(pixelgauge.frechet_interval(x * by, (y + 1) * by)) for by in (1.0, scale))
+    np.testing.assert_allclose(scaled, plain * scale**2, rtol=1e-12)

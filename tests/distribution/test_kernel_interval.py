@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -111,17 +112,56 @@ def test_first_order_is_the_jackknifes_variance(monkeypatch: pytest.MonkeyPatch)
         np.array([distance(rows, np.delete(columns, i)) for i in columns]),
     )
     jackknife = sum((len(v) - 1) * v.var() for v in left_out)
-    given: list[tuple[float, ...]] = []
+    given: list[tuple[Any, ...]] = []
     monkeypatch.setattr(kernel_interval, "ScoreTest", lambda *parts: given.append(parts) or ScoreTest(*parts))
     kernel_distance_interval(x, y)
-    (estimate, bias, first, second, inflation), kernel = given[0], PolynomialKernel(3, None, 1.0, 3)
+    (estimate, bias, orders, inflation), kernel = given[0], PolynomialKernel(3, None, 1.0, 3)
     # leaving one out of sixty moves the rest by some 1 / 60
-    assert first == pytest.approx(jackknife, rel=0.05)
-    assert 0 < 2 * second < first
+    assert orders.first == pytest.approx(jackknife, rel=0.05)
+    assert 0 < 2 * orders.second < orders.first
     assert inflation == 1
     # the V-statistic, which keeps the products of samples with themselves, is biased by what is called the bias
     plain = kernel.values(x, x).mean() + kernel.values(y, y).mean() - 2 * kernel.values(x, y).mean()
     assert bias == pytest.approx(plain - estimate, rel=1e-9)
+
+
+@pytest.mark.oracle
+def test_third_and_mixed_moments_equal_their_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = sets(30, 26, 3, gap=0.5)
+    kernel = PolynomialKernel(3, None, 1.0, 3)
+    given: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(kernel_interval, "ScoreTest", lambda *parts: given.append(parts) or ScoreTest(*parts))
+    kernel_distance_interval(x, y)
+    within = [kernel.values(z, z) for z in (x, y)]
+    across = kernel.values(x, y)
+    influences = [
+        2 * ((values.sum(axis=1) - values.diagonal()) / (len(values) - 1) - other.mean(axis=1))
+        for values, other in zip(within, (across, across.T), strict=True)
+    ]
+    influences = [of - of.mean() for of in influences]
+    third = sum(np.mean(of**3) / len(of) ** 2 for of in influences)
+    assert given[0][2].third == pytest.approx(third, rel=1e-10)
+
+    def product(values: np.ndarray, a: int, b: int) -> float:
+        centred = values - values.mean(axis=0) - values.mean(axis=1)[:, np.newaxis] + values.mean()
+        pairs = itertools.product(range(len(values)), range(values.shape[1]))
+        return float(
+            np.mean([influences[a][i] * influences[b][j] * centred[i, j] for i, j in pairs if a != b or i != j])
+        )
+
+    mixed = product(within[0], 0, 0) / 900 + product(within[1], 1, 1) / 676 - 2 * product(across, 0, 1) / 780
+    assert given[0][2].mixed == pytest.approx(mixed, rel=1e-9)
+
+
+@pytest.mark.property
+def test_sampled_pairs_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = sets(900, 700, 8, gap=0.3)
+    some = kernel_distance_interval(x, y)
+    monkeypatch.setattr(kernel_interval, "_PAIR_SAMPLES", 900)
+    every = kernel_distance_interval(x, y)
+    assert some[:1] + some[3:] == every[:1] + every[3:]
+    # moments of third order of 256 samples that are exponential, to the third power in the kernel, are off by a tenth
+    assert_allclose(some[1:3], every[1:3], rtol=0, atol=0.2 * every.standard_error)
 
 
 @pytest.mark.property

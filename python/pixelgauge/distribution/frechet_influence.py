@@ -1,4 +1,4 @@
-"""How a Fréchet distance moves with its samples, to first and second order: what its variance is made of."""
+"""How a Fréchet distance moves with its samples, to first and second order, and how its variance moves with it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge import _core
+from pixelgauge.distribution.score_test import Orders
 
 Float64Array = npt.NDArray[np.float64]
 Moments = tuple[Float64Array, Float64Array]
@@ -20,26 +21,45 @@ _PAIR_SAMPLES, _PAIRS = 4096, 16384
 """Samples of a set, and pairs of them, from which the mean square of the second order is taken."""
 _ELEMENTS = 2**18
 """Numbers of an intermediate array, so that some lie in the cache."""
+_ROWS = 1024
+"""Samples whose products are summed at once."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Variances that make up that of a distance between sets of n and m samples."""
+    """Moments that make up those of a distance between sets of n and m samples."""
 
     first: tuple[float, float]
     """Of the influence of one sample of each set; 0 for a set that is fixed. That of samples drawn anew from the
     estimate, so it holds the noise of the estimated map, twice the second order, besides the first."""
     second: tuple[float, float, float]
     """Mean square of the second-order influence of two samples: of the first set, of the second, of one each."""
+    third: tuple[float, float]
+    """Third central moment of the influence of one sample of each set."""
+    mixed: tuple[float, float, float]
+    """Mean product of the second-order influence of two samples and the influence of each, as `second` has them."""
 
-    def first_order(self, n: int, m: int) -> float:
-        """Variance of the mean influence."""
-        return self.first[0] / n + self.first[1] / m
+    def of_sizes(self, n: int, m: int) -> Orders:
+        """Moments of the mean influence of n and m samples, and of the second order of all pairs of two of them."""
+        (squares_x, squares_y, squares), (mixed_x, mixed_y, mixed) = self.second, self.mixed
+        return Orders(
+            first=self.first[0] / n + self.first[1] / m,
+            second=2 * squares_x / n**2 + 2 * squares_y / m**2 + 4 * squares / (n * m),
+            third=self.third[0] / n**2 + self.third[1] / m**2,
+            mixed=mixed_x / n**2 + mixed_y / m**2 - 2 * mixed / (n * m),
+        )
 
-    def second_order(self, n: int, m: int) -> float:
-        """Variance of the second-order part of an estimate without the products of samples with themselves."""
-        of_first, of_second, of_both = self.second
-        return 2 * of_first / n**2 + 2 * of_second / m**2 + 4 * of_both / (n * m)
+
+@dataclass(frozen=True)
+class _Weighted:
+    """Mean products of samples of one set with their influence."""
+
+    influence: Float64Array
+    """Of each sample, about its mean."""
+    linear: Float64Array
+    """With the samples about their mean."""
+    square: Float64Array
+    """With the squares of whitened samples."""
 
 
 class Influence:
@@ -74,23 +94,32 @@ class Influence:
         self._curvature = roots[:, np.newaxis] * (roots / (roots[:, np.newaxis] + roots))
 
     def spread(self, x: Features | None, y: Features | None, random: np.random.Generator) -> Spread:
-        """Variances over the samples of both sets; a set that is fixed, None, has none."""
-        first, second, drawn = [0.0, 0.0], [0.0, 0.0], []
+        """Moments over the samples of both sets; those of a set that is fixed, None, are 0."""
+        first, second, third, mixed = [0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]
+        drawn, weighted = [], []
         for side, features in enumerate((x, y)):
             if features is not None:
+                values = self._values(side, features)
+                first[side] = float(values.var(ddof=1))
+                third[side] = float(np.mean((values - values.mean()) ** 3))
                 drawn.append(self._sample(side, features, random))
-                first[side] = self._first(side, features)
                 second[side] = self._second(drawn[-1], drawn[-1], same=True)
-        across = self._second(*sorted(drawn, key=lambda of: len(of[0])), same=False) if len(drawn) == 2 else 0.0
-        return Spread((first[0], first[1]), (second[0], second[1], across))
+                weighted.append(self._weighted(side, *drawn[-1]))
+                mixed[side] = self._mixed_within(weighted[-1], *drawn[-1])
+        across, both = 0.0, 0.0
+        if len(drawn) == 2:
+            across = self._second(*sorted(drawn, key=lambda of: len(of[0])), same=False)
+            both = self._mixed(*weighted)
+        return Spread(
+            (first[0], first[1]), (second[0], second[1], across), (third[0], third[1]), (mixed[0], mixed[1], both)
+        )
 
-    def _first(self, side: int, x: Features) -> float:
-        """Variance of the influence of a sample, in chunks."""
+    def _values(self, side: int, x: Features) -> Float64Array:
+        """Influence of every sample, in chunks."""
         rows = max(1, _ELEMENTS // x.shape[1])
-        values = np.concatenate(
+        return np.concatenate(
             [self._influence(side, *self._coordinates(side, x[i : i + rows])) for i in range(0, len(x), rows)]
         )
-        return float(values.var(ddof=1))
 
     def _influence(self, side: int, off: Float64Array, q: Float64Array) -> Float64Array:
         gap = self._means[side] - self._means[1 - side]
@@ -120,6 +149,26 @@ class Influence:
             values = self._pairs(*(part[i[k : k + step]] for part in a), *(part[j[k : k + step]] for part in b))
             squares += float(values @ values)
         return squares / i.size
+
+    def _weighted(self, side: int, off: Float64Array, q: Float64Array) -> _Weighted:
+        influence = self._influence(side, off, q)
+        influence -= influence.mean()
+        square = np.zeros((q.shape[1], q.shape[1]))
+        for i in range(0, len(q) if q.size else 0, _ROWS):
+            columns = np.ascontiguousarray(q[i : i + _ROWS].T)
+            square += _core.matmul_transposed(columns * influence[i : i + _ROWS], columns)
+        return _Weighted(influence, influence @ off / len(off), square / len(q))
+
+    def _mixed(self, a: _Weighted, b: _Weighted) -> float:
+        """Mean of the second order over all pairs, weighted with the influence of both samples."""
+        return float(a.linear @ b.linear + 0.5 * np.vdot(self._curvature, a.square * b.square))
+
+    def _mixed_within(self, of: _Weighted, off: Float64Array, q: Float64Array) -> float:
+        """Return the same of pairs of two samples of one set."""
+        n, rows, itself = len(off), max(1, _ELEMENTS // max(1, off.shape[1])), 0.0
+        for at in (slice(i, i + rows) for i in range(0, n, rows)):
+            itself += float(of.influence[at] ** 2 @ self._pairs(off[at], q[at], off[at], q[at]))
+        return (n * n * self._mixed(of, of) - itself) / (n * (n - 1))
 
     def _pairs(self, off: Float64Array, q: Float64Array, other: Float64Array, r: Float64Array) -> Float64Array:
         """Second-order influence of pairs of samples."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from pixelgauge.proportions import normal_quantile
 
 _MOST_SKEWED = math.sqrt(8)
 """A single square: of chi-squared variables none is more skewed."""
 _HALVINGS = 100
+_LEAST_ERROR = 1e-100
+"""Below it, and above its inverse, third powers leave float64."""
 
 
 def skewed_quantile(z: float, skewness: float) -> float:
@@ -20,14 +23,32 @@ def skewed_quantile(z: float, skewness: float) -> float:
     return (2 / skewness) * (max(root, 0.0) ** 3 - 1)
 
 
+@dataclass(frozen=True)
+class Orders:
+    """Moments of the two orders of an estimate: of the mean influence of its samples, and of a U-statistic of pairs."""
+
+    first: float
+    """Variance of the mean influence, which holds twice the second order besides the first."""
+    second: float
+    """Variance of the second order."""
+    third: float
+    """Third central moment of the mean influence."""
+    mixed: float
+    """Half of the covariance of the second order with the square of the mean influence."""
+
+
 class ScoreTest:
     """Test of a squared distance: of a sum of squares that samples blur, without its bias.
 
-    If the true distance is t, the estimate has variance S + r t: S of its second order, whatever t is, and a first
-    order in proportion to the distance, as that of a noncentral chi-squared variable. Its skewness is one's too, with
-    the scale that makes the bias its mean and S its variance, and moves the low end up. The high end is the normal one:
-    where tails are heavy, a low estimate comes with a variance that is too low, and ends that the skewness moved down
-    missed the distance in up to 1 of 10 cases.
+    If the true distance is t, the estimate e has variance S + F(t): S of its second order, whatever t is, and of its
+    first order F(t), above e the line F(e) + b (t - e), below it the power of t that has the same slope and is 0 at 0.
+    b is the slope of the estimated variance against the estimate, over samples: (third + 4 mixed) / first, since a
+    sample that moves the estimate moves the variance by its squared influence, and by what it makes of the influence
+    of the others. It is at least F(e) / e, which it would be of a noncentral chi-squared variable. The skewness of the
+    second order is that of a chi-squared variable whose mean is the bias and whose variance is S; the third cumulant
+    of the first is F(t) (third + 6 mixed) / first, and at least what would go with such a variable. It moves the low
+    end up. The high end is the normal one: there the slope gives room enough, and third moments of few samples are not
+    known.
 
     Parameters
     ----------
@@ -35,39 +56,55 @@ class ScoreTest:
         Without bias, and perhaps below 0.
     bias : float
         What was taken out.
-    first : float
-        Variance of the mean influence, which holds twice the second order besides the first.
-    second : float
-        Variance of a U-statistic's second order.
+    orders : Orders
     inflation : float
-        Of that, by which the estimate's is larger.
+        Of the variance of the second order, by which the estimate's is larger.
     """
 
-    def __init__(self, estimate: float, bias: float, first: float, second: float, inflation: float) -> None:
+    def __init__(self, estimate: float, bias: float, orders: Orders, inflation: float) -> None:
         self.estimate = estimate
-        self._kept = inflation * second
-        error = math.sqrt(second)
+        self._kept = inflation * orders.second
+        error = math.sqrt(orders.second)
+        both = math.sqrt(orders.first + orders.second)
+        if both and not _LEAST_ERROR < both < 1 / _LEAST_ERROR:
+            raise ValueError(
+                f"the features are of such a size that the standard error of their distance is {both:.2g}, whose powers "
+                "float64 does not hold: divide both sets by one number, such as their largest value"
+            )
         # a mean of fewer than one degree of freedom is noise of the bias
         bias = max(bias, math.sqrt(self._kept / 2))
-        at_least = max(estimate, 0.0)
+        self._from = max(estimate, 0.0)
         # The first order over the distance is noise over noise near 0. There two errors of the bias are mixed in, with
         # the first order that a bias shows, twice the second: their ratio is of the same size. It fades at four errors.
-        weight = min(1.0, 2 * error / bias) / (1 + at_least**2 / (16 * second)) if second > 0 else 0.0
-        below = at_least + weight * bias
-        self._rate = (max(first - 2 * second, 0.0) + 2 * second * weight) / below if below > 0 else 0.0
-        self._scale = self._kept / (2 * bias) if bias > 0 else 0.0
+        weight = min(1.0, 2 * error / bias) / (1 + self._from**2 / (16 * orders.second)) if orders.second > 0 else 0.0
+        below = self._from + weight * bias
+        rate = (max(orders.first - 2 * orders.second, 0.0) + 2 * orders.second * weight) / below if below > 0 else 0.0
+        self._first = rate * self._from
+        scale = self._kept / (2 * bias) if bias > 0 else 0.0
+        self._third_of_second = 4 * scale * self._kept
+        self._slope, self._third_of_first = rate, 6 * scale
+        if orders.first > 0:
+            self._slope = max(rate, (orders.third + 4 * orders.mixed) / orders.first)
+            self._third_of_first = max(6 * scale, (orders.third + 6 * orders.mixed) / orders.first)
 
     @property
     def standard_error(self) -> float:
         """At the estimate."""
-        return self._error(max(self.estimate, 0.0))
+        return self._error(self._from)
+
+    def _first_order(self, distance: float) -> float:
+        if distance >= self._from:
+            return self._first + self._slope * (distance - self._from)
+        if distance <= 0 or self._first == 0:
+            return 0.0
+        return self._first * math.pow(distance / self._from, self._slope * self._from / self._first)
 
     def _error(self, distance: float) -> float:
-        return math.sqrt(self._kept + self._rate * distance)
+        return math.sqrt(self._kept + self._first_order(distance))
 
     def _skewness(self, distance: float) -> float:
         error = self._error(distance)
-        third = self._scale * (4 * self._kept + 6 * self._rate * distance)
+        third = self._third_of_second + self._third_of_first * self._first_order(distance)
         return min(third / error**3, _MOST_SKEWED) if error > 0 else 0.0
 
     def interval(self, level: float, *, clipped: bool = True) -> tuple[float, float]:
@@ -87,9 +124,10 @@ class ScoreTest:
             low = _last(lambda distance: self.estimate - distance > room(distance), 0.0, self.estimate)
         else:
             low = 0.0 if clipped else self.estimate - room(0.0)
-        # where (t - estimate)^2 = z^2 (S + r t)
-        half = z * z * self._rate / 2
-        high = estimate + half + math.sqrt(half * half + z * z * max(self._kept + self._rate * estimate, 0.0))
+        # where (t - estimate)^2 = z^2 (S + F(t)), of which F is a line there
+        half = z * z * self._slope / 2
+        variance = self._kept + self._first + self._slope * (estimate - self._from)
+        high = estimate + half + math.sqrt(half * half + z * z * max(variance, 0.0))
         return low, max(low, high, estimate + z * self._error(0.0))
 
 
