@@ -84,8 +84,8 @@ def frechet_interval(
     first order vanishes and the second is all there is. Along the distances that are tested the second order stays and
     the first follows the distance, by the slope that third moments of the samples give (as in Johnson's modified t),
     and at least in proportion. The interval is of those distances that a test at `level` keeps (a score interval), the
-    low end moved for the skewness of both orders. ``docs/methods/intervals.md`` has what it covered in simulations, heavy tails
-    and steep spectra included.
+    low end moved for the skewness of both orders. ``docs/methods/intervals.md`` has what it covered in simulations,
+    heavy tails and steep spectra included.
 
     References
     ----------

@@ -68,7 +68,7 @@ class ScoreTest:
         both = math.sqrt(orders.first + orders.second)
         if both and not _LEAST_ERROR < both < 1 / _LEAST_ERROR:
             raise ValueError(
-                f"the features are of such a size that the standard error of their distance is {both:.2g}, whose powers "
+                f"the features are of such a size that their distance has the standard error {both:.2g}, whose powers "
                 "float64 does not hold: divide both sets by one number, such as their largest value"
             )
         # a mean of fewer than one degree of freedom is noise of the bias
