@@ -19,7 +19,7 @@ from pixelgauge.engine.comparison import CompareOptions, Comparison, compare_opt
 from pixelgauge.engine.pairing import Pair, Pairing, find_pairs
 from pixelgauge.engine.pipeline import score_pairs
 from pixelgauge.engine.registry import METRICS
-from pixelgauge.engine.row_files import FORMATS, RowFile, check_row_file, json_value
+from pixelgauge.engine.row_files import FORMATS_TEXT, RowFile, check_row_file, json_value
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import MetricSummary, Summary
 from pixelgauge.files.reading import printable
@@ -58,7 +58,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     for option in compare_options():
         add_option(parser, option)
-    parser.add_argument("--output", metavar="FILE", help=f"write the rows to FILE, {' or '.join(FORMATS)}, one by one")
+    parser.add_argument("--output", metavar="FILE", help=f"write the rows to FILE, {FORMATS_TEXT}, one by one")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument(
         "--resume",
@@ -106,8 +106,10 @@ def run(args: argparse.Namespace) -> int:
     try:
         return _compare(args, comparison, pairing, output)
     except KeyboardInterrupt:
-        if args.output is not None:
-            print(f"\n{printable(args.output)} holds the rows done so far; --resume goes on with it", file=sys.stderr)
+        if output is not None:
+            print(
+                f"\n{printable(output.held_in)} holds the rows done so far; --resume goes on with it", file=sys.stderr
+            )
         raise
     except OSError as error:  # such as a full disk under the output file
         raise UsageError(f"stopped: {error}") from error
@@ -148,7 +150,7 @@ def _compare(args: argparse.Namespace, comparison: Comparison, pairing: Pairing,
             elif args.json and output is None:
                 rows.append(row)
     if output is not None:
-        output.require_in_place()
+        output.finish()
     if args.json:
         print(json.dumps(_report(args, comparison, pairing, summary, rows, failures), indent=2, allow_nan=False))
     else:
