@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, get_args
 
@@ -39,6 +40,15 @@ def metrics_among(columns: Sequence[str]) -> list[str] | None:
         return None
     metrics = list(columns[len(HEAD) : columns.index("settings")])
     return metrics if metrics and list(columns) in known_columns(metrics) else None
+
+
+def names_within(paths: Paths, roots: tuple[str, str]) -> Paths:
+    """Paths within their folders, where they begin with them."""
+    ref, test = (
+        path.removeprefix(os.path.join(root, "")) if path is not None and root else path
+        for path, root in zip(paths, roots, strict=True)
+    )
+    return ref, test
 
 
 class Record(NamedTuple):

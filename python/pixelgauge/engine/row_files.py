@@ -7,7 +7,7 @@ from collections.abc import Iterable, Set
 
 from pixelgauge.checks import ArgumentValueError
 from pixelgauge.engine.comparison import Comparison
-from pixelgauge.engine.row_columns import SCHEMA_VERSION, Paths, known_columns, parsed, row_columns
+from pixelgauge.engine.row_columns import SCHEMA_VERSION, Paths, known_columns, names_within, parsed, row_columns
 from pixelgauge.engine.row_database import DatabaseStore
 from pixelgauge.engine.row_parquet import ParquetStore
 from pixelgauge.engine.row_records import Records, json_value, plain_path
@@ -147,8 +147,7 @@ class RowFile:
 
     def _names(self, paths: Paths) -> Paths:
         """Paths within their folders."""
-        ref, test = paths
-        return _within(ref, self._roots[0]), _within(test, self._roots[1])
+        return names_within(paths, self._roots)
 
     def _take_up(self, pairs: Set[Paths]) -> bool:
         """Read :attr:`rows`, and say whether something else is in the file."""
@@ -220,10 +219,6 @@ def _compared(row: ScoreRow, paths: Paths) -> str:
 
 def _same_path(a: str | None, b: str | None) -> bool:
     return a == b or (a is not None and b is not None and os.path.abspath(a) == os.path.abspath(b))
-
-
-def _within(path: str | None, root: str) -> str | None:
-    return path.removeprefix(os.path.join(root, "")) if path is not None and root else path
 
 
 def check_row_file(path: str) -> None:
