@@ -24,7 +24,7 @@ from pixelgauge.cli import main
 from pixelgauge.engine.row_files import RowFile
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.files.writing import PREFIX
-from tests.engine.runs import comparing
+from tests.engine.runs import comparing, typed_records
 from tests.rights import without_roots_rights
 
 pytestmark = pytest.mark.boundary
@@ -126,11 +126,12 @@ file = RowFile(NAME, prepare(CompareOptions()), **HOW)
 for row in rows:
     if row not in file.rows:
         file.append(row)
+file.finish()
 file.close()
 """
 
 
-@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.parquet", "rows.sqlite"])
 @pytest.mark.parametrize("how", ["new", "append", "resume", "overwrite"])
 def test_rows_survive_a_kill_at_every_step(tmp_path: Path, name: str, how: str) -> None:
     path = tmp_path / name
@@ -144,6 +145,7 @@ def test_rows_survive_a_kill_at_every_step(tmp_path: Path, name: str, how: str) 
             with closing(RowFile(path, comparing())) as file:
                 for row in before:
                     file.append(row)
+                file.finish()
 
     def check():
         assert len(left_behind(tmp_path)) <= 1
@@ -156,11 +158,15 @@ def test_rows_survive_a_kill_at_every_step(tmp_path: Path, name: str, how: str) 
             for row in ROWS:
                 if row not in found:
                     file.append(row)
+            file.finish()
+        assert [entry.name for entry in tmp_path.iterdir() if not entry.name.startswith(PREFIX)] == [name]
         with closing(RowFile(path, comparing(), resume=PAIRS)) as file:
             assert sorted(row.ref for row in file.rows) == [row.ref for row in ROWS]
+            file.finish()
 
     kills = every_kill(WORK_WITH_ROWS.replace("NAME", repr(name)).replace("HOW", options), tmp_path, prepare, check)
-    assert kills >= 3 * (2 if how == "append" else 4)
+    # SQLite writes by itself, past the steps of Python: `test_rows_survive_a_kill_at_any_time` is of it
+    assert kills >= (1 if name.endswith("sqlite") else 3 * (2 if how == "append" else 4))
 
 
 def test_statistics_survive_a_kill_at_every_step(tmp_path: Path) -> None:
@@ -333,6 +339,8 @@ def test_rows_on_a_full_disk_are_one_line_of_error_and_resume(folders: Path, nam
 
 
 def rows_of(path: Path) -> list[Any]:
+    if path.suffix in (".parquet", ".sqlite"):
+        return typed_records(path)
     with open(path, newline="") as file:
         return list(csv.DictReader(file)) if path.suffix == ".csv" else list(map(json.loads, file))
 
