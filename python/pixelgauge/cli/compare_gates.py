@@ -134,7 +134,7 @@ class ReadyGates(Gates):
             value = "" if verdict.value is None else number(self._metrics[verdict.metric or ""], verdict.value)
             said = verdict.reason or value or f"{verdict.judged} pair{'s' * (verdict.judged != 1)}"
             print(f"{_WORDS[verdict.passed]:6}  {verdict.gate}: {said}")
-            for score, row in verdict.worst:
+            for score, row in verdict.worst if verdict.value is None else ():  # the summary lists the worst of the run
                 shown = "-" if verdict.metric is None else number(self._metrics[verdict.metric], score)
                 print(f"{shown:>{_COLUMN}}  {name_of(row)}")
         if self._baseline is not None:
