@@ -489,17 +489,18 @@ def test_a_file_replaced_between_opening_and_lock_is_not_written(tmp_path, monke
 
 
 @pytest.mark.cli
-def test_of_two_runs_at_once_one_is_told(folders):
+@each_format
+def test_of_two_runs_at_once_one_is_told(folders, name):
     for side in ("ref", "test"):
         for i in range(4, 400):
             os.link(f"{side}/0.png", f"{side}/{i}.png")
-    argv = [sys.executable, "-m", "pixelgauge", "compare", "ref", "test", "--output", "rows.csv", "--resume"]
+    argv = [sys.executable, "-m", "pixelgauge", "compare", "ref", "test", "--output", name, "--resume"]
     runs = [subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     ended = [(run.communicate(timeout=120), run.returncode) for run in runs]
-    rows = records("rows.csv")
+    rows = records(name)
     assert len(rows) == len({row["ref"] for row in rows}) == 400
     for (_, err), code in ended:
-        assert (code, err) == (0, "") or (code == 2 and "rows.csv" in err and err.count("\n") == 1)
+        assert (code, err) == (0, "") or (code == 2 and name in err and err.count("\n") == 1)
     assert [code for _, code in ended].count(0) >= 1
 
 

@@ -7,6 +7,7 @@ import contextlib
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -324,18 +325,22 @@ def folders(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
-@pytest.mark.parametrize("size", [0, 10, 300, 700])
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.parquet", "rows.sqlite"])
+@pytest.mark.parametrize("size", [0, 10, 300, 700, 3000, 9000])
 def test_rows_on_a_full_disk_are_one_line_of_error_and_resume(folders: Path, name: str, size: int) -> None:
     argv = ["compare", "ref", "test", "--output", name]
     done = on_a_disk_of(size, folders, *argv)
-    assert done.returncode == 2
-    assert done.stderr.startswith("pixelgauge compare: error: ")
-    assert done.stderr.endswith(f"[Errno 27] File too large: '{name}'\n")
-    assert done.stderr.count("\n") == 1
-    done = on_a_disk_of(10**6, folders, *argv, "--resume")
-    assert (done.returncode, done.stderr) == (0, "")
+    fits = size >= {"parquet": 9000, "sqlite": 10**5}.get(name.rpartition(".")[2], 3000)
+    assert done.returncode == (0 if fits else 2)
+    if not fits:
+        assert done.stderr.startswith("pixelgauge compare: error: ")
+        said = "disk I/O error" if name.endswith("sqlite") else "File too large"
+        assert re.search(rf"\[Errno \d+\] {said}: '{name}(.jsonl)?'\n$", done.stderr)
+        assert done.stderr.count("\n") == 1
+        done = on_a_disk_of(10**6, folders, *argv, "--resume")
+        assert (done.returncode, done.stderr) == (0, "")
     assert [row["status"] for row in rows_of(folders / name)] == ["ok"] * 3
+    assert {entry.name for entry in folders.iterdir()} == {"ref", "test", "features.npy", name}
 
 
 def rows_of(path: Path) -> list[Any]:
