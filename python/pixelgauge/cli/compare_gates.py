@@ -77,7 +77,7 @@ class AskedGates:
 
     def __init__(self, args: argparse.Namespace, asked: Iterable[str]) -> None:
         self._args = args
-        self._metrics: Mapping[str, Metric[Any]] = {name: METRICS[name] for name in asked}
+        self._metrics: Mapping[str, Metric[Any]] = {name: METRICS[name.partition(":")[0]] for name in asked}
         self._gates: list[Gate] = []
         for direction, texts in (("under", args.fail_under), ("over", args.fail_over)):
             for text in texts:

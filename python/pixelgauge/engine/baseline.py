@@ -37,7 +37,7 @@ class Compared:
     gone_names: list[Paths] = field(default_factory=list)
 
 
-def parse_drop(text: str, metrics: Mapping[str, Metric[Any]], asked: Mapping[str, Any]) -> tuple[str, float]:
+def parse_drop(text: str, metrics: Mapping[str, Metric[Any]], asked: Mapping[str, Metric[Any]]) -> tuple[str, float]:
     """Read an allowed drop, ``METRIC=AMOUNT``.
 
     Raises

@@ -87,7 +87,9 @@ class Judge(Protocol):
         """How each gate came out over the rows that were added; `summary` is of the same."""
 
 
-def parse_gate(text: str, direction: Direction, metrics: Mapping[str, Metric[Any]], asked: Mapping[str, Any]) -> Gate:
+def parse_gate(
+    text: str, direction: Direction, metrics: Mapping[str, Metric[Any]], asked: Mapping[str, Metric[Any]]
+) -> Gate:
     """Read a gate.
 
     Parameters
@@ -107,17 +109,17 @@ def parse_gate(text: str, direction: Direction, metrics: Mapping[str, Metric[Any
     """
     argument = f"fail_{direction}"
     head, equals, written = text.partition("=")
-    statistic, colon, name = head.rpartition(":")
-    statistic = statistic.strip().lower() if colon else "pair"
     if not equals:
         raise ArgumentValueError(argument, repr(text), "names no limit", f"write {_FORM}")
+    first, colon, rest = head.partition(":")  # a metric may have a variant behind a colon of its own
+    statistic, name = (first.strip().lower(), rest) if colon and not _is_metric(first, metrics) else ("pair", head)
     percentile = _PERCENTILE.fullmatch(statistic)
     if statistic not in ("pair", "mean") and not (percentile and float(percentile[1]) <= 100):
         problem = f"has the statistic {statistic!r}, which there is not"
         raise ArgumentValueError(argument, repr(text), problem, "use mean:, or a percentile from p0: to p100:")
     metric = asked_metric(argument, text, name, metrics, asked)
     limit = finite_number(argument, text, written)
-    least, most = metrics[metric].bounds
+    least, most = asked[metric].bounds
     bound = least if direction == "under" else most
     other = most if direction == "under" else least
     if (limit <= bound) if direction == "under" else (limit >= bound):
@@ -131,6 +133,14 @@ def parse_gate(text: str, direction: Direction, metrics: Mapping[str, Metric[Any
     return Gate(metric, direction, limit, statistic)
 
 
+def _named(name: str) -> str:
+    return name.strip().lower().replace("_", "-")
+
+
+def _is_metric(name: str, metrics: Mapping[str, Metric[Any]]) -> bool:
+    return _named(name) in metrics
+
+
 def _between(least: float, most: float) -> str:
     if math.isinf(most):
         return f"above {least:g}"
@@ -138,13 +148,13 @@ def _between(least: float, most: float) -> str:
 
 
 def asked_metric(
-    argument: str, text: str, name: str, metrics: Mapping[str, Metric[Any]], asked: Mapping[str, Any]
+    argument: str, text: str, name: str, metrics: Mapping[str, Metric[Any]], asked: Mapping[str, Metric[Any]]
 ) -> str:
     """Name of a metric that is asked for, or an error that names those that are."""
-    metric = name.strip().lower().replace("_", "-")
+    metric = _named(name)
     if metric in asked:
         return metric
-    if metric not in metrics:
+    if not _is_metric(metric.partition(":")[0], metrics):
         problem, remedy = f"names no metric that there is: {name.strip()!r}", f"use one of {', '.join(asked)}"
     else:
         problem = f"is of {metric}, which is not among the metrics {','.join(asked)}"
