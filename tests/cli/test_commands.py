@@ -336,25 +336,26 @@ def test_a_missing_model_is_said_not_thrown(folders, capsys, argv):
     assert not (folders / "stats.npz").exists()
 
 
-def test_an_interruption_leaves_whole_rows_and_a_word(folders):
+@pytest.mark.parametrize(("name", "held"), [("rows.csv", "rows.csv"), ("rows.parquet", "rows.parquet.jsonl")])
+def test_an_interruption_leaves_whole_rows_and_a_word(folders, name, held):
     for i in range(3, 3000):
         os.link(folders / "ref" / "0.png", folders / "ref" / f"{i}.png")
         os.link(folders / "test" / "0.png", folders / "test" / f"{i}.png")
-    argv = [*COMMAND, "compare", "ref", "test", "--output", "rows.csv", "--workers", "1"]
+    argv = [*COMMAND, "compare", "ref", "test", "--output", name, "--workers", "1"]
     # A background job of a shell ignores SIGINT, and so do its children: here it must arrive.
     hears = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hears) as command:
-        while not os.path.exists("rows.csv") or os.path.getsize("rows.csv") < 1000:
+        while not os.path.exists(held) or os.path.getsize(held) < 1000:
             time.sleep(0.005)
             assert command.poll() is None
         command.send_signal(signal.SIGINT)
         _, err = command.communicate(timeout=60)
     assert command.returncode == 130
-    assert err == "\nrows.csv holds the rows done so far; --resume goes on with it\ninterrupted\n"
-    text = (folders / "rows.csv").read_text()
+    assert err == f"\n{held} holds the rows done so far; --resume goes on with it\ninterrupted\n"
+    text = (folders / held).read_text()
     assert text.endswith("\n")
-    with open("rows.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
+    with open(held, newline="") as file:
+        rows = list(csv.DictReader(file) if name == held else map(json.loads, file))
     assert 0 < len(rows) < 3000
     assert all(row["status"] == "ok" and None not in row.values() for row in rows)
 

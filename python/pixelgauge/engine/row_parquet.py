@@ -23,6 +23,8 @@ from pixelgauge.files.writing import replacing, target_of
 
 _GROUP = 1 << 14
 """Rows that are held at a time."""
+_PAGE_EXPANSION = 2
+"""A page may unpack to so many times the file's bytes and 64 MiB: pyarrow makes room for it at once."""
 _LEAST_ROW = 64
 """Bytes that a row takes in memory: of more rows than a file can hold none is read."""
 
@@ -171,7 +173,6 @@ def opened_parquet(path: str, foreign: str) -> Iterator[Any]:
 
 
 def _bounded(parquet: Any, file: BinaryIO, path: str, size: int) -> Any:
-    most = EXPANSION * size + EXPANSION_FREE
     names = parquet.ParquetFile(file).schema_arrow.names
     file.seek(0)
     try:
@@ -181,7 +182,8 @@ def _bounded(parquet: Any, file: BinaryIO, path: str, size: int) -> Any:
     file.seek(0)
     opened = parquet.ParquetFile(file, read_dictionary=[name for name in names if name in TEXTS])
     rows = opened.metadata.num_rows
-    if largest > most or rows * _LEAST_ROW > most:
+    too_large = largest > _PAGE_EXPANSION * size + EXPANSION_FREE
+    if too_large or rows * _LEAST_ROW > EXPANSION * size + EXPANSION_FREE:
         raise FileError(path, f"of {size} bytes tells of {rows} rows, and of a page of {largest} bytes")
     return opened
 
