@@ -107,10 +107,10 @@ def test_the_exit_code_of_a_gate_comes_first(folders, capsys):
     ],
 )  # fmt: skip
 def test_wrong_gates_fail_before_any_work(folders, capsys, monkeypatch, argv, message):
-    from pixelgauge.engine import pipeline
+    from pixelgauge.engine.comparison import Comparison
 
     (folders / "full.csv").write_text("precious\n")
-    monkeypatch.setattr(pipeline, "read_image", lambda *_, **__: pytest.fail("an image was read"))
+    monkeypatch.setattr(Comparison, "score", lambda *_, **__: pytest.fail("a pair was scored"))
     code, out, err = run(capsys, *argv)
     assert (code, out) == (2, "")
     assert message in err
