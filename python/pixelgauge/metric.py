@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -85,6 +86,8 @@ class Metric(Generic[Family]):
     """Whether it is of colour images alone."""
     undefined: str = ""
     """What it means where a value is NaN, and what to do."""
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    """Values that no score is below, or above."""
 
     @property
     def label(self) -> str:

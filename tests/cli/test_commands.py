@@ -21,6 +21,7 @@ import pixelgauge
 from pixelgauge.cli import main
 from pixelgauge.cli.terminal import pad, shortened, width
 from pixelgauge.files.reading import printable
+from tests.engine.runs import typed_records
 from tests.pictures import random_pixels
 
 pytestmark = pytest.mark.cli
@@ -123,7 +124,10 @@ def test_json_is_one_object_with_a_fingerprint(folders, capsys):
     code, out, err = run(capsys, "ref", "test", "--json")
     report = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert (code, err) == (1, "")
-    assert list(report) == ["fingerprint", "counts", "ignored", "summary", "failures", "rows"]
+    assert list(report) == [
+        *("schema_version", "fingerprint", "counts", "ignored", "summary", "failures"),
+        *("gates", "baseline", "stopped", "rows"),
+    ]
     assert report["fingerprint"] == {
         "version": pixelgauge.__version__,
         "metrics": {"psnr": None, "ssim": "wang2004"},
@@ -147,7 +151,7 @@ def test_json_is_one_object_with_a_fingerprint(folders, capsys):
     assert [entry["value"] for entry in report["summary"]["psnr"]["worst"]] == sorted(psnr)
 
 
-@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl"])
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.parquet", "rows.sqlite"])
 def test_output_files_hold_every_row_and_resume(folders, capsys, name):
     save(folders / "ref" / "3.png", picture())
     code, out, _ = run(capsys, "ref", "test", "--output", name)
@@ -156,6 +160,8 @@ def test_output_files_hold_every_row_and_resume(folders, capsys, name):
     assert out.splitlines()[-1] == f"rows in {name}"
 
     def rows():
+        if not name.endswith(("csv", "jsonl")):
+            return typed_records(name)
         text = (folders / name).read_text()
         return (
             list(csv.DictReader(text.splitlines()))
@@ -208,7 +214,7 @@ def test_quiet_prints_the_summary_only(folders, capsys):
         (["ref", "test", "--alpha", "grey"], "--alpha 'grey' is not known"),
         (["ref", "test", "--crop-border", "-1"], "--crop-border -1 must be a whole number of at least 0"),
         (["ref", "test", "--workers", "0"], "--workers 0 must be a whole number of at least 1"),
-        (["ref", "test", "--output", "rows.txt"], "--output 'rows.txt' must end in .csv or .jsonl"),
+        (["ref", "test", "--output", "rows.txt"], "--output 'rows.txt' must end in .csv, .jsonl, .parquet or .sqlite"),
         (["ref", "test", "--output", "no/where/rows.csv"], "No such file or directory: 'no/where/rows.csv'"),
         (["ref", "test", "--resume"], "--resume and --overwrite need --output FILE"),
         (["ref", "test", "--output", "full.csv"], "full.csv exists: add --resume to go on with it, or --overwrite"),
@@ -330,25 +336,26 @@ def test_a_missing_model_is_said_not_thrown(folders, capsys, argv):
     assert not (folders / "stats.npz").exists()
 
 
-def test_an_interruption_leaves_whole_rows_and_a_word(folders):
+@pytest.mark.parametrize(("name", "held"), [("rows.csv", "rows.csv"), ("rows.parquet", "rows.parquet.jsonl")])
+def test_an_interruption_leaves_whole_rows_and_a_word(folders, name, held):
     for i in range(3, 3000):
         os.link(folders / "ref" / "0.png", folders / "ref" / f"{i}.png")
         os.link(folders / "test" / "0.png", folders / "test" / f"{i}.png")
-    argv = [*COMMAND, "compare", "ref", "test", "--output", "rows.csv", "--workers", "1"]
+    argv = [*COMMAND, "compare", "ref", "test", "--output", name, "--workers", "1"]
     # A background job of a shell ignores SIGINT, and so do its children: here it must arrive.
     hears = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hears) as command:
-        while not os.path.exists("rows.csv") or os.path.getsize("rows.csv") < 1000:
+        while not os.path.exists(held) or os.path.getsize(held) < 1000:
             time.sleep(0.005)
             assert command.poll() is None
         command.send_signal(signal.SIGINT)
         _, err = command.communicate(timeout=60)
     assert command.returncode == 130
-    assert err == "\nrows.csv holds the rows done so far; --resume goes on with it\ninterrupted\n"
-    text = (folders / "rows.csv").read_text()
+    assert err == f"\n{held} holds the rows done so far; --resume goes on with it\ninterrupted\n"
+    text = (folders / held).read_text()
     assert text.endswith("\n")
-    with open("rows.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
+    with open(held, newline="") as file:
+        rows = list(csv.DictReader(file) if name == held else map(json.loads, file))
     assert 0 < len(rows) < 3000
     assert all(row["status"] == "ok" and None not in row.values() for row in rows)
 

@@ -68,7 +68,7 @@ def test_the_blocks_of_a_page_run(
     here = blocks(page)
     for block, following in zip(here, [*here[1:], None], strict=True):
         if block.file:
-            (folder / block.file).parent.mkdir(exist_ok=True)
+            (folder / block.file).parent.mkdir(parents=True, exist_ok=True)
             (folder / block.file).write_text(block.text, encoding="utf-8")
         if block.not_run or block.language not in RUN or (models := cache(block.needs)) is None:
             continue

@@ -23,11 +23,12 @@ from pixelgauge.cli import main
 from pixelgauge.engine.row_files import RowFile
 from pixelgauge.engine.rows import FileState, ScoreRow
 from pixelgauge.files.reading import FileError
-from tests.engine.runs import comparing
+from tests.engine.runs import comparing, typed_records
 from tests.pictures import random_pixels
 
 NAMES = ["rows.csv", "rows.jsonl"]
-each_format = pytest.mark.parametrize("name", NAMES)
+each_text = pytest.mark.parametrize("name", NAMES)
+each_format = pytest.mark.parametrize("name", [*NAMES, "rows.parquet", "rows.sqlite"])
 
 
 def picture(seed=0):
@@ -52,6 +53,8 @@ def compare(capsys, *argv):
 
 
 def records(path):
+    if str(path).endswith((".parquet", ".sqlite")):
+        return typed_records(path)
     with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
         if str(path).endswith("jsonl"):
             return [json.loads(line) for line in file]
@@ -274,7 +277,7 @@ def without_states(path):
 
 
 @pytest.mark.cli
-@each_format
+@each_text
 def test_files_without_sizes_and_times_are_gone_on_with_by_path(folders, capsys, name, monkeypatch):
     assert compare(capsys, "ref", "test", "--output", name)[0] == 0
     without_states(name)
@@ -304,6 +307,7 @@ def written(path, *rows):
     with closing(RowFile(path, comparing(), overwrite=True)) as file:
         for row in rows:
             file.append(row)
+        file.finish()
     return path
 
 
@@ -318,7 +322,7 @@ def refused(path):
 
 
 @pytest.mark.boundary
-@each_format
+@each_text
 @pytest.mark.parametrize("value", [
     "1_0", "nan", "NaN", "-nan", "Infinity", "infinity", "+inf", "INF", "1e999", " 30.5", "30,5", "0x1p3", "٣", "true", "--1", "1e", "9" * 500,
 ])  # fmt: skip
@@ -343,7 +347,7 @@ def test_what_is_no_score_in_json_is_named_by_its_line(tmp_path, value):
 
 
 @pytest.mark.boundary
-@each_format
+@each_text
 @pytest.mark.parametrize(("field", "value", "message"), [
     ("ssim", None, "is ok and has no value of ssim"), ("ref", None, "is ok and names no pair"),
     ("status", "fine", "has the status 'fine'"), ("ref_bytes", "many", "has, as ref_bytes, 'many'"),
@@ -384,14 +388,15 @@ def test_each_pair_counts_once(tmp_path, name):
     path = written(tmp_path / name, GOOD, ScoreRow("r/b.png", "t/b.png", "mismatch", "size differs"), GOOD, GOOD)
     with closing(RowFile(path, comparing(), resume=PAIRS)) as file:
         assert file.rows == [GOOD]
+        file.finish()
     assert len(records(path)) == 1
     path = written(path, GOOD, ScoreRow("r/a.png", "t/a.png", "ok", "", {"psnr": 30.5, "ssim": 0.5}))
-    line = 3 if name.endswith("csv") else 2
-    assert f"line {line} has other scores than line {line - 1} of the same pair" in refused(path)
+    unit, number = {".csv": ("line", 3), ".jsonl": ("line", 2)}.get(path.suffix, ("row", 2))
+    assert f"{unit} {number} has other scores than {unit} {number - 1} of the same pair" in refused(path)
 
 
 @pytest.mark.boundary
-@each_format
+@each_text
 @pytest.mark.parametrize(
     "text",
     [
@@ -419,9 +424,9 @@ def test_damage_within_is_no_row_cut_short(tmp_path):
     path.write_text(whole.replace("r/a", '"r/a', 1))  # a quote that swallows all that follows
     assert "line 2 opens a quote that is not closed" in refused(path)
     path.write_text(whole.replace("r/a", 'r"/"a', 1))
-    assert "line 2 has not the 13 cells of the header" in refused(path)
+    assert "line 2 has not the 14 cells of the header" in refused(path)
     path.write_text(whole.replace(",0.25,", ",", 1))
-    assert "line 2 has not the 13 cells" in refused(path)
+    assert "line 2 has not the 14 cells" in refused(path)
     path.write_text(whole.replace("0.25", "," * 2_000_000))
     refused(path)
     path.write_text(whole.replace("r/a", '"' + "\n" * 2_000_000, 1))
@@ -451,9 +456,10 @@ def test_one_run_writes_at_a_time(tmp_path, name):
         with closing(RowFile(path, comparing(), **how)) as file:
             file.append(ScoreRow("r/b.png", "t/b.png", "mismatch", "size differs"))
             for other in ({"resume": PAIRS}, {"overwrite": True}):
-                with pytest.raises(BlockingIOError, match=f"another run is writing it.*{name}"):
+                with pytest.raises(BlockingIOError, match=rf"another run is writing it.*{name}"):
                     RowFile(path, comparing(), **other)
             file.append(GOOD)
+            file.finish()
         assert [row["ref"] for row in records(path)][-2:] == ["r/b.png", "r/a.png"]
         if how == {}:
             with closing(
@@ -462,6 +468,7 @@ def test_one_run_writes_at_a_time(tmp_path, name):
                 with pytest.raises(BlockingIOError):
                     RowFile(path, comparing(), resume=PAIRS)
                 file.append(ScoreRow("r/b.png", "t/b.png", "ok", "", {"psnr": 1.0, "ssim": 1.0}))
+                file.finish()
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
 
 
@@ -482,17 +489,18 @@ def test_a_file_replaced_between_opening_and_lock_is_not_written(tmp_path, monke
 
 
 @pytest.mark.cli
-def test_of_two_runs_at_once_one_is_told(folders):
+@each_format
+def test_of_two_runs_at_once_one_is_told(folders, name):
     for side in ("ref", "test"):
         for i in range(4, 400):
             os.link(f"{side}/0.png", f"{side}/{i}.png")
-    argv = [sys.executable, "-m", "pixelgauge", "compare", "ref", "test", "--output", "rows.csv", "--resume"]
+    argv = [sys.executable, "-m", "pixelgauge", "compare", "ref", "test", "--output", name, "--resume"]
     runs = [subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     ended = [(run.communicate(timeout=120), run.returncode) for run in runs]
-    rows = records("rows.csv")
+    rows = records(name)
     assert len(rows) == len({row["ref"] for row in rows}) == 400
     for (_, err), code in ended:
-        assert (code, err) == (0, "") or (code == 2 and "rows.csv" in err and err.count("\n") == 1)
+        assert (code, err) == (0, "") or (code == 2 and name in err and err.count("\n") == 1)
     assert [code for _, code in ended].count(0) >= 1
 
 
@@ -513,7 +521,7 @@ def test_an_input_is_never_replaced(folders, capsys, link, side):
 
 
 @pytest.mark.boundary
-@each_format
+@each_text
 def test_no_link_that_was_planted_is_followed(tmp_path, name):
     path, victim = tmp_path / name, tmp_path / "victim"
     victim.write_text("precious")

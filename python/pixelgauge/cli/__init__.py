@@ -18,7 +18,7 @@ from pixelgauge.networks.manifest import ModelMissingError
 COMMANDS = ("compare", "distance", "features", "stats", "auroc", "demo", "models", "info")
 """Modules of this package, in the order the help lists them."""
 
-EXIT_DONE, EXIT_SOME_FAILED, EXIT_WRONG_USE = 0, 1, 2
+EXIT_DONE, EXIT_SOME_FAILED, EXIT_WRONG_USE, EXIT_GATE_FAILED = 0, 1, 2, 3
 
 
 class UsageError(Exception):
@@ -110,7 +110,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0 done, 1 some inputs failed, 2 wrong use."""
+    """Run the command line and return its exit code: 0 done, 1 some inputs failed, 2 wrong use, 3 a gate failed."""
     with guarded():
         try:
             return _run(build_parser().parse_args(argv))

@@ -8,18 +8,22 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
 from typing import Any
 
 from pixelgauge.checks import whole_number
-from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError, add_option
+from pixelgauge.cli import EXIT_DONE, EXIT_GATE_FAILED, EXIT_SOME_FAILED, UsageError, add_option
+from pixelgauge.cli.compare_gates import AskedGates, ReadyGates, add_gate_options
 from pixelgauge.cli.terminal import Progress, columns_of, number, pad, shortened, width
 from pixelgauge.engine.comparison import CompareOptions, Comparison, compare_options, prepare
+from pixelgauge.engine.gates import Verdict
+from pixelgauge.engine.junit import junit_report
 from pixelgauge.engine.pairing import Pair, Pairing, find_pairs
 from pixelgauge.engine.pipeline import score_pairs
 from pixelgauge.engine.registry import METRICS
-from pixelgauge.engine.row_files import FORMATS, RowFile, check_row_file, json_value
+from pixelgauge.engine.row_columns import SCHEMA_VERSION
+from pixelgauge.engine.row_files import FORMATS_TEXT, RowFile, check_row_file, json_value
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import MetricSummary, Summary
 from pixelgauge.files.reading import printable
@@ -38,8 +42,8 @@ _EPILOG = """\
 In a CSV, a cell of text never begins with = + - @, which a spreadsheet would calculate: a path of such a name
 begins with ./, and is the same path.
 
-exit codes: 0 all pairs scored, 1 some failed, 2 wrong use. They are of all pairs also where a reader of the
-table (| head) leaves: the work goes on."""
+exit codes: 0 all pairs scored, 1 some failed, 2 wrong use, 3 a gate failed, whatever else did. They are of all pairs
+also where a reader of the table (| head) leaves: the work goes on."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -58,7 +62,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     for option in compare_options():
         add_option(parser, option)
-    parser.add_argument("--output", metavar="FILE", help=f"write the rows to FILE, {' or '.join(FORMATS)}, one by one")
+    parser.add_argument("--output", metavar="FILE", help=f"write the rows to FILE, {FORMATS_TEXT}, one by one")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument(
         "--resume",
@@ -77,12 +81,13 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--workers", type=int, metavar="N", help="pairs in work at a time (default: the cores there are)"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no rows, only the summary")
+    add_gate_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Score the pairs; print rows and summary."""
-    comparison, pairing = _checked(args)
+    comparison, pairing, gates = _checked(args)
     try:
         resume = {pairing.paths(pair) for pair in pairing.pairs} if args.resume else None
         output = None
@@ -93,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
                 roots=(pairing.ref_root, pairing.test_root),
                 resume=resume,
                 overwrite=args.overwrite,
-                inputs=(path for pair in pairing.pairs for path in pairing.paths(pair) if path is not None),
+                inputs=_inputs(args, pairing),
             )
     except FileExistsError as error:
         if error.errno is not None:  # it is an input
@@ -104,10 +109,12 @@ def run(args: argparse.Namespace) -> int:
     # what Pillow warns of is metadata, while bad pixels are its errors
     warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
-        return _compare(args, comparison, pairing, output)
+        return _compare(args, comparison, pairing, gates, output)
     except KeyboardInterrupt:
-        if args.output is not None:
-            print(f"\n{printable(args.output)} holds the rows done so far; --resume goes on with it", file=sys.stderr)
+        if output is not None:
+            print(
+                f"\n{printable(output.held_in)} holds the rows done so far; --resume goes on with it", file=sys.stderr
+            )
         raise
     except OSError as error:  # such as a full disk under the output file
         raise UsageError(f"stopped: {error}") from error
@@ -116,7 +123,13 @@ def run(args: argparse.Namespace) -> int:
             output.close()
 
 
-def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing]:
+def _inputs(args: argparse.Namespace, pairing: Pairing) -> Iterator[str]:
+    yield from (path for pair in pairing.pairs for path in pairing.paths(pair) if path is not None)
+    if args.baseline is not None:
+        yield args.baseline
+
+
+def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing, ReadyGates]:
     metrics = tuple(name.strip().lower().replace("_", "-") for name in args.metrics.split(","))
     if args.output is None and (args.resume or args.overwrite):
         raise UsageError("--resume and --overwrite need --output FILE")
@@ -124,12 +137,15 @@ def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing]:
     args.workers = get_num_threads() if args.workers is None else whole_number("workers", args.workers, 1)
     if args.output is not None:
         check_row_file(args.output)
+    asked = AskedGates(args, options.metrics)
     isa()
-    comparison = prepare(options)
-    return comparison, find_pairs(args.ref, args.test)
+    comparison, pairing = prepare(options), find_pairs(args.ref, args.test)
+    return comparison, pairing, asked.ready(comparison, pairing, _inputs(args, pairing))
 
 
-def _compare(args: argparse.Namespace, comparison: Comparison, pairing: Pairing, output: RowFile | None) -> int:
+def _compare(
+    args: argparse.Namespace, comparison: Comparison, pairing: Pairing, gates: ReadyGates, output: RowFile | None
+) -> int:
     summary = Summary({name: metric.higher_is_better for name, metric in comparison.metrics.items()})
     table = None if args.json or args.quiet or output is not None else _Table(comparison, pairing)
     rows: list[ScoreRow] = []
@@ -137,30 +153,52 @@ def _compare(args: argparse.Namespace, comparison: Comparison, pairing: Pairing,
     if table is not None:
         print(table.head())
     done = 0 if output is None else len(output.rows)
-    with Progress("pair", quiet=args.quiet) as progress:
+    is_complete = True
+    with ExitStack() as stack:
+        junit = None if args.junit is None else stack.enter_context(junit_report(args.junit, str(comparison)))
+        progress = stack.enter_context(Progress("pair", quiet=args.quiet))
         progress.start(len(pairing.pairs), done)
-        for row in _rows(args, comparison, pairing, output, progress):
+        for row in stack.enter_context(closing(_rows(args, comparison, pairing, output, progress))):
             summary.add(row)
+            problems = gates.add(row)
+            if junit is not None:
+                junit.add(_name(row, pairing), row, problems)
             if row.status != "ok":
                 failures.append(row)
             if table is not None:
                 progress.print(table.line(row))
             elif args.json and output is None:
                 rows.append(row)
-    if output is not None:
-        output.require_in_place()
+            if row.status != "ok" and args.on_error == "fail":
+                is_complete = False
+                break
+        verdicts = gates.verdicts(summary, is_complete=is_complete)
+        if output is not None:
+            output.finish()
+        if junit is not None:
+            junit.finish(verdicts)
     if args.json:
-        print(json.dumps(_report(args, comparison, pairing, summary, rows, failures), indent=2, allow_nan=False))
+        of_gates = {**gates.report(verdicts, is_complete=is_complete), "stopped": not is_complete}
+        report = _report(args, comparison, pairing, summary, rows, failures, of_gates)
+        print(json.dumps(report, indent=2, allow_nan=False))
     else:
         if table is None:
             _print_failures(failures, pairing, args.output)
-        _print_summary(summary, comparison, pairing, args)
+        _print_summary(summary, comparison, pairing)
+        gates.print(verdicts, lambda row: _name(row, pairing), is_complete=is_complete)
+        _print_settings(args, comparison, is_complete=is_complete)
+    return _exit_code(summary, verdicts)
+
+
+def _exit_code(summary: Summary, verdicts: list[Verdict]) -> int:
+    if any(verdict.passed is False for verdict in verdicts):
+        return EXIT_GATE_FAILED
     return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
 
 
 def _rows(
     args: argparse.Namespace, comparison: Comparison, pairing: Pairing, output: RowFile | None, progress: Progress
-) -> Iterator[ScoreRow]:
+) -> Generator[ScoreRow, None, None]:
     """All rows, those that the output file already has first."""
     if output is not None and output.rows:
         done = {(row.ref, row.test) for row in output.rows}
@@ -211,7 +249,7 @@ def _print_failures(failures: list[ScoreRow], pairing: Pairing, output: str | No
         print(f"... and {len(failures) - _FAILURES_SHOWN} more{f', in {printable(output)}' if output else ''}")
 
 
-def _print_summary(summary: Summary, comparison: Comparison, pairing: Pairing, args: argparse.Namespace) -> None:
+def _print_summary(summary: Summary, comparison: Comparison, pairing: Pairing) -> None:
     statuses = ", ".join(f"{n} {status}" for status, n in sorted(summary.statuses.items()) if status != "ok")
     failed = f", {summary.failed} failed ({statuses})" if summary.failed else ""
     print(f"\n{summary.count} pair{'s' * (summary.count != 1)}: {summary.statuses['ok']} scored{failed}")
@@ -231,6 +269,11 @@ def _print_summary(summary: Summary, comparison: Comparison, pairing: Pairing, a
                 print(f"\nworst by {metric.label}")
             for value, row in found.worst:
                 print(f"{number(metric, value):>{_COLUMN}}  {shortened(_name(row, pairing), room)}")
+
+
+def _print_settings(args: argparse.Namespace, comparison: Comparison, *, is_complete: bool) -> None:
+    if not is_complete:
+        print("\nstopped at the first pair that could not be scored, as --on-error fail says")
     print(f"\n{comparison}")
     if args.output is not None:
         print(f"rows in {printable(args.output)}")
@@ -247,8 +290,10 @@ def _report(
     summary: Summary,
     rows: list[ScoreRow],
     failures: list[ScoreRow],
+    of_gates: dict[str, Any],
 ) -> dict[str, Any]:
     report: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
         "fingerprint": {**comparison.fingerprint(), "isa": isa(), "ref": args.ref, "test": args.test},
         "counts": {"pairs": summary.count, "failed": summary.failed, **summary.statuses},
         "ignored": dict(pairing.ignored),
@@ -266,6 +311,7 @@ def _report(
             for name, metric in summary.metrics().items()
         },
         "failures": [_record(row) for row in failures],
+        **of_gates,
     }
     if args.output is not None:
         return {**report, "output": args.output, "rows": None}

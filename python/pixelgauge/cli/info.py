@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
 from pixelgauge.cli.models import facts_of
 from pixelgauge.networks import providers
@@ -19,11 +20,17 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.set_defaults(run=run)
 
 
+def schema_files() -> list[Path]:
+    """Give the JSON Schemas of what commands print and write."""
+    return sorted((Path(__file__).parents[1] / "schemas").glob("*.json"))
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the facts."""
     facts = {**build_info(), **providers.facts()}
     facts["cache"] = str(cache_folder())
     facts["models"] = {name: facts_of(name)["state"] for name in manifest()}
+    facts["schemas"] = [str(path) for path in schema_files()]
     facts["models_checked"] = "size only: pixelgauge models verify hashes the files, as every load does"
     if args.json:
         print(json.dumps(facts))

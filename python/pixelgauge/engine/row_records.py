@@ -20,8 +20,9 @@ _QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"(,|\Z)')
 _PLAIN = re.compile(r'([^",]*)(,|\Z)')
 _NUMBER = re.compile(r"-?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,3})?")
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _INFINITE = {"inf": math.inf, "-inf": -math.inf}
-_MOST_RECORD = 1 << 20
+MOST_RECORD = 1 << 20
 """Bytes of one row: two paths twice, escaped, and a message take a tenth of it."""
 
 
@@ -73,48 +74,81 @@ def _encoded(line: str) -> bytes:
         )
 
 
+def writable_text(text: str) -> str:
+    """Text that is UTF-8: what is none of it is escaped."""
+    return text if text.isascii() else _SURROGATE.sub(lambda c: printable(c[0]), text)
+
+
 class Records:
-    """Records of an open file, one by one; of the last, if it was cut short, nothing but that it was.
+    """Records of a file, one by one, each with its number, whatever the format.
+
+    Parameters
+    ----------
+    path : str
+        What errors call the file.
+    columns : sequence of sequences of str
+        What a file may have, by preference.
+    foreign : str
+        What is said of a file with other columns.
+    """
+
+    is_text = False
+    """Whether every cell is text; otherwise it is as in JSON: text, a number or None, an infinite one text."""
+    unit = "row"
+    """What is counted by the numbers."""
+
+    def __init__(self, path: str, columns: Sequence[Sequence[str]], foreign: str) -> None:
+        self._path, self._foreign = path, foreign
+        self._known = [list(names) for names in columns]
+        self.columns: list[str] = self._known[0]
+        """Of the record that was read last."""
+        self.is_whole = True
+        """Whether the file can be appended to as it is, known once all are read: not where it ends within a record."""
+
+    def __iter__(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        raise NotImplementedError
+
+    def wrong(
+        self, line: int, reason: str, remedy: str = "correct or delete that row, or give --overwrite"
+    ) -> FileError:
+        """Error about a record."""
+        return FileError(self._path, f"{self.unit} {line} {reason}", remedy)
+
+    def foreign(self) -> FileError:
+        """Error about a file of something else."""
+        return FileError(self._path, self._foreign, "name another file, or give --overwrite to replace it")
+
+
+class LineRecords(Records):
+    """Records of CSV or JSON Lines; of the last, if it was cut short, nothing but that it was.
 
     Parameters
     ----------
     file : binary file
         Read from its start.
     path : str
-        What errors call it.
     jsonl : bool
         JSON Lines rather than CSV.
     columns : sequence of sequences of str
-        What a file may have, by preference; a CSV says so in its first line, JSON Lines in each.
+        A CSV says which it has in its first line, JSON Lines in each.
     last : str
-        A cell that every row has once, and that two rows have twice.
+        A cell that every row has once, and that two rows have twice; empty if that is not known.
     foreign : str
-        What is said of a file with other columns.
     """
+
+    unit = "line"
 
     def __init__(
         self, file: BinaryIO, path: str, jsonl: bool, columns: Sequence[Sequence[str]], last: str, foreign: str
     ) -> None:
-        self._file, self._path, self._jsonl, self._foreign = file, path, jsonl, foreign
-        self._known, self._last = [list(names) for names in columns], last
-        self.columns: list[str] = self._known[0]
-        """Of the record that was read last."""
-        self.cut_short = False
-        """Whether the file ends within a record; known once all are read."""
+        super().__init__(path, columns, foreign)
+        self._file, self._jsonl, self._last = file, jsonl, last
+        self.is_text = not jsonl
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Read them, from the start."""
         self._file.seek(0)
         yield from self._of_json() if self._jsonl else self._of_csv()
-
-    def wrong(
-        self, line: int, reason: str, remedy: str = "correct or delete that row, or give --overwrite"
-    ) -> FileError:
-        """Error about a line."""
-        return FileError(self._path, f"line {line} {reason}", remedy)
-
-    def foreign(self) -> FileError:
-        """Error about a file of something else."""
-        return FileError(self._path, self._foreign, "name another file, or give --overwrite to replace it")
 
     def _of_json(self) -> Iterator[tuple[int, dict[str, Any]]]:
         for number, line in enumerate(self._lines(), 1):
@@ -149,8 +183,8 @@ class Records:
             yield number, dict(zip(self.columns, cells, strict=True))
 
     def _lines(self) -> Iterator[bytes]:
-        while line := self._file.readline(_MOST_RECORD + 1):
-            if len(line) > _MOST_RECORD:
+        while line := self._file.readline(MOST_RECORD + 1):
+            if len(line) > MOST_RECORD:
                 raise self.foreign()
             yield line
 
@@ -164,7 +198,7 @@ class Records:
             parts.append(line)
             quotes += line.count(b'"')
             size += len(line)
-            if size > _MOST_RECORD:
+            if size > MOST_RECORD:
                 raise self.wrong(start, "opens a quote that is not closed")
             if quotes % 2 == 0 and line.endswith(b"\n"):
                 yield start, b"".join(parts), True
@@ -176,9 +210,9 @@ class Records:
         """Raise unless what has no end may be a row that was cut short."""
         if number == 1 and not any(record.startswith(start) or start.startswith(record) for start in starts):
             raise self.foreign()
-        if record.count(self._last.encode("utf-8", "surrogateescape")) > 1:
+        if self._last and record.count(self._last.encode("utf-8", "surrogateescape")) > 1:
             raise self.wrong(number, "opens a quote that is not closed")
-        self.cut_short = True
+        self.is_whole = False
 
     def _cells(self, text: str) -> list[str] | None:
         """Cells of a record, None if it is not well formed or has more than any may have."""

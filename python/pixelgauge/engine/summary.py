@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelgauge.engine.rows import FileState, ScoreRow, Status
 from pixelgauge.files.archive import bytes_of, read_arrays, write_arrays
@@ -92,6 +93,10 @@ class Summary:
     def metrics(self) -> dict[str, MetricSummary]:
         """By name, in the order given."""
         return {name: values.summary() for name, values in self._values.items()}
+
+    def finite(self, metric: str) -> npt.NDArray[np.float64]:
+        """Values of one metric that are finite, in the order in which they were added; good until the next one is."""
+        return np.frombuffer(self._values[metric].finite, np.float64)
 
     def to_bytes(self) -> bytes:
         """Write the whole state, for :meth:`from_bytes` in another process."""

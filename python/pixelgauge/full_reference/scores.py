@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -63,9 +64,9 @@ class _Scores:
 _CALLS = {"mse": _mse, "psnr": _psnr, "ssim": _ssim, "ms-ssim": _ms_ssim}
 _FAMILY: PairFamily = _FullReference()
 
-MSE = Metric("mse", "", False, ".6g", (), _FAMILY)
+MSE = Metric("mse", "", False, ".6g", (), _FAMILY, bounds=(0.0, math.inf))
 PSNR = Metric("psnr", "dB", True, ".4f", (DATA_RANGE,), _FAMILY)
-SSIM = Metric("ssim", "", True, ".6f", (DATA_RANGE, PRESET), _FAMILY)
+SSIM = Metric("ssim", "", True, ".6f", (DATA_RANGE, PRESET), _FAMILY, bounds=(-1.0, 1.0))
 MS_SSIM = Metric(
     "ms-ssim",
     "",
@@ -74,4 +75,5 @@ MS_SSIM = Metric(
     (DATA_RANGE, MS_SSIM_PRESET),
     _FAMILY,
     undefined=f"negative terms have no fractional power; {MS_SSIM_PRESET.flag} pytorch-msssim counts them as 0",
+    bounds=(0.0, 1.0),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -44,4 +45,14 @@ class _Distances:
 
 _FAMILY: PairFamily = _Perceptual()
 
-LPIPS = Metric("lpips", "", False, ".6f", (DATA_RANGE, BACKBONE), _FAMILY, needs_model=True, colour=True)
+LPIPS = Metric(
+    "lpips",
+    "",
+    False,
+    ".6f",
+    (DATA_RANGE, BACKBONE),
+    _FAMILY,
+    needs_model=True,
+    colour=True,
+    bounds=(0.0, math.inf),
+)
