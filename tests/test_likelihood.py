@@ -84,6 +84,19 @@ def test_divergences_beyond_float64_are_infinite() -> None:
     assert gaussian_kl([0.0], [800.0]) == math.inf
     assert gaussian_kl([1.0], [0.0], [0.0], [-1600.0]) == math.inf
     assert gaussian_kl([1.0], [-1600.0], [1.0], [-1600.0]) == 0  # equal means, however narrow
+    # differences that leave float64 themselves, of log variances and of means
+    assert gaussian_kl([0.0], [1e308], [0.0], [-1e308]) == math.inf
+    assert gaussian_kl([0.0], [-1e308], [0.0], [1e308]) == math.inf
+    assert gaussian_kl([1e308], [0.0], [-1e308], [0.0]) == math.inf
+
+
+@pytest.mark.boundary
+def test_divergences_within_float64_are_finite_whatever_their_parts_are() -> None:
+    assert gaussian_kl([1e308], [0.0], [-1e308], [1e308]) == pytest.approx(5e307, rel=1e-12)  # half the log variance
+    for mean, log_variance in ((1e308, 1400.0), (1e-300, -1430.0)):  # the precision is 0, or infinite
+        squares = math.exp(2 * (math.log(2) + math.log(mean)) - log_variance)
+        found = gaussian_kl([mean], [log_variance], [-mean], [log_variance])
+        assert found == pytest.approx(squares / 2, rel=1e-11)  # of the logarithms, which are 700
 
 
 @pytest.mark.oracle
@@ -121,6 +134,7 @@ def test_values_that_are_known() -> None:
     assert gan_value([40.0], [-40.0]) == pytest.approx(-2 * math.exp(-40), rel=1e-12)  # digits of a D near 1 are kept
     assert str(gan_value([800.0], [-800.0])) == "0.0"
     assert gan_value([-800.0], [900.0]) == -1700  # where the sigmoid is 0 and 1
+    assert gan_value([-1e308] * 3, [0.0]) == -math.inf
 
 
 @pytest.mark.oracle

@@ -16,6 +16,10 @@ from sphinx.util import logging
 _logger = logging.getLogger(__name__)
 _ALIASES = {"dots": "ldots", "big": "bigl", "Big": "Bigl", "bigg": "biggl", "Bigg": "Biggl"}
 """What LaTeX has and the converter has not, by what it draws alike."""
+_FUNCTION = re.compile(
+    r"(\\(?:log|exp)(?:_(?:\w|\{[^}]*\}))?)(?![A-Za-z_])\s*(?=[\w\\])(?!\\(?:[,:;!]|left\b|[bB]igg?l?\b))"
+)
+"""A function before what is no parenthesis: LaTeX sets a thin space there, browsers none."""
 
 
 def _inline(translator: Any, node: nodes.math) -> None:
@@ -34,11 +38,16 @@ def _block(translator: Any, node: nodes.math_block) -> None:
 
 def _write(translator: Any, node: nodes.Element, as_block: bool) -> None:
     text = node.astext().strip()
-    known = re.sub(r"\\([A-Za-z]+)", lambda found: "\\" + _ALIASES.get(found[1], found[1]), text)
     try:
-        translator.body.append(tex2mathml(known, as_block=as_block))
+        translator.body.append(tex2mathml(converters(text), as_block=as_block))
     except Exception as error:  # beside its own, whatever it stumbles over
         _logger.warning("the formula %s cannot be drawn: %s", text, error, location=node)
+
+
+def converters(text: str) -> str:
+    """LaTeX in the converter's words, and with the spaces that it leaves out."""
+    known = re.sub(r"\\([A-Za-z]+)", lambda found: "\\" + _ALIASES.get(found[1], found[1]), text)
+    return _FUNCTION.sub(r"\1\\,", known)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -22,7 +22,7 @@ import layers
 import onnx_export
 import pixelgauge
 from outcome import Outcome
-from sample_scores import classified, digit_features, sample_scores
+from sample_scores import classified, digit_features, sample_scores, told_apart
 
 LEVELS, SIDE, PIXELS = 8, 28, 28 * 28
 REACH = 10
@@ -193,10 +193,8 @@ def judge_outliers(outcome, path, training, held_out):
     outcome.add("outliers.correlation_with_zlib", np.corrcoef(costs["digits"], zipped["digits"])[0, 1])
     for name in list(sets)[1:]:
         outcome.add(f"outliers.{name}.bits", costs[name].mean())
-        is_outlier = np.repeat([1, 0], len(held_out))
         for score, of in scores.items():
-            found = pixelgauge.roc_auc_interval(is_outlier, np.concatenate([of[name], of["digits"]]))
-            outcome.add(f"outliers.{name}.{score}_auroc", (found.auroc, found.low, found.high))
+            outcome.add(f"outliers.{name}.{score}_auroc", told_apart(of[name], of["digits"]))
     figures.grid(outcome.path("outliers.png"), np.concatenate([to_images(x[:10]) for x in sets.values()]), columns=10)
     figure, (axes,) = figures.panels(1, width=6)
     for name, cost in costs.items():
@@ -236,7 +234,7 @@ def judge_completions(outcome, path, classifier, training, held_out, count, draw
 
 
 def main():
-    outcome = Outcome("autoregressive", __doc__.partition("\n")[0])
+    outcome = Outcome("autoregressive", __doc__)
     training, held_out = digits.load()
     if outcome.quick:
         training, held_out = training.first(1000), held_out.first(400)
@@ -247,6 +245,7 @@ def main():
     digit_classifier.export(classifier, digit_classifier.train(training), held_out)
     features = digit_features(classifier)
     real = features(to_images(kept), gray="repeat")  # eight levels too: samples have no others
+    outcome.add_all("training_digits", sample_scores(real, features(to_images(learnt), gray="repeat")))
 
     outcome.add("baseline_bits", mean_interval(baseline_bits(learnt, kept)))
     curves = {"bits": [], "bits_training": []}

@@ -23,7 +23,7 @@ import layers
 import onnx_export
 import pixelgauge
 from outcome import Outcome
-from sample_scores import classified, digit_features, sample_scores
+from sample_scores import classified, digit_features, sample_scores, told_apart
 
 NOISE = 64
 EQUILIBRIUM = -np.log(4)
@@ -136,7 +136,7 @@ class Judge:
         scores = {
             "value": value_interval(real, made),
             "value_training": value_interval(learnt, made),
-            "auroc": auroc_interval(real, made),
+            "auroc": told_apart(real, made),  # 1/2 where D cannot tell them
             **sample_scores(self.real, self.features(samples, gray="repeat")),
         }
         return scores, samples
@@ -148,13 +148,6 @@ def value_interval(real_logits, fake_logits):
     variances = [np.logaddexp(0, logits).var() / len(logits) for logits in (-real_logits, fake_logits)]
     error = 1.96 * np.sqrt(sum(variances))
     return value, value - error, value + error
-
-
-def auroc_interval(real_logits, fake_logits):
-    """AUROC of D between real and generated images: 1/2 where it cannot tell them."""
-    is_real = np.repeat([1, 0], [len(real_logits), len(fake_logits)])
-    found = pixelgauge.roc_auc_interval(is_real, np.concatenate([real_logits, fake_logits]))
-    return found.auroc, found.low, found.high
 
 
 def first_alarm(name, scores):
@@ -235,7 +228,7 @@ def draw(path, steps, scores):
 
 
 def main():
-    outcome = Outcome("gan", __doc__.partition("\n")[0])
+    outcome = Outcome("gan", __doc__)
     training, held_out = digits.load()
     if outcome.quick:
         training, held_out = training.first(1000), held_out.first(400)

@@ -68,11 +68,6 @@ def sigmoid(x):
     return jax.nn.sigmoid(x)
 
 
-def tanh(x):
-    """Hyperbolic tangent."""
-    return jnp.tanh(x)
-
-
 def add(x, y):
     """Sum of two arrays of one shape."""
     return x + y

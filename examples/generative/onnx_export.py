@@ -81,9 +81,6 @@ class Graph:
     def sigmoid(self, x):
         return self.node("Sigmoid", x)
 
-    def tanh(self, x):
-        return self.node("Tanh", x)
-
     def add(self, x, y):
         return self.node("Add", x, y)
 

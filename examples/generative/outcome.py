@@ -5,6 +5,7 @@ import json
 import math
 import resource
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,14 +15,20 @@ import numpy as np
 class Outcome:
     """The output folder of a run and its figures; made at the start, since it takes the time."""
 
-    def __init__(self, name, description):
-        parser = argparse.ArgumentParser(description=description)
-        parser.add_argument("--quick", action="store_true", help="a short run on few images, to see that all works")
+    def __init__(self, name, description, trains=True):
+        parser = argparse.ArgumentParser(description=description.partition("\n")[0])
+        parser.set_defaults(quick=False)
+        if trains:
+            parser.add_argument("--quick", action="store_true", help="a short run on few images, to see that all works")
         parser.add_argument("--output", type=Path, default=Path("generative", name), help="folder of what is written")
-        parser.add_argument("--seed", type=int, default=0, help="of weights, batches and samples (default: 0)")
+        parser.add_argument("--seed", type=_seed, default=0, help="of whatever is drawn, from 0 on (default: 0)")
         given = parser.parse_args()
         self.quick, self.seed, self.folder = given.quick, given.seed, given.output
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self.folder).close()
+        except OSError as error:  # now, and not after minutes
+            parser.error(f"argument --output: nothing can be written to {self.folder}: {error.strerror}")
         self.figures = {}
         self._start = time.perf_counter()
 
@@ -56,6 +63,13 @@ class Outcome:
         self.add("peak_mb", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit)
         strict = {name: _without_nan(value) for name, value in self.figures.items()}
         self.path("figures.json").write_text(json.dumps(strict, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _seed(text):
+    """Whole number that JAX and NumPy both take, and the next one too."""
+    if not (text.isdecimal() and int(text) < 2**31 - 1):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to {2**31 - 2}")
+    return int(text)
 
 
 def _without_nan(value):

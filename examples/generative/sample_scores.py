@@ -16,6 +16,12 @@ def classified(path, images):
     return np.argmax(logits(images, gray="repeat"), axis=1)
 
 
+def told_apart(these, others):
+    """AUROC and its interval of scores that should be higher of these: 1/2 where they tell nothing."""
+    is_one_of_these = np.repeat([1, 0], [len(these), len(others)])
+    return pixelgauge.roc_auc_interval(is_one_of_these, np.concatenate([these, others]))[:3]
+
+
 def density_coverage(real, samples):
     """Density and coverage, each with its interval; both 0, and without one, where no sample is near any real image.
 

@@ -69,9 +69,10 @@ def gaussian_kl(
     other_mu = _like(other_mean, "other_mean", mu.shape)
     other_log_var = _like(other_log_variance, "other_log_variance", mu.shape)
     with np.errstate(over="ignore", invalid="ignore"):
-        distance = mu - other_mu
+        # by halves and roots, which stay within float64 where their product does
+        half, root = mu / 2 - other_mu / 2, np.exp(-other_log_var / 4)
         # 0 times an infinite precision is 0: equal means differ by nothing, however narrow they are
-        shift = np.where(distance == 0, 0.0, distance * np.exp(-other_log_var / 2))
+        shift = np.where(half == 0, 0.0, 2 * (half * root * root))
         terms = np.square(shift) + _exp_less_tangent(log_var - other_log_var)
         kl = 0.5 * (terms.reshape(len(terms), -1).sum(axis=1) if terms.ndim > 1 else terms.sum())
     return kl if isinstance(kl, np.ndarray) else float(kl)
@@ -91,7 +92,7 @@ def gan_value(real_logits: object, fake_logits: object) -> float:
     float
         At most 0, which a discriminator without error reaches. One that tells nothing, D = 1/2 everywhere, has
         -log 4 = -1.386: so it is at the equilibrium, where the generator's samples are as the data. Lower: it is worse
-        than that.
+        than that. -inf where the sum of the logits leaves float64.
 
     Raises
     ------
@@ -119,7 +120,8 @@ def gan_value(real_logits: object, fake_logits: object) -> float:
     -0.000459
     """
     real, fake = _finite(real_logits, "real_logits"), _finite(fake_logits, "fake_logits")
-    return 0.0 - float(np.logaddexp(0.0, -real).mean()) - float(np.logaddexp(0.0, fake).mean())
+    with np.errstate(over="ignore"):
+        return 0.0 - float(np.logaddexp(0.0, -real).mean()) - float(np.logaddexp(0.0, fake).mean())
 
 
 def bits_per_dim(nll_nats: object, dims: int) -> float | Float64Array:
@@ -172,9 +174,9 @@ def bits_per_dim(nll_nats: object, dims: int) -> float | Float64Array:
 
 
 def _exp_less_tangent(d: Float64Array) -> Float64Array:
-    """exp(d) - 1 - d, which is never negative."""
+    """exp(d) - 1 - d, which is never negative; infinite where d is, of either sign."""
     series = d * d / 2 * (1 + d / 3 * (1 + d / 4 * (1 + d / 5 * (1 + d / 6 * (1 + d / 7)))))
-    return np.where(np.abs(d) < _SERIES_BELOW, series, np.expm1(d) - d)
+    return np.where(np.abs(d) < _SERIES_BELOW, series, np.expm1(d) - np.minimum(d, np.finfo(np.float64).max))
 
 
 def _real(x: object, name: str) -> Float64Array:

@@ -80,3 +80,13 @@ def test_every_picture_is_kept_small_and_shown_with_words() -> None:
         words |= {name: text for text, name in SHOWN.findall(page.read_text(encoding="utf-8"))}
     assert set(words) == set(PICTURES)
     assert [name for name, text in words.items() if len(text.split()) < 10] == []
+
+
+def test_every_picture_of_the_models_is_kept_small_and_shown_with_words() -> None:
+    folder, words = ROOT / "docs" / "generative", {}
+    for page in folder.glob("*.md"):
+        words |= {name: text for text, name in re.findall(r"!\[([^\]]*)\]\((\w+\.png)\)", page.read_text("utf-8"))}
+    kept = {path.name: path.stat().st_size for path in folder.glob("*.png")}
+    assert {name: size for name, size in kept.items() if size > MOST_BYTES} == {}
+    assert set(words) == set(kept)
+    assert [name for name, text in words.items() if len(text.split()) < 5] == []

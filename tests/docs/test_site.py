@@ -125,3 +125,5 @@ def test_formulas_are_drawn_by_the_browser(site: Path, html: dict[Path, Page]) -
     assert "<math" in text
     assert not [each for page in html.values() for each in page.loads if "mathjax" in each.lower()]
     assert not re.search(r'class="math[^"]*"[^>]*>\\[(\[]', text)  # LaTeX that was left as it is
+    assert "<mi>log</mi>" in text
+    assert not re.search(r"<mi>(?:log|exp)</mi>\s*<mo>&ApplyFunction;</mo>\s*<m(?!o|space|row)", text)  # log4

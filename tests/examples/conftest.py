@@ -19,7 +19,7 @@ def short_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
     """Folder of an example's outputs after ``--quick``; it is run when first asked for."""
     for needed in ("jax", "optax", "mlxtend", "matplotlib"):
         pytest.importorskip(needed, reason=f"{needed} of the extra `examples` is not installed")
-    outputs = tmp_path_factory.mktemp("generative")
+    outputs = tmp_path_factory.mktemp("generative models")  # a path with a space
 
     def run(example: str) -> Path:
         folder = outputs / example

@@ -55,13 +55,13 @@ def test_the_other_layers_are_jaxs(tmp_path: Path) -> None:
     import layers
     import onnx_export
 
-    weights = layers.dense_weights(jax.random.key(1), 12, 7)
+    weights = layers.dense_weights(jax.random.key(1), 24, 7)
 
     def network(ops, weights, x):
-        y = ops.dense(ops.reshape(x, 12), weights)
-        return ops.add(ops.relu(y), ops.leaky_relu(y)), ops.tanh(y), ops.sigmoid(y), ops.mean_channels(x)
+        y = ops.dense(ops.reshape(x, 24), weights)
+        return ops.add(ops.relu(y), ops.leaky_relu(y)), ops.pixel_shuffle(x), ops.sigmoid(y), ops.mean_channels(x)
 
-    x = np.random.default_rng(0).normal(size=(300, 2, 2, 3)).astype(np.float32)  # more than a batch of the runs
+    x = np.random.default_rng(0).normal(size=(300, 2, 1, 12)).astype(np.float32)  # more than a batch of the runs
     onnx_export.export(tmp_path / "layers.onnx", network, weights, x.shape[1:], *"abcd")
     assert onnx_export.require_equal(tmp_path / "layers.onnx", network(layers, weights, x), x) < 1e-6
 
