@@ -117,13 +117,13 @@ def draw(path, scores):
         "coverage": "coverage",
         "copied": "copied (AUROC)",
     }
-    figure, panels = figures.panels(len(titles), width=2.3, height=2.4)
+    figure, panels = figures.panels(len(titles), width=2.9, height=2.4)
     names = list(scores)[::-1]
-    for axes, (metric, title) in zip(panels, titles.items(), strict=True):
+    for place, (axes, (metric, title)) in enumerate(zip(panels, titles.items(), strict=True)):
         values = np.array([scores[name][metric] for name in names])
         axes.hlines(range(len(names)), values[:, 1], values[:, 2])
         axes.plot(values[:, 0], range(len(names)), "o", markersize=4)  # beside its interval where it has a bias
-        axes.set(title=title, yticks=range(len(names)), yticklabels=names if axes is panels[0] else [])
+        axes.set(title=title, yticks=range(len(names)), yticklabels=[] if place % figures.IN_A_ROW else names)
         axes.set_xlim(left=0)
     figures.save(path, figure)
 

@@ -38,10 +38,18 @@ def save(path, figure):
     plt.close(figure)
 
 
+IN_A_ROW = 3
+
+
 def panels(count, width=3.4, height=2.7):
-    """A figure with some axes side by side."""
-    figure, axes = plt.subplots(1, count, figsize=(width * count, height))
-    return figure, np.atleast_1d(axes)
+    """A figure with some axes side by side, at most three in a row: more are too small to read on a phone."""
+    columns = min(count, IN_A_ROW)
+    rows = -(-count // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(width * columns, height * rows))
+    axes = np.ravel(axes)
+    for spare in axes[count:]:
+        spare.set_visible(False)
+    return figure, axes[:count]
 
 
 def curve(axes, x, values, label=None, low=None, high=None):
