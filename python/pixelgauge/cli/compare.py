@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 from pixelgauge.checks import whole_number
 from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError, add_option
 from pixelgauge.cli.terminal import Progress, columns_of, number, pad, shortened, width
+from pixelgauge.engine.compare import CompareRun
 from pixelgauge.engine.comparison import CompareOptions, Comparison, compare_options, prepare
 from pixelgauge.engine.pairing import Pair, Pairing, find_pairs
-from pixelgauge.engine.pipeline import score_pairs
 from pixelgauge.engine.registry import METRICS
 from pixelgauge.engine.row_files import FORMATS, RowFile, check_row_file, json_value
 from pixelgauge.engine.rows import ScoreRow
@@ -130,17 +127,20 @@ def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing]:
 
 
 def _compare(args: argparse.Namespace, comparison: Comparison, pairing: Pairing, output: RowFile | None) -> int:
-    summary = Summary({name: metric.higher_is_better for name, metric in comparison.metrics.items()})
+    before = [] if output is None else output.rows
+    run = CompareRun(pairing, comparison, args.workers, before=before)
     table = None if args.json or args.quiet or output is not None else _Table(comparison, pairing)
     rows: list[ScoreRow] = []
     failures: list[ScoreRow] = []
     if table is not None:
         print(table.head())
-    done = 0 if output is None else len(output.rows)
-    with Progress("pair", quiet=args.quiet) as progress:
-        progress.start(len(pairing.pairs), done)
-        for row in _rows(args, comparison, pairing, output, progress):
-            summary.add(row)
+    with Progress("pair", quiet=args.quiet) as progress, run:
+        progress.start(pairing.count, len(before))
+        for number, row in enumerate(run):
+            if number >= len(before):
+                if output is not None:
+                    output.append(row)
+                progress.step()
             if row.status != "ok":
                 failures.append(row)
             if table is not None:
@@ -150,29 +150,12 @@ def _compare(args: argparse.Namespace, comparison: Comparison, pairing: Pairing,
     if output is not None:
         output.require_in_place()
     if args.json:
-        print(json.dumps(_report(args, comparison, pairing, summary, rows, failures), indent=2, allow_nan=False))
+        print(json.dumps(_report(args, comparison, pairing, run.summary, rows, failures), indent=2, allow_nan=False))
     else:
         if table is None:
             _print_failures(failures, pairing, args.output)
-        _print_summary(summary, comparison, pairing, args)
-    return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
-
-
-def _rows(
-    args: argparse.Namespace, comparison: Comparison, pairing: Pairing, output: RowFile | None, progress: Progress
-) -> Iterator[ScoreRow]:
-    """All rows, those that the output file already has first."""
-    if output is not None and output.rows:
-        done = {(row.ref, row.test) for row in output.rows}
-        left = [pair for pair in pairing.pairs if pairing.paths(pair) not in done]
-        pairing = dataclasses.replace(pairing, pairs=left)
-        yield from output.rows
-    with closing(score_pairs(pairing, comparison, workers=args.workers)) as scored:
-        for row in scored:
-            if output is not None:
-                output.append(row)
-            progress.step()
-            yield row
+        _print_summary(run.summary, comparison, pairing, args)
+    return EXIT_SOME_FAILED if run.summary.failed else EXIT_DONE
 
 
 class _Table:
@@ -218,7 +201,7 @@ def _print_summary(summary: Summary, comparison: Comparison, pairing: Pairing, a
     if pairing.ignored:
         kinds = ", ".join(f"{n} {kind or 'without extension'}" for kind, n in pairing.ignored.most_common(5))
         print(f"not images by their extension, ignored: {printable(kinds)}{', ...' * (len(pairing.ignored) > 5)}")
-    figures = [(comparison.metrics[name], found) for name, found in summary.metrics().items()]
+    figures = [(comparison.metrics[name], found) for name, found in summary.compute().items()]
     columns = columns_of(sys.stdout)
     room = sys.maxsize if columns is None else max(columns - _COLUMN - 3, 20)
     if any(found.count > 1 for _, found in figures):
@@ -263,7 +246,7 @@ def _report(
                     {"ref": row.ref, "test": row.test, "value": json_value(value)} for value, row in metric.worst
                 ],
             }
-            for name, metric in summary.metrics().items()
+            for name, metric in summary.compute().items()
         },
         "failures": [_record(row) for row in failures],
     }

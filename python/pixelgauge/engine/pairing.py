@@ -6,10 +6,11 @@ import os
 import posixpath
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass
 from typing import Literal
 
+from pixelgauge.engine.items import Item, Source
 from pixelgauge.files.reading import cause
 from pixelgauge.images import image_files, path_name
 
@@ -27,6 +28,8 @@ class Pair:
     test: str | None
     status: PairStatus = "ok"
     message: str = ""
+    items: tuple[Item | None, Item | None] = (None, None)
+    """What is no file of its own; paths of both are the items' names then."""
 
     @property
     def name(self) -> str:
@@ -42,9 +45,14 @@ class Pairing:
 
     ref_root: str
     test_root: str
-    pairs: list[Pair]
+    pairs: Iterable[Pair]
     ignored: Counter[str]
     """Files that are no images by their extension, in both folders."""
+
+    @property
+    def count(self) -> int | None:
+        """Number of pairs, None if that is not known before they are gone through."""
+        return len(self.pairs) if isinstance(self.pairs, Sized) else None
 
     def paths(self, pair: Pair) -> tuple[str | None, str | None]:
         """Join a pair's paths to their folders."""
@@ -52,6 +60,11 @@ class Pairing:
             None if pair.ref is None else os.path.join(self.ref_root, pair.ref),
             None if pair.test is None else os.path.join(self.test_root, pair.test),
         )
+
+    def sources(self, pair: Pair) -> tuple[Source | None, Source | None]:
+        """Paths of files, and items."""
+        ref, test = self.paths(pair)
+        return pair.items[0] or ref, pair.items[1] or test
 
 
 def find_pairs(ref: str | os.PathLike[str], test: str | os.PathLike[str]) -> Pairing:

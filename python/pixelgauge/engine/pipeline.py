@@ -1,4 +1,4 @@
-"""Pairs of files to rows of scores, in order, in bounded memory, with nothing lost on the way."""
+"""Pairs of images to rows of scores, in order, in bounded memory, with nothing lost on the way."""
 
 from __future__ import annotations
 
@@ -10,35 +10,45 @@ import numpy as np
 from pixelgauge import _core
 from pixelgauge.checks import ArgumentError, whole_number
 from pixelgauge.engine.comparison import CompareOptions, Comparison
+from pixelgauge.engine.items import Source, name_of, state_of
 from pixelgauge.engine.pairing import Pair, Pairing
-from pixelgauge.engine.rows import ScoreRow, Status, file_state
+from pixelgauge.engine.rows import ScoreRow, Status
 from pixelgauge.files.reading import cut
 from pixelgauge.images import Array, ImageFileError, read_image
 from pixelgauge.parallel import ordered_map
 from pixelgauge.runtime import get_num_threads
 
 
-def score_pair(ref: str, test: str, comparison: Comparison) -> ScoreRow:
-    """Read two files and score them; whatever is wrong with them is in the row.
+def read_source(source: Source, *, gray: bool, alpha: str) -> Array:
+    """Pixels of a file or an item; errors as of :func:`pixelgauge.images.read_image`."""
+    if isinstance(source, str):
+        return read_image(source, gray=gray, alpha=alpha)
+    return source.read(gray=gray, alpha=alpha)
+
+
+def score_pair(ref: Source, test: Source, comparison: Comparison) -> ScoreRow:
+    """Read two images and score them; whatever is wrong with them is in the row.
 
     Parameters
     ----------
-    ref, test : str
-        Paths.
+    ref, test : str or Item
+        Paths, or images that are no files of their own.
     comparison : Comparison
         What to compute.
     """
     options = comparison.options
-    files = file_state(ref), file_state(test)  # before they are read: a replacement meanwhile then shows
+    names = name_of(ref), name_of(test)
+    files = state_of(ref), state_of(test)  # before they are read: a replacement meanwhile then shows
 
     def row(status: Status, message: str, values: Mapping[str, float] | None = None) -> ScoreRow:
-        return ScoreRow(ref, test, status, cut(message), values or {}, files)
+        return ScoreRow(*names, status, cut(message), values or {}, files)
 
+    side = "REF"
     try:
-        x = read_image(ref, gray=options["gray"], alpha=options["alpha"])
-        y = read_image(test, gray=options["gray"], alpha=options["alpha"])
+        x = read_source(ref, gray=options["gray"], alpha=options["alpha"])
+        side = "TEST"
+        y = read_source(test, gray=options["gray"], alpha=options["alpha"])
     except ImageFileError as error:
-        side = "REF" if error.path == ref else "TEST"
         remedy = f": {error.remedy}" if error.remedy else ""
         return row("unreadable", f"{side}: {error.reason}{remedy}")
     except MemoryError:
@@ -103,9 +113,9 @@ def score_pairs(
 
 def _scored(pairing: Pairing, comparison: Comparison, workers: int) -> Generator[ScoreRow, None, None]:
     def row_of(pair: Pair) -> ScoreRow:
-        ref, test = pairing.paths(pair)
+        ref, test = pairing.sources(pair)
         if pair.status != "ok" or ref is None or test is None:
-            return ScoreRow(ref, test, pair.status, cut(pair.message))
+            return ScoreRow(*pairing.paths(pair), pair.status, cut(pair.message))
         return score_pair(ref, test, comparison)
 
     # Rows wait, not images: sixteen a worker hide a slow pair.
@@ -114,7 +124,10 @@ def _scored(pairing: Pairing, comparison: Comparison, workers: int) -> Generator
 
 def _difference(x: Array, y: Array) -> str:
     def described(image: Array) -> tuple[str, str, str]:
-        return f"{image.shape[0]} x {image.shape[1]}", "gray" if image.ndim == 2 else "RGB", f"{8 * image.itemsize}-bit"
+        channels = 1 if image.ndim == 2 else image.shape[2]
+        colour = {1: "gray", 3: "RGB"}.get(channels, f"{channels} channels")
+        bits = f"{8 * image.itemsize}-bit{' float' * (image.dtype.kind == 'f')}"
+        return f"{image.shape[0]} x {image.shape[1]}", colour, bits
 
     kinds = zip(("size (height x width)", "colour mode", "bit depth"), described(x), described(y), strict=True)
     return "; ".join(f"{kind} differs: REF {ours}, TEST {theirs}" for kind, ours, theirs in kinds if ours != theirs)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import math
+import threading
 from array import array
 from bisect import insort
 from collections import Counter
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
@@ -39,26 +41,42 @@ class MetricSummary:
 class Summary:
     """Counts and, for each metric, mean, median, standard deviation and the worst ten, of rows added one by one.
 
-    Keeps eight bytes a score.
+    Keeps eight bytes a score. May be updated, merged and asked from several threads at once.
 
     Parameters
     ----------
     higher_is_better : mapping of str to bool
         By metric, in the order that they are summed up in.
+
+    Examples
+    --------
+    Parts of a run, made apart and brought together:
+
+    >>> parts = [Summary({"psnr": True}), Summary({"psnr": True})]
+    >>> parts[0].update(ScoreRow("a.png", "a.png", "ok", "", {"psnr": 30.0}))
+    >>> parts[1].update(ScoreRow("b.png", "b.png", "ok", "", {"psnr": 40.0}))
+    >>> parts[0].merge(Summary.from_bytes(parts[1].to_bytes()))
+    >>> parts[0].count, parts[0].compute()["psnr"].mean
+    (2, 35.0)
     """
 
     WORST = 10
 
     def __init__(self, higher_is_better: Mapping[str, bool]) -> None:
+        self._lock = threading.Lock()
         self.statuses: Counter[Status] = Counter()
         self._values = {name: _Values(better) for name, better in higher_is_better.items()}
 
-    def add(self, row: ScoreRow) -> None:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Summary.from_bytes, (self.to_bytes(),)
+
+    def update(self, row: ScoreRow) -> None:
         """Count a row in."""
-        index = self.count
-        self.statuses[row.status] += 1
-        for name, value in row.values.items():
-            self._values[name].add(value, index, row)
+        with self._lock:
+            index = self.count
+            self.statuses[row.status] += 1
+            for name, value in row.values.items():
+                self._values[name].add(value, index, row)
 
     def merge(self, other: Summary) -> None:
         """Count the rows of another in, as if they were added after those of this one.
@@ -71,10 +89,13 @@ class Summary:
         ours, theirs = self._kinds(), other._kinds()
         if ours != theirs:
             raise ValueError(f"a summary of {theirs} does not go into one of {ours}: make both for the same metrics")
-        before = self.count
-        for name, values in self._values.items():
-            values.merge(other._values[name], before)
-        self.statuses.update(other.statuses)
+        with other._lock:  # never both at once: two threads may merge two summaries into each other
+            statuses, parts = Counter(other.statuses), {name: copy(values) for name, values in other._values.items()}
+        with self._lock:
+            before = self.count
+            for name, values in self._values.items():
+                values.merge(parts[name], before)
+            self.statuses.update(statuses)
 
     def _kinds(self) -> dict[str, bool]:
         return {name: values.higher_is_better for name, values in self._values.items()}
@@ -89,12 +110,17 @@ class Summary:
         """Rows that are not ``"ok"``."""
         return self.count - self.statuses["ok"]
 
-    def metrics(self) -> dict[str, MetricSummary]:
+    def compute(self) -> dict[str, MetricSummary]:
         """By name, in the order given."""
-        return {name: values.summary() for name, values in self._values.items()}
+        with self._lock:
+            return {name: values.summary() for name, values in self._values.items()}
 
     def to_bytes(self) -> bytes:
         """Write the whole state, for :meth:`from_bytes` in another process."""
+        with self._lock:
+            return self._state()
+
+    def _state(self) -> bytes:
         facts = {
             "statuses": self.statuses,
             "metrics": [[name, values.higher_is_better, values.infinite] for name, values in self._values.items()],
@@ -141,6 +167,11 @@ def _whole(value: object) -> int:
 
 class _Values:
     """Values of one metric."""
+
+    def __copy__(self) -> _Values:
+        found = _Values(self.higher_is_better)
+        found.finite, found.infinite, found.worst = self.finite[:], self.infinite, self.worst[:]
+        return found
 
     def __init__(self, higher_is_better: bool) -> None:
         self.higher_is_better = higher_is_better
