@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import pixelgauge
-from pixelgauge.engine import pipeline
+from pixelgauge.engine import items, pipeline
 from pixelgauge.engine.comparison import CompareOptions
 from pixelgauge.engine.pairing import Pair, find_pairs
 from pixelgauge.engine.pipeline import score_pair, score_pairs
@@ -122,7 +122,7 @@ def test_what_cannot_be_paired_at_all_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist"):
         find_pairs(folder, tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"is a folder and .* a file"):
-        find_pairs(file, folder)
+        find_pairs(folder, file)
     with pytest.raises(ValueError, match="no PNG, JPEG, WebP, BMP or TIFF files in"):
         find_pairs(folder, folder)
 
@@ -501,5 +501,5 @@ def test_an_error_other_than_of_the_file_is_not_swallowed(monkeypatch):
     def fail(path, **options):
         raise ImageFileError(path, "is odd")
 
-    monkeypatch.setattr(pipeline, "read_image", fail)
+    monkeypatch.setattr(items, "read_image", fail)
     assert score_pair("r", "t", comparing()) == ScoreRow("r", "t", "unreadable", "REF: is odd")

@@ -14,6 +14,7 @@ from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError, add_option
 from pixelgauge.cli.terminal import Progress, columns_of, number, pad, shortened, width
 from pixelgauge.engine.compare import CompareRun
 from pixelgauge.engine.comparison import CompareOptions, Comparison, compare_options, prepare
+from pixelgauge.engine.pair_lists import listed_pairs
 from pixelgauge.engine.pairing import Pair, Pairing, find_pairs
 from pixelgauge.engine.registry import METRICS
 from pixelgauge.engine.row_files import FORMATS, RowFile, check_row_file, json_value
@@ -48,8 +49,17 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("ref", metavar="REF", help="reference image or folder")
-    parser.add_argument("test", metavar="TEST", help="image or folder to score")
+    parser.add_argument(
+        "ref", metavar="REF", help="reference image, folder, zip or tar archive, .npy or .npz stack; or @LIST of pairs"
+    )
+    parser.add_argument("test", metavar="TEST", nargs="?", help="what to score; - reads one image from standard input")
+    parser.add_argument("--columns", metavar="REF,TEST", help="columns of a LIST that is a table (default: ref,test)")
+    parser.add_argument(
+        "--pair",
+        nargs=2,
+        metavar=("REF", "TEST"),
+        help="pair images of two folders or archives by the names' {stem}, such as '{stem}_gt' '{stem}_out'",
+    )
     parser.add_argument(
         "--metrics", default="psnr,ssim", metavar="M,...", help=f"of {', '.join(METRICS)} (default: %(default)s)"
     )
@@ -123,7 +133,25 @@ def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing]:
         check_row_file(args.output)
     isa()
     comparison = prepare(options)
-    return comparison, find_pairs(args.ref, args.test)
+    return comparison, _pairing(args)
+
+
+def _pairing(args: argparse.Namespace) -> Pairing:
+    """Pairs of the two arguments, or of a list."""
+    columns = None if args.columns is None else tuple(name.strip() for name in args.columns.split(","))
+    if columns is not None and len(columns) != 2:
+        raise UsageError(f"--columns {args.columns} must be two names, as ref,test")
+    if args.ref.startswith("@"):
+        if args.test is not None or args.pair is not None:
+            raise UsageError(
+                f"{args.ref} is a list of pairs: leave TEST and --pair out; a file of this name is ./{args.ref}"
+            )
+        return listed_pairs(args.ref[1:], columns)
+    if columns is not None:
+        raise UsageError("--columns is for a list of pairs, @LIST")
+    if args.test is None:
+        raise UsageError("TEST is missing: give REF and TEST, or @LIST; @- is a list on standard input")
+    return find_pairs(args.ref, args.test, patterns=args.pair, standard_input=getattr(sys.stdin, "buffer", None))
 
 
 def _compare(args: argparse.Namespace, comparison: Comparison, pairing: Pairing, output: RowFile | None) -> int:
@@ -201,6 +229,8 @@ def _print_summary(summary: Summary, comparison: Comparison, pairing: Pairing, a
     if pairing.ignored:
         kinds = ", ".join(f"{n} {kind or 'without extension'}" for kind, n in pairing.ignored.most_common(5))
         print(f"not images by their extension, ignored: {printable(kinds)}{', ...' * (len(pairing.ignored) > 5)}")
+    if pairing.unmatched:
+        print(f"images that no pattern of --pair is of, left out: {pairing.unmatched}")
     figures = [(comparison.metrics[name], found) for name, found in summary.compute().items()]
     columns = columns_of(sys.stdout)
     room = sys.maxsize if columns is None else max(columns - _COLUMN - 3, 20)
@@ -235,6 +265,7 @@ def _report(
         "fingerprint": {**comparison.fingerprint(), "isa": isa(), "ref": args.ref, "test": args.test},
         "counts": {"pairs": summary.count, "failed": summary.failed, **summary.statuses},
         "ignored": dict(pairing.ignored),
+        "unmatched": pairing.unmatched,
         "summary": {
             name: {
                 "count": metric.count,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import reprlib
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from pixelgauge.checks import ArgumentTypeError
+from pixelgauge.checks import ArgumentTypeError, ArgumentValueError
 from pixelgauge.engine.comparison import CompareOptions, Comparison, prepare
 from pixelgauge.engine.inputs import Given
+from pixelgauge.engine.pair_lists import listed_pairs
 from pixelgauge.engine.pairing import Pairing, find_pairs
 from pixelgauge.engine.pipeline import score_pairs
 from pixelgauge.engine.rows import ScoreRow
@@ -76,6 +78,8 @@ def compare(
     metrics: str | Sequence[str] = ("psnr", "ssim"),
     workers: int | None = None,
     channel_axis: int | None = -1,
+    pair: tuple[str, str] | None = None,
+    columns: tuple[str, str] | None = None,
     **options: Any,
 ) -> CompareRun:
     """Score many pairs of images by several metrics, on several threads; the command ``compare`` in Python.
@@ -83,15 +87,20 @@ def compare(
     Parameters
     ----------
     ref, test : path, PIL image, array, or list of them
-        Two files or two folders (paired as the command line pairs them), two images, two lists or batches
-        (N, H, W, C) of as many, or one reference and many images. Without `test`, an iterable of pairs ``(ref, test)``
-        of single images, taken as they are needed. Files are read as :func:`pixelgauge.images.read_image` does.
+        Two files, folders, zip or tar archives or .npy stacks (paired as the command line pairs them), two images, two
+        lists or batches (N, H, W, C) of as many, or one reference and many images. Without `test`, an iterable of pairs
+        ``(ref, test)`` of single images, taken as they are needed, or ``"@FILE"``, a list of pairs in a file. Files are
+        read as :func:`pixelgauge.images.read_image` does.
     metrics : str or sequence of str, default ("psnr", "ssim")
         Of mse, psnr, ssim, ms-ssim, lpips.
     workers : int, optional
         Pairs in work at a time; default :func:`get_num_threads`.
     channel_axis : int or None, default -1
         Of arrays; None if they have no channels.
+    pair : (str, str), optional
+        Patterns of the names in two folders or archives, such as ``("{stem}_gt", "{stem}_out")``.
+    columns : (str, str), optional
+        Of a list of pairs that is a table; default ref, test.
     **options
         As the command line has them, with underscores: ``data_range`` (images have values in 0..data_range; default:
         the full range of 8 or 16 bits, floating-point arrays need it), ``gray``, ``alpha``, ``crop_border``; ``preset``
@@ -133,13 +142,30 @@ def compare(
     """
     names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
     checked = CompareOptions(names, **options)
-    pairing = _pairing(ref, test, Given(channel_axis, checked["data_range"]))
+    patterns = None if pair is None else _two_texts("pair", pair)
+    named = None if columns is None else _two_texts("columns", columns)
+    pairing = _pairing(ref, test, Given(channel_axis, checked["data_range"]), patterns, named)
     return CompareRun(pairing, prepare(checked), workers)
 
 
-def _pairing(ref: object, test: object, given: Given) -> Pairing:
+def _two_texts(name: str, value: object) -> tuple[str, str]:
+    if not (isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(text, str) for text in value)):
+        raise ArgumentTypeError(name, reprlib.repr(value), "must be two texts, of ref and of test")
+    return value[0], value[1]
+
+
+def _pairing(
+    ref: object, test: object, given: Given, patterns: tuple[str, str] | None, columns: tuple[str, str] | None
+) -> Pairing:
+    is_list = test is None and isinstance(ref, str) and ref.startswith("@")
+    if columns is not None and not is_list:
+        raise ArgumentValueError("columns", "", "columns are of a list of pairs", 'give "@FILE" as ref, and no test')
     if isinstance(ref, str | os.PathLike) and isinstance(test, str | os.PathLike):
-        return find_pairs(path_name(ref, "ref"), path_name(test, "test"))
+        return find_pairs(path_name(ref, "ref"), path_name(test, "test"), patterns=patterns)
+    if patterns is not None:
+        raise ArgumentValueError("pair", "", "patterns are of two folders or archives", "leave them out")
+    if is_list:
+        return listed_pairs(str(ref)[1:], columns)
     if test is not None:
         return given.two_sides(ref, test)
     is_one = isinstance(ref, str | os.PathLike | bytes) or is_picture(ref) or hasattr(ref, "dtype")

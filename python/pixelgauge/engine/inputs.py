@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from pixelgauge.checks import ArgumentTypeError, ArgumentValueError
-from pixelgauge.engine.items import ArrayItem, HeldItem, Item, PictureItem, Source, name_of
-from pixelgauge.engine.pairing import Pair, Pairing
-from pixelgauge.engine.pipeline import read_source
+from pixelgauge.engine.items import ArrayItem, HeldItem, PictureItem, Source
+from pixelgauge.engine.pairing import CountedPairs, Pair, Pairing, pair_of
 from pixelgauge.images import canonical_images, is_picture, path_name, value_range_bounds
 
 Sources = Callable[[int], Source]
@@ -46,7 +45,7 @@ class Given:
         ours, theirs = self._side(ref, "ref"), self._side(test, "test")
         (count, at_ref), (tests, at_test) = ours, theirs
         if count is None and tests is not None:
-            held = HeldItem(at_ref(0), read_source)
+            held = HeldItem(at_ref(0))
             return _pairing(tests, lambda i: (held, at_test(i)))
         if count != tests:
             given = f"{1 if count is None else count} images in ref and {1 if tests is None else tests} in test"
@@ -107,33 +106,8 @@ class Given:
                 raise ArgumentValueError("data_range", "", f"{name} has dtype {pixels.dtype}: {error}") from error
 
 
-def pair_of(ref: Source, test: Source) -> Pair:
-    """Pair of two sources."""
-    items: tuple[Item | None, Item | None] = (
-        None if isinstance(ref, str) else ref,
-        None if isinstance(test, str) else test,
-    )
-    return Pair(name_of(ref), name_of(test), items=items)
-
-
 def _pairing(count: int, at: Callable[[int], tuple[Source, Source]]) -> Pairing:
-    return Pairing("", "", _Counted(count, at), Counter())
-
-
-class _Counted(Collection[Pair]):
-    """Pairs that are made one by one."""
-
-    def __init__(self, count: int, at: Callable[[int], tuple[Source, Source]]) -> None:
-        self._count, self._at = count, at
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[Pair]:
-        return (pair_of(*self._at(i)) for i in range(self._count))
-
-    def __contains__(self, pair: object) -> bool:
-        return any(pair == other for other in self)
+    return Pairing("", "", CountedPairs(count, lambda i: pair_of(*at(i))), Counter())
 
 
 class _Streamed(Iterable[Pair]):

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pixelgauge.engine.rows import FileState, file_state
-from pixelgauge.images import Array, ImageFileError, to_gray
+from pixelgauge.files.reading import FileError, cause
+from pixelgauge.images import Array, ImageFileError, read_image, to_gray
 from pixelgauge.images.decoding import picture_pixels
 
 if TYPE_CHECKING:
@@ -42,15 +43,23 @@ def state_of(source: Source) -> FileState | None:
     return file_state(source) if isinstance(source, str) else source.state()
 
 
+def read_source(source: Source, *, gray: bool, alpha: str) -> Array:
+    """Pixels of a file or an item; errors as of :func:`pixelgauge.images.read_image`."""
+    if isinstance(source, str):
+        return read_image(source, gray=gray, alpha=alpha)
+    return source.read(gray=gray, alpha=alpha)
+
+
 class ArrayItem:
-    """Pixels in memory, (H, W, C)."""
+    """Pixels in memory or mapped, (H, W, C), of a file where `in_file` says so."""
 
-    def __init__(self, name: str, pixels: Array) -> None:
+    def __init__(self, name: str, pixels: Array, *, in_file: bool = False) -> None:
         self.name = name
-        self._pixels = pixels
+        self._pixels, self._in_file = pixels, in_file
 
-    def state(self) -> None:
-        """No file is known."""
+    def state(self) -> FileState | None:
+        """State of the file, None if there is none."""
+        return file_state(self.name) if self._in_file else None
 
     def read(self, *, gray: bool, alpha: str) -> Array:
         """Pixels as they are, or in gray."""
@@ -77,12 +86,33 @@ class PictureItem:
         return in_memory(pixels, gray)
 
 
+class EncodedItem:
+    """The bytes of an image file, read when they are needed, such as a member of an archive."""
+
+    def __init__(self, name: str, read: Callable[[], bytes]) -> None:
+        self.name = name
+        self._read = read
+
+    def state(self) -> FileState | None:
+        """State of the file that holds it."""
+        return file_state(self.name)
+
+    def read(self, *, gray: bool, alpha: str) -> Array:
+        """Pixels by the rules of files."""
+        try:
+            return read_image(self._read(), gray=gray, alpha=alpha)
+        except FileError as error:
+            raise ImageFileError(self.name, error.reason, error.remedy) from error
+        except OSError as error:
+            raise ImageFileError(self.name, cause(error)) from error
+
+
 class HeldItem:
     """An image that is read once and held: the one reference of many."""
 
-    def __init__(self, source: Source, read: Callable[..., Array]) -> None:
+    def __init__(self, source: Source) -> None:
         self.name = name_of(source)
-        self._source, self._read = source, read
+        self._source = source
         self._lock = threading.Lock()
         self._found: Array | ImageFileError | None = None
 
@@ -95,7 +125,7 @@ class HeldItem:
         with self._lock:
             if self._found is None:
                 try:
-                    self._found = self._read(self._source, gray=gray, alpha=alpha)
+                    self._found = read_source(self._source, gray=gray, alpha=alpha)
                 except ImageFileError as error:
                     self._found = error
         if isinstance(self._found, ImageFileError):

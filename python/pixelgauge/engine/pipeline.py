@@ -10,20 +10,13 @@ import numpy as np
 from pixelgauge import _core
 from pixelgauge.checks import ArgumentError, whole_number
 from pixelgauge.engine.comparison import CompareOptions, Comparison
-from pixelgauge.engine.items import Source, name_of, state_of
+from pixelgauge.engine.items import Source, name_of, read_source, state_of
 from pixelgauge.engine.pairing import Pair, Pairing
 from pixelgauge.engine.rows import ScoreRow, Status
 from pixelgauge.files.reading import cut
-from pixelgauge.images import Array, ImageFileError, read_image
+from pixelgauge.images import Array, ImageFileError
 from pixelgauge.parallel import ordered_map
 from pixelgauge.runtime import get_num_threads
-
-
-def read_source(source: Source, *, gray: bool, alpha: str) -> Array:
-    """Pixels of a file or an item; errors as of :func:`pixelgauge.images.read_image`."""
-    if isinstance(source, str):
-        return read_image(source, gray=gray, alpha=alpha)
-    return source.read(gray=gray, alpha=alpha)
 
 
 def score_pair(ref: Source, test: Source, comparison: Comparison) -> ScoreRow:
