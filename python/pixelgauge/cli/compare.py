@@ -21,6 +21,7 @@ from pixelgauge.engine.row_files import FORMATS, RowFile, check_row_file, json_v
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import MetricSummary, Summary
 from pixelgauge.files.reading import printable
+from pixelgauge.metric import Metric
 from pixelgauge.runtime import get_num_threads, isa
 
 _COLUMN = 11
@@ -61,7 +62,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="pair images of two folders or archives by the names' {stem}, such as '{stem}_gt' '{stem}_out'",
     )
     parser.add_argument(
-        "--metrics", default="psnr,ssim", metavar="M,...", help=f"of {', '.join(METRICS)} (default: %(default)s)"
+        "--metrics",
+        default="psnr,ssim",
+        metavar="M,...",
+        help=f"of {', '.join(METRICS)} (default: %(default)s); one with several presets: ssim:skimage,ssim:wang2004",
     )
     for option in compare_options():
         add_option(parser, option)
@@ -193,20 +197,28 @@ class _Table:
         self._metrics, self._pairing = comparison.metrics, pairing
         longest = max(width(printable(pair.name)) for pair in pairing.pairs)
         columns = columns_of(sys.stdout)
-        room = longest if columns is None else columns - 1 - (_COLUMN + 1) * len(comparison.metrics)
+        room = (
+            longest
+            if columns is None
+            else columns - 1 - sum(_column(metric) + 1 for metric in comparison.metrics.values())
+        )
         self._width = max(4, min(longest, max(room, 20)))
 
     def head(self) -> str:
-        names = (f"{metric.label:>{_COLUMN}}" for metric in self._metrics.values())
+        names = (f"{metric.label:>{_column(metric)}}" for metric in self._metrics.values())
         return " ".join([pad("pair", self._width), *names])
 
     def line(self, row: ScoreRow) -> str:
         cells = [pad(shortened(_name(row, self._pairing), self._width), self._width)]
         if row.values or row.status == "ok":
-            cells += [f"{number(m, row.values.get(name)):>{_COLUMN}}" for name, m in self._metrics.items()]
-        if row.status != "ok":
+            cells += [f"{number(m, row.values.get(name)):>{_column(m)}}" for name, m in self._metrics.items()]
+        if row.status != "ok" or row.message:
             cells.append(f" {row.status}: {printable(row.message)}")
         return " ".join(cells)
+
+
+def _column(metric: Metric[Any]) -> int:
+    return max(_COLUMN, len(metric.label))
 
 
 def _name(row: ScoreRow, pairing: Pairing) -> str:
@@ -235,10 +247,11 @@ def _print_summary(summary: Summary, comparison: Comparison, pairing: Pairing, a
     columns = columns_of(sys.stdout)
     room = sys.maxsize if columns is None else max(columns - _COLUMN - 3, 20)
     if any(found.count > 1 for _, found in figures):
-        print(f"\n{'over images':12} {'count':>8} {'mean':>{_COLUMN}} {'median':>{_COLUMN}} {'std':>{_COLUMN}}")
+        first = max(12, *(len(metric.label) for metric, _ in figures))
+        print(f"\n{'over images':{first}} {'count':>8} {'mean':>{_COLUMN}} {'median':>{_COLUMN}} {'std':>{_COLUMN}}")
         for metric, found in figures:
             cells = (f"{number(metric, value):>{_COLUMN}}" for value in (found.mean, found.median, found.std))
-            print(f"{metric.label:12} {found.count:>8} {' '.join(cells)}{_infinite_note(found)}")
+            print(f"{metric.label:{first}} {found.count:>8} {' '.join(cells)}{_infinite_note(found)}")
         for metric, found in figures:
             if found.worst:
                 print(f"\nworst by {metric.label}")
@@ -265,7 +278,7 @@ def _report(
         "fingerprint": {**comparison.fingerprint(), "isa": isa(), "ref": args.ref, "test": args.test},
         "counts": {"pairs": summary.count, "failed": summary.failed, **summary.statuses},
         "ignored": dict(pairing.ignored),
-        "unmatched": pairing.unmatched,
+        **({"unmatched": pairing.unmatched} if args.pair else {}),
         "summary": {
             name: {
                 "count": metric.count,

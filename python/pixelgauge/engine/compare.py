@@ -92,7 +92,7 @@ def compare(
         ``(ref, test)`` of single images, taken as they are needed, or ``"@FILE"``, a list of pairs in a file. Files are
         read as :func:`pixelgauge.images.read_image` does.
     metrics : str or sequence of str, default ("psnr", "ssim")
-        Of mse, psnr, ssim, ms-ssim, lpips.
+        Of mse, psnr, ssim, ms-ssim, lpips; also by variant, such as ``("ssim:skimage", "ssim:wang2004")``.
     workers : int, optional
         Pairs in work at a time; default :func:`get_num_threads`.
     channel_axis : int or None, default -1
@@ -103,8 +103,9 @@ def compare(
         Of a list of pairs that is a table; default ref, test.
     **options
         As the command line has them, with underscores: ``data_range`` (images have values in 0..data_range; default:
-        the full range of 8 or 16 bits, floating-point arrays need it), ``gray``, ``alpha``, ``crop_border``; ``preset``
-        of SSIM, ``ms_ssim_preset``, and those of LPIPS.
+        the full range of 8 or 16 bits, floating-point arrays need it), ``gray``, ``luma`` ("bt601", "bt601-rounded"),
+        ``alpha``, ``resize`` (a kernel of Pillow's, for a test image of another size), ``crop_border``; ``preset`` of
+        SSIM, ``ms_ssim_preset``, and ``lpips_backbone``.
 
     Returns
     -------

@@ -158,11 +158,9 @@ def find_pairs(
         return _with_one(ours.source, theirs, test)
     if isinstance(ours, StackSide) and isinstance(theirs, StackSide):
         return Pairing("", "", CountedPairs(max(ours.count, theirs.count), _by_number(ours, theirs)), Counter())
-    kinds = [
-        f"{path} is {'a file' if isinstance(side, ImageSide) else f'a {side.kind}'}"
-        for path, side in ((ref, ours), (test, theirs))
-    ]
-    raise ValueError(f"{' and '.join(kinds)}: give two files or two folders, or one reference and many images")
+    ours_kind, theirs_kind = ("a file" if isinstance(side, ImageSide) else f"a {side.kind}" for side in (ours, theirs))
+    what = f"{ref} is {ours_kind} and {test} {theirs_kind}"
+    raise ValueError(f"{what}: give two files or two folders, or one reference and many images")
 
 
 def _with_one(ref: Source, side: Side, path: str) -> Pairing:

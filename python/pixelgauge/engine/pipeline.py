@@ -14,7 +14,9 @@ from pixelgauge.engine.items import Source, name_of, read_source, state_of
 from pixelgauge.engine.pairing import Pair, Pairing
 from pixelgauge.engine.rows import ScoreRow, Status
 from pixelgauge.files.reading import cut
-from pixelgauge.images import Array, ImageFileError
+from pixelgauge.images import Array, ImageFileError, value_range_bounds
+from pixelgauge.images.luma import luma
+from pixelgauge.images.resizing import resized
 from pixelgauge.parallel import ordered_map
 from pixelgauge.runtime import get_num_threads
 
@@ -46,22 +48,31 @@ def score_pair(ref: Source, test: Source, comparison: Comparison) -> ScoreRow:
         return row("unreadable", f"{side}: {error.reason}{remedy}")
     except MemoryError:
         return row("unreadable", "there is not enough memory to read it: give fewer workers")
+    note = ""
+    if options["resize"] and x.shape[:2] != y.shape[:2]:
+        note = f"TEST was resized from {y.shape[0]} x {y.shape[1]} to {x.shape[0]} x {x.shape[1]}, {options['resize']}"
+        y = resized(y, x.shape[0], x.shape[1], options["resize"])
     if different := _difference(x, y):
         return row("mismatch", different if x.ndim == y.ndim else f"{different}; --gray scores both in gray")
     if wrong := _unfit(x, options) or _unfit(y, options):
         return row("unscorable", wrong)
     if border := options["crop_border"]:
         x, y = x[border:-border, border:-border], y[border:-border, border:-border]
-    values, problems = {}, []
-    batch = (np.atleast_3d(image)[np.newaxis] for image in (x, y))
-    for name, result in comparison.score(*batch).items():
+    values, problems = {}, [note] if note else []
+    full_range = None
+    if options["luma"] and x.shape[2:] == (3,):
+        full_range = options["data_range"] or value_range_bounds(None, x.dtype)[1]
+        x, y = (luma(image, full_range, options["luma"]) for image in (x, y))
+    x, y = (np.atleast_3d(image)[np.newaxis] for image in (x, y))
+    for name, result in comparison.score(x, y, full_range).items():
         if isinstance(result, Exception):  # a pair that one metric refuses must not stop the others, nor the run
             problems.append(f"{name}: {_advised(result)}")
         elif math.isnan(result[0]):
             problems.append(f"{name}: {comparison.metrics[name].undefined or 'is not defined for this pair'}")
         else:
             values[name] = float(result[0])
-    return row("unscorable" if problems else "ok", "; ".join(problems), values)
+    whole = len(values) == len(comparison.metrics)
+    return row("ok" if whole else "unscorable", "; ".join(problems), values)
 
 
 def _advised(error: Exception) -> str:
