@@ -14,6 +14,7 @@ from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError, add_option
 from pixelgauge.cli.terminal import Progress, columns_of, number, pad, shortened, width
 from pixelgauge.engine.compare import CompareRun
 from pixelgauge.engine.comparison import CompareOptions, Comparison, compare_options, prepare
+from pixelgauge.engine.frame_pairs import of_frames
 from pixelgauge.engine.pair_lists import listed_pairs
 from pixelgauge.engine.pairing import Pair, Pairing, find_pairs
 from pixelgauge.engine.registry import METRICS
@@ -25,6 +26,8 @@ from pixelgauge.metric import Metric
 from pixelgauge.runtime import get_num_threads, isa
 
 _COLUMN = 11
+_NAME = 40
+"""Columns of a pair's name where the longest is not known."""
 _FAILURES_SHOWN = 20
 
 _DESCRIPTION = """\
@@ -60,6 +63,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         nargs=2,
         metavar=("REF", "TEST"),
         help="pair images of two folders or archives by the names' {stem}, such as '{stem}_gt' '{stem}_out'",
+    )
+    parser.add_argument(
+        "--frames",
+        action="store_true",
+        help="score pages of TIFF and frames of GIF and WebP files one by one, in rows name[3]",
     )
     parser.add_argument(
         "--metrics",
@@ -137,7 +145,8 @@ def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing]:
         check_row_file(args.output)
     isa()
     comparison = prepare(options)
-    return comparison, _pairing(args)
+    pairing = _pairing(args)
+    return comparison, of_frames(pairing) if args.frames else pairing
 
 
 def _pairing(args: argparse.Namespace) -> Pairing:
@@ -195,7 +204,8 @@ class _Table:
 
     def __init__(self, comparison: Comparison, pairing: Pairing) -> None:
         self._metrics, self._pairing = comparison.metrics, pairing
-        longest = max(width(printable(pair.name)) for pair in pairing.pairs)
+        names = () if pairing.count is None else (width(printable(pair.name)) for pair in pairing.pairs)
+        longest = max(names, default=_NAME)
         columns = columns_of(sys.stdout)
         room = (
             longest

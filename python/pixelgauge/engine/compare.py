@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from pixelgauge.checks import ArgumentTypeError, ArgumentValueError
+from pixelgauge.checks import ArgumentTypeError, ArgumentValueError, flag
 from pixelgauge.engine.comparison import CompareOptions, Comparison, prepare
+from pixelgauge.engine.frame_pairs import of_frames
 from pixelgauge.engine.inputs import Given
 from pixelgauge.engine.pair_lists import listed_pairs
 from pixelgauge.engine.pairing import Pairing, find_pairs
@@ -80,6 +81,7 @@ def compare(
     channel_axis: int | None = -1,
     pair: tuple[str, str] | None = None,
     columns: tuple[str, str] | None = None,
+    frames: bool = False,
     **options: Any,
 ) -> CompareRun:
     """Score many pairs of images by several metrics, on several threads; the command ``compare`` in Python.
@@ -101,6 +103,9 @@ def compare(
         Patterns of the names in two folders or archives, such as ``("{stem}_gt", "{stem}_out")``.
     columns : (str, str), optional
         Of a list of pairs that is a table; default ref, test.
+    frames : bool, default False
+        Score the pages of TIFF and the frames of GIF and WebP files one by one, in rows ``name[3]``; without it such
+        files are refused.
     **options
         As the command line has them, with underscores: ``data_range`` (images have values in 0..data_range; default:
         the full range of 8 or 16 bits, floating-point arrays need it), ``gray``, ``luma`` ("bt601", "bt601-rounded"),
@@ -146,6 +151,8 @@ def compare(
     patterns = None if pair is None else _two_texts("pair", pair)
     named = None if columns is None else _two_texts("columns", columns)
     pairing = _pairing(ref, test, Given(channel_axis, checked["data_range"]), patterns, named)
+    if flag("frames", frames):
+        pairing = of_frames(pairing)
     return CompareRun(pairing, prepare(checked), workers)
 
 

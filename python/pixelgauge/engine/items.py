@@ -87,11 +87,11 @@ class PictureItem:
 
 
 class EncodedItem:
-    """The bytes of an image file, read when they are needed, such as a member of an archive."""
+    """The bytes of an image file, read when they are needed by `data`, such as a member of an archive."""
 
-    def __init__(self, name: str, read: Callable[[], bytes]) -> None:
+    def __init__(self, name: str, data: Callable[[], bytes]) -> None:
         self.name = name
-        self._read = read
+        self.data = data
 
     def state(self) -> FileState | None:
         """State of the file that holds it."""
@@ -100,7 +100,7 @@ class EncodedItem:
     def read(self, *, gray: bool, alpha: str) -> Array:
         """Pixels by the rules of files."""
         try:
-            return read_image(self._read(), gray=gray, alpha=alpha)
+            return read_image(self.data(), gray=gray, alpha=alpha)
         except FileError as error:
             raise ImageFileError(self.name, error.reason, error.remedy) from error
         except OSError as error:
