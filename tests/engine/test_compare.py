@@ -190,6 +190,9 @@ def test_one_opened_picture_on_many_threads_is_loaded_once(files):
     image = Image.open("ref/0.png")
     rows = list(pixelgauge.compare([image] * 30, [image] * 30, metrics="mse", workers=8))
     assert [row.values for row in rows] == [{"mse": 0.0}] * 30
+    image = Image.open("ref/1.png")
+    rows = list(pixelgauge.compare(((image, image) for _ in range(30)), metrics="mse", workers=8))
+    assert [row.values for row in rows] == [{"mse": 0.0}] * 30
 
 
 @pytest.mark.property

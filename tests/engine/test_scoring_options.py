@@ -183,3 +183,55 @@ def test_columns_of_presets_and_options_of_the_command_line(tmp_path, monkeypatc
     assert (tmp_path / "rows.csv").read_text().split(",")[4:6] == ["ssim:skimage", "ssim:wang2004"]
     assert main(["compare", "x.png", "y.png", *options, "--output", "rows.csv", "--resume", "--json"]) == 0
     assert list(json.loads(capsys.readouterr().out)["summary"]) == ["ssim:skimage", "ssim:wang2004"]
+
+
+# ---- pooled PSNR -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.oracle
+def test_pooled_psnr_is_that_of_all_pixels_together(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    x = [pictures(1, i, shape)[0] for i, shape in enumerate([(40, 36, 3), (20, 50, 3), (30, 30, 3)])]
+    y = [x[0] ^ 3, x[1] ^ 40, x[2]]
+    joined = [np.concatenate([image.ravel() for image in side]).astype(np.float64) for side in (x, y)]
+    want = 10 * np.log10(255**2 / np.mean((joined[0] - joined[1]) ** 2))
+    run = pixelgauge.compare(x, y, metrics="psnr")
+    list(run)
+    assert run.summary.pooled_psnr == pytest.approx(want, rel=1e-14)
+    parts = [pixelgauge.compare(x[i:j], y[i:j], metrics="psnr") for i, j in ((0, 1), (1, 3))]
+    [list(part) for part in parts]
+    merged = pixelgauge.Summary.from_bytes(parts[0].summary.to_bytes())
+    assert merged.pooled_psnr == parts[0].summary.pooled_psnr
+    merged.merge(parts[1].summary)
+    assert merged.pooled_psnr == pytest.approx(want, rel=1e-14)
+
+    for side, images in (("x", x), ("y", y)):
+        (tmp_path / side).mkdir()
+        for i, image in enumerate(images):
+            Image.fromarray(image).save(tmp_path / side / f"{i}.png")
+    assert main(["compare", "x", "y", "--metrics", "psnr", "--psnr", "pooled", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["summary"]["psnr"]
+    assert found["pooled"] == pytest.approx(want, rel=1e-14)
+    assert main(["compare", "x", "y", "--psnr", "pooled"]) == 0
+    assert f"psnr dB of all pixels together {want:.4f}".split() in [
+        line.split() for line in capsys.readouterr().out.splitlines()
+    ]
+
+
+@pytest.mark.boundary
+def test_pooled_psnr_of_nothing_of_identical_images_and_of_rows_without_pixels(capsys):
+    summary = pixelgauge.Summary({"psnr": True})
+    assert summary.pooled_psnr is None
+    x = pictures(2)
+    run = pixelgauge.compare(x, x, metrics="psnr")
+    list(run)
+    assert run.summary.pooled_psnr == np.inf
+    summary.update(pixelgauge.ScoreRow("a", "a", "ok", "", {"psnr": 30.0}))
+    summary.merge(run.summary)
+    assert summary.pooled_psnr is None
+    for options, message in (
+        (["--metrics", "ssim"], "--psnr pooled is for psnr"),
+        (["--output", "rows.csv", "--resume"], "leave --resume out"),
+    ):
+        assert main(["compare", "x", "y", "--psnr", "pooled", *options]) == 2
+        assert message in capsys.readouterr().err

@@ -77,6 +77,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     for option in compare_options():
         add_option(parser, option)
+    parser.add_argument(
+        "--psnr",
+        choices=("mean", "pooled"),
+        default="mean",
+        help="pooled: beside the mean of the images' PSNR, that of all their pixels together (default: %(default)s)",
+    )
     parser.add_argument("--output", metavar="FILE", help=f"write the rows to FILE, {' or '.join(FORMATS)}, one by one")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument(
@@ -139,6 +145,12 @@ def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing]:
     metrics = tuple(name.strip().lower().replace("_", "-") for name in args.metrics.split(","))
     if args.output is None and (args.resume or args.overwrite):
         raise UsageError("--resume and --overwrite need --output FILE")
+    if args.psnr == "pooled" and "psnr" not in metrics:
+        raise UsageError("--psnr pooled is for psnr, which is not among the metrics")
+    if args.psnr == "pooled" and args.resume:
+        raise UsageError(
+            "--psnr pooled needs the pixels of all pairs, which the rows of FILE do not say: leave --resume out"
+        )
     options = CompareOptions(metrics, **{option.name: getattr(args, option.name) for option in compare_options()})
     args.workers = get_num_threads() if args.workers is None else whole_number("workers", args.workers, 1)
     if args.output is not None:
@@ -262,6 +274,9 @@ def _print_summary(summary: Summary, comparison: Comparison, pairing: Pairing, a
         for metric, found in figures:
             cells = (f"{number(metric, value):>{_COLUMN}}" for value in (found.mean, found.median, found.std))
             print(f"{metric.label:{first}} {found.count:>8} {' '.join(cells)}{_infinite_note(found)}")
+        if args.psnr == "pooled":
+            pooled = number(METRICS["psnr"], summary.pooled_psnr)
+            print(f"{'psnr dB of all pixels together':{first + 9}} {pooled:>{_COLUMN}}")
         for metric, found in figures:
             if found.worst:
                 print(f"\nworst by {metric.label}")
@@ -296,6 +311,7 @@ def _report(
                 "mean": metric.mean,
                 "median": metric.median,
                 "std": metric.std,
+                **({"pooled": json_value(summary.pooled_psnr)} if (name, args.psnr) == ("psnr", "pooled") else {}),
                 "worst": [
                     {"ref": row.ref, "test": row.test, "value": json_value(value)} for value, row in metric.worst
                 ],

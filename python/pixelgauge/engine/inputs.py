@@ -33,6 +33,7 @@ class Given:
     def __init__(self, channel_axis: int | None, data_range: float | None) -> None:
         self._channel_axis, self._data_range = channel_axis, data_range
         self._locks: dict[int, threading.Lock] = {}
+        self._lock: threading.Lock | None = None
 
     def two_sides(self, ref: object, test: object) -> Pairing:
         """Pair two images, two collections of as many, or one reference with many.
@@ -54,6 +55,7 @@ class Given:
 
     def pairs(self, pairs: Iterable[Any]) -> Pairing:
         """Pairs of two images each, taken as they are needed."""
+        self._lock = threading.Lock()  # one for all: an identity is another image's once an image is gone
         return Pairing("", "", _Streamed(pairs, self._pair), Counter())
 
     def _pair(self, number: int, pair: object) -> Pair:
@@ -65,7 +67,6 @@ class Given:
         ref, test = (
             self._single(image, f"{side}[{number}]", side) for side, image in zip(("ref", "test"), pair, strict=True)
         )
-        self._locks.clear()
         return pair_of(ref, test)
 
     def _side(self, x: object, name: str) -> tuple[int | None, Sources]:
@@ -91,7 +92,7 @@ class Given:
                 raise IsADirectoryError(21, f"{name} is a folder: give two folders, or the paths of its images", path)
             return path
         if is_picture(x):
-            return PictureItem(name, x, self._locks.setdefault(id(x), threading.Lock()))
+            return PictureItem(name, x, self._lock or self._locks.setdefault(id(x), threading.Lock()))
         found = canonical_images(x, name, self._channel_axis)
         if not found.single:
             raise ValueError(f"{name} is a batch of {len(found.pixels)}: a list holds single images")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from pixelgauge import _core
 from pixelgauge.checks import ArgumentError, whole_number
 from pixelgauge.engine.comparison import CompareOptions, Comparison
-from pixelgauge.engine.items import Source, name_of, read_source, state_of
+from pixelgauge.engine.items import Source, name_of, state_of
 from pixelgauge.engine.pairing import Pair, Pairing
 from pixelgauge.engine.rows import ScoreRow, Status
 from pixelgauge.files.reading import cut
-from pixelgauge.images import Array, ImageFileError, value_range_bounds
+from pixelgauge.images import Array, ImageFileError, read_image, value_range_bounds
 from pixelgauge.images.luma import luma
 from pixelgauge.images.resizing import resized
 from pixelgauge.parallel import ordered_map
@@ -40,9 +42,9 @@ def score_pair(ref: Source, test: Source, comparison: Comparison) -> ScoreRow:
 
     side = "REF"
     try:
-        x = read_source(ref, gray=options["gray"], alpha=options["alpha"])
+        x = _pixels(ref, gray=options["gray"], alpha=options["alpha"])
         side = "TEST"
-        y = read_source(test, gray=options["gray"], alpha=options["alpha"])
+        y = _pixels(test, gray=options["gray"], alpha=options["alpha"])
     except ImageFileError as error:
         remedy = f": {error.remedy}" if error.remedy else ""
         return row("unreadable", f"{side}: {error.reason}{remedy}")
@@ -72,7 +74,11 @@ def score_pair(ref: Source, test: Source, comparison: Comparison) -> ScoreRow:
         else:
             values[name] = float(result[0])
     whole = len(values) == len(comparison.metrics)
-    return row("ok" if whole else "unscorable", "; ".join(problems), values)
+    return replace(row("ok" if whole else "unscorable", "; ".join(problems), values), samples=x.size)
+
+
+def _pixels(source: Source, **options: Any) -> Array:
+    return read_image(source, **options) if isinstance(source, str) else source.read(**options)
 
 
 def _advised(error: Exception) -> str:

@@ -56,6 +56,8 @@ class ScoreRow:
         Scores by metric; empty if there are none.
     files : pair of FileState or None
         What the two files were before they were read, where that is known. Does not count when rows are compared.
+    samples : int
+        Pixels times channels that were scored; 0 where that is not known. Does not count either.
     """
 
     ref: str | None
@@ -64,3 +66,4 @@ class ScoreRow:
     message: str
     values: Mapping[str, float] = field(default_factory=dict)
     files: tuple[FileState | None, FileState | None] = field(default=(None, None), compare=False)
+    samples: int = field(default=0, compare=False)
