@@ -31,7 +31,8 @@ _NAME = 40
 _FAILURES_SHOWN = 20
 
 _DESCRIPTION = """\
-Score the images of TEST against those of REF: two files, or two folders with all their subfolders.
+Score the images of TEST against those of REF: two files, two folders with all their subfolders, zip or tar archives,
+.npy or .npz stacks, or one image against many; or the pairs of a list, @LIST: a table, or text with two paths a line.
 PNG, JPEG, WebP, BMP and TIFF, 8 or 16 bits. Files of folders are paired by relative path, then by relative path
 without the extension, then by a stem that is unique in both. What cannot be scored (no partner, corrupt, of another
 size, mode or bit depth) becomes a row that says so; the rest is scored."""
