@@ -34,7 +34,12 @@ if TYPE_CHECKING:
     from pixelgauge.distribution.neighbour_intervals import precision_recall_interval as precision_recall_interval
     from pixelgauge.distribution.sample_pairs import MeanStd as MeanStd
     from pixelgauge.distribution.vendi_score import vendi_score as vendi_score
+    from pixelgauge.engine.compare import CompareRun as CompareRun
+    from pixelgauge.engine.compare import compare as compare
     from pixelgauge.engine.fid import fid as fid
+    from pixelgauge.engine.rows import ScoreRow as ScoreRow
+    from pixelgauge.engine.summary import MetricSummary as MetricSummary
+    from pixelgauge.engine.summary import Summary as Summary
     from pixelgauge.files.reading import FileError as FileError
     from pixelgauge.full_reference.fingerprint import fingerprint as fingerprint
     from pixelgauge.full_reference.ms_ssim import ms_ssim as ms_ssim
@@ -126,7 +131,10 @@ _MODULES = {
     ],
     "distribution.sample_pairs": ["MeanStd"],
     "distribution.vendi_score": ["vendi_score"],
+    "engine.compare": ["CompareRun", "compare"],
     "engine.fid": ["fid"],
+    "engine.rows": ["ScoreRow"],
+    "engine.summary": ["MetricSummary", "Summary"],
     "files.reading": ["FileError"],
     "full_reference.fingerprint": ["fingerprint"],
     "full_reference.ms_ssim": ["ms_ssim"],

@@ -90,6 +90,11 @@ class Metric(Generic[Family]):
     """Values that no score is below, or above."""
 
     @property
+    def variant(self) -> Option | None:
+        """The option whose value may stand behind the name, ``ssim:skimage``: the first that it has to itself."""
+        return next((option for option in self.options if option is not DATA_RANGE), None)
+
+    @property
     def label(self) -> str:
         """Name and unit."""
         return f"{self.name} {self.unit}" if self.unit else self.name

@@ -545,8 +545,9 @@ VALUED = [
 def test_an_option_is_given_once(capsys: pytest.CaptureFixture[str], program: str, option: str) -> None:
     parser = next(parser for parser in parsers_of(build_parser()) if parser.prog == program)
     action = parser._option_string_actions[option]
-    value = str(next(iter(action.choices)) if action.choices else 1)
-    twice = [option, value, f"{option}={value}" if option.startswith("--") else f"{option}{value}"]
+    values = [str(next(iter(action.choices)) if action.choices else 1)] * (action.nargs or 1)
+    joined = f"{option}={values[0]}" if option.startswith("--") else f"{option}{values[0]}"
+    twice = [option, *values, *([joined] if len(values) == 1 else [option, *values])]
     files = [
         str(next(iter(inner.choices))) if inner.choices else "x"
         for inner in parser._actions

@@ -233,9 +233,7 @@ def test_wrong_use_is_exit_code_2_and_says_what_is_wrong(folders, capsys, argv, 
 
 
 @pytest.mark.boundary
-@pytest.mark.parametrize(
-    "argv", [[], ["compare"], ["compare", "a"], ["score", "a", "b"], ["compare", "a", "b", "--workers", "x"]]
-)
+@pytest.mark.parametrize("argv", [[], ["compare"], ["score", "a", "b"], ["compare", "a", "b", "--workers", "x"]])
 def test_arguments_that_do_not_parse_are_exit_code_2(argv, capsys):
     with pytest.raises(SystemExit) as caught:
         main(argv)

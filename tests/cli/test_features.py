@@ -60,7 +60,7 @@ def blocks(page: str, language: str, containing: str) -> list[str]:
 
 
 def test_the_recipe_of_a_training_run(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (recipe,) = blocks("distribution.md", "sh", "for step in")
+    (recipe,) = blocks("methods/distribution.md", "sh", "for step in")
     done = subprocess.run(["bash", "-c", recipe], capture_output=True, text=True, check=False)
     assert "30 samples of 16 features" in done.stdout
     rows = [json.loads(line) for line in Path("scores.jsonl").read_text().splitlines()]
@@ -71,7 +71,7 @@ def test_the_recipe_of_a_training_run(run_folder: Path, monkeypatch: pytest.Monk
         images = subprocess.run(line, capture_output=True, text=True, check=True)
         assert row["metrics"] == json.loads(images.stdout)["metrics"]
 
-    (recipe,) = blocks("distribution.md", "python", "for step in")
+    (recipe,) = blocks("methods/distribution.md", "python", "for step in")
     monkeypatch.setattr(pixelgauge, "InceptionFeatures", lambda preset: Small(Inception(preset), "2048"))
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -84,7 +84,7 @@ def test_the_recipe_of_a_training_run(run_folder: Path, monkeypatch: pytest.Monk
 
 
 def test_the_documented_commands(run_folder: Path) -> None:
-    (session,) = blocks("command-line.md", "console", "pixelgauge features")
+    (session,) = blocks("reference/command-line.md", "console", "pixelgauge features")
     commands = [line[2:] for line in session.splitlines() if line.startswith("$ ")]
     assert len(commands) == 2
     for command in commands:

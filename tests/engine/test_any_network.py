@@ -19,7 +19,9 @@ from tests.engine.stand_in import pictures
 from tests.places import ROOT
 
 (_SOURCE,) = re.findall(
-    r"^class MeanColour:\n(?:.*\n)*?(?=\n\n?\w)", (ROOT / "docs" / "distribution.md").read_text(encoding="utf-8"), re.M
+    r"^class MeanColour:\n(?:.*\n)*?(?=\n\n?\w)",
+    (ROOT / "docs/methods/distribution.md").read_text(encoding="utf-8"),
+    re.M,
 )
 _SPACE: dict[str, Any] = {"np": np, "pixelgauge": pixelgauge}
 exec(_SOURCE, _SPACE)

@@ -35,7 +35,7 @@ def judged(judge, rows, *, is_complete=True):
     gates, summary = Gates([judge]), Summary(HIGHER)
     problems = []
     for each in rows:
-        summary.add(each)
+        summary.update(each)
         problems.append(gates.add(each))
     (verdict,) = gates.verdicts(summary, is_complete=is_complete)
     return verdict, problems

@@ -122,7 +122,7 @@ def test_what_cannot_be_paired_at_all_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist"):
         find_pairs(folder, tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"is a folder and .* a file"):
-        find_pairs(file, folder)
+        find_pairs(folder, file)
     with pytest.raises(ValueError, match="no PNG, JPEG, WebP, BMP or TIFF files in"):
         find_pairs(folder, folder)
 
@@ -334,10 +334,10 @@ def test_the_summary_is_numpys():
     summary = Summary({"mse": False, "psnr": True})
     mse, psnr = rng.exponential(50, 101), rng.normal(30, 5, 101)
     for i in range(101):
-        summary.add(ScoreRow(f"{i}", f"{i}", "ok", "", {"mse": mse[i], "psnr": psnr[i]}))
-    summary.add(ScoreRow("same", "same", "ok", "", {"mse": 0.0, "psnr": math.inf}))
-    summary.add(ScoreRow("lost", None, "missing", "no partner in TEST"))
-    result = summary.metrics()
+        summary.update(ScoreRow(f"{i}", f"{i}", "ok", "", {"mse": mse[i], "psnr": psnr[i]}))
+    summary.update(ScoreRow("same", "same", "ok", "", {"mse": 0.0, "psnr": math.inf}))
+    summary.update(ScoreRow("lost", None, "missing", "no partner in TEST"))
+    result = summary.compute()
     assert (summary.count, summary.failed, summary.statuses["missing"]) == (103, 1, 1)
     got = result["psnr"]
     assert (got.count, got.infinite) == (102, 1)
@@ -351,20 +351,20 @@ def test_the_summary_is_numpys():
 def test_ties_among_the_worst_keep_the_order_of_rows():
     summary = Summary({"ssim": True})
     for i in range(30):
-        summary.add(ScoreRow(f"{i}", f"{i}", "ok", "", {"ssim": 0.5}))
-    assert [row.ref for _, row in summary.metrics()["ssim"].worst] == [str(i) for i in range(10)]
+        summary.update(ScoreRow(f"{i}", f"{i}", "ok", "", {"ssim": 0.5}))
+    assert [row.ref for _, row in summary.compute()["ssim"].worst] == [str(i) for i in range(10)]
 
 
 @pytest.mark.boundary
 def test_the_summary_of_little_says_none():
     summary = Summary({"psnr": True})
-    nothing = summary.metrics()["psnr"]
+    nothing = summary.compute()["psnr"]
     assert (nothing.count, nothing.mean, nothing.median, nothing.std, nothing.worst) == (0, None, None, None, [])
-    summary.add(ScoreRow("a", "a", "ok", "", {"psnr": math.inf}))
-    same = summary.metrics()["psnr"]
+    summary.update(ScoreRow("a", "a", "ok", "", {"psnr": math.inf}))
+    same = summary.compute()["psnr"]
     assert (same.count, same.infinite, same.mean) == (1, 1, None)
-    summary.add(ScoreRow("b", "b", "ok", "", {"psnr": 30.0}))
-    assert (summary.metrics()["psnr"].mean, summary.metrics()["psnr"].std) == (30.0, None)
+    summary.update(ScoreRow("b", "b", "ok", "", {"psnr": 30.0}))
+    assert (summary.compute()["psnr"].mean, summary.compute()["psnr"].std) == (30.0, None)
 
 
 ROWS = [
@@ -408,7 +408,7 @@ def test_row_files_are_plain_csv_and_json(tmp_path):
         table = list(csv.DictReader(file))
     lines = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
     first = ["ref", "test", "status", "message", "psnr", "ssim", "settings"]
-    then = ["ref_name", "test_name", "ref_bytes", "test_bytes", "ref_mtime_ns", "test_mtime_ns"]
+    then = ["ref_name", "test_name", "ref_bytes", "test_bytes", "ref_mtime_ns", "test_mtime_ns", "schema_version"]
     assert [list(line) for line in (table[0], lines[0])] == [first + then] * 2
     assert (table[1]["psnr"], lines[1]["psnr"]) == ("inf", "inf")
     assert (table[2]["psnr"], lines[2]["psnr"]) == ("", None)
@@ -482,8 +482,8 @@ def test_foreign_files_are_not_taken_up(tmp_path, name, text):
 
 
 @pytest.mark.boundary
-def test_only_csv_and_jsonl_are_written(tmp_path):
-    with pytest.raises(ValueError, match=r"must end in \.csv or \.jsonl"):
+def test_only_known_kinds_of_files_are_written(tmp_path):
+    with pytest.raises(ValueError, match=r"must end in \.csv, \.jsonl"):
         RowFile(tmp_path / "rows.txt", comparing())
 
 

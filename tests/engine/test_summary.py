@@ -32,7 +32,7 @@ def rows_of(rng: np.random.Generator, count: int) -> list[ScoreRow]:
 def summed(rows: list[ScoreRow]) -> Summary:
     summary = Summary(KINDS)
     for row in rows:
-        summary.add(row)
+        summary.update(row)
     return summary
 
 
@@ -44,7 +44,7 @@ def test_merged_parts_are_the_whole(rng: np.random.Generator, cuts: tuple[int, i
     first, second, third = (summed(part) for part in (rows[: cuts[0]], rows[cuts[0] : cuts[1]], rows[cuts[1] :]))
     first.merge(second)
     first.merge(third)
-    assert (first.metrics(), first.statuses, first.count) == (whole.metrics(), whole.statuses, 100)
+    assert (first.compute(), first.statuses, first.count) == (whole.compute(), whole.statuses, 100)
 
 
 @pytest.mark.property
@@ -52,10 +52,10 @@ def test_merged_parts_are_the_whole(rng: np.random.Generator, cuts: tuple[int, i
 def test_what_travels_arrives(rng: np.random.Generator, count: int) -> None:
     summary = summed(rows_of(rng, count))
     arrived = Summary.from_bytes(summary.to_bytes())
-    assert (arrived.metrics(), arrived.statuses) == (summary.metrics(), summary.statuses)
+    assert (arrived.compute(), arrived.statuses) == (summary.compute(), summary.statuses)
     for part in (arrived, summary):
         part.merge(summed(rows_of(np.random.default_rng(1), 50)))
-    assert arrived.metrics() == summary.metrics()
+    assert arrived.compute() == summary.compute()
 
 
 @pytest.mark.boundary

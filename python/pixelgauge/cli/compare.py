@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import sys
 import warnings
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 from pixelgauge.checks import whole_number
 from pixelgauge.cli import EXIT_DONE, EXIT_GATE_FAILED, EXIT_SOME_FAILED, UsageError, add_option
 from pixelgauge.cli.compare_gates import AskedGates, ReadyGates, add_gate_options
 from pixelgauge.cli.terminal import Progress, columns_of, number, pad, shortened, width
+from pixelgauge.engine.compare import CompareRun
 from pixelgauge.engine.comparison import CompareOptions, Comparison, compare_options, prepare
+from pixelgauge.engine.frame_pairs import of_frames
 from pixelgauge.engine.gates import Verdict
 from pixelgauge.engine.junit import junit_report
+from pixelgauge.engine.pair_lists import listed_pairs
 from pixelgauge.engine.pairing import Pair, Pairing, find_pairs
-from pixelgauge.engine.pipeline import score_pairs
 from pixelgauge.engine.registry import METRICS
 from pixelgauge.engine.row_columns import SCHEMA_VERSION
 from pixelgauge.engine.row_files import FORMATS_TEXT, RowFile, check_row_file, json_value
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import MetricSummary, Summary
 from pixelgauge.files.reading import printable
+from pixelgauge.metric import Metric
 from pixelgauge.runtime import get_num_threads, isa
 
 _COLUMN = 11
+_NAME = 40
+"""Columns of a pair's name where the longest is not known."""
 _FAILURES_SHOWN = 20
 
 _DESCRIPTION = """\
-Score the images of TEST against those of REF: two files, or two folders with all their subfolders.
+Score the images of TEST against those of REF: two files, two folders with all their subfolders, zip or tar archives,
+.npy or .npz stacks, or one image against many; or the pairs of a list, @LIST: a table, or text with two paths a line.
 PNG, JPEG, WebP, BMP and TIFF, 8 or 16 bits. Files of folders are paired by relative path, then by relative path
 without the extension, then by a stem that is unique in both. What cannot be scored (no partner, corrupt, of another
 size, mode or bit depth) becomes a row that says so; the rest is scored."""
@@ -55,13 +60,36 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("ref", metavar="REF", help="reference image or folder")
-    parser.add_argument("test", metavar="TEST", help="image or folder to score")
     parser.add_argument(
-        "--metrics", default="psnr,ssim", metavar="M,...", help=f"of {', '.join(METRICS)} (default: %(default)s)"
+        "ref", metavar="REF", help="reference image, folder, zip or tar archive, .npy or .npz stack; or @LIST of pairs"
+    )
+    parser.add_argument("test", metavar="TEST", nargs="?", help="what to score; - reads one image from standard input")
+    parser.add_argument("--columns", metavar="REF,TEST", help="columns of a LIST that is a table (default: ref,test)")
+    parser.add_argument(
+        "--pair",
+        nargs=2,
+        metavar=("REF", "TEST"),
+        help="pair images of two folders or archives by the names' {stem}, such as '{stem}_gt' '{stem}_out'",
+    )
+    parser.add_argument(
+        "--frames",
+        action="store_true",
+        help="score pages of TIFF and frames of GIF and WebP files one by one, in rows name[3]",
+    )
+    parser.add_argument(
+        "--metrics",
+        default="psnr,ssim",
+        metavar="M,...",
+        help=f"of {', '.join(METRICS)} (default: %(default)s); one with several presets: ssim:skimage,ssim:wang2004",
     )
     for option in compare_options():
         add_option(parser, option)
+    parser.add_argument(
+        "--psnr",
+        choices=("mean", "pooled"),
+        default="mean",
+        help="pooled: beside the mean of the images' PSNR, that of all their pixels together (default: %(default)s)",
+    )
     parser.add_argument("--output", metavar="FILE", help=f"write the rows to FILE, {FORMATS_TEXT}, one by one")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument(
@@ -133,33 +161,62 @@ def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing, ReadyGates]
     metrics = tuple(name.strip().lower().replace("_", "-") for name in args.metrics.split(","))
     if args.output is None and (args.resume or args.overwrite):
         raise UsageError("--resume and --overwrite need --output FILE")
+    if args.psnr == "pooled" and "psnr" not in metrics:
+        raise UsageError("--psnr pooled is for psnr, which is not among the metrics")
+    if args.psnr == "pooled" and args.resume:
+        raise UsageError(
+            "--psnr pooled needs the pixels of all pairs, which the rows of FILE do not say: leave --resume out"
+        )
     options = CompareOptions(metrics, **{option.name: getattr(args, option.name) for option in compare_options()})
     args.workers = get_num_threads() if args.workers is None else whole_number("workers", args.workers, 1)
     if args.output is not None:
         check_row_file(args.output)
     asked = AskedGates(args, options.metrics)
     isa()
-    comparison, pairing = prepare(options), find_pairs(args.ref, args.test)
+    comparison = prepare(options)
+    pairing = _pairing(args)
+    pairing = of_frames(pairing) if args.frames else pairing
     return comparison, pairing, asked.ready(comparison, pairing, _inputs(args, pairing))
+
+
+def _pairing(args: argparse.Namespace) -> Pairing:
+    """Pairs of the two arguments, or of a list."""
+    columns = None if args.columns is None else tuple(name.strip() for name in args.columns.split(","))
+    if columns is not None and len(columns) != 2:
+        raise UsageError(f"--columns {args.columns} must be two names, as ref,test")
+    if args.ref.startswith("@"):
+        if args.test is not None or args.pair is not None:
+            raise UsageError(
+                f"{args.ref} is a list of pairs: leave TEST and --pair out; a file of this name is ./{args.ref}"
+            )
+        return listed_pairs(args.ref[1:], columns)
+    if columns is not None:
+        raise UsageError("--columns is for a list of pairs, @LIST")
+    if args.test is None:
+        raise UsageError("TEST is missing: give REF and TEST, or @LIST; @- is a list on standard input")
+    return find_pairs(args.ref, args.test, patterns=args.pair, standard_input=getattr(sys.stdin, "buffer", None))
 
 
 def _compare(
     args: argparse.Namespace, comparison: Comparison, pairing: Pairing, gates: ReadyGates, output: RowFile | None
 ) -> int:
-    summary = Summary({name: metric.higher_is_better for name, metric in comparison.metrics.items()})
+    before = [] if output is None else output.rows
+    run = CompareRun(pairing, comparison, args.workers, before=before)
     table = None if args.json or args.quiet or output is not None else _Table(comparison, pairing)
     rows: list[ScoreRow] = []
     failures: list[ScoreRow] = []
     if table is not None:
         print(table.head())
-    done = 0 if output is None else len(output.rows)
     is_complete = True
     with ExitStack() as stack:
         junit = None if args.junit is None else stack.enter_context(junit_report(args.junit, str(comparison)))
         progress = stack.enter_context(Progress("pair", quiet=args.quiet))
-        progress.start(len(pairing.pairs), done)
-        for row in stack.enter_context(closing(_rows(args, comparison, pairing, output, progress))):
-            summary.add(row)
+        progress.start(pairing.count, len(before))
+        for number, row in enumerate(stack.enter_context(run)):
+            if number >= len(before):
+                if output is not None:
+                    output.append(row)
+                progress.step()
             problems = gates.add(row)
             if junit is not None:
                 junit.add(_name(row, pairing), row, problems)
@@ -172,22 +229,22 @@ def _compare(
             if row.status != "ok" and args.on_error == "fail":
                 is_complete = False
                 break
-        verdicts = gates.verdicts(summary, is_complete=is_complete)
+        verdicts = gates.verdicts(run.summary, is_complete=is_complete)
         if output is not None:
             output.finish()
         if junit is not None:
             junit.finish(verdicts)
     if args.json:
         of_gates = {**gates.report(verdicts, is_complete=is_complete), "stopped": not is_complete}
-        report = _report(args, comparison, pairing, summary, rows, failures, of_gates)
+        report = _report(args, comparison, pairing, run.summary, rows, failures, of_gates)
         print(json.dumps(report, indent=2, allow_nan=False))
     else:
         if table is None:
             _print_failures(failures, pairing, args.output)
-        _print_summary(summary, comparison, pairing)
+        _print_summary(run.summary, comparison, pairing, args)
         gates.print(verdicts, lambda row: _name(row, pairing), is_complete=is_complete)
         _print_settings(args, comparison, is_complete=is_complete)
-    return _exit_code(summary, verdicts)
+    return _exit_code(run.summary, verdicts)
 
 
 def _exit_code(summary: Summary, verdicts: list[Verdict]) -> int:
@@ -196,44 +253,36 @@ def _exit_code(summary: Summary, verdicts: list[Verdict]) -> int:
     return EXIT_SOME_FAILED if summary.failed else EXIT_DONE
 
 
-def _rows(
-    args: argparse.Namespace, comparison: Comparison, pairing: Pairing, output: RowFile | None, progress: Progress
-) -> Generator[ScoreRow, None, None]:
-    """All rows, those that the output file already has first."""
-    if output is not None and output.rows:
-        done = {(row.ref, row.test) for row in output.rows}
-        left = [pair for pair in pairing.pairs if pairing.paths(pair) not in done]
-        pairing = dataclasses.replace(pairing, pairs=left)
-        yield from output.rows
-    with closing(score_pairs(pairing, comparison, workers=args.workers)) as scored:
-        for row in scored:
-            if output is not None:
-                output.append(row)
-            progress.step()
-            yield row
-
-
 class _Table:
     """Lines of the table: the name of a pair, then a column a metric, or what is wrong."""
 
     def __init__(self, comparison: Comparison, pairing: Pairing) -> None:
         self._metrics, self._pairing = comparison.metrics, pairing
-        longest = max(width(printable(pair.name)) for pair in pairing.pairs)
+        names = () if pairing.count is None else (width(printable(pair.name)) for pair in pairing.pairs)
+        longest = max(names, default=_NAME)
         columns = columns_of(sys.stdout)
-        room = longest if columns is None else columns - 1 - (_COLUMN + 1) * len(comparison.metrics)
+        room = (
+            longest
+            if columns is None
+            else columns - 1 - sum(_column(metric) + 1 for metric in comparison.metrics.values())
+        )
         self._width = max(4, min(longest, max(room, 20)))
 
     def head(self) -> str:
-        names = (f"{metric.label:>{_COLUMN}}" for metric in self._metrics.values())
+        names = (f"{metric.label:>{_column(metric)}}" for metric in self._metrics.values())
         return " ".join([pad("pair", self._width), *names])
 
     def line(self, row: ScoreRow) -> str:
         cells = [pad(shortened(_name(row, self._pairing), self._width), self._width)]
         if row.values or row.status == "ok":
-            cells += [f"{number(m, row.values.get(name)):>{_COLUMN}}" for name, m in self._metrics.items()]
-        if row.status != "ok":
+            cells += [f"{number(m, row.values.get(name)):>{_column(m)}}" for name, m in self._metrics.items()]
+        if row.status != "ok" or row.message:
             cells.append(f" {row.status}: {printable(row.message)}")
         return " ".join(cells)
+
+
+def _column(metric: Metric[Any]) -> int:
+    return max(_COLUMN, len(metric.label))
 
 
 def _name(row: ScoreRow, pairing: Pairing) -> str:
@@ -249,21 +298,27 @@ def _print_failures(failures: list[ScoreRow], pairing: Pairing, output: str | No
         print(f"... and {len(failures) - _FAILURES_SHOWN} more{f', in {printable(output)}' if output else ''}")
 
 
-def _print_summary(summary: Summary, comparison: Comparison, pairing: Pairing) -> None:
+def _print_summary(summary: Summary, comparison: Comparison, pairing: Pairing, args: argparse.Namespace) -> None:
     statuses = ", ".join(f"{n} {status}" for status, n in sorted(summary.statuses.items()) if status != "ok")
     failed = f", {summary.failed} failed ({statuses})" if summary.failed else ""
     print(f"\n{summary.count} pair{'s' * (summary.count != 1)}: {summary.statuses['ok']} scored{failed}")
     if pairing.ignored:
         kinds = ", ".join(f"{n} {kind or 'without extension'}" for kind, n in pairing.ignored.most_common(5))
         print(f"not images by their extension, ignored: {printable(kinds)}{', ...' * (len(pairing.ignored) > 5)}")
-    figures = [(comparison.metrics[name], found) for name, found in summary.metrics().items()]
+    if pairing.unmatched:
+        print(f"images that no pattern of --pair is of, left out: {pairing.unmatched}")
+    figures = [(comparison.metrics[name], found) for name, found in summary.compute().items()]
     columns = columns_of(sys.stdout)
     room = sys.maxsize if columns is None else max(columns - _COLUMN - 3, 20)
     if any(found.count > 1 for _, found in figures):
-        print(f"\n{'over images':12} {'count':>8} {'mean':>{_COLUMN}} {'median':>{_COLUMN}} {'std':>{_COLUMN}}")
+        first = max(12, *(len(metric.label) for metric, _ in figures))
+        print(f"\n{'over images':{first}} {'count':>8} {'mean':>{_COLUMN}} {'median':>{_COLUMN}} {'std':>{_COLUMN}}")
         for metric, found in figures:
             cells = (f"{number(metric, value):>{_COLUMN}}" for value in (found.mean, found.median, found.std))
-            print(f"{metric.label:12} {found.count:>8} {' '.join(cells)}{_infinite_note(found)}")
+            print(f"{metric.label:{first}} {found.count:>8} {' '.join(cells)}{_infinite_note(found)}")
+        if args.psnr == "pooled":
+            pooled = number(METRICS["psnr"], summary.pooled_psnr)
+            print(f"{'psnr dB of all pixels together':{first + 9}} {pooled:>{_COLUMN}}")
         for metric, found in figures:
             if found.worst:
                 print(f"\nworst by {metric.label}")
@@ -297,6 +352,7 @@ def _report(
         "fingerprint": {**comparison.fingerprint(), "isa": isa(), "ref": args.ref, "test": args.test},
         "counts": {"pairs": summary.count, "failed": summary.failed, **summary.statuses},
         "ignored": dict(pairing.ignored),
+        **({"unmatched": pairing.unmatched} if args.pair else {}),
         "summary": {
             name: {
                 "count": metric.count,
@@ -304,11 +360,12 @@ def _report(
                 "mean": metric.mean,
                 "median": metric.median,
                 "std": metric.std,
+                **({"pooled": json_value(summary.pooled_psnr)} if (name, args.psnr) == ("psnr", "pooled") else {}),
                 "worst": [
                     {"ref": row.ref, "test": row.test, "value": json_value(value)} for value, row in metric.worst
                 ],
             }
-            for name, metric in summary.metrics().items()
+            for name, metric in summary.compute().items()
         },
         "failures": [_record(row) for row in failures],
         **of_gates,

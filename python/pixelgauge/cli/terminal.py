@@ -80,8 +80,8 @@ class Progress:
             self._bar.close()
             self._bar = None
 
-    def start(self, total: int, done: int = 0, name: str | None = None) -> None:
-        """Begin a bar of `total` steps, of which those done before say nothing about the rate."""
+    def start(self, total: int | None, done: int = 0, name: str | None = None) -> None:
+        """Begin a bar of `total` steps, if that is known, of which those done before say nothing about the rate."""
         self._close()
         self._name = name
         desc = None if name is None else printable(name)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pixelgauge._version import __version__
@@ -10,7 +13,9 @@ from pixelgauge.checks import ArgumentValueError, flag
 from pixelgauge.engine.options import checked_options, chosen, options_of
 from pixelgauge.engine.registry import METRICS
 from pixelgauge.images import ALPHA_CHOICES, alpha_background
-from pixelgauge.metric import DATA_RANGE, Metric, Option, PairFamily, Pixels, Result, Scorer, at_least
+from pixelgauge.images.luma import LUMAS
+from pixelgauge.images.resizing import KERNELS
+from pixelgauge.metric import DATA_RANGE, Metric, Option, PairFamily, Pixels, Result, Scorer, Values, among, at_least
 
 
 def _alpha(argument: str, value: Any) -> Any:
@@ -28,7 +33,23 @@ ALPHA = Option(
     metavar="CHOICE",
 )
 CROP_BORDER = Option("crop_border", 0, "leave out N pixels on each side", at_least(0), int, "N")
-READING = (DATA_RANGE, GRAY, ALPHA, CROP_BORDER)
+LUMA = Option(
+    "luma",
+    None,
+    f"score Y of YCbCr in limited range, one of {', '.join(LUMAS)}: as basicsr, or rounded as by MATLAB's rgb2ycbcr of "
+    "integers",
+    among(LUMAS),
+    shown_default="the colours as they are",
+)
+RESIZE = Option(
+    "resize",
+    None,
+    f"resize TEST to the size of REF where they differ, by a kernel of Pillow's: {', '.join(KERNELS)}",
+    among(KERNELS),
+    metavar="KERNEL",
+    shown_default="such pairs are not scored",
+)
+READING = (DATA_RANGE, GRAY, LUMA, ALPHA, RESIZE, CROP_BORDER)
 """How images are read, whatever is computed of them."""
 
 
@@ -43,11 +64,11 @@ class CompareOptions:
     Parameters
     ----------
     metrics : sequence of str
-        Names from :data:`pixelgauge.engine.registry.METRICS`.
+        Names from :data:`pixelgauge.engine.registry.METRICS`, each alone or with its variant, ``ssim:skimage``.
     **given
         Options of these metrics, as they declare them; and `data_range` (images have values in 0..data_range, others
-        are refused; default: the full range of 8 or 16 bits), `gray`, `alpha` (as :func:`pixelgauge.images.read_image`)
-        and `crop_border` (pixels to leave out on each side).
+        are refused; default: the full range of 8 or 16 bits), `gray`, `alpha` (as
+        :func:`pixelgauge.images.read_image`), `luma`, `resize` and `crop_border` (pixels to leave out on each side).
 
     Raises
     ------
@@ -56,16 +77,43 @@ class CompareOptions:
     """
 
     def __init__(self, metrics: tuple[str, ...] = ("psnr", "ssim"), **given: Any) -> None:
-        wanted = chosen(METRICS, metrics)
         self.metrics: tuple[str, ...] = tuple(metrics)
+        self.variants = _variants(self.metrics)
+        wanted = chosen(METRICS, tuple(dict.fromkeys(base for base, _ in self.variants.values())))
         self.values = checked_options(METRICS, wanted, READING, given)
+        for name, metric in wanted.items():
+            option = metric.variant
+            plain = (name, None) in self.variants.values()
+            if option is not None and not plain and given.get(option.name) is not None:
+                problem = f"{option.flag}: every {name} among the metrics names its own"
+                raise ArgumentValueError(option.name, "", problem, "leave it out")
+        if self.values["gray"] and self.values["luma"]:
+            problem = f"{GRAY.flag} and {LUMA.flag} are two ways to one channel"
+            raise ArgumentValueError("luma", "", problem, "give one of them")
         of_colour = [name for name, metric in wanted.items() if metric.colour]
-        if self.values["gray"] and of_colour:
-            problem = f"{GRAY.flag}: {of_colour[0]} is of colour images"
-            raise ArgumentValueError("gray", "", problem, f"score it in a run without {GRAY.flag}")
+        for option in (GRAY, LUMA):
+            if self.values[option.name] and of_colour:
+                problem = f"{option.flag}: {of_colour[0]} is of colour images"
+                raise ArgumentValueError(option.name, "", problem, f"score it in a run without {option.flag}")
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
+
+
+def _variants(names: tuple[str, ...]) -> dict[str, tuple[str, Any]]:
+    """By name of a column: the metric, and the value of its variant, None if it has none."""
+    found: dict[str, tuple[str, Any]] = {}
+    for name in names:
+        base, colon, variant = name.partition(":")
+        value = None
+        if colon and base in METRICS:
+            if (option := METRICS[base].variant) is None:
+                raise ArgumentValueError("metrics", repr(name), f"has a variant, and {base} has none", f"use {base}")
+            value = option.check(option.name, variant)
+        found[name] = base, value
+    if not found or len(found) < len(names):
+        raise ArgumentValueError("metrics", repr(",".join(names)), "must name at least one metric, and each once")
+    return found
 
 
 def prepare(options: CompareOptions) -> Comparison:
@@ -84,35 +132,74 @@ class Comparison:
 
     def __init__(self, options: CompareOptions) -> None:
         self.options = options
-        self.metrics: dict[str, Metric[PairFamily]] = {name: METRICS[name] for name in options.metrics}
-        families = list(dict.fromkeys(metric.family for metric in self.metrics.values()))
-        self._scorers: list[Scorer] = [
-            family.prepare([(m, options.values) for m in self.metrics.values() if m.family is family])
-            for family in families
+        bases = {name: METRICS[base] for name, (base, _) in options.variants.items()}
+        self.metrics: dict[str, Metric[PairFamily]] = {
+            name: metric if name == metric.name else replace(metric, name=name) for name, metric in bases.items()
+        }
+        self._scorers = self._prepared(options.values)
+        self._of_ranges: dict[float, list[tuple[Scorer, dict[str, str]]]] = {}
+        self._lock = threading.Lock()
+        facts = {columns[n]: text for scorer, columns in self._scorers for n, text in scorer.made_with.items()}
+        self._made_with = {name: facts.get(name, self._own(name)) for name in self.metrics}
+
+    def _values_of(self, name: str, values: Values) -> Values:
+        """Options of a metric, its variant among them."""
+        base, variant = self.options.variants[name]
+        option = METRICS[base].variant
+        return values if variant is None or option is None else {**values, option.name: variant}
+
+    def _prepared(self, values: Values) -> list[tuple[Scorer, dict[str, str]]]:
+        """Scorers, with the columns of what they name; each metric once in one, its variants in further ones."""
+        asked: dict[tuple[int, int], dict[str, str]] = {}
+        met: Counter[str] = Counter()
+        for name, (base, _) in self.options.variants.items():
+            asked.setdefault((met[base], id(METRICS[base].family)), {})[base] = name
+            met[base] += 1
+        return [
+            (
+                METRICS[next(iter(columns))].family.prepare(
+                    [(METRICS[base], self._values_of(name, values)) for base, name in columns.items()]
+                ),
+                columns,
+            )
+            for columns in asked.values()
         ]
-        facts = {name: text for scorer in self._scorers for name, text in scorer.made_with.items()}
-        self._made_with = {name: facts.get(name, self._own(metric)) for name, metric in self.metrics.items()}
 
-    def _own(self, metric: Metric[PairFamily]) -> str | None:
+    def _own(self, name: str) -> str | None:
         """Values of the options that are this metric's: of a single one as it is."""
-        own = [option.name for option in metric.options if option not in READING]
+        values = self._values_of(name, self.options.values)
+        own = [option.name for option in self.metrics[name].options if option not in READING]
         if len(own) == 1:
-            return str(self.options[own[0]])
-        return ",".join(f"{name}={self.options[name]}" for name in own) or None
+            return str(values[own[0]])
+        return ",".join(f"{option}={values[option]}" for option in own) or None
 
-    def score(self, x: Pixels, y: Pixels) -> Mapping[str, Result]:
-        """Values of a batch of pairs, (N, H, W, C) each, by metric in their order; an error where one refuses it."""
-        results = {name: result for scorer in self._scorers for name, result in scorer(x, y).items()}
+    def score(self, x: Pixels, y: Pixels, full_range: float | None = None) -> Mapping[str, Result]:
+        """Values of a batch of pairs, (N, H, W, C) each, by metric in their order; an error where one refuses it.
+
+        `full_range` is that of pixels which were computed of integers, where `data_range` was not given.
+        """
+        scorers = self._scorers
+        if full_range is not None and self.options["data_range"] is None:
+            with self._lock:
+                if full_range not in self._of_ranges:
+                    self._of_ranges[full_range] = self._prepared({**self.options.values, "data_range": full_range})
+                scorers = self._of_ranges[full_range]
+        results = {columns[name]: result for scorer, columns in scorers for name, result in scorer(x, y).items()}
         return {name: results[name] for name in self.metrics}
 
     def fingerprint(self) -> dict[str, object]:
         """Say what a result must about its making: version, presets, options."""
-        of_reading = {option.name: self.options[option.name] for option in READING}
+        unset = [option.name for option in (LUMA, RESIZE) if self.options[option.name] is None]
+        of_reading = {option.name: self.options[option.name] for option in READING if option.name not in unset}
         return {"version": __version__, "metrics": dict(self._made_with), **of_reading}
 
     def __str__(self) -> str:
-        metrics = (f"{name}={made}" if made else name for name, made in self._made_with.items())
+        metrics = (
+            f"{name}={made}" if made and name.partition(":")[2] != made else name
+            for name, made in self._made_with.items()
+        )
         data_range = self.options["data_range"]
         options = f"range={'dtype' if data_range is None else format(data_range, '.17g')} alpha={self.options['alpha']}"
         crop, gray = self.options["crop_border"], self.options["gray"]
-        return f"pixelgauge {__version__} {' '.join(metrics)} {options} gray={gray:d} crop={crop}"
+        others = "".join(f" {o.name}={self.options[o.name]}" for o in (LUMA, RESIZE) if self.options[o.name])
+        return f"pixelgauge {__version__} {' '.join(metrics)} {options} gray={gray:d} crop={crop}{others}"

@@ -264,7 +264,7 @@ class RunJudge:
             if not passed:
                 pairs = f"{judged} pair{'s' * (judged != 1)}"
                 reason = f"{gate.statistic} {value!r} of {pairs} is {gate.direction} {gate.limit!r}"
-                worst = list(summary.metrics()[gate.metric].worst) if self._is_of_worst else []
+                worst = list(summary.compute()[gate.metric].worst) if self._is_of_worst else []
         return [Verdict(gate.name, gate.metric, gate.statistic, gate.limit, passed, judged, 0, value, reason, [*worst])]
 
 

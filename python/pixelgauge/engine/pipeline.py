@@ -1,64 +1,84 @@
-"""Pairs of files to rows of scores, in order, in bounded memory, with nothing lost on the way."""
+"""Pairs of images to rows of scores, in order, in bounded memory, with nothing lost on the way."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Generator, Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from pixelgauge import _core
 from pixelgauge.checks import ArgumentError, whole_number
 from pixelgauge.engine.comparison import CompareOptions, Comparison
+from pixelgauge.engine.items import Source, name_of, state_of
 from pixelgauge.engine.pairing import Pair, Pairing
-from pixelgauge.engine.rows import ScoreRow, Status, file_state
+from pixelgauge.engine.rows import ScoreRow, Status
 from pixelgauge.files.reading import cut
-from pixelgauge.images import Array, ImageFileError, read_image
+from pixelgauge.images import Array, ImageFileError, read_image, value_range_bounds
+from pixelgauge.images.luma import luma
+from pixelgauge.images.resizing import resized
 from pixelgauge.parallel import ordered_map
 from pixelgauge.runtime import get_num_threads
 
 
-def score_pair(ref: str, test: str, comparison: Comparison) -> ScoreRow:
-    """Read two files and score them; whatever is wrong with them is in the row.
+def score_pair(ref: Source, test: Source, comparison: Comparison) -> ScoreRow:
+    """Read two images and score them; whatever is wrong with them is in the row.
 
     Parameters
     ----------
-    ref, test : str
-        Paths.
+    ref, test : str or Item
+        Paths, or images that are no files of their own.
     comparison : Comparison
         What to compute.
     """
     options = comparison.options
-    files = file_state(ref), file_state(test)  # before they are read: a replacement meanwhile then shows
+    names = name_of(ref), name_of(test)
+    files = state_of(ref), state_of(test)  # before they are read: a replacement meanwhile then shows
 
     def row(status: Status, message: str, values: Mapping[str, float] | None = None) -> ScoreRow:
-        return ScoreRow(ref, test, status, cut(message), values or {}, files)
+        return ScoreRow(*names, status, cut(message), values or {}, files)
 
+    side = "REF"
     try:
-        x = read_image(ref, gray=options["gray"], alpha=options["alpha"])
-        y = read_image(test, gray=options["gray"], alpha=options["alpha"])
+        x = _pixels(ref, gray=options["gray"], alpha=options["alpha"])
+        side = "TEST"
+        y = _pixels(test, gray=options["gray"], alpha=options["alpha"])
     except ImageFileError as error:
-        side = "REF" if error.path == ref else "TEST"
         remedy = f": {error.remedy}" if error.remedy else ""
         return row("unreadable", f"{side}: {error.reason}{remedy}")
     except MemoryError:
         return row("unreadable", "there is not enough memory to read it: give fewer workers")
+    note = ""
+    if options["resize"] and x.shape[:2] != y.shape[:2]:
+        note = f"TEST was resized from {y.shape[0]} x {y.shape[1]} to {x.shape[0]} x {x.shape[1]}, {options['resize']}"
+        y = resized(y, x.shape[0], x.shape[1], options["resize"])
     if different := _difference(x, y):
         return row("mismatch", different if x.ndim == y.ndim else f"{different}; --gray scores both in gray")
     if wrong := _unfit(x, options) or _unfit(y, options):
         return row("unscorable", wrong)
     if border := options["crop_border"]:
         x, y = x[border:-border, border:-border], y[border:-border, border:-border]
-    values, problems = {}, []
-    batch = (np.atleast_3d(image)[np.newaxis] for image in (x, y))
-    for name, result in comparison.score(*batch).items():
+    values, problems = {}, [note] if note else []
+    full_range = None
+    if options["luma"] and x.shape[2:] == (3,):
+        full_range = options["data_range"] or value_range_bounds(None, x.dtype)[1]
+        x, y = (luma(image, full_range, options["luma"]) for image in (x, y))
+    x, y = (np.atleast_3d(image)[np.newaxis] for image in (x, y))
+    for name, result in comparison.score(x, y, full_range).items():
         if isinstance(result, Exception):  # a pair that one metric refuses must not stop the others, nor the run
             problems.append(f"{name}: {_advised(result)}")
         elif math.isnan(result[0]):
             problems.append(f"{name}: {comparison.metrics[name].undefined or 'is not defined for this pair'}")
         else:
             values[name] = float(result[0])
-    return row("unscorable" if problems else "ok", "; ".join(problems), values)
+    whole = len(values) == len(comparison.metrics)
+    return replace(row("ok" if whole else "unscorable", "; ".join(problems), values), samples=x.size)
+
+
+def _pixels(source: Source, **options: Any) -> Array:
+    return read_image(source, **options) if isinstance(source, str) else source.read(**options)
 
 
 def _advised(error: Exception) -> str:
@@ -103,9 +123,9 @@ def score_pairs(
 
 def _scored(pairing: Pairing, comparison: Comparison, workers: int) -> Generator[ScoreRow, None, None]:
     def row_of(pair: Pair) -> ScoreRow:
-        ref, test = pairing.paths(pair)
+        ref, test = pairing.sources(pair)
         if pair.status != "ok" or ref is None or test is None:
-            return ScoreRow(ref, test, pair.status, cut(pair.message))
+            return ScoreRow(*pairing.paths(pair), pair.status, cut(pair.message))
         return score_pair(ref, test, comparison)
 
     # Rows wait, not images: sixteen a worker hide a slow pair.
@@ -114,7 +134,10 @@ def _scored(pairing: Pairing, comparison: Comparison, workers: int) -> Generator
 
 def _difference(x: Array, y: Array) -> str:
     def described(image: Array) -> tuple[str, str, str]:
-        return f"{image.shape[0]} x {image.shape[1]}", "gray" if image.ndim == 2 else "RGB", f"{8 * image.itemsize}-bit"
+        channels = 1 if image.ndim == 2 else image.shape[2]
+        colour = {1: "gray", 3: "RGB"}.get(channels, f"{channels} channels")
+        bits = f"{8 * image.itemsize}-bit{' float' * (image.dtype.kind == 'f')}"
+        return f"{image.shape[0]} x {image.shape[1]}", colour, bits
 
     kinds = zip(("size (height x width)", "colour mode", "bit depth"), described(x), described(y), strict=True)
     return "; ".join(f"{kind} differs: REF {ours}, TEST {theirs}" for kind, ours, theirs in kinds if ours != theirs)

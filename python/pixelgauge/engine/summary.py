@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import math
+import threading
 from array import array
 from bisect import insort
 from collections import Counter
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import asdict, dataclass
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -40,26 +42,45 @@ class MetricSummary:
 class Summary:
     """Counts and, for each metric, mean, median, standard deviation and the worst ten, of rows added one by one.
 
-    Keeps eight bytes a score.
+    Keeps eight bytes a score. May be updated, merged and asked from several threads at once.
 
     Parameters
     ----------
     higher_is_better : mapping of str to bool
         By metric, in the order that they are summed up in.
+
+    Examples
+    --------
+    Parts of a run, made apart and brought together:
+
+    >>> parts = [Summary({"psnr": True}), Summary({"psnr": True})]
+    >>> parts[0].update(ScoreRow("a.png", "a.png", "ok", "", {"psnr": 30.0}))
+    >>> parts[1].update(ScoreRow("b.png", "b.png", "ok", "", {"psnr": 40.0}))
+    >>> parts[0].merge(Summary.from_bytes(parts[1].to_bytes()))
+    >>> parts[0].count, parts[0].compute()["psnr"].mean
+    (2, 35.0)
     """
 
     WORST = 10
 
     def __init__(self, higher_is_better: Mapping[str, bool]) -> None:
+        self._lock = threading.Lock()
+        self._pooled = _Pooled()
         self.statuses: Counter[Status] = Counter()
         self._values = {name: _Values(better) for name, better in higher_is_better.items()}
 
-    def add(self, row: ScoreRow) -> None:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Summary.from_bytes, (self.to_bytes(),)
+
+    def update(self, row: ScoreRow) -> None:
         """Count a row in."""
-        index = self.count
-        self.statuses[row.status] += 1
-        for name, value in row.values.items():
-            self._values[name].add(value, index, row)
+        with self._lock:
+            index = self.count
+            self.statuses[row.status] += 1
+            for name, value in row.values.items():
+                self._values[name].add(value, index, row)
+            if "psnr" in row.values:
+                self._pooled += _Pooled.of(row.values["psnr"], row.samples)
 
     def merge(self, other: Summary) -> None:
         """Count the rows of another in, as if they were added after those of this one.
@@ -72,10 +93,15 @@ class Summary:
         ours, theirs = self._kinds(), other._kinds()
         if ours != theirs:
             raise ValueError(f"a summary of {theirs} does not go into one of {ours}: make both for the same metrics")
-        before = self.count
-        for name, values in self._values.items():
-            values.merge(other._values[name], before)
-        self.statuses.update(other.statuses)
+        with other._lock:  # never both at once: two threads may merge two summaries into each other
+            statuses, parts = Counter(other.statuses), {name: copy(values) for name, values in other._values.items()}
+            pooled = other._pooled
+        with self._lock:
+            before = self.count
+            for name, values in self._values.items():
+                values.merge(parts[name], before)
+            self.statuses.update(statuses)
+            self._pooled += pooled
 
     def _kinds(self) -> dict[str, bool]:
         return {name: values.higher_is_better for name, values in self._values.items()}
@@ -90,9 +116,24 @@ class Summary:
         """Rows that are not ``"ok"``."""
         return self.count - self.statuses["ok"]
 
-    def metrics(self) -> dict[str, MetricSummary]:
+    def compute(self) -> dict[str, MetricSummary]:
         """By name, in the order given."""
-        return {name: values.summary() for name, values in self._values.items()}
+        with self._lock:
+            return {name: values.summary() for name, values in self._values.items()}
+
+    @property
+    def pooled_psnr(self) -> float | None:
+        """PSNR over all pixels of the rows that have one, of their joint mean squared error.
+
+        Images weigh by their pixels, and identical ones count, as they do not in the mean of the images' values. Errors
+        are relative to each image's range. None if there are none, or rows are of an earlier run, whose file does not
+        say how many pixels they are of.
+        """
+        with self._lock:
+            pooled = self._pooled
+        if not pooled.samples or pooled.unknown:
+            return None
+        return -10 * math.log10(pooled.error / pooled.samples) if pooled.error else math.inf
 
     def finite(self, metric: str) -> npt.NDArray[np.float64]:
         """Values of one metric that are finite, in the order in which they were added; good until the next one is."""
@@ -100,8 +141,13 @@ class Summary:
 
     def to_bytes(self) -> bytes:
         """Write the whole state, for :meth:`from_bytes` in another process."""
+        with self._lock:
+            return self._state()
+
+    def _state(self) -> bytes:
         facts = {
             "statuses": self.statuses,
+            "pooled": self._pooled,
             "metrics": [[name, values.higher_is_better, values.infinite] for name, values in self._values.items()],
             "worst": [[[i, value, _record(row)] for _, i, value, row in v.worst] for v in self._values.values()],
         }
@@ -131,6 +177,7 @@ class Summary:
                 if status not in get_args(Status):
                     raise FileError("data", f"is not a Summary: it counts rows of status {status!r}")
                 found.statuses[status] = _whole(count)
+            found._pooled = _Pooled.restored(facts["pooled"])
             if set(arrays) != {f"values_{i}" for i in range(len(found._values))}:
                 raise FileError("data", f"is not a Summary: it holds {sorted(arrays)}")
             for i, values in enumerate(found._values.values()):
@@ -144,8 +191,39 @@ def _whole(value: object) -> int:
     return value
 
 
+class _Pooled(NamedTuple):
+    """What the PSNR of many images together is made of."""
+
+    error: float = 0.0
+    """Sum over samples of squared errors, relative to the squared range."""
+    samples: int = 0
+    unknown: int = 0
+    """Rows whose samples are not known."""
+
+    @classmethod
+    def of(cls, psnr: float, samples: int) -> _Pooled:
+        return cls(samples * 10 ** (-psnr / 10), samples, int(samples == 0))
+
+    @classmethod
+    def restored(cls, state: Any) -> _Pooled:
+        error, samples, unknown = state
+        if type(error) is not float or not 0 <= error < math.inf:
+            raise ValueError(f"{error!r} is no sum of squares")
+        return cls(error, _whole(samples), _whole(unknown))
+
+    def __add__(self, other: object) -> _Pooled:  # of figures, not of tuples
+        if not isinstance(other, _Pooled):
+            return NotImplemented
+        return _Pooled(self.error + other.error, self.samples + other.samples, self.unknown + other.unknown)
+
+
 class _Values:
     """Values of one metric."""
+
+    def __copy__(self) -> _Values:
+        found = _Values(self.higher_is_better)
+        found.finite, found.infinite, found.worst = self.finite[:], self.infinite, self.worst[:]
+        return found
 
     def __init__(self, higher_is_better: bool) -> None:
         self.higher_is_better = higher_is_better

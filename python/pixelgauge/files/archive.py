@@ -91,7 +91,7 @@ class Archive:
         for member in members:
             name = member.filename
             # zipfile ends a name at a null character, and keeps all of it beside
-            if "\0" in member.orig_filename or not (place := _place(name)):
+            if "\0" in member.orig_filename or not (place := member_place(name)):
                 raise self._wrong(f"has a member '{shown(name)}', a name of no file within the archive")
             if place in seen:
                 raise self._wrong(f"has member '{shown(name)}' twice, or under two names")
@@ -174,7 +174,7 @@ class Archive:
             return found
 
 
-def _place(name: str) -> str | None:
+def member_place(name: str) -> str | None:
     """Where a member would lie if it was unpacked, None if that is outside; two names of one place are one member."""
     parts: list[str] = []
     for part in name.replace("\\", "/").split("/"):

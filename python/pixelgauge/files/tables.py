@@ -202,7 +202,7 @@ def _read_parquet(path: str, label: str, score: str, missing: Missing) -> Table:
     with open_regular(path) as file, refusing(path, "cannot be read as Parquet"):
         size = size_of(file)
         try:
-            _require_small_pages(path, largest_page(file, size, {label, score}), size)
+            require_small_pages(path, largest_page(file, size, {label, score}), size)
         except EncryptedError:
             raise FileError(path, "is encrypted", "decrypt it first") from None
         file.seek(0)
@@ -296,7 +296,7 @@ def _rows_of(path: str, metadata: Any) -> int:
     return sum(rows)
 
 
-def _require_small_pages(path: str, largest: int, size: int) -> None:
+def require_small_pages(path: str, largest: int, size: int) -> None:
     """Raise where a page says that it unpacks to much more than the file holds: pyarrow makes room for it at once."""
     if largest > _PAGE_EXPANSION * size + EXPANSION_FREE:
         what = f"of {size} bytes has a page that says it unpacks to {largest} bytes"

@@ -23,6 +23,8 @@ Block = tuple[Sequence[Any], Sequence[Any], Sequence[int]]
 _Cell = tuple[bytes, bytes, bytes, bytes]
 """A quoted cell with its quotes, or a plain one; what ends it; the rest of the block where it is neither."""
 
+LABEL_AND_SCORE = "see --label, --score"
+"""What to do where a column is missing, unless another remedy is given."""
 _BLOCK = 1 << 18
 """Bytes: a cell of two takes some two hundred while it is held."""
 _MOST_COLUMNS = 1 << 16
@@ -95,8 +97,10 @@ class _Lines:
 class Delimited:
     """The columns of labels and scores of a CSV or TSV file."""
 
-    def __init__(self, file: BinaryIO, path: str, delimiter: str, label: str, score: str) -> None:
-        self._lines, self._path = _Lines(file, path), path
+    def __init__(
+        self, file: BinaryIO, path: str, delimiter: str, label: str, score: str, *, remedy: str = LABEL_AND_SCORE
+    ) -> None:
+        self._lines, self._path, self._remedy = _Lines(file, path), path, remedy
         self._delimiter = delimiter.encode()
         self._cell = _cell_pattern(self._delimiter)
         self._wanted = label, score
@@ -221,7 +225,7 @@ class Delimited:
         if names == [""]:
             raise FileError(self._path, "has no header", "its first line must name the columns")
         label, score = (name.strip() for name in self._wanted)
-        require_columns(self._path, "", names, label, score)
+        require_columns(self._path, "", names, label, score, self._remedy)
         self._columns = len(names)
         self._places = names.index(label), names.index(score)
 
@@ -283,8 +287,8 @@ def _content(cell: _Cell) -> bytes:
 class JsonLines:
     """The fields of labels and scores of a file of JSON objects, one a line; empty lines count as lines only."""
 
-    def __init__(self, file: BinaryIO, path: str, label: str, score: str) -> None:
-        self._lines, self._path = _Lines(file, path), path
+    def __init__(self, file: BinaryIO, path: str, label: str, score: str, *, remedy: str = LABEL_AND_SCORE) -> None:
+        self._lines, self._path, self._remedy = _Lines(file, path), path, remedy
         self._label, self._score = label, score
         self._before = 0
         self._decode = json.JSONDecoder(object_pairs_hook=_object).raw_decode
@@ -324,7 +328,7 @@ class JsonLines:
         try:
             label, score = values[self._label], values[self._score]
         except KeyError:
-            require_columns(self._path, f"line {row} ", list(values), self._label, self._score)
+            require_columns(self._path, f"line {row} ", list(values), self._label, self._score, self._remedy)
             raise
         if any(type(value) is float and not -EXACT < value < EXACT for value in (label, score)):
             values = self._object(line, row, self._decode_exactly)
@@ -361,7 +365,7 @@ def _exact_float(text: str) -> object:
 
 
 def require_columns(
-    path: str, place: str, names: list[str], label: str, score: str, remedy: str = "see --label, --score"
+    path: str, place: str, names: list[str], label: str, score: str, remedy: str = LABEL_AND_SCORE
 ) -> None:
     """Raise unless both columns are there, once each."""
     for name in (label, score):

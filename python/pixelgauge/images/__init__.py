@@ -20,6 +20,7 @@ from pixelgauge.images.decoding import (
     path_name,
     read_image,
 )
+from pixelgauge.images.samples import to_gray
 
 __all__ = [
     "ALPHA_CHOICES",
@@ -36,6 +37,7 @@ __all__ = [
     "is_picture",
     "path_name",
     "read_image",
+    "to_gray",
     "value_range_bounds",
     "value_range_length",
 ]

@@ -68,7 +68,7 @@ def pixels_of(
             if background is not None:
                 pixels = _composite(pixels, opacity, background, opened.associated)
         if gray and pixels.ndim == 3:
-            pixels = _to_gray(pixels)
+            pixels = to_gray(pixels)
         if step >= height:
             return pixels, seen
         if whole is None:
@@ -259,9 +259,11 @@ def _composite(pixels: Array, opacity: Array, background: tuple[int, int, int], 
     return over.astype(pixels.dtype)
 
 
-def _to_gray(pixels: Array) -> Array:
+def to_gray(pixels: Array) -> Array:
+    """Gray of (H, W, 3) as by MATLAB's rgb2gray, in the same dtype, rounded where that is of integers."""
     gray = pixels[..., 0] * _GRAY_WEIGHTS[0]
     gray += pixels[..., 1] * _GRAY_WEIGHTS[1]
     gray += pixels[..., 2] * _GRAY_WEIGHTS[2]
-    gray += 0.5
+    if pixels.dtype.kind == "u":
+        gray += 0.5
     return gray.astype(pixels.dtype)

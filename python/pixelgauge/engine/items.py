@@ -1,0 +1,141 @@
+"""One image of a run, wherever it is: a file by its path, or an item that knows its name and how it is read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pixelgauge.engine.rows import FileState, file_state
+from pixelgauge.files.reading import FileError, cause
+from pixelgauge.images import Array, ImageFileError, read_image, to_gray
+from pixelgauge.images.decoding import picture_pixels
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+class Item(Protocol):
+    """An image that is not a file of its own."""
+
+    @property
+    def name(self) -> str:
+        """What rows call it."""
+
+    def state(self) -> FileState | None:
+        """State of the file that holds it, None if there is none."""
+
+    def read(self, *, gray: bool, alpha: str) -> Array:
+        """Pixels (H, W) or (H, W, C), from any thread; an ``ImageFileError`` says why there are none."""
+
+
+Source = str | Item
+"""A path, or an item."""
+
+
+def name_of(source: Source) -> str:
+    """Say what rows call it."""
+    return source if isinstance(source, str) else source.name
+
+
+def state_of(source: Source) -> FileState | None:
+    """State of its file."""
+    return file_state(source) if isinstance(source, str) else source.state()
+
+
+def read_source(source: Source, *, gray: bool, alpha: str) -> Array:
+    """Pixels of a file or an item; errors as of :func:`pixelgauge.images.read_image`."""
+    if isinstance(source, str):
+        return read_image(source, gray=gray, alpha=alpha)
+    return source.read(gray=gray, alpha=alpha)
+
+
+class ArrayItem:
+    """Pixels in memory or mapped, (H, W, C), of a file where `in_file` says so."""
+
+    def __init__(self, name: str, pixels: Array, *, in_file: bool = False) -> None:
+        self.name = name
+        self._pixels, self._in_file = pixels, in_file
+
+    def state(self) -> FileState | None:
+        """State of the file, None if there is none."""
+        return file_state(self.name) if self._in_file else None
+
+    def read(self, *, gray: bool, alpha: str) -> Array:
+        """Pixels as they are, or in gray."""
+        return in_memory(self._pixels, gray)
+
+
+class PictureItem:
+    """A PIL image, loaded under a lock that all items of one image share."""
+
+    def __init__(self, name: str, image: Image.Image, lock: threading.Lock) -> None:
+        self.name = name
+        self._image, self._lock = image, lock
+
+    def state(self) -> None:
+        """No file is known."""
+
+    def read(self, *, gray: bool, alpha: str) -> Array:
+        """Pixels by the rules of files."""
+        try:
+            with self._lock:
+                pixels = picture_pixels(self._image, "it")
+        except (TypeError, ValueError) as error:
+            raise ImageFileError(self.name, str(error).removeprefix("it is ")) from error
+        return in_memory(pixels, gray)
+
+
+class EncodedItem:
+    """The bytes of an image file, read when they are needed by `data`, such as a member of an archive."""
+
+    def __init__(self, name: str, data: Callable[[], bytes]) -> None:
+        self.name = name
+        self.data = data
+
+    def state(self) -> FileState | None:
+        """State of the file that holds it."""
+        return file_state(self.name)
+
+    def read(self, *, gray: bool, alpha: str) -> Array:
+        """Pixels by the rules of files."""
+        try:
+            return read_image(self.data(), gray=gray, alpha=alpha)
+        except FileError as error:
+            raise ImageFileError(self.name, error.reason, error.remedy) from error
+        except OSError as error:
+            raise ImageFileError(self.name, cause(error)) from error
+
+
+class HeldItem:
+    """An image that is read once and held: the one reference of many."""
+
+    def __init__(self, source: Source) -> None:
+        self.name = name_of(source)
+        self._source = source
+        self._lock = threading.Lock()
+        self._found: Array | ImageFileError | None = None
+
+    def state(self) -> FileState | None:
+        """State of its file."""
+        return state_of(self._source)
+
+    def read(self, *, gray: bool, alpha: str) -> Array:
+        """Pixels, by the options of the first call."""
+        with self._lock:
+            if self._found is None:
+                try:
+                    self._found = read_source(self._source, gray=gray, alpha=alpha)
+                except ImageFileError as error:
+                    self._found = error
+        if isinstance(self._found, ImageFileError):
+            raise ImageFileError(self.name, self._found.reason, self._found.remedy) from self._found
+        return self._found
+
+
+def in_memory(pixels: Array, gray: bool) -> Array:
+    """Pixels as a file's are: without an axis for one channel, and in gray where that is asked of colour."""
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        return pixels[..., 0]
+    found: Any = to_gray(pixels) if gray and pixels.ndim == 3 and pixels.shape[2] == 3 else pixels
+    return found  # type: ignore[no-any-return]

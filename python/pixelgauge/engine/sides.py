@@ -1,0 +1,144 @@
+"""One side of a run by its path: an image, a set of images by name (folder, zip, tar), or a stack of them by number."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import weakref
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from pixelgauge.engine.items import ArrayItem, EncodedItem, Source
+from pixelgauge.files.archive import Archive, read_array
+from pixelgauge.files.npy import map_npy
+from pixelgauge.files.reading import FileError, cause, open_regular
+from pixelgauge.images import Array, canonical_images, image_files
+from pixelgauge.images.archives import TarArchive, images_among, is_tar
+
+_MOST_INPUT = 1 << 32
+"""Bytes of standard input, as of a file: an image that is cut there is one that is truncated."""
+_COMPRESSED = (".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
+
+
+@dataclass
+class ImageSide:
+    """One image."""
+
+    source: Source
+
+
+@dataclass
+class NamedSide:
+    """Images by their names below a root, with ``/`` between parts."""
+
+    root: str
+    kind: str
+    names: list[str]
+    at: Callable[[str], Source]
+    ignored: Counter[str] = field(default_factory=Counter)
+    unlisted: list[tuple[str, str]] = field(default_factory=list)
+    """Subfolders that cannot be listed, and why."""
+
+
+@dataclass
+class StackSide:
+    """Images by number."""
+
+    count: int
+    at: Callable[[int], Source]
+    kind: str = "stack"
+
+
+Side = ImageSide | NamedSide | StackSide
+
+
+def side_of(path: str, standard_input: BinaryIO | None = None) -> Side:
+    """Look at what a path leads to; what cannot be opened is an image, whose row will say so.
+
+    Parameters
+    ----------
+    path : str
+    standard_input : binary file, optional
+        What ``-`` stands for.
+
+    Raises
+    ------
+    FileError
+        If it is an archive or array that is damaged, or holds no images.
+    OSError
+        If it is a folder that cannot be listed.
+    """
+    if standard_input is not None and path == "-":
+        return ImageSide(EncodedItem(path, lambda: standard_input.read(_MOST_INPUT)))
+    if os.path.isdir(path):
+        return _folder(path)
+    if path.lower().endswith(_COMPRESSED):
+        raise FileError(path, "is a compressed tar archive, in which members cannot be found", "decompress it first")
+    try:
+        file = open_regular(path)
+        start = file.read(6)
+    except (OSError, FileError):
+        return ImageSide(path)
+    if start == b"\x93NUMPY":
+        file.close()
+        return _stack(path, map_npy(path, exactly=True)[1])
+    try:
+        if start.startswith(b"PK"):
+            if path.lower().endswith(".npz"):
+                with file:
+                    return _stack(path, _array_of(Archive(file, path)))
+            return _members(path, "zip archive", file, Archive(file, path, once=True))
+        if is_tar(file):
+            return _members(path, "tar archive", file, TarArchive(file, path))
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    return ImageSide(path)
+
+
+def _folder(path: str) -> NamedSide:
+    unlisted: list[tuple[str, str]] = []
+    names, ignored = image_files(path, lambda below, error: unlisted.append((below, cause(error))))
+    return NamedSide(path, "folder", names, lambda name: os.path.join(path, name), ignored, unlisted)
+
+
+def _members(path: str, kind: str, file: BinaryIO, archive: Archive | TarArchive) -> NamedSide:
+    names, read = archive.names, archive.read
+    images = images_among(names)
+    if not images:
+        raise FileError(path, "holds no images", "images are told by their extensions")
+    others = set(names).difference(images)
+    ignored = Counter(posixpath.splitext(name)[1].lower() for name in others)
+    if isinstance(archive, TarArchive):
+        ignored += archive.ignored
+    side = NamedSide(
+        path, kind, images, lambda name: EncodedItem(os.path.join(path, name), lambda: read(name)), ignored
+    )
+    weakref.finalize(archive, file.close)  # items read from it as long as there are any
+    return side
+
+
+def _array_of(archive: Archive) -> Array:
+    arrays = [name for name in archive.names if name.endswith(".npy")]
+    if "arr_0.npy" not in arrays and len(arrays) != 1:
+        held = ", ".join(arrays[:10]) or "no array"
+        raise FileError(archive.path, f"holds {held}", "one array, or 'arr_0', is needed")
+    return read_array(archive, "arr_0.npy" if "arr_0.npy" in arrays else arrays[0])
+
+
+def _stack(path: str, array: Array) -> ImageSide | StackSide:
+    """Images of an array: (H, W), (H, W, 3), (N, H, W), (N, H, W, C)."""
+    has_channels = array.ndim == 4 or (array.ndim == 3 and array.shape[2] == 3)
+    if array.ndim == 4 and array.shape[3] > 4 and array.shape[1] in (1, 3):
+        raise FileError(path, f"has shape {array.shape}", "images are (N, H, W, C): move the channels with moveaxis")
+    try:
+        found = canonical_images(array, "the array", -1 if has_channels else None)
+    except (TypeError, ValueError) as error:
+        raise FileError(path, f"holds no images: {error}") from error
+    pixels: Any = found.pixels
+    if found.single:
+        return ImageSide(ArrayItem(path, pixels[0], in_file=True))
+    return StackSide(len(pixels), lambda i: ArrayItem(f"{path}[{i}]", pixels[i], in_file=True))
