@@ -21,6 +21,7 @@ import pixelgauge
 from pixelgauge.cli import main
 from pixelgauge.cli.terminal import pad, shortened, width
 from pixelgauge.files.reading import printable
+from pixelgauge.images import decoders
 from tests.engine.runs import typed_records
 from tests.pictures import random_pixels
 
@@ -135,6 +136,7 @@ def test_json_is_one_object_with_a_fingerprint(folders, capsys):
         "gray": False,
         "alpha": "error",
         "crop_border": 0,
+        "decoders": decoders(),
         "isa": pixelgauge.isa(),
         "ref": "ref",
         "test": "test",

@@ -9,7 +9,7 @@ from pixelgauge._version import __version__
 from pixelgauge.checks import ArgumentValueError, flag
 from pixelgauge.engine.options import checked_options, chosen, options_of
 from pixelgauge.engine.registry import METRICS
-from pixelgauge.images import ALPHA_CHOICES, alpha_background
+from pixelgauge.images import ALPHA_CHOICES, alpha_background, decoders
 from pixelgauge.metric import DATA_RANGE, Metric, Option, PairFamily, Pixels, Result, Scorer, at_least
 
 
@@ -108,7 +108,12 @@ class Comparison:
     def fingerprint(self) -> dict[str, object]:
         """Say what a result must about its making: version, presets, options."""
         of_reading = {option.name: self.options[option.name] for option in READING}
-        return {"version": __version__, "metrics": dict(self._made_with), **of_reading}
+        return {
+            "version": __version__,
+            "metrics": dict(self._made_with),
+            **of_reading,
+            "decoders": decoders(),
+        }
 
     def __str__(self) -> str:
         metrics = (f"{name}={made}" if made else name for name, made in self._made_with.items())

@@ -5,6 +5,7 @@ What they decode to is what the file says, or an error says why not; only a ``st
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import reprlib
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from pixelgauge.checks import ArgumentValueError, flag
 from pixelgauge.files.reading import FileError, cause, read_regular
+from pixelgauge.images.fast_jpeg import jpeg_decoder
 from pixelgauge.images.formats import decoding, open_image
 from pixelgauge.images.opening import Opened
 from pixelgauge.images.samples import pixels_of
@@ -201,6 +203,13 @@ def read_image(
         raise ImageFileError(name, f"cannot be decoded: {cause(error)}") from error
 
 
+def decoders() -> dict[str, str]:
+    """Name and version of what decodes JPEG in this process, and of what decodes the others."""
+    from importlib.metadata import version
+
+    return {"jpeg": jpeg_decoder(), "others": f"Pillow {version('Pillow')}"}
+
+
 def _named_data(path: Any) -> tuple[str, bytes]:
     """Read an encoded image, with what to call it in errors."""
     if isinstance(path, str | os.PathLike):
@@ -315,7 +324,8 @@ def _from_bytes(data: bytes, gray: bool, alpha: str, background: tuple[int, int,
     if not data:
         raise RefusedError("the file is empty")
     opened = open_image(data)
-    with opened.image, decoding(opened.image):
+    image = opened.image if isinstance(opened, Opened) else None
+    with image or contextlib.nullcontext(), decoding(image):
         pixels, _ = pixels_of(opened, alpha, background, gray)
     return np.ascontiguousarray(_oriented(pixels, opened.orientation))
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from pixelgauge.images.jpeg import open_jpeg
-from pixelgauge.images.opening import Opened, opened_of, parts_of, require_size
+from pixelgauge.images.opening import Decoded, Opened, opened_of, parts_of, require_size
 from pixelgauge.images.png import open_png
 from pixelgauge.images.tiff import (
     RefusedError,
@@ -33,8 +33,8 @@ _FEW = "convert it to 8- or 16-bit gray or RGB"
 
 
 @contextlib.contextmanager
-def decoding(image: Image.Image) -> Iterator[None]:
-    """Whatever Pillow does with the pixels of an image happens in here."""
+def decoding(image: Image.Image | None) -> Iterator[None]:
+    """Whatever Pillow does with the pixels of an image happens in here; None for one that it does not decode."""
     from PIL import ImageFile
 
     if ImageFile.LOAD_TRUNCATED_IMAGES:
@@ -46,7 +46,7 @@ def decoding(image: Image.Image) -> Iterator[None]:
         yield
 
 
-def open_image(data: bytes) -> Opened:
+def open_image(data: bytes) -> Opened | Decoded:
     """Check the data of an image file, and open what of it decides pixels.
 
     Raises
@@ -206,7 +206,7 @@ def _open_tiff(data: bytes) -> Opened:
     return Opened(reopen(), reopen, orientation=tiff.orientation, associated=tiff.associated, inverted=tiff.inverted)
 
 
-_OPENINGS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Opened]], ...] = (
+_OPENINGS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Opened | Decoded]], ...] = (
     (re.compile(rb"\x89PNG\r\n\x1a\n"), open_png),
     (re.compile(rb"\xff\xd8\xff"), open_jpeg),
     (re.compile(rb"RIFF....WEBP", re.DOTALL), _open_webp),

@@ -1,4 +1,4 @@
-"""JPEG: markers are walked, and scans decoded by Pillow's decoder, which is told where one ends too early."""
+"""JPEG: markers are walked, scans decoded by the extra ``fast``, or by Pillow, whose decoder is told of an end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixelgauge.images.opening import Opened, decoding_into, opened_of, parts_of, require_size, watched_row
+from pixelgauge.images.fast_jpeg import decoded_fast
+from pixelgauge.images.opening import Decoded, Opened, decoding_into, opened_of, parts_of, require_size, watched_row
 from pixelgauge.images.tiff import RefusedError, exif_orientation, xmp_orientation
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ _ADOBE_BYTES = 12
 _UNITS_LEFT, _LEAST_WIDTH = 3, 128
 """Rows of blocks at the end that may wait for the end marker, where a row is of so many pixels: those of the last
 few blocks, whose bits are looked at together, and of one row more, which chroma is interpolated from."""
+
+
+_FAST_SAMPLING = {((1, 1),)} | {(luma, (1, 1), (1, 1)) for luma in ((1, 1), (2, 1), (2, 2), (1, 2))}
+"""Of a JPEG's components, where a decoder beside Pillow is tried on it."""
 
 
 class _Scans:
@@ -77,7 +82,7 @@ class _Scans:
                 raise ValueError("the file is damaged: restart markers of a scan are missing or out of order")
 
 
-def open_jpeg(data: bytes) -> Opened:
+def open_jpeg(data: bytes) -> Opened | Decoded:
     """Walk all markers: what ends early or holds what cannot be there would be decoded to gray without a word."""
     from PIL.JpegImagePlugin import JpegImageFile
 
@@ -129,6 +134,10 @@ def open_jpeg(data: bytes) -> Opened:
     watched = scans.frame in (0xC0, 0xC1) and scans.count == 1
     row = _watched_row(scans.width, scans.height, scans.unit_height()) if watched else None
     mode = {1: "L", 3: "RGB"}.get(scans.components if scans.components == len(scans.sampling) else 0)
+    if mode and scans.frame in (0xC0, 0xC2) and tuple(scans.sampling.values()) in _FAST_SAMPLING:
+        pixels = decoded_fast(data, mode, (scans.width, scans.height))
+        if pixels is not None:
+            return Decoded(pixels, orientation=turned)
     if mode and scans.frame in (0xC0, 0xC1, 0xC2) and scans.width * scans.height and _decodes_directly():
         decoded = functools.partial(_decoded, data, mode, (scans.width, scans.height), row)
         return Opened(decoded(), decoded, turned)

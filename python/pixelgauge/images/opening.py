@@ -8,6 +8,9 @@ import io
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from pixelgauge.images.tiff import RefusedError
 
 if TYPE_CHECKING:
@@ -47,6 +50,27 @@ class Opened(NamedTuple):
     """Whether 0 is white in 16 bits, which the decoder was not told."""
     bits: int = 8
     """Of a sample of a PNG, which a transparent colour is in."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.image.size
+
+
+class Decoded(NamedTuple):
+    """Pixels that are decoded without an image of Pillow's."""
+
+    pixels: npt.NDArray[np.generic]
+    """(H, W), or (H, W, C)."""
+    opacity: npt.NDArray[np.generic] | None = None
+    """(H, W) alpha of the same type, if there is any."""
+    orientation: int = 1
+    associated: bool = False
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.pixels.shape[1], self.pixels.shape[0]
 
 
 def _most_pixels() -> int | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge.images.opening import Opened
+from pixelgauge.images.opening import Decoded, Opened
 from pixelgauge.images.pillow import rgb_pixels
 from pixelgauge.images.tiff import RefusedError
 
@@ -45,14 +45,14 @@ Split = Callable[[int, int], tuple[Array, Array | None]]
 
 
 def pixels_of(
-    opened: Opened, alpha: str, background: tuple[int, int, int] | None = None, gray: bool = False
+    opened: Opened | Decoded, alpha: str, background: tuple[int, int, int] | None = None, gray: bool = False
 ) -> tuple[Array, bool]:
     """(H, W) or (H, W, 3) pixels with what is asked for done to them, and whether there are transparent ones.
 
     With ``alpha="see"`` nothing is done about these.
     """
     (split, in_strips), whole, seen = _split(opened), None, False
-    width, height = opened.image.size
+    width, height = opened.size
     # Pixels that are taken as they are need no strips, which would copy them twice.
     step = max(1, _STRIP_PIXELS // max(1, width)) if in_strips or gray else max(1, height)
     for top in range(0, max(1, height), step):
@@ -78,8 +78,13 @@ def pixels_of(
     return whole, seen
 
 
-def _split(opened: Opened) -> tuple[Split, bool]:
+def _split(opened: Opened | Decoded) -> tuple[Split, bool]:
     """Decode an image; how its rows are taken from it, and whether something is done to them on the way."""
+    if isinstance(opened, Decoded):
+        pixels, opacity = opened.pixels, opened.opacity
+        if opacity is None:
+            return lambda top, bottom: (pixels[top:bottom], None), False
+        return lambda top, bottom: (pixels[top:bottom], opacity[top:bottom]), True
     image = opened.image
     if image.format == "TIFF":
         _check_tiff(image)

@@ -446,7 +446,7 @@ _LISTENER = _Listener()
 
 
 @contextlib.contextmanager
-def libtiff_errors_raised(image: Image.Image) -> Iterator[None]:
+def libtiff_errors_raised(image: Image.Image | None) -> Iterator[None]:
     """Raise what libtiff reports as an error while it decodes an image in this thread, even if it goes on regardless.
 
     Of an image that another decoder reads nothing is listened for.

@@ -47,6 +47,12 @@ def _size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
+def _right_jpeg(pixels: Any, data: bytes) -> None:
+    _right(pixels, data)
+    with readers.without_fast_jpeg():
+        assert same(readers.read_image(data), pixels), "the extra `fast` decodes it otherwise"
+
+
 def _right_png(pixels: Any, data: bytes) -> None:
     _right(pixels, data)
     chunks: dict[bytes, list[bytes]] = {}
@@ -76,7 +82,7 @@ def _read(data: bytes) -> Any:
 
 
 TARGETS = [
-    Target(name, _read, _right_png if name == "png" else _right, mutate, readers.IMAGE, same)
+    Target(name, _read, {"png": _right_png, "jpeg": _right_jpeg}.get(name, _right), mutate, readers.IMAGE, same)
     for name, mutate in (
         ("png", formats.png),
         ("jpeg", blind),
