@@ -34,9 +34,10 @@ _FAILURES_SHOWN = 20
 
 _DESCRIPTION = """\
 Score the images of TEST against those of REF: two files, or two folders with all their subfolders.
-PNG, JPEG, WebP, BMP and TIFF, 8 or 16 bits. Files of folders are paired by relative path, then by relative path
-without the extension, then by a stem that is unique in both. What cannot be scored (no partner, corrupt, of another
-size, mode or bit depth) becomes a row that says so; the rest is scored."""
+PNG, JPEG, WebP, BMP, TIFF, GIF, PNM, JPEG 2000 and AVIF of 8 or 16 bits; with --data-range also floating and signed
+TIFF and bands. Files of folders are paired by relative path, then by relative path without the extension, then by a
+stem that is unique in both. What cannot be scored (no partner, corrupt, of another size, mode or bit depth) becomes a
+row that says so; the rest is scored."""
 
 _EPILOG = """\
 In a CSV, a cell of text never begins with = + - @, which a spreadsheet would calculate: a path of such a name
@@ -233,6 +234,8 @@ class _Table:
             cells += [f"{number(m, row.values.get(name)):>{_COLUMN}}" for name, m in self._metrics.items()]
         if row.status != "ok":
             cells.append(f" {row.status}: {printable(row.message)}")
+        elif row.message:
+            cells.append(f" {printable(row.message)}")
         return " ".join(cells)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pixelgauge.files.reading import cause
-from pixelgauge.images import image_files, path_name
+from pixelgauge.images import FILE_EXTENSIONS, image_files, path_name
 
 PairStatus = Literal["ok", "missing", "ambiguous", "unreadable"]
 
@@ -97,7 +97,7 @@ def find_pairs(ref: str | os.PathLike[str], test: str | os.PathLike[str]) -> Pai
     ref_files, ref_ignored = image_files(ref, lambda path, e: unlisted.append(_unlisted(path, None, "REF", e)))
     test_files, test_ignored = image_files(test, lambda path, e: unlisted.append(_unlisted(None, path, "TEST", e)))
     if not ref_files and not test_files and not unlisted:
-        raise ValueError(f"no PNG, JPEG, WebP, BMP or TIFF files in {ref} or {test}")
+        raise ValueError(f"no image files in {ref} or {test} ({', '.join(FILE_EXTENSIONS)})")
     pairs = _paired(ref_files, test_files) + unlisted
     return Pairing(ref, test, sorted(pairs, key=lambda pair: pair.ref or pair.test or ""), ref_ignored + test_ignored)
 

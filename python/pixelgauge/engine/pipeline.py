@@ -13,7 +13,7 @@ from pixelgauge.engine.comparison import CompareOptions, Comparison
 from pixelgauge.engine.pairing import Pair, Pairing
 from pixelgauge.engine.rows import ScoreRow, Status, file_state
 from pixelgauge.files.reading import cut
-from pixelgauge.images import Array, ImageFileError, read_image
+from pixelgauge.images import Array, ImageFileError, read_picture
 from pixelgauge.parallel import ordered_map
 from pixelgauge.runtime import get_num_threads
 
@@ -35,8 +35,8 @@ def score_pair(ref: str, test: str, comparison: Comparison) -> ScoreRow:
         return ScoreRow(ref, test, status, cut(message), values or {}, files)
 
     try:
-        x = read_image(ref, gray=options["gray"], alpha=options["alpha"])
-        y = read_image(test, gray=options["gray"], alpha=options["alpha"])
+        reading = {"gray": options["gray"], "alpha": options["alpha"], "any_samples": options["data_range"] is not None}
+        (x, ours), (y, theirs) = read_picture(ref, **reading), read_picture(test, **reading)
     except ImageFileError as error:
         side = "REF" if error.path == ref else "TEST"
         remedy = f": {error.remedy}" if error.remedy else ""
@@ -49,7 +49,7 @@ def score_pair(ref: str, test: str, comparison: Comparison) -> ScoreRow:
         return row("unscorable", wrong)
     if border := options["crop_border"]:
         x, y = x[border:-border, border:-border], y[border:-border, border:-border]
-    values, problems = {}, []
+    values, problems, told = {}, list[str](), _colours_differ(ours, theirs)
     batch = (np.atleast_3d(image)[np.newaxis] for image in (x, y))
     for name, result in comparison.score(*batch).items():
         if isinstance(result, Exception):  # a pair that one metric refuses must not stop the others, nor the run
@@ -58,7 +58,7 @@ def score_pair(ref: str, test: str, comparison: Comparison) -> ScoreRow:
             problems.append(f"{name}: {comparison.metrics[name].undefined or 'is not defined for this pair'}")
         else:
             values[name] = float(result[0])
-    return row("unscorable" if problems else "ok", "; ".join(problems), values)
+    return row("unscorable" if problems else "ok", "; ".join(problems + told), values)
 
 
 def _advised(error: Exception) -> str:
@@ -112,9 +112,20 @@ def _scored(pairing: Pairing, comparison: Comparison, workers: int) -> Generator
     return ordered_map(row_of, pairing.pairs, workers, 15 * workers)
 
 
+def _colours_differ(ours: str, theirs: str) -> list[str]:
+    """Say that files mean other colours by the same numbers, which are compared all the same; nothing if not."""
+    if ours == theirs:
+        return []
+    ours, theirs = (colours or "sRGB or nothing said" for colours in (ours, theirs))
+    return [f"colour profile differs and is not applied: REF {ours}, TEST {theirs}"]
+
+
 def _difference(x: Array, y: Array) -> str:
     def described(image: Array) -> tuple[str, str, str]:
-        return f"{image.shape[0]} x {image.shape[1]}", "gray" if image.ndim == 2 else "RGB", f"{8 * image.itemsize}-bit"
+        bands = image.shape[2] if image.ndim == 3 else 1
+        colours = {1: "gray", 3: "RGB"}.get(bands, f"{bands} bands")
+        floating = " floating-point" if image.dtype.kind == "f" else ""
+        return f"{image.shape[0]} x {image.shape[1]}", colours, f"{8 * image.itemsize}-bit{floating}"
 
     kinds = zip(("size (height x width)", "colour mode", "bit depth"), described(x), described(y), strict=True)
     return "; ".join(f"{kind} differs: REF {ours}, TEST {theirs}" for kind, ours, theirs in kinds if ours != theirs)
@@ -126,7 +137,12 @@ def _unfit(image: Array, options: CompareOptions) -> str:
         return f"nothing is left of {height} x {width} pixels after a crop border of {options['crop_border']}"
     data_range = options["data_range"]
     if data_range is not None:
-        most = _core.value_range(np.atleast_3d(image)[np.newaxis])[1]
+        try:
+            least, most = _core.value_range(np.atleast_3d(image)[np.newaxis])
+        except ArgumentError as error:  # a floating-point file may hold anything
+            return str(error)
         if most > data_range:
             return f"has values up to {most:g}, beyond the data range of {data_range:g}"
+        if least < 0:
+            return f"has values down to {least:g}, below the data range of 0 to {data_range:g}"
     return ""

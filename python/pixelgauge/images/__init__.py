@@ -20,6 +20,7 @@ from pixelgauge.images.decoding import (
     is_picture,
     path_name,
     read_image,
+    read_picture,
 )
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "is_picture",
     "path_name",
     "read_image",
+    "read_picture",
     "value_range_bounds",
     "value_range_length",
 ]

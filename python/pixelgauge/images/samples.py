@@ -68,6 +68,8 @@ def pixels_of(
             if background is not None:
                 pixels = _composite(pixels, opacity, background, opened.associated)
         if gray and pixels.ndim == 3:
+            if pixels.shape[2] != 3:
+                raise RefusedError(f"has {pixels.shape[2]} bands, of which no gray is made", "compare it without gray")
             pixels = _to_gray(pixels)
         if step >= height:
             return pixels, seen
@@ -117,7 +119,12 @@ def _split(opened: Opened | Decoded) -> tuple[Split, bool]:
             return lambda top, bottom: (np.asarray(_rows(image, top, bottom).convert("RGB")), None), True
         return lambda top, bottom: _split_alpha(np.asarray(_rows(image, top, bottom).convert("RGBA"))), True
     if mode in ("LA", "RGBA"):
-        return lambda top, bottom: _split_alpha(np.asarray(_rows(image, top, bottom))), True
+
+        def with_alpha(top: int, bottom: int) -> tuple[Array, Array | None]:
+            rows, opacity = _split_alpha(np.asarray(_rows(image, top, bottom)))
+            return _as_gray(rows, opened.gray), opacity
+
+        return with_alpha, True
     if mode == "RGBX":  # X is padding
         return lambda top, bottom: (np.asarray(_rows(image, top, bottom))[..., :3], None), True
     if mode in ("1", "L", "RGB"):
@@ -126,10 +133,16 @@ def _split(opened: Opened | Decoded) -> tuple[Split, bool]:
         def plain(top: int, bottom: int) -> tuple[Array, Array | None]:
             rows = _rows(image, top, bottom)
             pixels = rgb_pixels(rows) if mode == "RGB" else np.asarray(rows.convert("L") if mode == "1" else rows)
+            pixels = _as_gray(pixels, opened.gray)
             return pixels, _keyed_opacity(pixels, *keys)
 
         return plain, keys != (None,)
     raise RefusedError(f"has colour mode {mode}", "convert it to 8- or 16-bit gray or RGB")
+
+
+def _as_gray(pixels: Array, gray: bool) -> Array:
+    """One channel of pixels whose channels are equal, if they are gray."""
+    return pixels[..., 0] if gray and pixels.ndim == 3 else pixels
 
 
 def _rows(image: Image.Image, top: int, bottom: int) -> Image.Image:
@@ -268,5 +281,6 @@ def _to_gray(pixels: Array) -> Array:
     gray = pixels[..., 0] * _GRAY_WEIGHTS[0]
     gray += pixels[..., 1] * _GRAY_WEIGHTS[1]
     gray += pixels[..., 2] * _GRAY_WEIGHTS[2]
-    gray += 0.5
+    if pixels.dtype.kind != "f":
+        gray += 0.5
     return gray.astype(pixels.dtype)
