@@ -67,13 +67,13 @@ def open_gif(data: bytes) -> Decoded:
     if not 1 <= bits <= 8:
         raise ValueError(f"the file is damaged: its codes begin with {bits} bits")
     # What the data leave out keeps what was there before.
-    indices = _indices(rows, (width, height), bits, interlaced, 0)
-    if (indices != _indices(rows, (width, height), bits, interlaced, 255)).any():
+    indices = _indices(rows, (width, height), bits, interlaced, 255)
+    if 255 in indices and (indices != _indices(rows, (width, height), bits, interlaced, 0)).any():
         raise ValueError("the file is damaged: its data end before its rows do")
     if indices.max() >= len(colours):
         raise ValueError(f"it has index {indices.max()} of a palette of {len(colours)} colours")
     opacity = None if transparent is None else np.where(indices == transparent, 0, 255).astype(np.uint8)
-    return Decoded(colours[indices], opacity)
+    return Decoded(np.take(colours, indices, axis=0), opacity)
 
 
 def _palette(data: bytes, at: int, flags: int) -> tuple[npt.NDArray[np.uint8], int]:

@@ -116,8 +116,10 @@ def _split(opened: Opened | Decoded) -> tuple[Split, bool]:
         if opened.reopen is not None:
             _require_entries(image)
         if mode == "P" and key is None and not (image.palette is not None and image.palette.mode.endswith("A")):
-            return lambda top, bottom: (np.asarray(_rows(image, top, bottom).convert("RGB")), None), True
+            return lambda top, bottom: (rgb_pixels(_rows(image, top, bottom).convert("RGB")), None), True
         return lambda top, bottom: _split_alpha(np.asarray(_rows(image, top, bottom).convert("RGBA"))), True
+    if mode == "RGBA" and not opened.gray and image.getchannel("A").getextrema() == (255, 255):
+        return lambda top, bottom: (rgb_pixels(_rows(image, top, bottom)), None), False
     if mode in ("LA", "RGBA"):
 
         def with_alpha(top: int, bottom: int) -> tuple[Array, Array | None]:
