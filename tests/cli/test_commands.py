@@ -21,6 +21,7 @@ import pixelgauge
 from pixelgauge.cli import main
 from pixelgauge.cli.terminal import pad, shortened, width
 from pixelgauge.files.reading import printable
+from pixelgauge.images import decoders
 from tests.engine.runs import typed_records
 from tests.pictures import random_pixels
 
@@ -88,7 +89,10 @@ def test_whatever_fails_is_a_row_and_the_exit_code_is_1(folders, capsys):
     assert code == 1
     found = {line.split()[0]: line.split(maxsplit=1)[1] for line in out.splitlines() if ".png" in line}
     assert found["0.png"] == "mismatch: colour mode differs: REF RGB, TEST gray; --gray scores both in gray"
-    assert found["1.png"] == "unreadable: TEST: not a readable PNG, JPEG, WebP, BMP or TIFF image"
+    assert (
+        found["1.png"]
+        == "unreadable: TEST: not a readable PNG, JPEG, WebP, BMP, TIFF, GIF, PNM, AVIF or JPEG 2000 image"
+    )
     assert found["extra.png"] == "missing: no partner in REF"
     assert found["lost.png"] == "missing: no partner in TEST"
     assert "5 pairs: 1 scored, 4 failed (1 mismatch, 2 missing, 1 unreadable)" in out
@@ -135,6 +139,7 @@ def test_json_is_one_object_with_a_fingerprint(folders, capsys):
         "gray": False,
         "alpha": "error",
         "crop_border": 0,
+        "decoders": decoders(),
         "isa": pixelgauge.isa(),
         "ref": "ref",
         "test": "test",
@@ -204,7 +209,7 @@ def test_quiet_prints_the_summary_only(folders, capsys):
     [
         (["ref", "nowhere"], "nowhere does not exist"),
         (["ref", "test/0.png"], "ref is a folder and test/0.png a file: give two files or two folders"),
-        (["empty", "empty"], "no PNG, JPEG, WebP, BMP or TIFF files in empty or empty"),
+        (["empty", "empty"], "no image files in empty or empty (.png, "),
         (["ref", "test", "--metrics", "psnr,vmaf"], "'vmaf' is not known: use some of mse, psnr, ssim, ms-ssim, lpips"),
         (["ref", "test", "--metrics", ""], "'' is not known"),
         (["ref", "test", "--preset", "best"], "--preset 'best' is not known: use one of 'wang2004'"),

@@ -123,7 +123,7 @@ def test_what_cannot_be_paired_at_all_is_an_error(tmp_path):
         find_pairs(folder, tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"is a folder and .* a file"):
         find_pairs(folder, file)
-    with pytest.raises(ValueError, match="no PNG, JPEG, WebP, BMP or TIFF files in"):
+    with pytest.raises(ValueError, match="no image files in"):
         find_pairs(folder, folder)
 
 
@@ -185,7 +185,11 @@ def test_a_row_has_the_scores_of_the_functions(tmp_path, settings):
             "TEST 16-bit; --gray scores both in gray",
         ),
         (b"", "unreadable", "TEST: the file is empty"),
-        (b"nonsense", "unreadable", "TEST: not a readable PNG, JPEG, WebP, BMP or TIFF image"),
+        (
+            b"nonsense",
+            "unreadable",
+            "TEST: not a readable PNG, JPEG, WebP, BMP, TIFF, GIF, PNM, AVIF or JPEG 2000 image",
+        ),
         (None, "unreadable", "TEST: No such file or directory"),
     ],
 )
@@ -501,5 +505,5 @@ def test_an_error_other_than_of_the_file_is_not_swallowed(monkeypatch):
     def fail(path, **options):
         raise ImageFileError(path, "is odd")
 
-    monkeypatch.setattr(pipeline, "read_image", fail)
+    monkeypatch.setattr(pipeline, "read_picture", fail)
     assert score_pair("r", "t", comparing()) == ScoreRow("r", "t", "unreadable", "REF: is odd")

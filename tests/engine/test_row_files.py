@@ -70,13 +70,13 @@ def read_counter(monkeypatch):
     """Names of the images that are read from here on."""
     from pixelgauge.engine import pipeline
 
-    read, whole = [], pipeline.read_image
+    read, whole = [], pipeline.read_picture
 
     def counted(path, **options):
         read.append(os.path.basename(path))
         return whole(path, **options)
 
-    monkeypatch.setattr(pipeline, "read_image", counted)
+    monkeypatch.setattr(pipeline, "read_picture", counted)
     return read
 
 

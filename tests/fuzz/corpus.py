@@ -239,6 +239,45 @@ def _images() -> Iterator[tuple[str, str, bytes]]:
     yield "tiff", "alpha-packbits", _saved(opaque, "TIFF", compression="packbits")
     yield "tiff", "bitmap-fax", _saved(gray.convert("1"), "TIFF", compression="group4")
     yield "tiff", "jpeg", _saved(small, "TIFF", compression="jpeg")
+    yield from _newer_images(gray, colour, opaque, deep)
+
+
+def _newer_images(
+    gray: Image.Image, colour: Image.Image, opaque: Image.Image, deep: Image.Image
+) -> Iterator[tuple[str, str, bytes]]:
+    import tifffile
+
+    small = gray.crop((0, 0, 4, 3))
+    yield "gif", "colour", _saved(colour, "GIF")
+    yield "gif", "interlaced", _saved(gray, "GIF", interlace=1)
+    yield "gif", "refused-frames", _saved(gray, "GIF", save_all=True, append_images=[gray.rotate(180)])
+    yield "gif", "refused-key", _saved(colour.quantize(5), "GIF", transparency=0)
+    yield "pnm", "colour", _saved(colour, "PPM")
+    yield "pnm", "deep", _saved(deep, "PPM")
+    yield "pnm", "bitmap", _saved(gray.convert("1"), "PPM")
+    yield "pnm", "text", b"P2\n# of 15\n4 3 15\n" + b" ".join(b"%d" % (17 * k % 16) for k in range(12)) + b"\n"
+    yield "pnm", "text-bitmap", b"P1\n4 3\n101001110001\n"
+    yield "pnm", "refused-maximum", b"P5 4 3 100\n" + small.tobytes()
+    yield "avif", "colour", _saved(colour, "AVIF", quality=60)
+    yield "avif", "alpha", _saved(opaque, "AVIF", quality=90)
+    yield "avif", "refused-frames", _saved(gray, "AVIF", save_all=True, append_images=[gray.rotate(180)])
+    yield "jpeg2000", "colour", _saved(colour, "JPEG2000")
+    yield "jpeg2000", "stream", _saved(gray, "JPEG2000", no_jp2=True, irreversible=True)
+    yield "jpeg2000", "deep", _saved(deep, "JPEG2000")
+    yield "jpeg2000", "alpha", _saved(opaque, "JPEG2000")
+    for name, dtype, bands, options in (
+        ("float", "<f4", 1, {}),
+        ("signed-deflated", ">i2", 3, {"compression": "zlib", "predictor": True, "rowsperstrip": 4}),
+        ("five-bands", "<u1", 5, {"planarconfig": "separate"}),
+        ("wide-tiles", "<u4", 1, {"tile": (16, 16)}),
+    ):
+        picture = np.moveaxis(_picture((9, 10, bands)), -1, 0 if "planarconfig" in options else -1)
+        file = io.BytesIO()
+        pixels = picture.astype(dtype) if bands > 1 else picture[..., 0].astype(dtype)
+        kind = "rgb" if bands == 3 else "minisblack"
+        order = ">" if dtype[0] == ">" else "<"
+        tifffile.imwrite(file, pixels, photometric=kind, byteorder=order, metadata=None, **options)
+        yield "tiff-bands", name, file.getvalue()
 
 
 def _deep_png() -> bytes:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -14,7 +17,7 @@ from pixelgauge.engine.feature_sources import FeatureSource
 from pixelgauge.engine.row_files import RowFile
 from pixelgauge.engine.rows import FileState, ScoreRow
 from pixelgauge.files import tables
-from pixelgauge.images import ImageFileError, read_image
+from pixelgauge.images import ImageFileError, jpeg, read_image
 from pixelgauge.networks.checkpoint import CheckpointError, read_checkpoint
 from pixelgauge.networks.manifest import ModelDamagedError, manifest
 from pixelgauge.networks.onnx_file import Contents, contents_of, external_files, require_known_operators
@@ -38,6 +41,7 @@ __all__ = [
     "read_image",
     "read_onnx",
     "read_table",
+    "without_fast_jpeg",
 ]
 
 CHECKPOINT: tuple[type[Exception], ...] = (CheckpointError,)
@@ -60,6 +64,13 @@ def read_onnx(data: bytes, path: str) -> Contents:
     require_known_operators(path, found)
     external_files(path, found)
     return found
+
+
+@contextmanager
+def without_fast_jpeg() -> Iterator[None]:
+    """Within it Pillow decodes every JPEG."""
+    with mock.patch.object(jpeg, "decoded_fast", return_value=None):
+        yield
 
 
 def read_table(path: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

@@ -754,16 +754,16 @@ def test_webp_that_says_more_than_it_has() -> None:
     [
         (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
         (b"<!doctype html><html>", "a page of HTML"),
-        (b"P6 4 4 255\n" + bytes(48), "a PNM image"),
-        (b"\0\0\0\x1cftypavif" + bytes(20), "an AVIF or HEIC image"),
-        (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 image"),
+        (b"P7\nWIDTH 4\n", "a PAM image"),
+        (b"Pf\n4 4\n-1.0\n" + bytes(64), "a PFM image"),
+        (b"\0\0\0\x1cftypheic" + bytes(20), "a HEIC image"),
+        (b"\0\0\0\x1cftypavis" + bytes(20), "an animation in AVIF"),
         (bytes(1000), "filled with zeros"),
-        (pillow_bytes(pixels(3), "GIF"), "a GIF image"),
         (b"\1\2\3", "$"),
     ],
 )
 def test_other_kinds_of_files_are_named(data: bytes, kind: str) -> None:
-    with pytest.raises(ImageFileError, match=f"not a readable PNG, JPEG, WebP, BMP or TIFF image.*{kind}"):
+    with pytest.raises(ImageFileError, match=f"not a readable PNG, JPEG, .* or JPEG 2000 image.*{kind}"):
         read_image(data)
 
 

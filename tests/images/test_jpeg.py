@@ -145,3 +145,20 @@ def test_an_export_of_another_layout_is_not_taken() -> None:
     out.flags.writeable = False
     with pytest.raises(ValueError, match=r"not writeable|read-only"):
         _core.rgb_of_arrow(schema, array, out)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("exports", [True, False])
+@pytest.mark.parametrize("size", [(3, 7), (64, 64), (2100, 2050)])
+def test_opaque_rgba_is_taken_as_rgb(monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], exports: bool) -> None:
+    if not exports:
+        monkeypatch.setattr(pillow, "_exports", lambda: False)
+    pixels = np.random.default_rng(1).integers(0, 256, (*size, 4), np.uint8)
+    pixels[..., 3] = 255
+    np.testing.assert_array_equal(
+        read_image(pillow_bytes(pixels, "PNG", compress_level=0)), pixels[..., :3], strict=True
+    )
+    np.testing.assert_array_equal(pillow.rgb_pixels(Image.fromarray(pixels)), pixels[..., :3], strict=True)
+    pixels[-1, -1, 3] = 254
+    with pytest.raises(ImageFileError, match="has transparent pixels"):
+        read_image(pillow_bytes(pixels, "PNG", compress_level=0))

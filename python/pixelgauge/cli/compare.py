@@ -39,9 +39,10 @@ _FAILURES_SHOWN = 20
 _DESCRIPTION = """\
 Score the images of TEST against those of REF: two files, two folders with all their subfolders, zip or tar archives,
 .npy or .npz stacks, or one image against many; or the pairs of a list, @LIST: a table, or text with two paths a line.
-PNG, JPEG, WebP, BMP and TIFF, 8 or 16 bits. Files of folders are paired by relative path, then by relative path
-without the extension, then by a stem that is unique in both. What cannot be scored (no partner, corrupt, of another
-size, mode or bit depth) becomes a row that says so; the rest is scored."""
+PNG, JPEG, WebP, BMP, TIFF, GIF, PNM, JPEG 2000 and AVIF of 8 or 16 bits; with --data-range also floating and signed
+TIFF and bands. Files of folders are paired by relative path, then by relative path without the extension, then by a
+stem that is unique in both. What cannot be scored (no partner, corrupt, of another size, mode or bit depth) becomes a
+row that says so; the rest is scored."""
 
 _EPILOG = """\
 In a CSV, a cell of text never begins with = + - @, which a spreadsheet would calculate: a path of such a name
@@ -276,8 +277,10 @@ class _Table:
         cells = [pad(shortened(_name(row, self._pairing), self._width), self._width)]
         if row.values or row.status == "ok":
             cells += [f"{number(m, row.values.get(name)):>{_column(m)}}" for name, m in self._metrics.items()]
-        if row.status != "ok" or row.message:
+        if row.status != "ok":
             cells.append(f" {row.status}: {printable(row.message)}")
+        elif row.message:
+            cells.append(f" {printable(row.message)}")
         return " ".join(cells)
 
 

@@ -12,7 +12,7 @@ from pixelgauge._version import __version__
 from pixelgauge.checks import ArgumentValueError, flag
 from pixelgauge.engine.options import checked_options, chosen, options_of
 from pixelgauge.engine.registry import METRICS
-from pixelgauge.images import ALPHA_CHOICES, alpha_background
+from pixelgauge.images import ALPHA_CHOICES, alpha_background, decoders
 from pixelgauge.images.luma import LUMAS
 from pixelgauge.images.resizing import KERNELS
 from pixelgauge.metric import DATA_RANGE, Metric, Option, PairFamily, Pixels, Result, Scorer, Values, among, at_least
@@ -191,7 +191,7 @@ class Comparison:
         """Say what a result must about its making: version, presets, options."""
         unset = [option.name for option in (LUMA, RESIZE) if self.options[option.name] is None]
         of_reading = {option.name: self.options[option.name] for option in READING if option.name not in unset}
-        return {"version": __version__, "metrics": dict(self._made_with), **of_reading}
+        return {"version": __version__, "metrics": dict(self._made_with), **of_reading, "decoders": decoders()}
 
     def __str__(self) -> str:
         metrics = (

@@ -27,7 +27,7 @@ class FrameItem:
         """State of the file that holds it."""
         return file_state(self.name)
 
-    def read(self, *, gray: bool, alpha: str) -> Array:
+    def read(self, *, gray: bool, alpha: str, any_samples: bool = False) -> Array:
         """Pixels by the rules of files."""
         return self._frames.read(self._number, gray=gray, alpha=alpha)
 

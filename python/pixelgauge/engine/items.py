@@ -25,7 +25,7 @@ class Item(Protocol):
     def state(self) -> FileState | None:
         """State of the file that holds it, None if there is none."""
 
-    def read(self, *, gray: bool, alpha: str) -> Array:
+    def read(self, *, gray: bool, alpha: str, any_samples: bool = False) -> Array:
         """Pixels (H, W) or (H, W, C), from any thread; an ``ImageFileError`` says why there are none."""
 
 
@@ -43,11 +43,11 @@ def state_of(source: Source) -> FileState | None:
     return file_state(source) if isinstance(source, str) else source.state()
 
 
-def read_source(source: Source, *, gray: bool, alpha: str) -> Array:
+def read_source(source: Source, *, gray: bool, alpha: str, any_samples: bool = False) -> Array:
     """Pixels of a file or an item; errors as of :func:`pixelgauge.images.read_image`."""
     if isinstance(source, str):
-        return read_image(source, gray=gray, alpha=alpha)
-    return source.read(gray=gray, alpha=alpha)
+        return read_image(source, gray=gray, alpha=alpha, any_samples=any_samples)
+    return source.read(gray=gray, alpha=alpha, any_samples=any_samples)
 
 
 class ArrayItem:
@@ -61,7 +61,7 @@ class ArrayItem:
         """State of the file, None if there is none."""
         return file_state(self.name) if self._in_file else None
 
-    def read(self, *, gray: bool, alpha: str) -> Array:
+    def read(self, *, gray: bool, alpha: str, any_samples: bool = False) -> Array:
         """Pixels as they are, or in gray."""
         return in_memory(self._pixels, gray)
 
@@ -76,7 +76,7 @@ class PictureItem:
     def state(self) -> None:
         """No file is known."""
 
-    def read(self, *, gray: bool, alpha: str) -> Array:
+    def read(self, *, gray: bool, alpha: str, any_samples: bool = False) -> Array:
         """Pixels by the rules of files."""
         try:
             with self._lock:
@@ -97,10 +97,10 @@ class EncodedItem:
         """State of the file that holds it."""
         return file_state(self.name)
 
-    def read(self, *, gray: bool, alpha: str) -> Array:
+    def read(self, *, gray: bool, alpha: str, any_samples: bool = False) -> Array:
         """Pixels by the rules of files."""
         try:
-            return read_image(self.data(), gray=gray, alpha=alpha)
+            return read_image(self.data(), gray=gray, alpha=alpha, any_samples=any_samples)
         except FileError as error:
             raise ImageFileError(self.name, error.reason, error.remedy) from error
         except OSError as error:
@@ -120,12 +120,12 @@ class HeldItem:
         """State of its file."""
         return state_of(self._source)
 
-    def read(self, *, gray: bool, alpha: str) -> Array:
+    def read(self, *, gray: bool, alpha: str, any_samples: bool = False) -> Array:
         """Pixels, by the options of the first call."""
         with self._lock:
             if self._found is None:
                 try:
-                    self._found = read_source(self._source, gray=gray, alpha=alpha)
+                    self._found = read_source(self._source, gray=gray, alpha=alpha, any_samples=any_samples)
                 except ImageFileError as error:
                     self._found = error
         if isinstance(self._found, ImageFileError):

@@ -176,7 +176,7 @@ def _with_one(ref: Source, side: Side, path: str) -> Pairing:
     pairs = [Pair(name, below, items=(held, None)) for below in side.names]
     pairs += [Pair(None, *unlisted) for unlisted in _unlisted(side, "TEST")]
     if not pairs:
-        raise ValueError(f"no PNG, JPEG, WebP, BMP or TIFF files in {path}")
+        raise ValueError(f"no image files in {path} ({', '.join(FILE_EXTENSIONS)})")
     return Pairing("", side.root, pairs, side.ignored, (None, side.at))
 
 
@@ -195,7 +195,7 @@ def _named(ours: NamedSide, theirs: NamedSide, patterns: tuple[str, str] | None)
     pairs = [Pair(path, None, status, why) for path, status, why in _unlisted(ours, "REF")]
     pairs += [Pair(None, *unlisted) for unlisted in _unlisted(theirs, "TEST")]
     if not ours.names and not theirs.names and not pairs:
-        raise ValueError(f"no PNG, JPEG, WebP, BMP or TIFF files in {ours.root} or {theirs.root}")
+        raise ValueError(f"no image files in {ours.root} or {theirs.root} ({', '.join(FILE_EXTENSIONS)})")
     unmatched = 0
     if patterns is None:
         pairs += _paired(ours.names, theirs.names)

@@ -16,7 +16,7 @@ from pixelgauge.engine.items import Source, name_of, state_of
 from pixelgauge.engine.pairing import Pair, Pairing
 from pixelgauge.engine.rows import ScoreRow, Status
 from pixelgauge.files.reading import cut
-from pixelgauge.images import Array, ImageFileError, read_image, value_range_bounds
+from pixelgauge.images import Array, ImageFileError, read_picture, value_range_bounds
 from pixelgauge.images.luma import luma
 from pixelgauge.images.resizing import resized
 from pixelgauge.parallel import ordered_map
@@ -42,9 +42,10 @@ def score_pair(ref: Source, test: Source, comparison: Comparison) -> ScoreRow:
 
     side = "REF"
     try:
-        x = _pixels(ref, gray=options["gray"], alpha=options["alpha"])
+        reading = {"gray": options["gray"], "alpha": options["alpha"], "any_samples": options["data_range"] is not None}
+        x, ours = _picture(ref, **reading)
         side = "TEST"
-        y = _pixels(test, gray=options["gray"], alpha=options["alpha"])
+        y, theirs = _picture(test, **reading)
     except ImageFileError as error:
         remedy = f": {error.remedy}" if error.remedy else ""
         return row("unreadable", f"{side}: {error.reason}{remedy}")
@@ -61,6 +62,7 @@ def score_pair(ref: Source, test: Source, comparison: Comparison) -> ScoreRow:
     if border := options["crop_border"]:
         x, y = x[border:-border, border:-border], y[border:-border, border:-border]
     values, problems = {}, [note] if note else []
+    told = _colours_differ(ours, theirs)
     full_range = None
     if options["luma"] and x.shape[2:] == (3,):
         full_range = options["data_range"] or value_range_bounds(None, x.dtype)[1]
@@ -74,11 +76,12 @@ def score_pair(ref: Source, test: Source, comparison: Comparison) -> ScoreRow:
         else:
             values[name] = float(result[0])
     whole = len(values) == len(comparison.metrics)
-    return replace(row("ok" if whole else "unscorable", "; ".join(problems), values), samples=x.size)
+    return replace(row("ok" if whole else "unscorable", "; ".join(problems + told), values), samples=x.size)
 
 
-def _pixels(source: Source, **options: Any) -> Array:
-    return read_image(source, **options) if isinstance(source, str) else source.read(**options)
+def _picture(source: Source, **options: Any) -> tuple[Array, str | None]:
+    """Pixels, and what a file says of its colours; None of what is no file."""
+    return read_picture(source, **options) if isinstance(source, str) else (source.read(**options), None)
 
 
 def _advised(error: Exception) -> str:
@@ -132,11 +135,19 @@ def _scored(pairing: Pairing, comparison: Comparison, workers: int) -> Generator
     return ordered_map(row_of, pairing.pairs, workers, 15 * workers)
 
 
+def _colours_differ(ours: str | None, theirs: str | None) -> list[str]:
+    """Say that files mean other colours by the same numbers, which are compared all the same; nothing if not."""
+    if ours is None or theirs is None or ours == theirs:
+        return []
+    ours, theirs = (colours or "sRGB or nothing said" for colours in (ours, theirs))
+    return [f"colour profile differs and is not applied: REF {ours}, TEST {theirs}"]
+
+
 def _difference(x: Array, y: Array) -> str:
     def described(image: Array) -> tuple[str, str, str]:
         channels = 1 if image.ndim == 2 else image.shape[2]
-        colour = {1: "gray", 3: "RGB"}.get(channels, f"{channels} channels")
-        bits = f"{8 * image.itemsize}-bit{' float' * (image.dtype.kind == 'f')}"
+        colour = {1: "gray", 3: "RGB"}.get(channels, f"{channels} bands")
+        bits = f"{8 * image.itemsize}-bit{' floating-point' * (image.dtype.kind == 'f')}"
         return f"{image.shape[0]} x {image.shape[1]}", colour, bits
 
     kinds = zip(("size (height x width)", "colour mode", "bit depth"), described(x), described(y), strict=True)
@@ -149,7 +160,12 @@ def _unfit(image: Array, options: CompareOptions) -> str:
         return f"nothing is left of {height} x {width} pixels after a crop border of {options['crop_border']}"
     data_range = options["data_range"]
     if data_range is not None:
-        most = _core.value_range(np.atleast_3d(image)[np.newaxis])[1]
+        try:
+            least, most = _core.value_range(np.atleast_3d(image)[np.newaxis])
+        except ArgumentError as error:  # a floating-point file may hold anything
+            return str(error)
         if most > data_range:
             return f"has values up to {most:g}, beyond the data range of {data_range:g}"
+        if least < 0:
+            return f"has values down to {least:g}, below the data range of 0 to {data_range:g}"
     return ""

@@ -14,11 +14,13 @@ from pixelgauge.images.decoding import (
     FILE_EXTENSIONS,
     ImageFileError,
     alpha_background,
+    decoders,
     image_files,
     is_file,
     is_picture,
     path_name,
     read_image,
+    read_picture,
 )
 from pixelgauge.images.samples import to_gray
 
@@ -32,11 +34,13 @@ __all__ = [
     "as_array",
     "canonical_images",
     "canonical_pair",
+    "decoders",
     "image_files",
     "is_file",
     "is_picture",
     "path_name",
     "read_image",
+    "read_picture",
     "to_gray",
     "value_range_bounds",
     "value_range_length",

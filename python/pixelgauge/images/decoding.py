@@ -5,19 +5,21 @@ What they decode to is what the file says, or an error says why not; only a ``st
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import reprlib
 import sys
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelgauge.checks import ArgumentValueError, flag
 from pixelgauge.files.reading import FileError, cause, read_regular
+from pixelgauge.images.fast_jpeg import jpeg_decoder
 from pixelgauge.images.formats import decoding, open_image
 from pixelgauge.images.opening import Opened
 from pixelgauge.images.samples import pixels_of
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-FILE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff")
+FILE_EXTENSIONS = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif"),
+    *(".pbm", ".pgm", ".ppm", ".pnm", ".avif", ".jp2", ".j2k"),
+)
 """What :func:`image_files` takes for an image, in any case."""
 
 ALPHA_CHOICES = ("error", "drop", "black", "white", "#rrggbb")
@@ -140,8 +145,11 @@ def read_image(
     *,
     gray: bool = False,
     alpha: str = "error",
+    any_samples: bool = False,
 ) -> Array:
-    """Read a PNG, JPEG, WebP, BMP or TIFF file, or the bytes of one, with its EXIF orientation applied.
+    """Read an image file, or the bytes of one, with its EXIF orientation applied.
+
+    PNG, JPEG, WebP, BMP, TIFF, GIF of one frame, PBM, PGM, PPM, JPEG 2000 and, from Pillow 11.3 on, AVIF.
 
     Palettes become colours, bitmaps 0 and 255. Colour profiles and gamma are not applied: the numbers are the file's.
     Of images that hold others beside the main one (thumbnails, overviews, a JPEG's embedded pictures) that one is read.
@@ -157,10 +165,15 @@ def read_image(
         What to do with an alpha channel that is not opaque everywhere: refuse the file, drop the channel, or composite
         over a colour, rounded once. An opaque one is dropped: it changes nothing. Where a TIFF's colours are stored
         multiplied by alpha (associated), "drop" and "black" give what is stored.
+    any_samples : bool, default False
+        Read also samples of which only you know what range they have, to be stated to the metric as `data_range`, as
+        they are: TIFF of floating, signed and 32-bit samples and of several bands (the extra ``tiff``), and PGM and PPM
+        of any maximum. Signed ones become float32, those of 32 bits float64, which hold each of them.
 
     Returns
     -------
     (H, W) or (H, W, 3) numpy.ndarray of uint8 or uint16
+        With `any_samples` also of float16, float32 or float64, and (H, W, C) of C bands.
 
     Raises
     ------
@@ -191,14 +204,41 @@ def read_image(
     ...     read_image(file.name).shape, int(read_image(file.name, gray=True)[0, 0])
     ((3, 4, 3), 76)
     """
+    return read_picture(path, gray=gray, alpha=alpha, any_samples=any_samples).pixels
+
+
+class Picture(NamedTuple):
+    """What an image file holds."""
+
+    pixels: Array
+    colours: str
+    """What it says of its colours that is not sRGB: ``"ICC profile 'Display P3'"``, ``"gamma 1"``, or nothing."""
+
+
+def read_picture(
+    path: str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO,
+    *,
+    gray: bool = False,
+    alpha: str = "error",
+    any_samples: bool = False,
+) -> Picture:
+    """Pixels as of :func:`read_image`, and what the file says of its colours, which is not applied."""
     background, gray = alpha_background(alpha), flag("gray", gray)
+    any_samples = flag("any_samples", any_samples)
     name, data = _named_data(path)
     try:
-        return _from_bytes(data, gray, alpha, background)
+        return _from_bytes(data, gray, alpha, background, any_samples)
     except RefusedError as error:
         raise ImageFileError(name, error.reason, error.remedy) from error
     except Exception as error:  # Pillow's plugins raise whatever a corrupt file leads them to
         raise ImageFileError(name, f"cannot be decoded: {cause(error)}") from error
+
+
+def decoders() -> dict[str, str]:
+    """Name and version of what decodes JPEG in this process, and of what decodes the others."""
+    from importlib.metadata import version
+
+    return {"jpeg": jpeg_decoder(), "others": f"Pillow {version('Pillow')}"}
 
 
 def _named_data(path: Any) -> tuple[str, bytes]:
@@ -298,7 +338,7 @@ def picture_pixels(image: Image.Image, name: str) -> Array:
             f"{name} is a PIL image with transparent pixels: {drop} drops the transparency; to composite it, pass "
             f'numpy.asarray(Image.alpha_composite(background, {turned}.convert("RGBA")).convert("RGB"))'
         )
-    return np.ascontiguousarray(_oriented(pixels, orientation))
+    return _oriented(pixels, orientation)
 
 
 def alpha_background(alpha: str) -> tuple[int, int, int] | None:
@@ -311,20 +351,29 @@ def alpha_background(alpha: str) -> tuple[int, int, int] | None:
     raise ArgumentValueError("alpha", repr(alpha), "is not known", f"use one of {', '.join(map(repr, ALPHA_CHOICES))}")
 
 
-def _from_bytes(data: bytes, gray: bool, alpha: str, background: tuple[int, int, int] | None) -> Array:
+def _from_bytes(
+    data: bytes, gray: bool, alpha: str, background: tuple[int, int, int] | None, any_samples: bool
+) -> Picture:
     if not data:
         raise RefusedError("the file is empty")
-    opened = open_image(data)
-    with opened.image, decoding(opened.image):
+    opened = open_image(data, any_samples)
+    image = opened.image if isinstance(opened, Opened) else None
+    with image or contextlib.nullcontext(), decoding(image):
         pixels, _ = pixels_of(opened, alpha, background, gray)
-    return np.ascontiguousarray(_oriented(pixels, opened.orientation))
+    return Picture(_oriented(pixels, opened.orientation), opened.colours)
 
 
 def _oriented(pixels: Array, orientation: int) -> Array:
+    """Pixels as a viewer turns and mirrors them, row after row in memory."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
-    return pixels
+    if pixels.ndim == 2 or orientation in (1, 4):  # whole rows
+        return np.ascontiguousarray(pixels)
+    turned = np.empty_like(pixels, order="C")
+    for channel in range(pixels.shape[2]):  # NumPy would copy a pixel at a time, five to ten times as slow
+        turned[..., channel] = pixels[..., channel]
+    return turned

@@ -13,9 +13,15 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from pixelgauge.images.avif import open_avif
+from pixelgauge.images.bands import open_bands
+from pixelgauge.images.gif import open_gif
 from pixelgauge.images.jpeg import open_jpeg
-from pixelgauge.images.opening import Opened, opened_of, parts_of, require_size
+from pixelgauge.images.jpeg2000 import open_jpeg2000
+from pixelgauge.images.opening import Decoded, Opened, opened_of, parts_of, require_size
 from pixelgauge.images.png import open_png
+from pixelgauge.images.pnm import open_pnm
+from pixelgauge.images.profiles import profile_said
 from pixelgauge.images.tiff import (
     RefusedError,
     canonical_tiff,
@@ -27,14 +33,14 @@ from pixelgauge.images.tiff import (
 if TYPE_CHECKING:
     from PIL import Image
 
-UNREADABLE = "not a readable PNG, JPEG, WebP, BMP or TIFF image"
+UNREADABLE = "not a readable PNG, JPEG, WebP, BMP, TIFF, GIF, PNM, AVIF or JPEG 2000 image"
 
 _FEW = "convert it to 8- or 16-bit gray or RGB"
 
 
 @contextlib.contextmanager
-def decoding(image: Image.Image) -> Iterator[None]:
-    """Whatever Pillow does with the pixels of an image happens in here."""
+def decoding(image: Image.Image | None) -> Iterator[None]:
+    """Whatever Pillow does with the pixels of an image happens in here; None for one that it does not decode."""
     from PIL import ImageFile
 
     if ImageFile.LOAD_TRUNCATED_IMAGES:
@@ -46,8 +52,15 @@ def decoding(image: Image.Image) -> Iterator[None]:
         yield
 
 
-def open_image(data: bytes) -> Opened:
+def open_image(data: bytes, any_samples: bool = False) -> Opened | Decoded:
     """Check the data of an image file, and open what of it decides pixels.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    any_samples : bool, default False
+        Whether samples are read of which only the user knows what they mean.
 
     Raises
     ------
@@ -59,16 +72,19 @@ def open_image(data: bytes) -> Opened:
     for start, opening in _OPENINGS:
         if start.match(data):
             return opening(data)
+    for start, opening_of_any in _OPENINGS_OF_ANY:
+        if start.match(data):
+            return opening_of_any(data, any_samples)
     raise RefusedError(UNREADABLE + _other_kind(data))
 
 
 _OTHER_KINDS = (
-    (rb"GIF8", "a GIF image"),
-    (rb"....ftyp(avif|avis|heic|heix|mif1|msf1)", "an AVIF or HEIC image"),
-    (rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 image"),
+    (rb"....ftyp(avis)", "an animation in AVIF"),
+    (rb"....ftyp(heic|heix|hevc|msf1)", "a HEIC image"),
     (rb"\xff\x0a|\x00\x00\x00\x0cJXL ", "a JPEG XL image"),
     (rb"8BPS", "a Photoshop document"),
-    (rb"P[1-7]\s", "a PNM image"),
+    (rb"P7\s", "a PAM image"),
+    (rb"P[Ff]\s", "a PFM image"),
     (rb"\x00\x00\x01\x00.\x00", "an icon"),
     (rb"\x76\x2f\x31\x01", "an OpenEXR image"),
     (rb"#\?RADIANCE", "a Radiance HDR image"),
@@ -103,8 +119,10 @@ def _open_webp(data: bytes) -> Opened:
     frames = getattr(opened.image, "n_frames", 1)
     if frames > 1:
         raise RefusedError(f"holds {frames} frames or pages", "save the one to compare as a file of its own")
-    turned = exif_orientation(opened.image.info.get("exif", b"")) or 1
-    return opened._replace(orientation=turned if turned != 1 else xmp_orientation(opened.image.info.get("xmp", b"")))
+    told = opened.image.info
+    turned = exif_orientation(told.get("exif", b"")) or 1
+    turned = turned if turned != 1 else xmp_orientation(told.get("xmp", b""))
+    return opened._replace(orientation=turned, colours=profile_said(told.get("icc_profile", b"")))
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
@@ -192,24 +210,35 @@ def _require_whole_runs(data: bytes, image: Image.Image, compression: int) -> No
     raise RefusedError("is a BMP whose runs leave out pixels, which have no colour then", "save it without compression")
 
 
-def _open_tiff(data: bytes) -> Opened:
+def _open_tiff(data: bytes, any_samples: bool) -> Opened | Decoded:
     from PIL import Image
     from PIL.TiffImagePlugin import TiffImageFile
 
-    tiff = canonical_tiff(data, require_size)
+    tiff = canonical_tiff(data, require_size, any_samples)
+    if tiff.bands:
+        return open_bands(tiff)
 
     def reopen() -> Image.Image:
         image = TiffImageFile(io.BytesIO(tiff.data))
         image.im = Image.new(image.mode, tiff.size).im  # or newer Pillow asks for the size again, and warns of it
         return image
 
-    return Opened(reopen(), reopen, orientation=tiff.orientation, associated=tiff.associated, inverted=tiff.inverted)
+    said = profile_said(tiff.profile)
+    return Opened(reopen(), reopen, tiff.orientation, tiff.associated, tiff.inverted, colours=said)
 
 
-_OPENINGS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Opened]], ...] = (
+_OPENINGS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], Opened | Decoded]], ...] = (
     (re.compile(rb"\x89PNG\r\n\x1a\n"), open_png),
     (re.compile(rb"\xff\xd8\xff"), open_jpeg),
     (re.compile(rb"RIFF....WEBP", re.DOTALL), _open_webp),
     (re.compile(rb"BM"), _open_bmp),
-    (re.compile(rb"II[*+]\0|MM\0[*+]"), _open_tiff),
+    (re.compile(rb"GIF8[79]a"), open_gif),
+    (re.compile(rb"....ftyp(avif|mif1)", re.DOTALL), open_avif),
+    (re.compile(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51"), open_jpeg2000),
 )
+
+_OPENINGS_OF_ANY: tuple[tuple[re.Pattern[bytes], Callable[[bytes, bool], Opened | Decoded]], ...] = (
+    (re.compile(rb"II[*+]\0|MM\0[*+]"), _open_tiff),
+    (re.compile(rb"P[1-6][\s#]"), open_pnm),
+)
+"""Formats that also hold samples of which the file does not say what they mean."""

@@ -1,4 +1,4 @@
-"""JPEG: markers are walked, and scans decoded by Pillow's decoder, which is told where one ends too early."""
+"""JPEG: markers are walked, scans decoded by the extra ``fast``, or by Pillow, whose decoder is told of an end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixelgauge.images.opening import Opened, decoding_into, opened_of, parts_of, require_size, watched_row
+from pixelgauge.images.fast_jpeg import decoded_fast
+from pixelgauge.images.opening import Decoded, Opened, decoding_into, opened_of, parts_of, require_size, watched_row
+from pixelgauge.images.profiles import profile_said
 from pixelgauge.images.tiff import RefusedError, exif_orientation, xmp_orientation
 
 if TYPE_CHECKING:
@@ -27,6 +29,10 @@ _ADOBE_BYTES = 12
 _UNITS_LEFT, _LEAST_WIDTH = 3, 128
 """Rows of blocks at the end that may wait for the end marker, where a row is of so many pixels: those of the last
 few blocks, whose bits are looked at together, and of one row more, which chroma is interpolated from."""
+
+
+_FAST_SAMPLING = {((1, 1),)} | {(luma, (1, 1), (1, 1)) for luma in ((1, 1), (2, 1), (2, 2), (1, 2))}
+"""Of a JPEG's components, where a decoder beside Pillow is tried on it."""
 
 
 class _Scans:
@@ -77,13 +83,13 @@ class _Scans:
                 raise ValueError("the file is damaged: restart markers of a scan are missing or out of order")
 
 
-def open_jpeg(data: bytes) -> Opened:
+def open_jpeg(data: bytes) -> Opened | Decoded:
     """Walk all markers: what ends early or holds what cannot be there would be decoded to gray without a word."""
     from PIL.JpegImagePlugin import JpegImageFile
 
     view, scans = memoryview(data), _Scans()
     parts, kept, position = [], 0, 2  # the parts before `kept` are taken, or left out
-    exif, xmp, whole, left_out = b"", b"", False, False
+    exif, xmp, profile, whole, left_out = b"", b"", b"", False, False
     while not whole:
         found = _JPEG_MARKER.search(data, position)
         if found is None:
@@ -116,6 +122,8 @@ def open_jpeg(data: bytes) -> Opened:
             exif += bytes(body[6:] if exif else body)
         elif marker == 0xE1 and bytes(body[:29]) == b"http://ns.adobe.com/xap/1.0/\0":
             xmp = xmp or bytes(body)
+        elif marker == 0xE2 and bytes(body[:12]) == b"ICC_PROFILE\0":
+            profile += bytes(body[14:])
         says_nothing = bytes(body[:5]) != _JPEG_KEPT.get(marker) or (marker == 0xEE and len(body) < _ADOBE_BYTES)
         if (0xE0 <= marker <= 0xEF and says_nothing) or marker == 0xFE:
             parts.append(view[kept : found.start()])
@@ -128,11 +136,16 @@ def open_jpeg(data: bytes) -> Opened:
     turned = turned if turned != 1 else xmp_orientation(xmp)
     watched = scans.frame in (0xC0, 0xC1) and scans.count == 1
     row = _watched_row(scans.width, scans.height, scans.unit_height()) if watched else None
+    colours = profile_said(profile)
     mode = {1: "L", 3: "RGB"}.get(scans.components if scans.components == len(scans.sampling) else 0)
+    if mode and scans.frame in (0xC0, 0xC2) and tuple(scans.sampling.values()) in _FAST_SAMPLING:
+        pixels = decoded_fast(data, mode, (scans.width, scans.height))
+        if pixels is not None:
+            return Decoded(pixels, orientation=turned, colours=colours)
     if mode and scans.frame in (0xC0, 0xC1, 0xC2) and scans.width * scans.height and _decodes_directly():
         decoded = functools.partial(_decoded, data, mode, (scans.width, scans.height), row)
-        return Opened(decoded(), decoded, turned)
-    opened = opened_of(JpegImageFile, data, orientation=turned)
+        return Opened(decoded(), decoded, turned, colours=colours)
+    opened = opened_of(JpegImageFile, data, orientation=turned, colours=colours)
     if row is not None:
         _watch_progress(opened.image, data, row)
     return opened
@@ -154,7 +167,7 @@ _ENDS_EARLY = "the file is damaged: its scan ends before its pixels do"
 def _decoded(data: bytes, mode: str, size: tuple[int, int], row: int | None) -> Image.Image:
     """Decode by Pillow's decoder alone: its class would read all tables once more, as lists."""
     view, read, error = memoryview(data), 0, 0
-    with decoding_into(mode, size, "jpeg", "") as (image, decoder):
+    with decoding_into(mode, size, "jpeg", mode, "") as (image, decoder):
         if row is not None:
             is_drawn = watched_row(image.im, row, size[0], len(mode))
             read, error = decoder.decode(view[:-2])

@@ -8,6 +8,9 @@ import io
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from pixelgauge.images.tiff import RefusedError
 
 if TYPE_CHECKING:
@@ -45,8 +48,34 @@ class Opened(NamedTuple):
     """Whether its colours were multiplied by alpha."""
     inverted: bool = False
     """Whether 0 is white in 16 bits, which the decoder was not told."""
+    gray: bool = False
+    """Whether it is gray although decoded to RGB."""
+    colours: str = ""
+    """What it says of them beside sRGB, as :mod:`pixelgauge.images.profiles`."""
     bits: int = 8
     """Of a sample of a PNG, which a transparent colour is in."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.image.size
+
+
+class Decoded(NamedTuple):
+    """Pixels that are decoded without an image of Pillow's."""
+
+    pixels: npt.NDArray[np.generic]
+    """(H, W), or (H, W, C)."""
+    opacity: npt.NDArray[np.generic] | None = None
+    """(H, W) alpha of the same type, if there is any."""
+    orientation: int = 1
+    associated: bool = False
+    colours: str = ""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.pixels.shape[1], self.pixels.shape[0]
 
 
 def _most_pixels() -> int | None:
@@ -55,12 +84,13 @@ def _most_pixels() -> int | None:
     return None if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
 
 
-def require_size(width: int, height: int) -> None:
-    """Refuse more pixels than Pillow would, before anything is made room for."""
+def require_size(width: int, height: int, samples: int = 3) -> None:
+    """Refuse more pixels than Pillow would, of three samples or fewer, before anything is made room for."""
     most = _most_pixels()
-    if most is not None and width * height > most:
+    if most is not None and width * height * parts_of(samples, 3) > most:
+        many = f"{width} x {height} pixels" + (f" of {samples} samples" if samples > 3 else "")
         raise RefusedError(
-            f"has {width} x {height} pixels, more than the {most} that are read, so it could be a decompression bomb",
+            f"has {many}, more than the {most} that are read, so it could be a decompression bomb",
             "set PIL.Image.MAX_IMAGE_PIXELS, of which that is twice, if it is none",
         )
 
@@ -77,12 +107,14 @@ def opened_of(kind: type[Image.Image], data: bytes, **known: Any) -> Opened:
 
 
 @contextlib.contextmanager
-def decoding_into(mode: str, size: tuple[int, int], codec: str, *options: str) -> Iterator[tuple[Image.Image, Any]]:
-    """Hand out a new image, whose pixels are not set, and a decoder of Pillow's that fills it."""
+def decoding_into(
+    mode: str, size: tuple[int, int], codec: str, *options: str | int, filled: int | None = None
+) -> Iterator[tuple[Image.Image, Any]]:
+    """Hand out a new image, `filled` or with pixels that are not set, and a decoder of Pillow's that sets them."""
     from PIL import Image
 
-    image = Image.new(mode, size, None)
-    decoder = Image._getdecoder(mode, codec, (mode, *options))
+    image = Image.new(mode, size, filled)
+    decoder = Image._getdecoder(mode, codec, options)
     try:
         decoder.setimage(image.im, (0, 0, *size))
         yield image, decoder

@@ -22,9 +22,9 @@ _STRIP_PIXELS = 1 << 21
 
 
 def rgb_pixels(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """(H, W, 3) pixels of a PIL image of mode RGB, which is loaded, as ``numpy.asarray`` gives them."""
+    """(H, W, 3) pixels of a PIL image of mode RGB or RGBA, which is loaded, as ``numpy.asarray`` gives them."""
     if not _exports():
-        return np.asarray(image)
+        return np.asarray(image)[..., :3]
     width, height = image.size
     out = np.empty((height, width, 3), np.uint8)
     if _copied(image, out):
@@ -34,7 +34,7 @@ def rgb_pixels(image: Image.Image) -> npt.NDArray[np.uint8]:
         bottom = min(top + step, height)
         strip = image.crop((0, top, width, bottom))
         if not _copied(strip, out[top:bottom]):
-            out[top:bottom] = np.asarray(strip)
+            out[top:bottom] = np.asarray(strip)[..., :3]
     return out
 
 

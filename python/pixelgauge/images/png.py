@@ -21,6 +21,7 @@ from pixelgauge.images.opening import (
     require_size,
     watched_row,
 )
+from pixelgauge.images.profiles import gamma_said, profile_said
 from pixelgauge.images.tiff import RefusedError, exif_orientation, xmp_orientation
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _PNG_PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _PNG_FRAMES = frozenset({b"acTL", b"fcTL", b"fdAT"})
+_PNG_COLOURS = frozenset({b"iCCP", b"sRGB", b"gAMA"})
 _MOST_PROFILE = 1 << 20
 
 
@@ -40,6 +42,7 @@ def open_png(data: bytes) -> Opened:
     view = memoryview(data)
     kept, orientation, bits, frames, apart = [view[:8]], 1, 8, 0, 0
     seen: set[bytes] = set()
+    said: dict[bytes, memoryview] = {}
     for kind, start, end in _png_chunks(data):
         decides = kind in _PNG_PIXELS or kind in _PNG_FRAMES or not kind[0] & 32
         if decides and not _is_sound(view, start, end):
@@ -50,7 +53,9 @@ def open_png(data: bytes) -> Opened:
                     f"has a chunk {shown(kind.decode('latin-1'))!r} that decides its pixels in an unknown way",
                     "save it as a plain PNG",
                 )
-            if kind == b"acTL":
+            if kind in _PNG_COLOURS:
+                said[kind] = view[start + 8 : end - 4]
+            elif kind == b"acTL":
                 frames = int.from_bytes(view[start + 8 : start + 12])
             elif kind == b"fcTL" and b"IDAT" not in seen:
                 apart = -1  # the picture is the first frame
@@ -82,12 +87,25 @@ def open_png(data: bytes) -> Opened:
         )
     decoded = _direct(view, seen, apart, kept)
     if decoded is not None:
-        return Opened(decoded(), decoded, orientation, bits=bits)
+        return Opened(decoded(), decoded, orientation, bits=bits, colours=_colours(said))
     pixels = data if sum(map(len, kept)) == len(data) else b"".join(kept)
-    opened = opened_of(_png_image(), pixels, orientation=orientation, bits=bits)
+    opened = opened_of(_png_image(), pixels, orientation=orientation, bits=bits, colours=_colours(said))
     if not opened.image.watched:  # type: ignore[attr-defined]
         _require_png_rows(pixels)
     return opened
+
+
+def _colours(said: dict[bytes, memoryview]) -> str:
+    """Read what chunks say of colours: a profile before sRGB, and that before a gamma."""
+    if b"iCCP" in said:
+        packed = bytes(said[b"iCCP"]).partition(b"\0")[2][1:]
+        try:
+            return profile_said(zlib.decompressobj().decompress(packed, _MOST_PROFILE))
+        except zlib.error:  # it decides no pixel
+            return profile_said(packed)
+    if b"sRGB" in said or len(said.get(b"gAMA", b"")) != 4:
+        return ""
+    return gamma_said(int.from_bytes(said[b"gAMA"]))
 
 
 _ENDS_EARLY = "the file is damaged: its data end before its rows do"
@@ -108,7 +126,7 @@ def _direct(view: memoryview, seen: set[bytes], apart: int, kept: list[memoryvie
 
 
 def _decoded(rows: bytes, mode: str, size: tuple[int, int]) -> Image.Image:
-    with decoding_into(mode, size, "zip") as (image, decoder):
+    with decoding_into(mode, size, "zip", mode) as (image, decoder):
         is_drawn = watched_row(image.im, size[1] - 1, size[0], len(mode))
         read, error = decoder.decode(rows)
     if read >= 0 or error < 0:

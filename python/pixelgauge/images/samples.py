@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge.images.opening import Opened
+from pixelgauge.images.opening import Decoded, Opened
 from pixelgauge.images.pillow import rgb_pixels
 from pixelgauge.images.tiff import RefusedError
 
@@ -45,14 +45,14 @@ Split = Callable[[int, int], tuple[Array, Array | None]]
 
 
 def pixels_of(
-    opened: Opened, alpha: str, background: tuple[int, int, int] | None = None, gray: bool = False
+    opened: Opened | Decoded, alpha: str, background: tuple[int, int, int] | None = None, gray: bool = False
 ) -> tuple[Array, bool]:
     """(H, W) or (H, W, 3) pixels with what is asked for done to them, and whether there are transparent ones.
 
     With ``alpha="see"`` nothing is done about these.
     """
     (split, in_strips), whole, seen = _split(opened), None, False
-    width, height = opened.image.size
+    width, height = opened.size
     # Pixels that are taken as they are need no strips, which would copy them twice.
     step = max(1, _STRIP_PIXELS // max(1, width)) if in_strips or gray else max(1, height)
     for top in range(0, max(1, height), step):
@@ -68,6 +68,8 @@ def pixels_of(
             if background is not None:
                 pixels = _composite(pixels, opacity, background, opened.associated)
         if gray and pixels.ndim == 3:
+            if pixels.shape[2] != 3:
+                raise RefusedError(f"has {pixels.shape[2]} bands, of which no gray is made", "compare it without gray")
             pixels = to_gray(pixels)
         if step >= height:
             return pixels, seen
@@ -78,8 +80,13 @@ def pixels_of(
     return whole, seen
 
 
-def _split(opened: Opened) -> tuple[Split, bool]:
+def _split(opened: Opened | Decoded) -> tuple[Split, bool]:
     """Decode an image; how its rows are taken from it, and whether something is done to them on the way."""
+    if isinstance(opened, Decoded):
+        pixels, opacity = opened.pixels, opened.opacity
+        if opacity is None:
+            return lambda top, bottom: (pixels[top:bottom], None), False
+        return lambda top, bottom: (pixels[top:bottom], opacity[top:bottom]), True
     image = opened.image
     if image.format == "TIFF":
         _check_tiff(image)
@@ -109,10 +116,17 @@ def _split(opened: Opened) -> tuple[Split, bool]:
         if opened.reopen is not None:
             _require_entries(image)
         if mode == "P" and key is None and not (image.palette is not None and image.palette.mode.endswith("A")):
-            return lambda top, bottom: (np.asarray(_rows(image, top, bottom).convert("RGB")), None), True
+            return lambda top, bottom: (rgb_pixels(_rows(image, top, bottom).convert("RGB")), None), True
         return lambda top, bottom: _split_alpha(np.asarray(_rows(image, top, bottom).convert("RGBA"))), True
+    if mode == "RGBA" and not opened.gray and image.getchannel("A").getextrema() == (255, 255):
+        return lambda top, bottom: (rgb_pixels(_rows(image, top, bottom)), None), False
     if mode in ("LA", "RGBA"):
-        return lambda top, bottom: _split_alpha(np.asarray(_rows(image, top, bottom))), True
+
+        def with_alpha(top: int, bottom: int) -> tuple[Array, Array | None]:
+            rows, opacity = _split_alpha(np.asarray(_rows(image, top, bottom)))
+            return _as_gray(rows, opened.gray), opacity
+
+        return with_alpha, True
     if mode == "RGBX":  # X is padding
         return lambda top, bottom: (np.asarray(_rows(image, top, bottom))[..., :3], None), True
     if mode in ("1", "L", "RGB"):
@@ -121,10 +135,16 @@ def _split(opened: Opened) -> tuple[Split, bool]:
         def plain(top: int, bottom: int) -> tuple[Array, Array | None]:
             rows = _rows(image, top, bottom)
             pixels = rgb_pixels(rows) if mode == "RGB" else np.asarray(rows.convert("L") if mode == "1" else rows)
+            pixels = _as_gray(pixels, opened.gray)
             return pixels, _keyed_opacity(pixels, *keys)
 
         return plain, keys != (None,)
     raise RefusedError(f"has colour mode {mode}", "convert it to 8- or 16-bit gray or RGB")
+
+
+def _as_gray(pixels: Array, gray: bool) -> Array:
+    """One channel of pixels whose channels are equal, if they are gray."""
+    return pixels[..., 0] if gray and pixels.ndim == 3 else pixels
 
 
 def _rows(image: Image.Image, top: int, bottom: int) -> Image.Image:
@@ -264,6 +284,6 @@ def to_gray(pixels: Array) -> Array:
     gray = pixels[..., 0] * _GRAY_WEIGHTS[0]
     gray += pixels[..., 1] * _GRAY_WEIGHTS[1]
     gray += pixels[..., 2] * _GRAY_WEIGHTS[2]
-    if pixels.dtype.kind == "u":
+    if pixels.dtype.kind != "f":
         gray += 0.5
     return gray.astype(pixels.dtype)

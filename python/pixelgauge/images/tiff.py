@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ORIENTATION = 274
 _XMP = 700
+_ICC = 34675
 _SUBFILE, _OLD_SUBFILE, _SUB_DIRECTORIES, _DNG_VERSION = 254, 255, 330, 50706
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_COUNTS, _PLANAR = 273, 277, 278, 279, 284
@@ -34,7 +35,7 @@ _DECIDE_PIXELS = frozenset(
     # Order of bits, options of fax, predictor, JPEG's tables (of today and of old), and how YCbCr becomes RGB.
     | {_FILL_ORDER, 292, 293, 317, 347, *range(512, 522), 529, 530, 531, 532}
 )
-_WANTED = _DECIDE_PIXELS | {_ORIENTATION, _XMP, _SUBFILE, _OLD_SUBFILE, _SUB_DIRECTORIES, _DNG_VERSION}
+_WANTED = _DECIDE_PIXELS | {_ORIENTATION, _XMP, _ICC, _SUBFILE, _OLD_SUBFILE, _SUB_DIRECTORIES, _DNG_VERSION}
 
 # Bytes of a value, and how struct reads those of whole numbers.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -60,6 +61,9 @@ _OTHER_COLOURS = {
     **dict.fromkeys((32803, 34892), "holds the raw samples of a camera"),
 }
 _TO_RGB = "convert it to 8- or 16-bit gray or RGB"
+_OTHER_KINDS = {1: (32,), 2: (8, 16, 32), 3: (16, 32, 64)}
+"""Bits of unsigned, signed and floating samples that are read where their range is stated."""
+RANGE_STATED = "state their range with --data-range (and any_samples=True for read_image)"
 
 
 class RefusedError(Exception):
@@ -107,9 +111,13 @@ class Tiff(NamedTuple):
     inverted: bool
     """Whether 0 is white in its data, which says otherwise: decoders know that of 8 bits, and not all of 16."""
     size: tuple[int, int]
+    profile: bytes = b""
+    """ICC's."""
+    bands: int = 0
+    """Samples of a pixel, where it is of those that are read as they are because their range is stated."""
 
 
-def canonical_tiff(data: bytes, require: Callable[[int, int], None]) -> Tiff:
+def canonical_tiff(data: bytes, require: Callable[..., None], any_samples: bool = False) -> Tiff:
     """Check a TIFF's directories, and make one of its main page alone.
 
     Parameters
@@ -117,7 +125,9 @@ def canonical_tiff(data: bytes, require: Callable[[int, int], None]) -> Tiff:
     data : bytes
         The file.
     require : callable
-        Refuses a width and a height that are too large.
+        Refuses a width, a height and samples of a pixel that are too many.
+    any_samples : bool, default False
+        Whether samples of which only the user knows what they mean are read: floating, signed, of 32 bits, and bands.
 
     Raises
     ------
@@ -132,10 +142,17 @@ def canonical_tiff(data: bytes, require: Callable[[int, int], None]) -> Tiff:
     width, height = page.number(_WIDTH, 0), page.number(_HEIGHT, 0)
     if width < 1 or height < 1:
         raise ValueError("its directory has no width or no height")
+    planes = samples if page.number(_PLANAR, 1) == 2 else 1
+    profile = bytes(tags[_ICC].raw) if _ICC in tags else b""
+    if any_samples and photometric in (0, 1, 2) and _is_of_other_samples(page, photometric, samples):
+        require(width, height, samples)
+        _require_pieces(page, memoryview(data), planes, samples // planes * page.number(_BITS, 1))
+        kept = {tag: _narrow(page, tag) for tag in sorted(_DECIDE_PIXELS & set(tags))}
+        orientation = page.number(_ORIENTATION, 1)
+        return Tiff(_joined(data, page.order, kept), orientation, False, False, (width, height), profile, samples)
     bits = _require_kind(page, photometric, samples)
     require(width, height)
     associated = _require_extra(page, photometric, samples)
-    planes = samples if page.number(_PLANAR, 1) == 2 else 1
     if planes > 1 and (bits != 8 or photometric != 2):
         raise RefusedError("has planes stored apart", "save it with interleaved channels")
     _require_pieces(page, memoryview(data), planes, samples // planes * bits)
@@ -148,7 +165,7 @@ def canonical_tiff(data: bytes, require: Callable[[int, int], None]) -> Tiff:
         kept[_PHOTOMETRIC] = (3, 1, struct.pack(page.order + "H", 1))
     if photometric == 3:
         kept[_COLOUR_MAP] = _colour_map(page, bits)
-    return Tiff(_joined(data, page.order, kept), orientation, associated, inverted, (width, height))
+    return Tiff(_joined(data, page.order, kept), orientation, associated, inverted, (width, height), profile)
 
 
 def xmp_orientation(xmp: bytes | memoryview) -> int:
@@ -247,6 +264,29 @@ def _main_page(data: bytes) -> _Directory:
     return main[0]
 
 
+def _is_of_other_samples(page: _Directory, photometric: int, samples: int) -> bool:
+    """Whether samples are read only because their range is stated; refuse those of them that are not read at all."""
+    bits, formats = set(page.numbers(_BITS, (1,))), set(page.numbers(_FORMAT, (1,)))
+    if len(bits) != 1 or len(formats) != 1:
+        return False
+    (bit,), (kind,) = bits, formats
+    more, extra = samples - _COLOURS[photometric], page.numbers(_EXTRA)
+    bands = more > (1 if photometric == 2 and not extra else 0) and not any(extra)
+    other = bit in _OTHER_KINDS.get(kind, ())
+    if more < 0 or not (other or (bands and kind == 1 and bit in (8, 16))):
+        return False
+    if any(extra) or (more and not bands):
+        raise RefusedError(f"has {bit}-bit samples with alpha", "save it without alpha")
+    if photometric == 0:
+        raise RefusedError(f"has {bit}-bit samples of which 0 is white", "save it with 0 as black")
+    compression = page.number(_COMPRESSION, 1)
+    if compression not in (1, 8, 32946) or page.number(_FILL_ORDER, 1) != 1:
+        raise RefusedError(
+            f"has {bit}-bit samples by compression {compression}, which is not read of such", "save it by deflate"
+        )
+    return True
+
+
 def _require_kind(page: _Directory, photometric: int, samples: int) -> int:
     """Refuse samples by what they are; the bits of one."""
     bits = page.numbers(_BITS, (1,))
@@ -264,10 +304,12 @@ def _require_kind(page: _Directory, photometric: int, samples: int) -> int:
     if formats != {1}:
         names = {2: "signed", 3: "floating-point", 4: "untyped", 5: "complex", 6: "complex"}
         named = " and ".join(names.get(kind, "unsigned" if kind == 1 else "unknown") for kind in sorted(formats))
-        raise RefusedError(f"has {named} {bit}-bit samples", "convert to 8 or 16 unsigned bits")
+        remedy = f"convert to 8 or 16 unsigned bits, or {RANGE_STATED}"
+        raise RefusedError(f"has {named} {bit}-bit samples", remedy)
     if bit not in _DEPTHS[photometric]:
         of = {2: "RGB", 3: "palette", 6: "YCbCr"}.get(photometric, "gray")
-        raise RefusedError(f"has {bit}-bit {of} samples", "convert to 8 or 16 bits")
+        stated = f", or {RANGE_STATED}" if bit == 32 and photometric in (1, 2) else ""
+        raise RefusedError(f"has {bit}-bit {of} samples", f"convert to 8 or 16 bits{stated}")
     if page.number(_FILL_ORDER, 1) != 1 and (bit == 16 or _EXTRA in page.tags):
         raise RefusedError("has the bits of its bytes in reverse order", _TO_RGB)
     compression = page.number(_COMPRESSION, 1)
@@ -290,7 +332,7 @@ def _require_extra(page: _Directory, photometric: int, samples: int) -> bool:
     if len(extra) != more or 0 in extra:
         raise RefusedError(
             f"has {more} more samples a pixel than its colours, of which it is not said what they are",
-            "save it without them, or each band as an image of its own",
+            f"save it without them, or each band as an image of its own, or {RANGE_STATED}",
         )
     if more > 1 or (more and extra[0] not in (1, 2, 999)):  # 999: Corel's alpha
         raise RefusedError(f"has {more} extra samples a pixel, of kinds {', '.join(map(str, extra[:9]))}", _TO_RGB)
@@ -446,7 +488,7 @@ _LISTENER = _Listener()
 
 
 @contextlib.contextmanager
-def libtiff_errors_raised(image: Image.Image) -> Iterator[None]:
+def libtiff_errors_raised(image: Image.Image | None) -> Iterator[None]:
     """Raise what libtiff reports as an error while it decodes an image in this thread, even if it goes on regardless.
 
     Of an image that another decoder reads nothing is listened for.

@@ -47,6 +47,12 @@ def _size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
+def _right_jpeg(pixels: Any, data: bytes) -> None:
+    _right(pixels, data)
+    with readers.without_fast_jpeg():
+        assert same(readers.read_image(data), pixels), "the extra `fast` decodes it otherwise"
+
+
 def _right_png(pixels: Any, data: bytes) -> None:
     _right(pixels, data)
     chunks: dict[bytes, list[bytes]] = {}
@@ -75,13 +81,40 @@ def _read(data: bytes) -> Any:
         Image.MAX_IMAGE_PIXELS = before
 
 
+def _read_any(data: bytes) -> Any:
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, 1 << 21
+    try:
+        return readers.read_image(data, any_samples=True)
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def _right_any(pixels: Any, data: bytes) -> None:
+    assert pixels.dtype in (np.uint8, np.uint16, np.float16, np.float32, np.float64), pixels.dtype
+    assert pixels.dtype.isnative
+    assert pixels.ndim in (2, 3)
+    assert pixels.flags.c_contiguous
+    assert pixels.nbytes <= 10 * len(data) + (64 << 20)
+    if pixels.dtype in (np.uint8, np.uint16) and (pixels.ndim == 2 or pixels.shape[2] == 3):
+        return  # which may be read without
+    try:
+        readers.read_image(data)
+    except readers.IMAGE:
+        return
+    raise AssertionError("it is read although nobody said what its samples mean")
+
+
 TARGETS = [
-    Target(name, _read, _right_png if name == "png" else _right, mutate, readers.IMAGE, same)
+    Target(name, _read, {"png": _right_png, "jpeg": _right_jpeg}.get(name, _right), mutate, readers.IMAGE, same)
     for name, mutate in (
         ("png", formats.png),
         ("jpeg", blind),
         ("webp", formats.riff),
         ("bmp", blind),
         ("tiff", formats.tiff),
+        ("gif", blind),
+        ("pnm", blind),
+        ("avif", blind),
+        ("jpeg2000", blind),
     )
-]
+] + [Target("tiff-bands", _read_any, _right_any, formats.tiff, readers.IMAGE, same)]
