@@ -178,6 +178,19 @@ class StagedRows {
     SsimRow<T> description_{};
 };
 
+// 2 C1, and 2 C2 over what variances are to be multiplied by.
+template <class T>
+struct IndexConstants {
+    T c1, c2;
+    explicit IndexConstants(const pg_ssim_options& o) {
+        const double k1 = o.k1 * o.data_range, k2 = o.k2 * o.data_range;
+        const double n = static_cast<double>(o.window_size) * o.window_size;
+        c1 = static_cast<T>(2 * k1 * k1);
+        // The index is a ratio of variances and C2: n / (n - 1) of the sample covariance goes to C2.
+        c2 = static_cast<T>(2 * k2 * k2 * (o.covariance == PG_COVARIANCE_SAMPLE ? (n - 1) / n : 1));
+    }
+};
+
 // The moments of one tile, block of rows by block of rows; `block` is what the kernels of ssim.inl read.
 template <class T>
 class MomentStrip {
@@ -202,11 +215,9 @@ class MomentStrip {
         block.plane_stride = staged_.plane_stride();
         block.scratch = ring_ + ring;
         block.scratch_stride = stride;
-        const double c1 = o.k1 * o.data_range, c2 = o.k2 * o.data_range;
-        const double n = static_cast<double>(o.window_size) * o.window_size;
-        block.c1 = static_cast<T>(2 * c1 * c1);
-        // The index is a ratio of variances and C2: n / (n - 1) of the sample covariance goes to C2.
-        block.c2 = static_cast<T>(2 * c2 * c2 * (o.covariance == PG_COVARIANCE_SAMPLE ? (n - 1) / n : 1));
+        const IndexConstants<T> constants(o);
+        block.c1 = constants.c1;
+        block.c2 = constants.c2;
         block.origin = static_cast<T>(2 * shift);
     }
 

@@ -132,7 +132,8 @@ struct Taps {  // symmetric: N taps, (N + 1) / 2 distinct
 template <class T>
 struct SsimIndex {
     Vec<T> c1, c2, origin;
-    explicit PG_INLINE SsimIndex(const SsimBlock<T>& b) : c1(Vec<T>::set1(b.c1)), c2(Vec<T>::set1(b.c2)), origin(Vec<T>::set1(b.origin)) {}
+    explicit PG_INLINE SsimIndex(const SsimBlock<T>& b) : SsimIndex(b.c1, b.c2, b.origin) {}
+    PG_INLINE SsimIndex(T one, T two, T middle) : c1(Vec<T>::set1(one)), c2(Vec<T>::set1(two)), origin(Vec<T>::set1(middle)) {}
 
     // From the means of x + y and of d, p and q. Rounding may leave q below zero, which would take the index beyond 1.
     template <bool Luminance>
@@ -247,13 +248,62 @@ PG_INLINE void index_row(const SsimBlock<T>& b, const SsimIndex<T>& index, Vec<T
     });
 }
 
+// One index of a block, which may go to a map.
+template <class T, bool Luminance, bool Map>
+struct OneIndex {
+    const SsimBlock<T>& b;
+    SsimIndex<T> index;
+    explicit PG_INLINE OneIndex(const SsimBlock<T>& block) : b(block), index(block) {}
+
+    // Of the windows of kSsimGroup registers from e on, which `windows` hands over row by row: the mean about which, the moments along
+    // the row that begin with a constant, and the same of d, whose constant is 0.
+    template <class Windows>
+    PG_INLINE void add(int64_t place, int64_t count, Windows windows) const {
+        const Vec<T> zero = Vec<T>::set1(0);
+        Vec<T> sum[kSsimGroup] = {zero, zero, zero, zero};
+        windows([&](int64_t row, Vec<T> mean_s, auto moments_s, Vec<T> mean_d, const Moments<T>& of_d) PG_LAMBDA_INLINE {
+            index_row<T, Luminance, Map>(b, index, mean_s, moments_s(index.c2), mean_d, of_d, row, place, count, sum);
+        });
+        for (int64_t o = 0; o < kSsimGroup && o < count; ++o) add_lanes(sum[o], b.sums + place + o * Vec<T>::lanes);
+    }
+};
+
+// The indices of the block's list: the moments of d are theirs in common, and those of s where C2 is.
+template <class T>
+struct ManyIndices {
+    const SsimBlock<T>& b;
+    const SsimIndices<T>& list;
+    explicit PG_INLINE ManyIndices(const SsimBlock<T>& block) : b(block), list(*block.indices) {}
+
+    template <class Windows>
+    PG_INLINE void add(int64_t place, int64_t count, Windows windows) const {
+        Vec<T> sums[SsimIndices<T>::kMost][kSsimGroup];
+        for (int i = 0; i < list.count; ++i)
+            for (int o = 0; o < kSsimGroup; ++o) sums[i][o] = Vec<T>::set1(0);
+        windows([&](int64_t row, Vec<T> mean_s, auto moments_s, Vec<T> mean_d, const Moments<T>& of_d) PG_LAMBDA_INLINE {
+            Moments<T> of_s;
+            for (int i = 0; i < list.count; ++i) {
+                const typename SsimIndices<T>::One& one = list.of[i];
+                if (i == 0 || one.c2 != list.of[i - 1].c2) of_s = moments_s(Vec<T>::set1(one.c2));
+                const SsimIndex<T> index(one.c1, one.c2, b.origin);
+                if (one.luminance)
+                    index_row<T, true, false>(b, index, mean_s, of_s, mean_d, of_d, row, place, count, sums[i]);
+                else
+                    index_row<T, false, false>(b, index, mean_s, of_s, mean_d, of_d, row, place, count, sums[i]);
+            }
+        });
+        for (int i = 0; i < list.count; ++i)
+            for (int64_t o = 0; o < kSsimGroup && o < count; ++o) add_lanes(sums[i][o], list.of[i].sums + place + o * Vec<T>::lanes);
+    }
+};
+
 // Filters one block of kSsimGroup output rows, N taps known. The vertical pass runs ahead of the horizontal one by the reach of
 // the taps.
-template <class T, int N, bool Luminance, bool Map>
+template <class T, int N, class Indices>
 PG_INLINE void filter_block(const SsimBlock<T>& b) {
     constexpr int L = Vec<T>::lanes, G = kSsimGroup;
     const Taps<T, N> w(b.taps + G);
-    const SsimIndex<T> index(b);
+    const Indices indices(b);
     const ColumnMoments<T> columns(b);
     const int64_t registers = b.registers, moment = columns.moment;
     T* const scratch = b.scratch;
@@ -291,22 +341,26 @@ PG_INLINE void filter_block(const SsimBlock<T>& b) {
             for (; f < e + N + G - 1 && f < registers; ++f) filter(plane + f * L, scratch + f * L, Const<0>{}, tail);
             if (e == 0 && moving == 0) columns.append(registers, N, tail + c, b.planes);
             const int64_t place = (c * registers + e) * L, count = registers - e;
-            Vec<T> sum[G] = {zero, zero, zero, zero};
-            for (int64_t o = 0; o < G; ++o) {
-                const T* const s = scratch + e * L + o * columns.stride;
-                const Reference<T> r_s = reference_of(s), r_d = reference_of(s + moment);
-                const Moments<T> of_s = along(s, r_s, index.c2), of_d = along(s + moment, r_d, zero);
-                index_row<T, Luminance, Map>(b, index, r_s.mean, of_s, r_d.mean, of_d, o, place, count, sum);
-            }
-            for (int64_t o = 0; o < G && o < count; ++o) add_lanes(sum[o], b.sums + place + o * L);
+            indices.add(place, count, [&](auto use) PG_LAMBDA_INLINE {
+                for (int64_t o = 0; o < G; ++o) {
+                    const T* const s = scratch + e * L + o * columns.stride;
+                    const Reference<T> r_s = reference_of(s), r_d = reference_of(s + moment);
+                    const auto of_s = [&](Vec<T> start) PG_LAMBDA_INLINE { return along(s, r_s, start); };
+                    use(o, r_s.mean, of_s, r_d.mean, along(s + moment, r_d, zero));
+                }
+            });
         }
     }
 }
 
 template <class T, int N, bool Luminance>
 void ssim_block(const SsimBlock<T>* block) {
-    if (block->map) return filter_block<T, N, Luminance, true>(*block);
-    filter_block<T, N, Luminance, false>(*block);
+    if (block->map) return filter_block<T, N, OneIndex<T, Luminance, true>>(*block);
+    filter_block<T, N, OneIndex<T, Luminance, false>>(*block);
+}
+template <class T, int N>
+void ssim_many(const SsimBlock<T>* block) {
+    filter_block<T, N, ManyIndices<T>>(*block);
 }
 
 // `filtered` for any number of taps, with zeros on both sides of them.
