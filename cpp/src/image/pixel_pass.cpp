@@ -17,7 +17,8 @@ namespace {
 
 constexpr int64_t kBand = 64;
 constexpr int64_t kMostSlots = 4;
-constexpr int kMostColumns = 16;
+constexpr int kMostColumns = 32;
+constexpr int64_t kRows = 8;  // whose ranges and errors are read in turn, while they are in the cache
 
 // How the rows of a pair are read: pixels of a few slots where both have them alike, plane after plane, or else copied side by side.
 struct ErrorLayout {
@@ -105,26 +106,36 @@ Found pass_over_band(const pg_images& x, const pg_images& y, int64_t image, int6
     ErrorSums squares(layout, k.error_columns), distances(layout, k.error_columns);
     RowReader rows_a(a, 0, a.width, 0, Border::None), rows_b(b, 0, b.width, 0, Border::None);
     RowRanges range_a(a), range_b(b);
-    for (int64_t r = top; r < bottom; ++r) {
+    const auto add_errors = [&](const PixelErrorRows& rows, int64_t plane) {
+        if (pass.squares) k.squared_error[x.dtype](&rows, squares.plane(plane));
+        if (pass.distances) k.absolute_error[x.dtype](&rows, distances.plane(plane));
+    };
+    const int64_t step = pass.ranges && (pass.squares || pass.distances) ? kRows : kBand;
+    for (int64_t first = top; first < bottom; first += step) {
+        const int64_t last = first + step < bottom ? first + step : bottom;
         if (pass.ranges) {
-            if (!range_a.add(r, found.low[0], found.high[0]) && found.not_finite[0] < 0) found.not_finite[0] = r;
-            if (!range_b.add(r, found.low[1], found.high[1]) && found.not_finite[1] < 0) found.not_finite[1] = r;
+            const int64_t row_a = range_a.add(first, last, found.low[0], found.high[0]),
+                          row_b = range_b.add(first, last, found.low[1], found.high[1]);
+            if (found.not_finite[0] < 0) found.not_finite[0] = row_a;
+            if (found.not_finite[1] < 0) found.not_finite[1] = row_b;
         }
         if (!pass.squares && !pass.distances) continue;
-        PixelErrorRow row{nullptr, nullptr, layout.pixels, static_cast<int>(layout.slots), layout.used};
-        for (int64_t p = 0; p < layout.planes; ++p) {
-            if (layout.copied) {
-                row.x = rows_a.row(r);
-                row.y = rows_b.row(r);
-            } else if (layout.planes > 1) {
-                row.x = a.data + r * a.row_stride + p * a.channel_stride;
-                row.y = b.data + r * b.row_stride + p * b.channel_stride;
-            } else {
-                row.x = ErrorLayout::lowest(a) + r * a.row_stride;
-                row.y = ErrorLayout::lowest(b) + r * b.row_stride;
+        PixelErrorRows rows{nullptr,    nullptr, last - first, layout.pixels, a.row_stride, b.row_stride, static_cast<int>(layout.slots),
+                            layout.used};
+        if (layout.copied) {
+            rows.rows = 1;
+            for (int64_t r = first; r < last; ++r) {
+                rows.x = static_cast<const char*>(rows_a.row(r));
+                rows.y = static_cast<const char*>(rows_b.row(r));
+                add_errors(rows, 0);
             }
-            if (pass.squares) k.squared_error[x.dtype](&row, squares.plane(p));
-            if (pass.distances) k.absolute_error[x.dtype](&row, distances.plane(p));
+            continue;
+        }
+        for (int64_t p = 0; p < layout.planes; ++p) {
+            const int64_t plane_a = layout.planes > 1 ? p * a.channel_stride : 0, plane_b = layout.planes > 1 ? p * b.channel_stride : 0;
+            rows.x = (layout.planes > 1 ? a.data : ErrorLayout::lowest(a)) + first * a.row_stride + plane_a;
+            rows.y = (layout.planes > 1 ? b.data : ErrorLayout::lowest(b)) + first * b.row_stride + plane_b;
+            add_errors(rows, p);
         }
     }
     if (pass.squares) found.squares = squares.total();
@@ -136,11 +147,8 @@ Found pass_over_band(const pg_images& x, const pg_images& y, int64_t image, int6
 int64_t row_not_finite(const pg_images& images, int64_t image) {
     const View view(images, image, 0, images.channels);
     RowRanges ranges(view);
-    for (int64_t r = 0; r < view.height; ++r) {
-        double low = 0, high = 0;
-        if (!ranges.add(r, low, high)) return r;
-    }
-    return -1;
+    double low = 0, high = 0;
+    return ranges.add(0, view.height, low, high);
 }
 
 Fault not_a_number(const pg_images& x, const pg_images& y, int64_t image, int64_t first) {

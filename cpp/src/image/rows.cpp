@@ -135,6 +135,14 @@ void RowReader::copy(const char* row, const char* interior, Element* out) const 
     for (int64_t p = left_ + interior_; p < count_; ++p) outside(p);
 }
 
+void RowReader::prefetch(int64_t r) const {
+    if (interior_ == 0) return;
+    const char* const from = view_.data + inside(r, view_.height, border_) * view_.row_stride + (first_ + left_) * view_.column_stride;
+    const int64_t bytes = interior_ * std::abs(view_.column_stride);
+    const char* const lowest = view_.column_stride < 0 ? from - bytes : from;
+    for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(lowest + b);
+}
+
 const void* RowReader::row(int64_t r) {
     const char* const source = view_.data + inside(r, view_.height, border_) * view_.row_stride;
     const char* const from = interior_ == 0 ? source : source + (first_ + left_) * view_.column_stride;
@@ -159,29 +167,37 @@ const void* RowReader::row(int64_t r) {
     return to;
 }
 
-RowRanges::RowRanges(const View& view)
-    : view_(view), range_(kernels().value_range[view.dtype]), reader_(view, 0, view.width, 0, Border::None) {
-    const int64_t item = element_bytes(view.dtype);
-    planes_ = view.channels > 1 && view.column_stride == item;
+RowRanges::RowRanges(const View& view) : view_(view), reader_(view, 0, view.width, 0, Border::None) {
+    const int64_t item = element_bytes(view.dtype), channels = view.channels;
+    bool aligned = true;
     for (const int64_t at : {static_cast<int64_t>(reinterpret_cast<uintptr_t>(view.data)), view.row_stride, view.channel_stride})
-        planes_ &= at % item == 0;
+        aligned &= at % item == 0;
+    planes_ = aligned && channels > 1 && view.column_stride == item;
+    if (aligned && channels == 3 && view.column_stride == 4 * item && std::abs(view.channel_stride) == item) used_of_four_ = 7;
 }
 
-bool RowRanges::add(int64_t r, double& low, double& high) {
+int64_t RowRanges::add(int64_t first, int64_t last, double& low, double& high) {
     bool finite = true;
-    const auto add_values = [&](const void* values, int64_t n) {
+    const auto range = kernels().value_range[view_.dtype];
+    const auto widen = [&](const void* x, int64_t rows, int64_t elements) {
+        const RangeRows in{static_cast<const char*>(x), rows, elements, view_.row_stride, used_of_four_};
         double lo, hi;
-        range_(values, n, &lo, &hi);
+        range(&in, &lo, &hi);
         finite &= lo == lo;
         low = lo < low ? lo : low;
         high = hi > high ? hi : high;
     };
-    if (!planes_) {
-        add_values(reader_.row(r), view_.width * view_.channels);
-        return finite;
-    }
-    for (int64_t c = 0; c < view_.channels; ++c) add_values(view_.data + r * view_.row_stride + c * view_.channel_stride, view_.width);
-    return finite;
+    const char* const top = view_.data + first * view_.row_stride;
+    if (used_of_four_)
+        widen(view_.channel_stride < 0 ? top + 2 * view_.channel_stride : top, last - first, 4 * view_.width);
+    else if (planes_)
+        for (int64_t c = 0; c < view_.channels; ++c) widen(top + c * view_.channel_stride, last - first, view_.width);
+    else
+        for (int64_t r = first; r < last; ++r) widen(reader_.row(r), 1, view_.width * view_.channels);
+    if (finite) return -1;
+    for (int64_t r = first; r + 1 < last; ++r)
+        if (add(r, r + 1, low, high) >= 0) return r;
+    return last - 1;
 }
 
 Fault not_finite(const ImagesInMessages& said, int64_t image, int64_t row) {
@@ -201,10 +217,8 @@ void value_range(const pg_images& images, const ImagesInMessages& said, double* 
         const int64_t top = t % bands * kBand, bottom = top + kBand < view.height ? top + kBand : view.height;
         double& l = lows[static_cast<size_t>(t)] = HUGE_VAL;
         double& h = highs[static_cast<size_t>(t)] = -HUGE_VAL;
-        for (int64_t r = top; r < bottom; ++r) {
-            const bool finite = ranges.add(r, l, h);
-            require(finite, [&] { return not_finite(said, said.first + t / bands, r); });
-        }
+        const int64_t row = ranges.add(top, bottom, l, h);
+        require(row < 0, [&] { return not_finite(said, said.first + t / bands, row); });
     });
     *low = lows[0];
     *high = highs[0];

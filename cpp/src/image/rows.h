@@ -41,6 +41,8 @@ class RowReader {
     // Pixels [first, first + count) of a row, readable `slack` elements beyond.
     RowReader(const View& view, int64_t first, int64_t count, int64_t slack, Border border);
     const void* row(int64_t r);
+    // Asks for what a row will read; it may be outside of what the border knows.
+    void prefetch(int64_t r) const;
 
   private:
     template <class Element>
@@ -59,14 +61,14 @@ class RowReader {
 class RowRanges {
   public:
     explicit RowRanges(const View& view);
-    // Widens the bounds by a row; false if it holds NaN or infinity.
-    bool add(int64_t r, double& low, double& high);
+    // Widens the bounds by rows [first, last); the first of them that holds NaN or infinity, or -1.
+    int64_t add(int64_t first, int64_t last, double& low, double& high);
 
   private:
     const View& view_;
-    void (*range_)(const void*, int64_t, double*, double*);
     RowReader reader_;
     bool planes_;
+    uint32_t used_of_four_ = 0;  // where pixels have four elements of which these are channels
 };
 
 // What an error says of the images of a batch: their argument, how its sentence begins, the index of the first, and what to do.

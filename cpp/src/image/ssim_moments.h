@@ -21,6 +21,7 @@ inline constexpr int64_t kBand = 128;
 inline constexpr int64_t kStrip = 512;    // pixels, at most
 inline constexpr int64_t kMaxGroup = 4;   // channels staged together
 inline constexpr int64_t kOverread = 64;  // elements that staging may read past a row
+inline constexpr int64_t kAhead = 4;      // rows that are asked for before they are staged
 
 template <class T>
 const SsimKernels<T>& ssim_kernels() {
@@ -152,8 +153,13 @@ class StagedRows {
     // Pointers to the rows of windows that begin at output row `top`; rows below the tile repeat its last.
     void advance(int64_t top, T* ring) {
         const auto slot = [&](int64_t r) { return ring + 2 * row_ * (r % slots_); };
-        for (; next_ < top - before_ + slots_ && next_ < last_; ++next_)
+        for (; next_ < top - before_ + slots_ && next_ < last_; ++next_) {
+            if (next_ + kAhead < last_) {
+                reader_x_.prefetch(next_ + origin_ + kAhead);
+                reader_y_.prefetch(next_ + origin_ + kAhead);
+            }
             stage_(reader_x_.row(next_ + origin_), reader_y_.row(next_ + origin_), &description_, slot(next_), slot(next_) + row_);
+        }
         for (int64_t j = 0; j < slots_; ++j) {
             const int64_t r = top - before_ + j;
             s_[static_cast<size_t>(j)] = slot(r < 0 ? 0 : r < last_ ? r : last_ - 1);

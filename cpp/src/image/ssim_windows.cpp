@@ -138,7 +138,9 @@ void window_dissimilarities(const pg_images& x, const pg_images& y, std::vector<
         return;
     }
     const auto c2_of = [](const WindowIndex& index) { return IndexConstants<double>(index.options).c2; };
-    std::stable_sort(indices.begin(), indices.end(), [&](const WindowIndex& a, const WindowIndex& b) { return c2_of(a) < c2_of(b); });
+    std::stable_sort(indices.begin(), indices.end(), [&](const WindowIndex& a, const WindowIndex& b) {
+        return c2_of(a) != c2_of(b) ? c2_of(a) < c2_of(b) : a.luminance < b.luminance;
+    });
     for (size_t i = 0; i < indices.size(); i += SsimIndices<float>::kMost)
         run({indices.begin() + static_cast<ptrdiff_t>(i),
              indices.begin() + static_cast<ptrdiff_t>(std::min(indices.size(), i + SsimIndices<float>::kMost))});

@@ -15,6 +15,7 @@
 #include "ranking_table.inl"
 #include "resize.inl"
 #include "ssim.inl"
+#include "ssim_slide.inl"
 #include "sums.inl"
 #include "winograd.inl"
 

@@ -76,15 +76,23 @@ struct SsimKernels {
     void (*moments)(const SsimBlock<T>*, T* const* out);  // means of 2 x and 2 y, variances, covariance, of one output row
 };
 
-// A row of pixels whose differences are added up: `slots` elements from pixel to pixel, 1 to 4, those that are used a bit each.
-struct PixelErrorRow {
-    const void *x, *y;
-    int64_t pixels;
+// Rows whose smallest and largest value is wanted: of all elements, or of those of every four that have a bit.
+struct RangeRows {
+    const char* x;
+    int64_t rows, elements, stride;  // bytes from row to row
+    uint32_t used;
+};
+
+// Rows of pixels whose differences are added up: `slots` elements from pixel to pixel, 1 to 4, those that are used a bit each.
+struct PixelErrorRows {
+    const char *x, *y;
+    int64_t rows, pixels;
+    int64_t x_stride, y_stride;  // bytes
     int slots;
     uint32_t used;
 };
 // Adds to the chains of sums, error_columns of `slots` each; of 8-bit pixels to the first alone, exactly.
-using PixelError = void (*)(const PixelErrorRow*, double* sums);
+using PixelError = void (*)(const PixelErrorRows*, double* sums);
 
 // Pixels of three channels among four, laid side by side: of every 16 bytes read, 12 are written, byte b from byte order[b].
 struct PixelBytes {
@@ -241,7 +249,7 @@ struct Kernels {
     PixelError squared_error[4], absolute_error[4];  // by pg_dtype
     int error_columns;                               // whose chains of float64 sums are apart
     void (*pack_pixels)(const void* from, const PixelBytes*, void* to);
-    void (*value_range[4])(const void* x, int64_t n, double* low, double* high);  // NaN and infinities show in the bounds
+    void (*value_range[4])(const RangeRows*, double* low, double* high);  // NaN and infinities show in the bounds
     void (*resize_columns[4])(const void* const* rows, const float* weights, int32_t taps, int64_t n, float* out);  // by pg_dtype
     void (*resize_rows)(const ResizeRows*);
     int resize_lanes, resize_reach;  // a register's pixels, and how far apart their inputs may be for one permutation

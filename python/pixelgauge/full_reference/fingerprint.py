@@ -29,7 +29,7 @@ _ARGUMENTS = {
 
 
 def fingerprint(metric: str, **arguments: Any) -> dict[str, object]:
-    """Say how a number of :func:`mse`, :func:`mae`, :func:`psnr`, :func:`ssim` or :func:`ms_ssim` is made, to be kept beside it.
+    """Say how a number of :func:`mse`, :func:`psnr`, :func:`ssim` or another is made, to be kept beside it.
 
     Parameters
     ----------

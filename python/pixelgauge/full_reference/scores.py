@@ -1,4 +1,4 @@
-"""Many metrics of a pair of images or a batch in one pass over the pixels: as a function, and as the engine knows them."""
+"""Many metrics of images or batches in one pass over the pixels: as a function, and as the engine knows them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from pixelgauge import _core
 from pixelgauge.checks import ArgumentTypeError, ArgumentValueError, one_of
 from pixelgauge.full_reference.arguments import DataRange, Float64Array, Score, explain_axes, result_of
 from pixelgauge.full_reference.ms_ssim import ms_ssim_options, ms_ssim_scores, require_terms, warn_of_nan
-from pixelgauge.full_reference.pixel_error import decibels_of, mae, mse, psnr, squarable_length
+from pixelgauge.full_reference.pixel_error import decibels_of, mse, psnr, squarable_length
 from pixelgauge.full_reference.ssim import preset_options, require_finite, require_unclipped, ssim
 from pixelgauge.images import canonical_pair, value_range_length
 from pixelgauge.metric import DATA_RANGE, Asked, Metric, Option, PairFamily, Pixels, Result, Values, attempted
@@ -157,10 +155,6 @@ def _mse(x: Pixels, y: Pixels, options: Values) -> Score:
     return mse(x, y)
 
 
-def _mae(x: Pixels, y: Pixels, options: Values) -> Score:
-    return mae(x, y)
-
-
 def _psnr(x: Pixels, y: Pixels, options: Values) -> Score:
     return psnr(x, y, data_range=options["data_range"])
 
@@ -200,15 +194,10 @@ class _Scores:
 
 
 _PRESET_OPTIONS = {"ssim": PRESET.name, "ms-ssim": MS_SSIM_PRESET.name}
-_CALLS = {"mse": _mse, "mae": _mae, "psnr": _psnr, "ssim": _ssim, "ms-ssim": _ms_ssim}
+_CALLS = {"mse": _mse, "psnr": _psnr, "ssim": _ssim, "ms-ssim": _ms_ssim}
 _FAMILY: PairFamily = _FullReference()
 
-<<<<<<< HEAD
 MSE = Metric("mse", "", False, ".6g", (), _FAMILY, bounds=(0.0, math.inf))
-=======
-MSE = Metric("mse", "", False, ".6g", (), _FAMILY)
-MAE = Metric("mae", "", False, ".6g", (), _FAMILY)
->>>>>>> ee17fba (Many metrics of a pair in one pass: pg_scores, pg_mae, pixelgauge.scores and mae; errors and ranges of planes and of pixels among four bytes are read where they lie)
 PSNR = Metric("psnr", "dB", True, ".4f", (DATA_RANGE,), _FAMILY)
 SSIM = Metric("ssim", "", True, ".6f", (DATA_RANGE, PRESET), _FAMILY, bounds=(-1.0, 1.0))
 MS_SSIM = Metric(
