@@ -108,6 +108,9 @@ struct ByteErrors {
     static constexpr int step = 64;
     typedef int32_t Squares __attribute__((vector_size(64)));
     typedef int64_t Distances __attribute__((vector_size(64)));
+    typedef uint64_t Wide __attribute__((vector_size(64)));
+    static PG_INLINE Wide wide(Squares sum) { return ((Wide)sum & 0xFFFFFFFF) + ((Wide)sum >> 32); }  // never negative
+    static PG_INLINE Wide wide(Distances sum) { return (Wide)sum; }
     static PG_INLINE __m512i load(const uint8_t* p) { return _mm512_loadu_si512(p); }
     static PG_INLINE __m512i distance(__m512i a, __m512i b) { return _mm512_or_si512(_mm512_subs_epu8(a, b), _mm512_subs_epu8(b, a)); }
     static PG_INLINE __m512i used(__m512i d, __m512i mask) { return _mm512_and_si512(d, mask); }
@@ -122,6 +125,9 @@ struct ByteErrors {
     static constexpr int step = 32;
     typedef int32_t Squares __attribute__((vector_size(32)));
     typedef int64_t Distances __attribute__((vector_size(32)));
+    typedef uint64_t Wide __attribute__((vector_size(32)));
+    static PG_INLINE Wide wide(Squares sum) { return ((Wide)sum & 0xFFFFFFFF) + ((Wide)sum >> 32); }  // never negative
+    static PG_INLINE Wide wide(Distances sum) { return (Wide)sum; }
     static PG_INLINE __m256i load(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
     static PG_INLINE __m256i distance(__m256i a, __m256i b) { return _mm256_or_si256(_mm256_subs_epu8(a, b), _mm256_subs_epu8(b, a)); }
     static PG_INLINE __m256i used(__m256i d, __m256i mask) { return _mm256_and_si256(d, mask); }
@@ -136,6 +142,9 @@ struct ByteErrors {
     static constexpr int step = 16;
     typedef int32_t Squares __attribute__((vector_size(16)));
     typedef int64_t Distances __attribute__((vector_size(16)));
+    typedef uint64_t Wide __attribute__((vector_size(16)));
+    static PG_INLINE Wide wide(Squares sum) { return ((Wide)sum & 0xFFFFFFFF) + ((Wide)sum >> 32); }  // never negative
+    static PG_INLINE Wide wide(Distances sum) { return (Wide)sum; }
     static PG_INLINE __m128i load(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
     static PG_INLINE __m128i distance(__m128i a, __m128i b) { return _mm_or_si128(_mm_subs_epu8(a, b), _mm_subs_epu8(b, a)); }
     static PG_INLINE __m128i used(__m128i d, __m128i mask) { return _mm_and_si128(d, mask); }
@@ -152,6 +161,9 @@ struct ByteErrors {
     typedef uint8_t Unaligned __attribute__((vector_size(16), aligned(1), may_alias));
     typedef int32_t Squares __attribute__((vector_size(64)));
     typedef int64_t Distances __attribute__((vector_size(128)));
+    typedef uint64_t Wide __attribute__((vector_size(128)));
+    static PG_INLINE Wide wide(Squares sum) { return __builtin_convertvector(sum, Wide); }
+    static PG_INLINE Wide wide(Distances sum) { return (Wide)sum; }
     static PG_INLINE Bytes load(const uint8_t* p) { return *reinterpret_cast<const Unaligned*>(p); }
     static PG_INLINE Bytes distance(Bytes a, Bytes b) { return a > b ? a - b : b - a; }
     static PG_INLINE Bytes used(Bytes d, Bytes mask) { return d & mask; }
@@ -187,15 +199,12 @@ PG_INLINE double byte_errors(const PixelErrorRows& rows) {
         for (int e = 0; e < Registers * Step; ++e) used[e] = rows.used >> (e % Slots) & 1 ? 0xFF : 0;
         for (int k = 0; k < Registers; ++k) masks[k] = ByteErrors::load(used + k * Step);
     }
-    // To 64 bits, where sums of squares, which are not negative, are two of 32.
-    typedef uint64_t Wide __attribute__((vector_size(sizeof(Sums))));
-    Wide total{};
+    typename ByteErrors::Wide total{};
     Sums sums[Registers] = {};
     int64_t steps = 0;  // of the sums
     const auto flush = [&]() PG_LAMBDA_INLINE {
         for (Sums& sum : sums) {
-            const Wide wide = (Wide)sum;
-            total += Absolute ? wide : (wide & 0xFFFFFFFF) + (wide >> 32);
+            total += ByteErrors::wide(sum);
             sum = Sums{};
         }
         steps = 0;

@@ -21,10 +21,10 @@ from pixelgauge.runtime import isa
 
 _ARGUMENTS = {
     "mse": (),
-    "mae": (),
     "psnr": ("data_range",),
     "ssim": ("data_range", "preset", "exponents"),
     "ms_ssim": ("data_range", "preset", "weights", "combine"),
+    "mae": (),
 }
 
 
@@ -33,7 +33,7 @@ def fingerprint(metric: str, **arguments: Any) -> dict[str, object]:
 
     Parameters
     ----------
-    metric : {"mse", "mae", "psnr", "ssim", "ms_ssim"}
+    metric : {"mse", "psnr", "ssim", "ms_ssim", "mae"}
         Name of the function.
     **arguments
         Those that the function is called with, besides the images and what only says how they lie or what is returned.

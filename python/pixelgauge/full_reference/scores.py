@@ -160,8 +160,8 @@ def _psnr(x: Pixels, y: Pixels, options: Values) -> Score:
 
 
 def _ssim(x: Pixels, y: Pixels, options: Values) -> Score:
-    scores: Any = ssim(x, y, data_range=options["data_range"], preset=options["preset"])
-    return scores  # type: ignore[no-any-return]
+    score: Any = ssim(x, y, data_range=options["data_range"], preset=options["preset"])
+    return score  # type: ignore[no-any-return]
 
 
 def _ms_ssim(x: Pixels, y: Pixels, options: Values) -> Score:
