@@ -109,8 +109,9 @@ PG_API pg_status pg_value_range(const pg_images* images, double* low, double* hi
 
 /* ---- mean squared and mean absolute error ---- */
 
-/* mse[count], mae[count]: mean over all pixels and channels of each pair, summed in float64. */
+/* mse[count]: mean over all pixels and channels of each pair, summed in float64. */
 PG_API pg_status pg_mse(const pg_images* x, const pg_images* y, double* mse);
+/* mae[count]: the same of absolute differences. */
 PG_API pg_status pg_mae(const pg_images* x, const pg_images* y, double* mae);
 
 /* ---- structural similarity ---- */
@@ -193,9 +194,11 @@ PG_API pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg_ms_
 
 /* ---- several metrics in one pass ---- */
 
+/* What a request asks for. */
 typedef int32_t pg_metric;
 enum { PG_METRIC_MSE = 0, PG_METRIC_MAE = 1, PG_METRIC_SSIM = 2, PG_METRIC_MS_SSIM = 3 };
 
+/* A metric, its options, and where its values go. */
 typedef struct pg_score_request {
     pg_metric metric;
     const pg_ssim_options* ssim;       /* of PG_METRIC_SSIM; else not looked at */
