@@ -1,4 +1,5 @@
-"""SSIM by preset, size, dtype and layout, MS-SSIM, MSE and PSNR, beside the programs that the presets are named after."""
+"""SSIM by preset, size, dtype and layout, MS-SSIM, MSE and PSNR, beside the programs that the presets are named after; several
+metrics in one pass, and pixels in other layouts, beside our own functions and pixels that are packed."""
 
 from __future__ import annotations
 
@@ -241,4 +242,111 @@ def pixel_error() -> Iterator[Case]:
             )
 
 
-CASES = (*ssim_presets(), *ssim_variants(), *of_batches(), *ms_ssim(), *pixel_error())
+TOGETHER = {
+    "three": ("psnr", "ssim", "ms-ssim"),
+    "presets": ("ssim", "ssim:skimage-gaussian", "ssim:torchmetrics", "ms-ssim"),
+}
+
+
+def in_order(result: Any) -> tuple[float, ...]:
+    """Make a tuple of scores by name."""
+    return tuple(result.values())
+
+
+def one_after_another(metrics: tuple[str, ...], draw: Callable[[], Pictures], options: dict[str, Any]) -> Contender:
+    """Every metric by its own function, which has to give the same bits."""
+
+    def prepare() -> Call:
+        import pixelgauge
+
+        x, y = draw()
+        calls = []
+        for metric, _, preset in (name.partition(":") for name in metrics):
+            of_preset = {"preset": preset} if preset else {}
+            function = getattr(pixelgauge, metric.replace("-", "_"))
+            calls.append(functools.partial(function, x, y, **of_preset, **options))
+        return lambda: tuple(call() for call in calls)
+
+    return Contender(prepare=prepare, tolerance=0.0)
+
+
+def in_one_pass() -> Iterator[Case]:
+    """Several metrics at once beside each by itself, and beside MS-SSIM alone, which is most of the work."""
+    for name, size in SIZES.items():
+        for variant, metrics in TOGETHER.items():
+            for dtype in ("uint8", "float32"):
+                if min(size) < 176:
+                    continue
+                draw = functools.partial(drawn, size, dtype)
+                options: dict[str, Any] = {"data_range": 1.0} if dtype == "float32" else {}
+                apart = one_after_another(metrics, draw, options)
+                yield Case(
+                    function="scores",
+                    variant=f"{variant}-{dtype}",
+                    size=name,
+                    prepare=of_pair("scores", draw, metrics=metrics, **options),
+                    tolerance=MEAN_INDEX,
+                    parameters={"dtype": dtype, "layout": "H,W,C", "metrics": ", ".join(metrics)},
+                    result=in_order,
+                    oracle=apart,
+                    contenders={
+                        "one after another": apart,
+                        "ms-ssim alone": Contender(prepare=of_pair("ms_ssim", draw, **options), tolerance=None),
+                    },
+                )
+
+
+def of_four(image: np.ndarray) -> np.ndarray:
+    """Three channels among four elements a pixel."""
+    return np.concatenate([image, image[..., :1]], axis=-1)[..., :3]
+
+
+def cropped(image: np.ndarray) -> np.ndarray:
+    """The same within rows that are longer."""
+    return np.pad(image, ((0, 0), (0, 7), (0, 0)))[:, :-7]
+
+
+LAYOUTS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], int]] = {
+    "planar": (lambda image: np.ascontiguousarray(np.moveaxis(image, -1, 0)), 0),
+    "rgbx": (of_four, -1),
+    "cropped": (cropped, -1),
+}
+
+
+def layouts() -> Iterator[Case]:
+    """Pixels that lie otherwise, beside the same pixels packed, whose result they have to the last bit."""
+
+    def laid(draw: Callable[[], Pictures], layout: str) -> Pictures:
+        x, y = draw()
+        return LAYOUTS[layout][0](x), LAYOUTS[layout][0](y)
+
+    for name, size in SIZES.items():
+        for function in ("mse", "psnr", "ssim"):
+            for dtype in ("uint8", "float32"):
+                draw = functools.partial(drawn, size, dtype)
+                options: dict[str, Any] = {"data_range": 1.0} if dtype == "float32" and function != "mse" else {}
+                for layout, (_, channel_axis) in LAYOUTS.items():
+                    packed = Contender(prepare=of_pair(function, draw, **options), tolerance=0.0)
+                    yield Case(
+                        function=function,
+                        variant=f"{layout}-{dtype}",
+                        size=name,
+                        prepare=of_pair(
+                            function, functools.partial(laid, draw, layout), channel_axis=channel_axis, **options
+                        ),
+                        tolerance=MEAN_INDEX,
+                        parameters={"dtype": dtype, "layout": layout},
+                        oracle=packed,
+                        contenders={"packed": packed},
+                    )
+
+
+CASES = (
+    *ssim_presets(),
+    *ssim_variants(),
+    *of_batches(),
+    *ms_ssim(),
+    *pixel_error(),
+    *in_one_pass(),
+    *layouts(),
+)

@@ -257,7 +257,8 @@ void mse() {
     const int32_t dtype = static_cast<int32_t>(up_to(3));
     const pg_images x = images(s, dtype), y = images(s, dtype);
     Results<double> result(s.count);
-    if (succeeded("pg_mse", pg_mse(one_in(50) && spoilt ? (wrong = true, nullptr) : &x, &y, s.count ? pointer(result.data()) : nullptr)))
+    const auto error = one_in(2) ? pg_mse : pg_mae;
+    if (succeeded("pg_mse", error(one_in(50) && spoilt ? (wrong = true, nullptr) : &x, &y, s.count ? pointer(result.data()) : nullptr)))
         require_sane("pg_mse", result.finite());
     CHECK(result.kept_margin());
 }
@@ -309,6 +310,23 @@ void ms_ssim() {
     if (succeeded("pg_ms_ssim", pg_ms_ssim(&x, &y, &o, s.count ? pointer(scores.data()) : nullptr)))
         for (size_t i = 0; i < scores.size(); ++i) require_sane("pg_ms_ssim", in_range(scores[i], o.clamp_negative == 0));
     CHECK(scores.kept_margin());
+}
+
+void scores() {
+    Shape s = any_shape();
+    const pg_ssim_options one = ssim_options(), other = ssim_options();
+    s.height += 11;
+    s.width += 11;
+    const int32_t dtype = static_cast<int32_t>(up_to(3));
+    const pg_images x = images(s, dtype), y = images(s, dtype);
+    Results<double> values(4 * s.count);
+    double* const to = s.count ? values.data() : nullptr;
+    const pg_score_request requests[] = {{choice(PG_METRIC_MAE), nullptr, nullptr, to},
+                                         {PG_METRIC_SSIM, pointer(&one), nullptr, s.count ? to + s.count : nullptr},
+                                         {PG_METRIC_SSIM, &other, nullptr, s.count ? to + 2 * s.count : nullptr},
+                                         {PG_METRIC_MAE, nullptr, nullptr, s.count ? pointer(to + 3 * s.count) : nullptr}};
+    if (succeeded("pg_scores", pg_scores(&x, &y, pointer(requests), 4))) require_sane("pg_scores", spoilt || values.finite());
+    CHECK(values.kept_margin());
 }
 
 void resize() {
@@ -639,6 +657,7 @@ int main(int count, char** arguments) {
                              mse,
                              ssim,
                              ms_ssim,
+                             scores,
                              resize,
                              matmul_transposed,
                              scatter_add,

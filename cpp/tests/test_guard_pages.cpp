@@ -158,6 +158,8 @@ void pixels() {
             expect_ok(pg_value_range(&x, low, high));
             now("pg_mse of %d x %d x %d, dtype %d, layout %d", int(height), int(width), int(channels), int(dtype), int(layout));
             expect_ok(pg_mse(&x, &y, scores));
+            now("pg_mae of %d x %d x %d, dtype %d, layout %d", int(height), int(width), int(channels), int(dtype), int(layout));
+            expect_ok(pg_mae(&x, &y, scores));
         });
     });
 }
@@ -188,6 +190,15 @@ void structural_similarity() {
                 };
                 call("score", nullptr);
                 call("map", &outputs);
+                pg_ssim_options sample = o;
+                sample.covariance = PG_COVARIANCE_SAMPLE;
+                double* const values = place<double>(4, 3);
+                const pg_score_request requests[] = {{PG_METRIC_SSIM, &o, nullptr, values},
+                                                     {PG_METRIC_SSIM, &sample, nullptr, values + 1},
+                                                     {PG_METRIC_MSE, nullptr, nullptr, values + 2}};
+                now("pg_scores of %d x %d x %d, dtype %d, layout %d, window %d, border %d", int(height), int(width), int(channels),
+                    int(dtype), int(layout), window, int(o.border));
+                expect_ok(pg_scores(&x, &y, requests, 3));
                 if (every_size || width % 3 == 0) {
                     double* const parts = place<double>(4, 3);
                     outputs.luminance = parts;

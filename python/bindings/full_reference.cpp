@@ -1,8 +1,9 @@
-// mse, ssim and ms_ssim on (count, height, width, channels) arrays.
+// mse, mae, ssim, ms_ssim and several of them at once on (count, height, width, channels) arrays.
 #include <pybind11/stl.h>
 
 #include <array>
-
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "bindings.h"
@@ -26,13 +27,15 @@ py::tuple value_range(const py::array& images) {
     return py::make_tuple(low, high);
 }
 
-Scores mse(const py::array& x, const py::array& y) {
+Scores pixel_error(const py::array& x, const py::array& y, pg_status (*of)(const pg_images*, const pg_images*, double*)) {
     const pg_images a = images_of(x, "x"), b = images_of(y, "y");
     Scores result(a.count);
     double* out = result.mutable_data();
-    released([&] { return pg_mse(&a, &b, out); });
+    released([&] { return of(&a, &b, out); });
     return result;
 }
+Scores mse(const py::array& x, const py::array& y) { return pixel_error(x, y, pg_mse); }
+Scores mae(const py::array& x, const py::array& y) { return pixel_error(x, y, pg_mae); }
 
 py::tuple ssim(const py::array& x, const py::array& y, const pg_ssim_options& options, bool full, bool components) {
     const pg_images a = images_of(x, "x"), b = images_of(y, "y");
@@ -58,20 +61,58 @@ py::tuple ssim(const py::array& x, const py::array& y, const pg_ssim_options& op
     return py::make_tuple(scores, map, parts);
 }
 
-Scores ms_ssim(const py::array& x, const py::array& y, const pg_ssim_options& ssim_options, const std::vector<double>& weights,
-               Pyramid pyramid, Combine combine, bool clamp_negative) {
+// Options with weights of their own.
+struct MsSsimOptions {
+    pg_ssim_options ssim;
+    std::vector<double> weights;
+    Pyramid pyramid;
+    Combine combine;
+    bool clamp_negative;
+
+    pg_ms_ssim_options of_core() const {
+        return {ssim,
+                weights.data(),
+                static_cast<int32_t>(weights.size()),
+                static_cast<pg_pyramid>(pyramid),
+                static_cast<pg_combine>(combine),
+                clamp_negative};
+    }
+};
+
+Scores ms_ssim(const py::array& x, const py::array& y, const MsSsimOptions& of) {
     const pg_images a = images_of(x, "x"), b = images_of(y, "y");
-    if (weights.size() > INT32_MAX) throw wrong_value("weights", "has too many values", "", PG_ERROR_TOO_LARGE);
-    const pg_ms_ssim_options options{ssim_options,
-                                     weights.data(),
-                                     static_cast<int32_t>(weights.size()),
-                                     static_cast<pg_pyramid>(pyramid),
-                                     static_cast<pg_combine>(combine),
-                                     clamp_negative};
+    const pg_ms_ssim_options options = of.of_core();
     Scores scores(a.count);
     double* out = scores.mutable_data();
     released([&] { return pg_ms_ssim(&a, &b, &options, out); });
     return scores;
+}
+
+// (metrics, N) values: a metric is "mse", "mae", SsimOptions or MsSsimOptions.
+Scores scores(const py::array& x, const py::array& y, const py::list& metrics) {
+    const pg_images a = images_of(x, "x"), b = images_of(y, "y");
+    Scores values(std::vector<py::ssize_t>{static_cast<py::ssize_t>(metrics.size()), a.count});
+    std::vector<pg_score_request> requests;
+    std::vector<pg_ms_ssim_options> multi_scale;
+    multi_scale.reserve(metrics.size());
+    for (const py::handle metric : metrics) {
+        pg_score_request request{PG_METRIC_MSE, nullptr, nullptr, a.count > 0 ? values.mutable_data(requests.size(), 0) : nullptr};
+        if (py::isinstance<pg_ssim_options>(metric)) {
+            request.metric = PG_METRIC_SSIM;
+            request.ssim = &metric.cast<const pg_ssim_options&>();
+        } else if (py::isinstance<MsSsimOptions>(metric)) {
+            request.metric = PG_METRIC_MS_SSIM;
+            multi_scale.push_back(metric.cast<const MsSsimOptions&>().of_core());
+            request.ms_ssim = &multi_scale.back();
+        } else if (metric.equal(py::str("mae"))) {
+            request.metric = PG_METRIC_MAE;
+        } else if (!metric.equal(py::str("mse"))) {
+            throw wrong_value("metrics", "holds what is not \"mse\", \"mae\", SsimOptions or MsSsimOptions");
+        }
+        requests.push_back(request);
+    }
+    released([&] { return pg_scores(&a, &b, requests.data(), static_cast<int32_t>(requests.size())); });
+    return values;
 }
 
 }  // namespace
@@ -103,8 +144,15 @@ void register_full_reference(py::module_& m) {
              py::kw_only(), py::arg("data_range"), py::arg("k1"), py::arg("k2"), py::arg("sigma"), py::arg("window_size"),
              py::arg("window"), py::arg("border"), py::arg("covariance"), py::arg("downsample"), py::arg("exponents"));
     m.def("value_range", &value_range, py::arg("images"));
+    py::class_<MsSsimOptions>(m, "MsSsimOptions")
+        .def(py::init([](const pg_ssim_options& ssim, std::vector<double> weights, Pyramid pyramid, Combine combine, bool clamp_negative) {
+                 if (weights.size() > INT32_MAX) throw wrong_value("weights", "has too many values", "", PG_ERROR_TOO_LARGE);
+                 return MsSsimOptions{ssim, std::move(weights), pyramid, combine, clamp_negative};
+             }),
+             py::kw_only(), py::arg("ssim"), py::arg("weights"), py::arg("pyramid"), py::arg("combine"), py::arg("clamp_negative"));
     m.def("mse", &mse, py::arg("x"), py::arg("y"));
+    m.def("mae", &mae, py::arg("x"), py::arg("y"));
     m.def("ssim", &ssim, py::arg("x"), py::arg("y"), py::arg("options"), py::arg("full"), py::arg("components"));
-    m.def("ms_ssim", &ms_ssim, py::arg("x"), py::arg("y"), py::arg("options"), py::arg("weights"), py::arg("pyramid"), py::arg("combine"),
-          py::arg("clamp_negative"));
+    m.def("ms_ssim", &ms_ssim, py::arg("x"), py::arg("y"), py::arg("options"));
+    m.def("scores", &scores, py::arg("x"), py::arg("y"), py::arg("metrics"));
 }

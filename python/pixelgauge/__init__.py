@@ -43,8 +43,10 @@ if TYPE_CHECKING:
     from pixelgauge.files.reading import FileError as FileError
     from pixelgauge.full_reference.fingerprint import fingerprint as fingerprint
     from pixelgauge.full_reference.ms_ssim import ms_ssim as ms_ssim
+    from pixelgauge.full_reference.pixel_error import mae as mae
     from pixelgauge.full_reference.pixel_error import mse as mse
     from pixelgauge.full_reference.pixel_error import psnr as psnr
+    from pixelgauge.full_reference.scores import scores as scores
     from pixelgauge.full_reference.ssim import SSIMComponents as SSIMComponents
     from pixelgauge.full_reference.ssim import ssim as ssim
     from pixelgauge.images import ImageFileError as ImageFileError
@@ -138,7 +140,8 @@ _MODULES = {
     "files.reading": ["FileError"],
     "full_reference.fingerprint": ["fingerprint"],
     "full_reference.ms_ssim": ["ms_ssim"],
-    "full_reference.pixel_error": ["mse", "psnr"],
+    "full_reference.pixel_error": ["mae", "mse", "psnr"],
+    "full_reference.scores": ["scores"],
     "full_reference.ssim": ["SSIMComponents", "ssim"],
     "images": ["ImageFileError"],
     "likelihood": ["bits_per_dim", "gan_value", "gaussian_kl"],

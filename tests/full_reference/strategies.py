@@ -91,6 +91,11 @@ def laid_out(image: np.ndarray, layout: str) -> np.ndarray:
         return np.asfortranarray(image)
     if layout == "planes":
         return np.moveaxis(np.ascontiguousarray(np.moveaxis(image, -1, 0)), 0, -1) if image.ndim == 3 else image
+    if layout in ("rgbx", "bgrx") and image.ndim == 3:  # one element a pixel that is no channel's
+        wide = np.full((*image.shape[:2], image.shape[2] + 1), 99, image.dtype)
+        seen = wide[..., :-1] if layout == "rgbx" else wide[..., -2::-1]
+        seen[...] = image
+        return seen
     if layout == "reversed":
         return np.ascontiguousarray(image[::-1, ::-1])[::-1, ::-1]
     if layout == "strided":
@@ -121,5 +126,5 @@ def pairs(draw: st.DrawFn, least: int = 1, dtypes: tuple[str, ...] = DTYPES, equ
         y = np.clip(x + rng.normal(0, draw(st.sampled_from([0.002, 0.02, 0.2])), x.shape), 0, 1)
     length = float(np.iinfo(dtype).max) if dtype.kind == "u" else draw(st.sampled_from([1.0, 255.0]))
     x, y = (np.rint(v * length) if dtype.kind == "u" else v * length for v in (x, y))
-    layouts = st.sampled_from(("c", "c", "fortran", "planes", "reversed", "strided"))
+    layouts = st.sampled_from(("c", "c", "fortran", "planes", "reversed", "strided", "rgbx", "bgrx"))
     return Pair(laid_out(x.astype(dtype), draw(layouts)), laid_out(y.astype(dtype), draw(layouts)), length)

@@ -107,10 +107,12 @@ typedef struct pg_images {
 /* Smallest and largest value over a whole batch; PG_INVALID_ARGUMENT if it holds NaN or infinities. */
 PG_API pg_status pg_value_range(const pg_images* images, double* low, double* high);
 
-/* ---- mean squared error ---- */
+/* ---- mean squared and mean absolute error ---- */
 
 /* mse[count]: mean over all pixels and channels of each pair, summed in float64. */
 PG_API pg_status pg_mse(const pg_images* x, const pg_images* y, double* mse);
+/* mae[count]: the same of absolute differences. */
+PG_API pg_status pg_mae(const pg_images* x, const pg_images* y, double* mae);
 
 /* ---- structural similarity ---- */
 
@@ -189,6 +191,25 @@ typedef struct pg_ms_ssim_options {
 
 /* scores[count]: contrast and structure at every scale, luminance at the coarsest; per channel, then the mean over channels. */
 PG_API pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg_ms_ssim_options* options, double* scores);
+
+/* ---- several metrics in one pass ---- */
+
+/* What a request asks for. */
+typedef int32_t pg_metric;
+enum { PG_METRIC_MSE = 0, PG_METRIC_MAE = 1, PG_METRIC_SSIM = 2, PG_METRIC_MS_SSIM = 3 };
+
+/* A metric, its options, and where its values go. */
+typedef struct pg_score_request {
+    pg_metric metric;
+    const pg_ssim_options* ssim;       /* of PG_METRIC_SSIM; else not looked at */
+    const pg_ms_ssim_options* ms_ssim; /* of PG_METRIC_MS_SSIM */
+    double* values;                    /* count of them */
+} pg_score_request;
+
+/* What pg_mse, pg_mae, pg_ssim and pg_ms_ssim give for each request, to the last bit, from one look at the range and the errors, and
+ * one set of moments for all SSIM and finest scales of MS-SSIM that share window, border and precision. Every request is checked before
+ * a pixel is read: one that is refused leaves all values as they are. */
+PG_API pg_status pg_scores(const pg_images* x, const pg_images* y, const pg_score_request* requests, int32_t count);
 
 /* ---- resizing for networks ---- */
 

@@ -156,10 +156,19 @@ inline double mse(const Image& x, const Image& y) {
     return mse_batch(x, y)[0];
 }
 
-inline std::vector<double> psnr_batch(const Image& x, const Image& y, double data_range) {
-    if (!(data_range > 0 && data_range <= std::numeric_limits<double>::max()))
-        throw detail::refused(PG_ERROR_VALUE, "data_range", std::to_string(data_range), "must be positive and finite");
-    std::vector<double> values = mse_batch(x, y);
+inline std::vector<double> mae_batch(const Image& x, const Image& y) {
+    return detail::values_of_batch(x, [&](double* values) { return pg_mae(&x, &y, values); });
+}
+
+inline double mae(const Image& x, const Image& y) {
+    detail::require_one(x, y, "mae_batch");
+    return mae_batch(x, y)[0];
+}
+
+namespace detail {
+
+// Peak signal-to-noise ratios in place of mean squared errors.
+inline void to_decibels(std::vector<double>& values, double data_range) {
     for (double& value : values) {
         const double ratio = data_range * data_range / value;
         if (value == 0)
@@ -168,6 +177,19 @@ inline std::vector<double> psnr_batch(const Image& x, const Image& y, double dat
             value = std::isnormal(data_range * data_range) && std::isnormal(ratio) ? 10 * std::log10(ratio)
                                                                                    : 20 * std::log10(data_range) - 10 * std::log10(value);
     }
+}
+
+inline void require_length(double data_range) {
+    if (!(data_range > 0 && data_range <= std::numeric_limits<double>::max()))
+        throw refused(PG_ERROR_VALUE, "data_range", std::to_string(data_range), "must be positive and finite");
+}
+
+}  // namespace detail
+
+inline std::vector<double> psnr_batch(const Image& x, const Image& y, double data_range) {
+    detail::require_length(data_range);
+    std::vector<double> values = mse_batch(x, y);
+    detail::to_decibels(values, data_range);
     return values;
 }
 inline std::vector<double> psnr_batch(const Image& x, const Image& y) { return psnr_batch(x, y, x.default_range()); }
@@ -216,5 +238,38 @@ inline double ms_ssim(const Image& x, const Image& y, const pg_ms_ssim_options& 
 }
 inline double ms_ssim(const Image& x, const Image& y, double data_range) { return ms_ssim(x, y, ms_ssim_options(data_range)); }
 inline double ms_ssim(const Image& x, const Image& y) { return ms_ssim(x, y, x.default_range()); }
+
+// A metric that is asked for together with others, and where its values go: Metric::ssim(options), say.
+struct Metric {
+    enum class Kind { mse, mae, psnr, ssim, ms_ssim };
+    Kind kind;
+    double data_range;                // of psnr
+    pg_ssim_options ssim_options;     // of ssim
+    pg_ms_ssim_options ms_options;    // of ms_ssim
+    std::vector<double> values = {};  // of every pair, once scored
+
+    static Metric mse() { return {Kind::mse, 0, {}, {}}; }
+    static Metric mae() { return {Kind::mae, 0, {}, {}}; }
+    static Metric psnr(double data_range) { return {Kind::psnr, data_range, {}, {}}; }
+    static Metric ssim(const pg_ssim_options& options) { return {Kind::ssim, 0, options, {}}; }
+    static Metric ms_ssim(const pg_ms_ssim_options& options) { return {Kind::ms_ssim, 0, {}, options}; }
+};
+
+// Fills in the values of all metrics from one pass over the pixels: every bit what the functions above give.
+inline void scores(const Image& x, const Image& y, std::vector<Metric>& metrics) {
+    std::vector<pg_score_request> requests;
+    for (Metric& metric : metrics) {
+        if (metric.kind == Metric::Kind::psnr) detail::require_length(metric.data_range);
+        metric.values = detail::values_of_batch(x, [](double*) -> pg_status { return PG_OK; });
+        const pg_metric kind = metric.kind == Metric::Kind::mae       ? PG_METRIC_MAE
+                               : metric.kind == Metric::Kind::ssim    ? PG_METRIC_SSIM
+                               : metric.kind == Metric::Kind::ms_ssim ? PG_METRIC_MS_SSIM
+                                                                      : PG_METRIC_MSE;
+        requests.push_back({kind, &metric.ssim_options, &metric.ms_options, metric.values.data()});
+    }
+    check(pg_scores(&x, &y, requests.data(), static_cast<std::int32_t>(requests.size())));
+    for (Metric& metric : metrics)
+        if (metric.kind == Metric::Kind::psnr) detail::to_decibels(metric.values, metric.data_range);
+}
 
 }  // namespace pixelgauge

@@ -116,12 +116,17 @@ class Blocks {
 
 }  // namespace
 
+double reduced_scale(pg_dtype dtype, Axis rows, Axis columns) {
+    const double block = static_cast<double>(rows.factor) * static_cast<double>(columns.factor);
+    return dtype == PG_UINT8 && 255 * block <= 65535 ? block : 1;
+}
+
 Reduced::Reduced(const pg_images& images, Axis rows, Axis columns, Outside outside) {
     const double block = static_cast<double>(rows.factor) * static_cast<double>(columns.factor);
-    const bool as_integers = images.dtype == PG_UINT8 && 255 * block <= 65535;
+    scale_ = reduced_scale(images.dtype, rows, columns);
+    const bool as_integers = images.dtype == PG_UINT8 && scale_ == block;
     images_ = images;
     images_.dtype = as_integers ? PG_UINT16 : images.dtype == PG_FLOAT64 ? PG_FLOAT64 : PG_FLOAT32;
-    scale_ = as_integers ? block : 1;
     const double factor = as_integers ? 1 : 1 / block;
     const int64_t item = element_bytes(images_.dtype);
     images_.height = rows.outputs;

@@ -16,6 +16,9 @@ struct Axis {
     int64_t factor, offset, outputs;
 };
 
+// How much larger than means of blocks the values of reduced images are: 8-bit sums are kept whole while they fit 16 bits.
+double reduced_scale(pg_dtype dtype, Axis rows, Axis columns);
+
 class Reduced {
   public:
     Reduced() = default;

@@ -1,6 +1,9 @@
 // Multi-scale SSIM: contrast-structure at every scale but the last, the full index there, combined per channel.
+#include "image/ms_ssim.h"
+
 #include <cmath>
 #include <string>
+#include <vector>
 
 #include "image/downsample.h"
 #include "image/rows.h"
@@ -32,21 +35,13 @@ double combine(const double* dissimilarities, const pg_ms_ssim_options& o) {
     return o.combine == PG_COMBINE_SUM ? 1 - lacking : product;
 }
 
-// Those of all terms of one image by channel; all channels together at the finest scale.
-void scale_dissimilarities(const pg_images& x, const pg_images& y, pg_ssim_options o, const pg_ms_ssim_options& ms, double* terms) {
-    const size_t channels = static_cast<size_t>(x.channels), scales = static_cast<size_t>(ms.scales);
-    std::vector<double> finest(channels);
-    // Luminance, which counts at the coarsest scale, comes near 0 (1e-4 for black against white), and powers below 1 magnify what was
-    // rounded there: float64, for the few pixels that are left.
-    const bool magnifies = ms.combine == PG_COMBINE_PRODUCT && ms.weights[scales - 1] < 1;
-    const auto precision_of = [](const pg_images& a, const pg_images& b, const pg_ssim_options& level, bool in_float64) {
-        std::vector<PairPrecision> precision = pair_precision(a, b, level);
-        for (PairPrecision& p : precision) p.float64 |= in_float64;
-        return precision;
-    };
-    window_dissimilarities(x, y, o, scales == 1, precision_of(x, y, o, scales == 1 && magnifies), finest.data());
-    for (size_t c = 0; c < channels; ++c) terms[c * scales] = finest[c];
-    if (scales == 1) return;
+// Luminance, which counts at the coarsest scale, comes near 0 (1e-4 for black against white), and powers below 1 magnify what was
+// rounded there: float64, for the few pixels that are left.
+bool magnifies(const pg_ms_ssim_options& o) { return o.combine == PG_COMBINE_PRODUCT && o.weights[o.scales - 1] < 1; }
+
+// The terms of one image by channel, the first of each given.
+void coarser_dissimilarities(const pg_images& x, const pg_images& y, const pg_ms_ssim_options& ms, int64_t image, double* terms) {
+    const size_t scales = static_cast<size_t>(ms.scales);
     const auto coarser = [&](int64_t channel) {
         const size_t c = static_cast<size_t>(channel);
         pg_images plane_x = x, plane_y = y;
@@ -54,7 +49,7 @@ void scale_dissimilarities(const pg_images& x, const pg_images& y, pg_ssim_optio
         plane_x.data = static_cast<const char*>(x.data) + channel * x.channel_stride;
         plane_y.data = static_cast<const char*>(y.data) + channel * y.channel_stride;
         Reduced level_x, level_y;
-        pg_ssim_options level = o;
+        pg_ssim_options level = ms.ssim;
         for (int s = 1; s < ms.scales; ++s) {
             const Axis rows = halving(ms.pyramid, plane_x.height), columns = halving(ms.pyramid, plane_x.width);
             level_x = Reduced(plane_x, rows, columns, ms.pyramid == PG_PYRAMID_POOL ? Outside::Zero : Outside::Repeat);
@@ -63,8 +58,9 @@ void scale_dissimilarities(const pg_images& x, const pg_images& y, pg_ssim_optio
             plane_y = level_y.images();
             level.data_range *= level_x.scale();
             const bool coarsest = s == ms.scales - 1;
-            window_dissimilarities(plane_x, plane_y, level, coarsest, precision_of(plane_x, plane_y, level, coarsest && magnifies),
-                                   &terms[c * scales + static_cast<size_t>(s)]);
+            std::vector<PairPrecision> precision = pair_precision(plane_x, plane_y, level, image);
+            for (PairPrecision& p : precision) p.float64 |= coarsest && magnifies(ms);
+            window_dissimilarities(plane_x, plane_y, level, coarsest, precision, &terms[c * scales + static_cast<size_t>(s)]);
         }
     };
     // Side by side, since few tiles make up the coarser scales; of a larger image one at a time, in a third of the memory.
@@ -74,7 +70,7 @@ void scale_dissimilarities(const pg_images& x, const pg_images& y, pg_ssim_optio
         for (int64_t c = 0; c < x.channels; ++c) coarser(c);
 }
 
-void require_ms_ssim_options(const pg_ms_ssim_options& o) {
+void require_options(const pg_ms_ssim_options& o) {
     require(o.scales >= 1 && o.scales <= 16, [&] { return Fault(PG_ERROR_VALUE, "scales", std::to_string(o.scales), "must be 1 to 16"); });
     require_given({{"weights", o.weights}});
     double total = 0;
@@ -119,16 +115,27 @@ void require_coarsest_fits(const pg_images& x, const pg_ms_ssim_options& o) {
     });
 }
 
-// Of one pair, the mean over its channels.
-double ms_ssim(const pg_images& x, const pg_images& y, const pg_ms_ssim_options& o) {
-    std::vector<double> terms(static_cast<size_t>(x.channels * o.scales));
-    scale_dissimilarities(x, y, o.ssim, o, terms.data());
-    double sum = 0;
-    for (int64_t c = 0; c < x.channels; ++c) sum += combine(&terms[static_cast<size_t>(c * o.scales)], o);
-    return sum / static_cast<double>(x.channels);
+}  // namespace
+
+void require_ms_ssim_options(const pg_ms_ssim_options* options, const pg_images& x) {
+    require_given({{"options", options}});
+    require_options(*options);
+    require_coarsest_fits(x, *options);
 }
 
-}  // namespace
+WindowIndex finest_index(const pg_ms_ssim_options& o, double* dissimilarities) { return {o.ssim, o.scales == 1, dissimilarities}; }
+
+bool finest_in_float64(const pg_ms_ssim_options& o) { return o.scales == 1 && magnifies(o); }
+
+double ms_ssim_from_finest(const pg_images& x, const pg_images& y, const pg_ms_ssim_options& o, const double* finest, int64_t image) {
+    const size_t scales = static_cast<size_t>(o.scales), channels = static_cast<size_t>(x.channels);
+    std::vector<double> terms(channels * scales);
+    for (size_t c = 0; c < channels; ++c) terms[c * scales] = finest[c];
+    if (scales > 1) coarser_dissimilarities(x, y, o, image, terms.data());
+    double sum = 0;
+    for (size_t c = 0; c < channels; ++c) sum += combine(&terms[c * scales], o);
+    return sum / static_cast<double>(x.channels);
+}
 
 }  // namespace pixelgauge
 
@@ -139,15 +146,15 @@ extern "C" pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg
         require_pair(x, y);
         require_given({{"options", options}});
         if (x->count > 0) require_given({{"scores", scores}});
-        require_ms_ssim_options(*options);
-        require_coarsest_fits(*x, *options);
+        require_ms_ssim_options(options, *x);
         // Images side by side: each has dozens of steps, and so many threads would wait for one another after every one.
         parallel_for(x->count, [&](int64_t i) {
-            pg_images one_x = *x, one_y = *y;
-            one_x.count = one_y.count = 1;
-            one_x.data = static_cast<const char*>(x->data) + i * x->count_stride;
-            one_y.data = static_cast<const char*>(y->data) + i * y->count_stride;
-            scores[i] = ms_ssim(one_x, one_y, *options);
+            const pg_images one_x = image_of(*x, i), one_y = image_of(*y, i);
+            std::vector<double> finest(static_cast<size_t>(x->channels));
+            std::vector<PairPrecision> precision = pair_precision(one_x, one_y, options->ssim, i);
+            precision[0].float64 |= finest_in_float64(*options);
+            window_dissimilarities(one_x, one_y, {finest_index(*options, finest.data())}, precision);
+            scores[i] = ms_ssim_from_finest(one_x, one_y, *options, finest.data(), i);
         });
     });
 }

@@ -1,6 +1,7 @@
 #include "image/rows.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 #include "kernels/table.h"
@@ -55,6 +56,13 @@ void require_pair(const pg_images* x, const pg_images* y) {
     });
 }
 
+pg_images image_of(const pg_images& images, int64_t index) {
+    pg_images one = images;
+    one.count = 1;
+    one.data = static_cast<const char*>(images.data) + index * images.count_stride;
+    return one;
+}
+
 View::View(const pg_images& images, int64_t index, int64_t channel, int64_t channel_count)
     : data(static_cast<const char*>(images.data) + index * images.count_stride + channel * images.channel_stride),
       dtype(images.dtype),
@@ -90,6 +98,49 @@ RowReader::RowReader(const View& view, int64_t first, int64_t count, int64_t sla
     left_ = first >= 0 ? 0 : -first < count ? -first : count;
     const int64_t right = view.width - (first + left_);  // pixels inside from there on
     interior_ = right < 0 ? 0 : right < count - left_ ? right : count - left_;
+    const int64_t group = 16 / (4 * item);  // pixels of 16 bytes
+    if (view.channels == 3 && item <= 4 && view.column_stride == 4 * item && std::abs(view.channel_stride) == item) {
+        three_of_four_.groups = (interior_ - 1) / group;  // what follows the last pixel may lie beyond the image
+        for (int64_t e = 0; e < 12; ++e) {
+            const int64_t channel = e / item % 3, slot = view.channel_stride > 0 ? channel : 2 - channel;
+            three_of_four_.order[e] = static_cast<uint8_t>((e / item / 3 * 4 + slot) * item + e % item);
+        }
+    }
+}
+
+// The row, from its interior on, into a buffer.
+template <class Element>
+void RowReader::copy(const char* row, const char* interior, Element* out) const {
+    const int64_t channels = view_.channels, column = view_.column_stride;
+    const auto outside = [&](int64_t p) {
+        const char* const at = row + inside(first_ + p, view_.width, border_) * column;
+        for (int64_t c = 0; c < channels; ++c) std::memcpy(out + p * channels + c, at + c * view_.channel_stride, sizeof(Element));
+    };
+    for (int64_t p = 0; p < left_; ++p) outside(p);
+    Element* const to = out + left_ * channels;
+    if (packed_) {
+        std::memcpy(to, interior, static_cast<size_t>(interior_ * column));
+    } else {
+        int64_t done = 0;
+        if (three_of_four_.groups > 0) {
+            const char* const lowest = interior + (view_.channel_stride < 0 ? 2 * view_.channel_stride : 0);
+            kernels().pack_pixels(lowest, &three_of_four_, to);
+            done = three_of_four_.groups * 4 / static_cast<int64_t>(sizeof(Element));
+        }
+        for (int64_t c = 0; c < channels; ++c) {
+            const char* at = interior + done * column + c * view_.channel_stride;
+            for (int64_t i = done; i < interior_; ++i, at += column) std::memcpy(to + i * channels + c, at, sizeof(Element));
+        }
+    }
+    for (int64_t p = left_ + interior_; p < count_; ++p) outside(p);
+}
+
+void RowReader::prefetch(int64_t r) const {
+    if (interior_ == 0) return;
+    const char* const from = view_.data + inside(r, view_.height, border_) * view_.row_stride + (first_ + left_) * view_.column_stride;
+    const int64_t bytes = interior_ * std::abs(view_.column_stride);
+    const char* const lowest = view_.column_stride < 0 ? from - bytes : from;
+    for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(lowest + b);
 }
 
 const void* RowReader::row(int64_t r) {
@@ -99,66 +150,75 @@ const void* RowReader::row(int64_t r) {
     if (packed_ && aligned && interior_ == count_ && bytes_ + slack_bytes_ <= view_.end - from) return from;
     if (buffer_.empty()) buffer_.resize(static_cast<size_t>(bytes_ + slack_bytes_));
     char* const to = buffer_.data();
-    const auto copy = [&](auto zero) {
-        using Element = decltype(zero);
-        Element* out = reinterpret_cast<Element*>(to);
-        const auto pixel = [&](int64_t p, const char* at) {
-            for (int64_t c = 0; c < view_.channels; ++c)
-                std::memcpy(out + p * view_.channels + c, at + c * view_.channel_stride, sizeof(Element));
-        };
-        const auto outside = [&](int64_t p) { pixel(p, source + inside(first_ + p, view_.width, border_) * view_.column_stride); };
-        for (int64_t p = 0; p < left_; ++p) outside(p);
-        if (packed_) {
-            std::memcpy(out + left_ * view_.channels, from, static_cast<size_t>(interior_ * view_.column_stride));
-        } else if (view_.channels == 1) {
-            for (int64_t i = 0; i < interior_; ++i) std::memcpy(out + left_ + i, from + i * view_.column_stride, sizeof(Element));
-        } else {
-            for (int64_t i = 0; i < interior_; ++i) pixel(left_ + i, from + i * view_.column_stride);
-        }
-        for (int64_t p = left_ + interior_; p < count_; ++p) outside(p);
-    };
     switch (view_.dtype) {
         case PG_UINT8:
-            copy(uint8_t{});
+            copy(source, from, reinterpret_cast<uint8_t*>(to));
             break;
         case PG_UINT16:
-            copy(uint16_t{});
+            copy(source, from, reinterpret_cast<uint16_t*>(to));
             break;
         case PG_FLOAT32:
-            copy(float{});
+            copy(source, from, reinterpret_cast<float*>(to));
             break;
         case PG_FLOAT64:
-            copy(double{});
+            copy(source, from, reinterpret_cast<double*>(to));
             break;
     }
     return to;
 }
 
+RowRanges::RowRanges(const View& view) : view_(view), reader_(view, 0, view.width, 0, Border::None) {
+    const int64_t item = element_bytes(view.dtype), channels = view.channels;
+    bool aligned = true;
+    for (const int64_t at : {static_cast<int64_t>(reinterpret_cast<uintptr_t>(view.data)), view.row_stride, view.channel_stride})
+        aligned &= at % item == 0;
+    planes_ = aligned && channels > 1 && view.column_stride == item;
+    if (aligned && channels == 3 && view.column_stride == 4 * item && std::abs(view.channel_stride) == item) used_of_four_ = 7;
+}
+
+int64_t RowRanges::add(int64_t first, int64_t last, double& low, double& high) {
+    bool finite = true;
+    const auto range = kernels().value_range[view_.dtype];
+    const auto widen = [&](const void* x, int64_t rows, int64_t elements) {
+        const RangeRows in{static_cast<const char*>(x), rows, elements, view_.row_stride, used_of_four_};
+        double lo, hi;
+        range(&in, &lo, &hi);
+        finite &= lo == lo;
+        low = lo < low ? lo : low;
+        high = hi > high ? hi : high;
+    };
+    const char* const top = view_.data + first * view_.row_stride;
+    if (used_of_four_)
+        widen(view_.channel_stride < 0 ? top + 2 * view_.channel_stride : top, last - first, 4 * view_.width);
+    else if (planes_)
+        for (int64_t c = 0; c < view_.channels; ++c) widen(top + c * view_.channel_stride, last - first, view_.width);
+    else
+        for (int64_t r = first; r < last; ++r) widen(reader_.row(r), 1, view_.width * view_.channels);
+    if (finite) return -1;
+    for (int64_t r = first; r + 1 < last; ++r)
+        if (add(r, r + 1, low, high) >= 0) return r;
+    return last - 1;
+}
+
+Fault not_finite(const ImagesInMessages& said, int64_t image, int64_t row) {
+    return Fault(PG_ERROR_NOT_FINITE, said.argument, "",
+                 said.subject + ("NaN or infinity in image " + std::to_string(image)) + ", row " + std::to_string(row), said.remedy)
+        .in_image(image)
+        .in_row(row);
+}
+
 void value_range(const pg_images& images, const ImagesInMessages& said, double* low, double* high) {
-    const auto range = kernels().value_range[images.dtype];
     constexpr int64_t kBand = 128;
     const int64_t bands = (images.height + kBand - 1) / kBand, tiles = images.count * bands;
     std::vector<double> lows(static_cast<size_t>(tiles)), highs(static_cast<size_t>(tiles));
     parallel_for(tiles, [&](int64_t t) {
         const View view(images, t / bands, 0, images.channels);
-        RowReader reader(view, 0, view.width, 0, Border::None);
+        RowRanges ranges(view);
         const int64_t top = t % bands * kBand, bottom = top + kBand < view.height ? top + kBand : view.height;
-        for (int64_t r = top; r < bottom; ++r) {
-            double lo, hi;
-            range(reader.row(r), view.width * view.channels, &lo, &hi);
-            require(lo == lo, [&] {
-                const int64_t image = said.first + t / bands;
-                return Fault(PG_ERROR_NOT_FINITE, said.argument, "",
-                             said.subject + ("NaN or infinity in image " + std::to_string(image)) + ", row " + std::to_string(r),
-                             said.remedy)
-                    .in_image(image)
-                    .in_row(r);
-            });
-            double& l = lows[static_cast<size_t>(t)];
-            double& h = highs[static_cast<size_t>(t)];
-            l = r == top || lo < l ? lo : l;
-            h = r == top || hi > h ? hi : h;
-        }
+        double& l = lows[static_cast<size_t>(t)] = HUGE_VAL;
+        double& h = highs[static_cast<size_t>(t)] = -HUGE_VAL;
+        const int64_t row = ranges.add(top, bottom, l, h);
+        require(row < 0, [&] { return not_finite(said, said.first + t / bands, row); });
     });
     *low = lows[0];
     *high = highs[0];

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "kernels/table.h"
 #include "pixelgauge/pixelgauge.h"
+#include "runtime/status.h"
 
 namespace pixelgauge {
 
@@ -13,6 +15,9 @@ int64_t element_bytes(pg_dtype dtype);
 
 void require_images(const pg_images* images, const char* name);
 void require_pair(const pg_images* x, const pg_images* y);
+
+// One image of a batch, as a batch of one.
+pg_images image_of(const pg_images& images, int64_t index);
 
 // Channels [channel, channel + channels) of one image of a batch.
 struct View {
@@ -36,14 +41,34 @@ class RowReader {
     // Pixels [first, first + count) of a row, readable `slack` elements beyond.
     RowReader(const View& view, int64_t first, int64_t count, int64_t slack, Border border);
     const void* row(int64_t r);
+    // Asks for what a row will read; it may be outside of what the border knows.
+    void prefetch(int64_t r) const;
 
   private:
+    template <class Element>
+    void copy(const char* row, const char* interior, Element* out) const;
+
     const View& view_;
     int64_t first_, count_, slack_bytes_, bytes_;
     int64_t left_, interior_;  // pixels before the image, and inside it
     Border border_;
     bool packed_;
+    PixelBytes three_of_four_{};  // whose channels lie side by side but for one that is left out, if groups are not 0
     std::vector<char> buffer_;
+};
+
+// Smallest and largest value of rows, plane by plane where that is how they lie.
+class RowRanges {
+  public:
+    explicit RowRanges(const View& view);
+    // Widens the bounds by rows [first, last); the first of them that holds NaN or infinity, or -1.
+    int64_t add(int64_t first, int64_t last, double& low, double& high);
+
+  private:
+    const View& view_;
+    RowReader reader_;
+    bool planes_;
+    uint32_t used_of_four_ = 0;  // where pixels have four elements of which these are channels
 };
 
 // What an error says of the images of a batch: their argument, how its sentence begins, the index of the first, and what to do.
@@ -52,6 +77,8 @@ struct ImagesInMessages {
     int64_t first;
     const char* remedy;
 };
+
+Fault not_finite(const ImagesInMessages& said, int64_t image, int64_t row);
 
 // Smallest and largest value of a batch; NaN or infinity is refused by its image and row.
 void value_range(const pg_images& images, const ImagesInMessages& said, double* low, double* high);

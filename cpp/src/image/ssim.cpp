@@ -4,6 +4,7 @@
 
 #include "image/downsample.h"
 #include "image/rows.h"
+#include "image/ssim_scores.h"
 #include "image/ssim_windows.h"
 #include "runtime/status.h"
 
@@ -47,6 +48,54 @@ struct Prepared {
 
 }  // namespace
 
+void require_ssim_fits(const pg_ssim_options* o, const pg_images& x) {
+    require_ssim_options(o, x.height, x.width);
+    const int64_t factor = downsample_factor(*o, x.height, x.width);
+    if (factor == 1) return;
+    const Axis rows = downsample_axis(*o, x.height, factor), columns = downsample_axis(*o, x.width, factor);
+    pg_ssim_options reduced = *o;
+    reduced.data_range *= reduced_scale(x.dtype, rows, columns);
+    require_ssim_options(&reduced, rows.outputs, columns.outputs, true);
+}
+
+bool is_plain_index(const pg_ssim_options& o, const pg_images& x) {
+    const double* e = o.exponents;
+    return downsample_factor(o, x.height, x.width) == 1 && e[0] == 1 && e[1] == 1 && e[2] == 1;
+}
+
+void scores_of(const std::vector<double>& dissimilarities, int64_t count, int64_t channels, double* scores) {
+    for (int64_t i = 0; i < count; ++i) {
+        double sum = 0;
+        for (int64_t c = 0; c < channels; ++c) sum += dissimilarities[static_cast<size_t>(i * channels + c)];
+        scores[i] = 1 - 2 * sum / static_cast<double>(channels);
+    }
+}
+
+void ssim_scores(const pg_images& x, const pg_images& y, const pg_ssim_options& options, int64_t first, double* scores,
+                 const pg_ssim_outputs* outputs) {
+    const Prepared p(x, y, options);
+    const std::vector<PairPrecision> precision = pair_precision(p.x, p.y, p.options, first);
+    const size_t count = static_cast<size_t>(x.count), channels = static_cast<size_t>(x.channels);
+    const double* e = p.options.exponents;
+    const bool parts = outputs && (outputs->luminance || outputs->contrast || outputs->structure);
+    if (parts || e[0] != 1 || e[1] != 1 || e[2] != 1) {
+        std::vector<Components> means(count);
+        window_components(p.x, p.y, p.options, precision, means.data());
+        if (outputs && outputs->map) window_power_map(p.x, p.y, p.options, precision, outputs->map);
+        for (size_t i = 0; i < count; ++i) {
+            scores[i] = means[i].score;
+            if (outputs && outputs->luminance) outputs->luminance[i] = means[i].luminance;
+            if (outputs && outputs->contrast) outputs->contrast[i] = means[i].contrast;
+            if (outputs && outputs->structure) outputs->structure[i] = means[i].structure;
+        }
+        return;
+    }
+    std::vector<double> dissimilarities(count * channels);
+    window_dissimilarities(p.x, p.y, p.options, true, precision, dissimilarities.data());
+    scores_of(dissimilarities, x.count, x.channels, scores);
+    if (outputs && outputs->map) window_map(p.x, p.y, p.options, precision, outputs->map);
+}
+
 }  // namespace pixelgauge
 
 using namespace pixelgauge;
@@ -76,32 +125,7 @@ extern "C" pg_status pg_ssim(const pg_images* x, const pg_images* y, const pg_ss
         require_pair(x, y);
         require_ssim_options(options, x->height, x->width);
         if (x->count > 0) require_given({{"scores", scores}});
-        const Prepared p(*x, *y, *options);
-        require_ssim_options(&p.options, p.x.height, p.x.width, p.x.height < x->height);
-        if (x->count == 0) return;
-        const std::vector<PairPrecision> precision = pair_precision(p.x, p.y, p.options);
-        const size_t count = static_cast<size_t>(x->count), channels = static_cast<size_t>(x->channels);
-        const double* e = p.options.exponents;
-        const bool parts = outputs && (outputs->luminance || outputs->contrast || outputs->structure);
-        if (parts || e[0] != 1 || e[1] != 1 || e[2] != 1) {
-            std::vector<Components> means(count);
-            window_components(p.x, p.y, p.options, precision, means.data());
-            if (outputs && outputs->map) window_power_map(p.x, p.y, p.options, precision, outputs->map);
-            for (size_t i = 0; i < count; ++i) {
-                scores[i] = means[i].score;
-                if (outputs && outputs->luminance) outputs->luminance[i] = means[i].luminance;
-                if (outputs && outputs->contrast) outputs->contrast[i] = means[i].contrast;
-                if (outputs && outputs->structure) outputs->structure[i] = means[i].structure;
-            }
-            return;
-        }
-        std::vector<double> dissimilarities(count * channels);
-        window_dissimilarities(p.x, p.y, p.options, true, precision, dissimilarities.data());
-        for (size_t i = 0; i < count; ++i) {
-            double sum = 0;
-            for (size_t c = 0; c < channels; ++c) sum += dissimilarities[i * channels + c];
-            scores[i] = 1 - 2 * sum / static_cast<double>(channels);
-        }
-        if (outputs && outputs->map) window_map(p.x, p.y, p.options, precision, outputs->map);
+        require_ssim_fits(options, *x);
+        if (x->count > 0) ssim_scores(*x, *y, *options, 0, scores, outputs);
     });
 }

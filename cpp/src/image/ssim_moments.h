@@ -21,6 +21,7 @@ inline constexpr int64_t kBand = 128;
 inline constexpr int64_t kStrip = 512;    // pixels, at most
 inline constexpr int64_t kMaxGroup = 4;   // channels staged together
 inline constexpr int64_t kOverread = 64;  // elements that staging may read past a row
+inline constexpr int64_t kAhead = 4;      // rows that are asked for before they are staged
 
 template <class T>
 const SsimKernels<T>& ssim_kernels() {
@@ -152,8 +153,13 @@ class StagedRows {
     // Pointers to the rows of windows that begin at output row `top`; rows below the tile repeat its last.
     void advance(int64_t top, T* ring) {
         const auto slot = [&](int64_t r) { return ring + 2 * row_ * (r % slots_); };
-        for (; next_ < top - before_ + slots_ && next_ < last_; ++next_)
+        for (; next_ < top - before_ + slots_ && next_ < last_; ++next_) {
+            if (next_ + kAhead < last_) {
+                reader_x_.prefetch(next_ + origin_ + kAhead);
+                reader_y_.prefetch(next_ + origin_ + kAhead);
+            }
             stage_(reader_x_.row(next_ + origin_), reader_y_.row(next_ + origin_), &description_, slot(next_), slot(next_) + row_);
+        }
         for (int64_t j = 0; j < slots_; ++j) {
             const int64_t r = top - before_ + j;
             s_[static_cast<size_t>(j)] = slot(r < 0 ? 0 : r < last_ ? r : last_ - 1);
@@ -176,6 +182,19 @@ class StagedRows {
     std::vector<const T*> s_, d_;
     std::vector<int64_t> places_;
     SsimRow<T> description_{};
+};
+
+// 2 C1, and 2 C2 over what variances are to be multiplied by.
+template <class T>
+struct IndexConstants {
+    T c1, c2;
+    explicit IndexConstants(const pg_ssim_options& o) {
+        const double k1 = o.k1 * o.data_range, k2 = o.k2 * o.data_range;
+        const double n = static_cast<double>(o.window_size) * o.window_size;
+        c1 = static_cast<T>(2 * k1 * k1);
+        // The index is a ratio of variances and C2: n / (n - 1) of the sample covariance goes to C2.
+        c2 = static_cast<T>(2 * k2 * k2 * (o.covariance == PG_COVARIANCE_SAMPLE ? (n - 1) / n : 1));
+    }
 };
 
 // The moments of one tile, block of rows by block of rows; `block` is what the kernels of ssim.inl read.
@@ -202,11 +221,9 @@ class MomentStrip {
         block.plane_stride = staged_.plane_stride();
         block.scratch = ring_ + ring;
         block.scratch_stride = stride;
-        const double c1 = o.k1 * o.data_range, c2 = o.k2 * o.data_range;
-        const double n = static_cast<double>(o.window_size) * o.window_size;
-        block.c1 = static_cast<T>(2 * c1 * c1);
-        // The index is a ratio of variances and C2: n / (n - 1) of the sample covariance goes to C2.
-        block.c2 = static_cast<T>(2 * c2 * c2 * (o.covariance == PG_COVARIANCE_SAMPLE ? (n - 1) / n : 1));
+        const IndexConstants<T> constants(o);
+        block.c1 = constants.c1;
+        block.c2 = constants.c2;
         block.origin = static_cast<T>(2 * shift);
     }
 

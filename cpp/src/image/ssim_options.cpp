@@ -6,7 +6,6 @@
 #include "image/rows.h"
 #include "image/ssim_taps.h"
 #include "runtime/status.h"
-#include "runtime/threads.h"
 
 namespace pixelgauge {
 
@@ -86,41 +85,42 @@ Region map_region(const pg_ssim_options& o, int64_t height, int64_t width) {
     return score_region(o, height, width);
 }
 
-std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y, const pg_ssim_options& o) {
+bool needs_range(const pg_images& x, const pg_ssim_options& o) {
+    const double largest = kFloat32Values * o.k2 * o.data_range;
+    const bool known = (x.dtype == PG_UINT8 && largest >= 255) || (x.dtype == PG_UINT16 && largest >= 65535);
+    return !(known && lengths_within(o, kFloat32Lengths) && middle_is_heavy(o));
+}
+
+std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_ssim_options& o, const std::vector<PairRange>& ranges,
+                                          int64_t first) {
     const double c2 = o.k2 * o.data_range * o.k2 * o.data_range, largest = kFloat32Values * o.k2 * o.data_range;
     const bool in_float32 = x.dtype != PG_FLOAT64 && lengths_within(o, kFloat32Lengths) && middle_is_heavy(o);
-    std::vector<PairPrecision> precision(static_cast<size_t>(x.count));
-    if (in_float32 && ((x.dtype == PG_UINT8 && largest >= 255) || (x.dtype == PG_UINT16 && largest >= 65535))) {
-        for (PairPrecision& p : precision) p = {0, false};
-        return precision;
-    }
-    parallel_for(x.count, [&](int64_t i) {
-        double low[2], high[2];
-        const pg_images* pair[] = {&x, &y};
-        for (int k = 0; k < 2; ++k) {
-            pg_images one = *pair[k];
-            one.data = static_cast<const char*>(one.data) + i * one.count_stride;
-            one.count = 1;
-            const char* const remedy = "remove or replace such values first";
-            value_range(one, k == 0 ? ImagesInMessages{"x", "x: ", i, remedy} : ImagesInMessages{"y", "y: ", i, remedy}, &low[k], &high[k]);
-        }
-        const double lo = low[0] < low[1] ? low[0] : low[1], hi = high[0] > high[1] ? high[0] : high[1];
+    std::vector<PairPrecision> precision(static_cast<size_t>(x.count), PairPrecision{0, false});
+    if (!needs_range(x, o)) return precision;
+    for (size_t i = 0; i < precision.size(); ++i) {
+        const double lo = ranges[i].low, hi = ranges[i].high;
+        const int64_t image = first + static_cast<int64_t>(i);
         require(2.3e-16 / 2 * (hi - lo) * (hi - lo) / c2 <= kFloat64Tolerance, [&] {
             return Fault(PG_ERROR_MISMATCH, "data_range", "",
-                         "image " + std::to_string(i) + " of x and y has values from " + short_number(lo) + " to " + short_number(hi) +
+                         "image " + std::to_string(image) + " of x and y has values from " + short_number(lo) + " to " + short_number(hi) +
                              ", too far apart for data_range=" + short_number(o.data_range) + " and k2=" + short_number(o.k2),
                          "correct the range, or replace fill values by ones inside it")
-                .in_image(i);
+                .in_image(image);
         });
         // Values about zero need no shift, and then luminance is as exact as they are; one far from zero is subtracted, an integer
         // from integers, so that their sums stay exact.
         const bool near = hi <= largest && -lo <= kFloat32Below * o.k1 * o.data_range, one_side = lo > 0 || hi < 0;
         const double middle = x.dtype <= PG_UINT16 ? std::floor((lo + hi) / 2) : (lo + hi) / 2;
         const bool fits = near || (one_side && hi - middle <= largest);
-        precision[static_cast<size_t>(i)] = {near || !one_side ? 0 : middle,
-                                             !(in_float32 && fits && hi <= kFloat32Largest && -lo <= kFloat32Largest)};
-    });
+        precision[i] = {near || !one_side ? 0 : middle, !(in_float32 && fits && hi <= kFloat32Largest && -lo <= kFloat32Largest)};
+    }
     return precision;
+}
+
+std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y, const pg_ssim_options& o, int64_t first) {
+    PixelPass pass{false, false, needs_range(x, o), {}, {}, {}};
+    if (pass.ranges) pass_over_pixels(x, y, first, pass);
+    return pair_precision(x, o, pass.range, first);
 }
 
 }  // namespace pixelgauge

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "image/pixel_pass.h"
 #include "image/rows.h"
 #include "pixelgauge/pixelgauge.h"
 
@@ -26,6 +27,11 @@ struct PairPrecision {
     double shift;
     bool float64;
 };
-std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y, const pg_ssim_options& options);
+// From the ranges of the pairs, which are not looked at where none are needed; messages count the pairs from `first`.
+bool needs_range(const pg_images& x, const pg_ssim_options& options);
+std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_ssim_options& options, const std::vector<PairRange>& ranges,
+                                          int64_t first);
+// Ranges are read first where they are needed.
+std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y, const pg_ssim_options& options, int64_t first = 0);
 
 }  // namespace pixelgauge

@@ -1,5 +1,6 @@
 #include "image/ssim_windows.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -47,32 +48,67 @@ void run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, 
     for (int64_t c = 0; c < tile.channels; ++c) sums[c] = strip.layout.sum(columns.data(), c);
 }
 
+// Several indices of windows of 11 taps that do not slide; sums are [index][kMaxGroup].
+template <class T>
+void run_tile_of_many(const pg_images& x, const pg_images& y, const std::vector<WindowIndex>& indices, const Region& region,
+                      const std::vector<T>& taps, double shift, const Tile& tile, double* sums) {
+    const SsimKernels<T>& k = ssim_kernels<T>();
+    const int64_t rows = k.rows_per_block;
+    MomentStrip<T> strip(x, y, indices[0].options, region, tile, taps, shift, rows, 0, 4 * rows, 0);
+    const size_t outputs = static_cast<size_t>(strip.layout.outputs());
+    std::vector<double> columns(outputs * indices.size());
+    std::vector<T> row_weights(static_cast<size_t>(rows));
+    SsimIndices<T> list{static_cast<int>(indices.size()), {}};
+    for (size_t i = 0; i < indices.size(); ++i) {
+        const IndexConstants<T> constants(indices[i].options);
+        list.of[i] = {constants.c1, constants.c2, indices[i].luminance, columns.data() + i * outputs};
+    }
+    strip.block.row_weights = row_weights.data();
+    strip.block.indices = &list;
+    strip.each_block([&](int64_t, int64_t count) {
+        for (int64_t i = 0; i < rows; ++i) row_weights[static_cast<size_t>(i)] = static_cast<T>(i < count);
+        k.many11(&strip.block);
+    });
+    for (size_t i = 0; i < indices.size(); ++i)
+        for (int64_t c = 0; c < tile.channels; ++c) sums[static_cast<int64_t>(i) * kMaxGroup + c] = strip.layout.sum(list.of[i].sums, c);
+}
+
 void split_by_precision(const std::vector<PairPrecision>& precision, std::vector<int64_t> images[2]) {
     for (size_t i = 0; i < precision.size(); ++i) images[precision[i].float64].push_back(static_cast<int64_t>(i));
 }
 
 template <class T>
-void run_windows(const pg_images& x, const pg_images& y, const pg_ssim_options& o, bool luminance, const Region& region,
-                 const std::vector<PairPrecision>& precision, const std::vector<int64_t>& images, double* dissimilarities, void* map) {
+void run_windows(const pg_images& x, const pg_images& y, const std::vector<WindowIndex>& indices, const Region& region,
+                 const std::vector<PairPrecision>& precision, const std::vector<int64_t>& images, void* map) {
     if (images.empty()) return;
-    const std::vector<T> taps = window_taps<T>(o, ssim_kernels<T>().rows_per_block);
+    const WindowIndex& one = indices[0];
+    const std::vector<T> taps = window_taps<T>(one.options, ssim_kernels<T>().rows_per_block);
     const std::vector<Tile> tiles = tiles_of(x, region, images);
-    std::vector<double> sums(tiles.size() * kMaxGroup);
+    const size_t sums_of_tile = indices.size() * kMaxGroup;
+    std::vector<double> sums(tiles.size() * sums_of_tile);
     const MapWriter writer(map, x, region);
     parallel_for(static_cast<int64_t>(tiles.size()), [&](int64_t t) {
         const Tile& tile = tiles[static_cast<size_t>(t)];
-        run_tile<T>(x, y, o, luminance, region, taps, precision[static_cast<size_t>(tile.image)].shift, tile,
-                    &sums[static_cast<size_t>(t * kMaxGroup)], writer);
+        const double shift = precision[static_cast<size_t>(tile.image)].shift;
+        double* const to = &sums[static_cast<size_t>(t) * sums_of_tile];
+        if (indices.size() == 1)
+            run_tile<T>(x, y, one.options, one.luminance, region, taps, shift, tile, to, writer);
+        else
+            run_tile_of_many<T>(x, y, indices, region, taps, shift, tile, to);
     });
-    if (!dissimilarities) return;
-    for (const int64_t image : images)
-        for (int64_t c = 0; c < x.channels; ++c) dissimilarities[image * x.channels + c] = 0;
-    for (size_t t = 0; t < tiles.size(); ++t)
-        for (int64_t c = 0; c < tiles[t].channels; ++c)
-            dissimilarities[tiles[t].image * x.channels + tiles[t].channel + c] += sums[t * kMaxGroup + static_cast<size_t>(c)];
     const double windows = static_cast<double>(region.height) * static_cast<double>(region.width);
-    for (const int64_t image : images)
-        for (int64_t c = 0; c < x.channels; ++c) dissimilarities[image * x.channels + c] /= windows;
+    for (size_t i = 0; i < indices.size(); ++i) {
+        double* const dissimilarities = indices[i].dissimilarities;
+        if (!dissimilarities) continue;
+        for (const int64_t image : images)
+            for (int64_t c = 0; c < x.channels; ++c) dissimilarities[image * x.channels + c] = 0;
+        for (size_t t = 0; t < tiles.size(); ++t)
+            for (int64_t c = 0; c < tiles[t].channels; ++c)
+                dissimilarities[tiles[t].image * x.channels + tiles[t].channel + c] +=
+                    sums[t * sums_of_tile + i * kMaxGroup + static_cast<size_t>(c)];
+        for (const int64_t image : images)
+            for (int64_t c = 0; c < x.channels; ++c) dissimilarities[image * x.channels + c] /= windows;
+    }
 }
 
 }  // namespace
@@ -83,21 +119,45 @@ void window_map_size(const pg_ssim_options& o, int64_t height, int64_t width, in
     *map_width = region.width;
 }
 
-void window_dissimilarities(const pg_images& x, const pg_images& y, const pg_ssim_options& o, bool luminance,
-                            const std::vector<PairPrecision>& precision, double* dissimilarities) {
-    const Region region = score_region(o, x.height, x.width);
+bool same_moments(const pg_ssim_options& a, const pg_ssim_options& b) {
+    return a.window == b.window && a.window_size == b.window_size && (a.window == PG_WINDOW_UNIFORM || a.sigma == b.sigma) &&
+           (a.border == PG_BORDER_REFLECT) == (b.border == PG_BORDER_REFLECT);
+}
+
+void window_dissimilarities(const pg_images& x, const pg_images& y, std::vector<WindowIndex> indices,
+                            const std::vector<PairPrecision>& precision) {
+    const Region region = score_region(indices[0].options, x.height, x.width);
     std::vector<int64_t> images[2];
     split_by_precision(precision, images);
-    run_windows<float>(x, y, o, luminance, region, precision, images[0], dissimilarities, nullptr);
-    run_windows<double>(x, y, o, luminance, region, precision, images[1], dissimilarities, nullptr);
+    const auto run = [&](const std::vector<WindowIndex>& some) {
+        run_windows<float>(x, y, some, region, precision, images[0], nullptr);
+        run_windows<double>(x, y, some, region, precision, images[1], nullptr);
+    };
+    if (indices[0].options.window_size != 11 || slides(x, indices[0].options, false)) {
+        for (const WindowIndex& index : indices) run({index});
+        return;
+    }
+    const auto c2_of = [](const WindowIndex& index) { return IndexConstants<double>(index.options).c2; };
+    std::stable_sort(indices.begin(), indices.end(), [&](const WindowIndex& a, const WindowIndex& b) {
+        return c2_of(a) != c2_of(b) ? c2_of(a) < c2_of(b) : a.luminance < b.luminance;
+    });
+    for (size_t i = 0; i < indices.size(); i += SsimIndices<float>::kMost)
+        run({indices.begin() + static_cast<ptrdiff_t>(i),
+             indices.begin() + static_cast<ptrdiff_t>(std::min(indices.size(), i + SsimIndices<float>::kMost))});
+}
+
+void window_dissimilarities(const pg_images& x, const pg_images& y, const pg_ssim_options& o, bool luminance,
+                            const std::vector<PairPrecision>& precision, double* dissimilarities) {
+    window_dissimilarities(x, y, {{o, luminance, dissimilarities}}, precision);
 }
 
 void window_map(const pg_images& x, const pg_images& y, const pg_ssim_options& o, const std::vector<PairPrecision>& precision, void* map) {
     const Region region = map_region(o, x.height, x.width);
     std::vector<int64_t> images[2];
     split_by_precision(precision, images);
-    run_windows<float>(x, y, o, true, region, precision, images[0], nullptr, map);
-    run_windows<double>(x, y, o, true, region, precision, images[1], nullptr, map);
+    const std::vector<WindowIndex> one{{o, true, nullptr}};
+    run_windows<float>(x, y, one, region, precision, images[0], map);
+    run_windows<double>(x, y, one, region, precision, images[1], map);
 }
 
 }  // namespace pixelgauge

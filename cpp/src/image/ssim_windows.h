@@ -20,6 +20,17 @@ void window_dissimilarities(const pg_images& x, const pg_images& y, const pg_ssi
 void window_map(const pg_images& x, const pg_images& y, const pg_ssim_options& options, const std::vector<PairPrecision>& precision,
                 void* map);
 
+// The same for several indices at once, every digit what each has alone. Those of one window and border differ in their constants and in
+// luminance only: the moments are made once, those of d along the row too, and those of s along the row once for every C2.
+struct WindowIndex {
+    pg_ssim_options options;
+    bool luminance;
+    double* dissimilarities;
+};
+bool same_moments(const pg_ssim_options& a, const pg_ssim_options& b);
+void window_dissimilarities(const pg_images& x, const pg_images& y, std::vector<WindowIndex> indices,
+                            const std::vector<PairPrecision>& precision);
+
 // The general form l^a c^b s^c: its mean over the windows of each pair and that of each factor, and its map.
 struct Components {
     double score, luminance, contrast, structure;

@@ -6,6 +6,7 @@
 #include "gemm.inl"
 #include "lpips_layer.inl"
 #include "near.inl"
+#include "pack.inl"
 #include "pixel_error.inl"
 #include "range.inl"
 #include "ranking_keys.inl"
@@ -14,6 +15,7 @@
 #include "ranking_table.inl"
 #include "resize.inl"
 #include "ssim.inl"
+#include "ssim_slide.inl"
 #include "sums.inl"
 #include "winograd.inl"
 
@@ -25,6 +27,7 @@ constexpr SsimKernels<T> ssim_kernels() {
                      {ssim_block<T, 11, false>, ssim_block<T, 11, true>},
                      {ssim_block<T, 7, false>, ssim_block<T, 7, true>},
                      {ssim_block_any<T, false>, ssim_block_any<T, true>},
+                     ssim_many<T, 11>,
                      {nullptr, nullptr},
                      ssim_moments<T>};
     if constexpr (sizeof(T) == sizeof(float)) {
@@ -38,7 +41,10 @@ constexpr Kernels table(const char* name) {
     return {name,
             ssim_kernels<float>(),
             ssim_kernels<double>(),
-            {squared_error<uint8_t>, squared_error<uint16_t>, squared_error<float>, squared_error<double>},
+            {pixel_error<uint8_t, false>, pixel_error<uint16_t, false>, pixel_error<float, false>, pixel_error<double, false>},
+            {pixel_error<uint8_t, true>, pixel_error<uint16_t, true>, pixel_error<float, true>, pixel_error<double, true>},
+            kErrorColumns,
+            pack_pixels,
             {value_range<uint8_t>, value_range<uint16_t>, value_range<float>, value_range<double>},
             {resize_columns<uint8_t>, resize_columns<uint16_t>, resize_columns<float>, resize_columns<double>},
             resize_rows,

@@ -19,24 +19,6 @@
 // horizontal 42 multiply-adds, 7 squares, 7.5 differences and references; 9 for the split and the conversion, 18 for the index and its
 // sum: 142 operations on the two arithmetic ports. Data is loaded 7 times down the columns and 14 along the rows.
 
-template <int V>
-struct Const {
-    static constexpr int value = V;
-};
-template <int Begin, int End>
-struct Unroll {
-    template <class F>
-    static PG_INLINE void run(F f) {
-        f(Const<Begin>{});
-        Unroll<Begin + 1, End>::run(f);
-    }
-};
-template <int End>
-struct Unroll<End, End> {
-    template <class F>
-    static PG_INLINE void run(F) {}
-};
-
 // One register of both images as s = x + y - 2 shift and d = x - y.
 template <class T>
 struct StagedPair {
@@ -132,7 +114,8 @@ struct Taps {  // symmetric: N taps, (N + 1) / 2 distinct
 template <class T>
 struct SsimIndex {
     Vec<T> c1, c2, origin;
-    explicit PG_INLINE SsimIndex(const SsimBlock<T>& b) : c1(Vec<T>::set1(b.c1)), c2(Vec<T>::set1(b.c2)), origin(Vec<T>::set1(b.origin)) {}
+    explicit PG_INLINE SsimIndex(const SsimBlock<T>& b) : SsimIndex(b.c1, b.c2, b.origin) {}
+    PG_INLINE SsimIndex(T one, T two, T middle) : c1(Vec<T>::set1(one)), c2(Vec<T>::set1(two)), origin(Vec<T>::set1(middle)) {}
 
     // From the means of x + y and of d, p and q. Rounding may leave q below zero, which would take the index beyond 1.
     template <bool Luminance>
@@ -247,13 +230,92 @@ PG_INLINE void index_row(const SsimBlock<T>& b, const SsimIndex<T>& index, Vec<T
     });
 }
 
+// One index of a block, which may go to a map.
+template <class T, bool Luminance, bool Map>
+struct OneIndex {
+    const SsimBlock<T>& b;
+    SsimIndex<T> index;
+    explicit PG_INLINE OneIndex(const SsimBlock<T>& block) : b(block), index(block) {}
+
+    // Of the windows of kSsimGroup registers from e on, which `windows` hands over row by row: the mean about which, the moments along
+    // the row that begin with a constant, and the same of d, whose constant is 0.
+    template <class Windows>
+    PG_INLINE void add(int64_t place, int64_t count, Windows windows) const {
+        const Vec<T> zero = Vec<T>::set1(0);
+        Vec<T> sum[kSsimGroup] = {zero, zero, zero, zero};
+        windows([&](int64_t row, Vec<T> mean_s, auto moments_s, Vec<T> mean_d, const Moments<T>& of_d) PG_LAMBDA_INLINE {
+            index_row<T, Luminance, Map>(b, index, mean_s, moments_s(index.c2), mean_d, of_d, row, place, count, sum);
+        });
+        for (int64_t o = 0; o < kSsimGroup && o < count; ++o) add_lanes(sum[o], b.sums + place + o * Vec<T>::lanes);
+    }
+};
+
+// Two indices of one C2, the first without luminance: MS-SSIM's finest scale and SSIM, whose moments and sum of variances are the same.
+template <class T>
+struct TwoIndices {
+    const SsimBlock<T>& b;
+    const SsimIndices<T>& list;
+    SsimIndex<T> index;
+    explicit PG_INLINE TwoIndices(const SsimBlock<T>& block)
+        : b(block), list(*block.indices), index(list.of[1].c1, list.of[1].c2, block.origin) {}
+
+    template <class Windows>
+    PG_INLINE void add(int64_t place, int64_t count, Windows windows) const {
+        const Vec<T> zero = Vec<T>::set1(0);
+        Vec<T> plain[kSsimGroup] = {zero, zero, zero, zero}, full[kSsimGroup] = {zero, zero, zero, zero};
+        windows([&](int64_t row, Vec<T> mean_s, auto moments_s, Vec<T> mean_d, const Moments<T>& of_d) PG_LAMBDA_INLINE {
+            const Moments<T> of_s = moments_s(index.c2);
+            const Vec<T> weight = Vec<T>::set1(b.row_weights[row]), origin = mean_s + index.origin;
+            Unroll<0, kSsimGroup>::run([&](auto oc) PG_LAMBDA_INLINE {
+                constexpr int o = decltype(oc)::value;
+                const Vec<T> p = of_s.variance(o), variance_d = of_d.variance(o);
+                plain[o] = fma(index.template of<false>(zero, zero, p, variance_d), weight, plain[o]);
+                full[o] = fma(index.template of<true>(origin + of_s.first[o], mean_d + of_d.first[o], p, variance_d), weight, full[o]);
+            });
+        });
+        for (int64_t o = 0; o < kSsimGroup && o < count; ++o) {
+            add_lanes(plain[o], list.of[0].sums + place + o * Vec<T>::lanes);
+            add_lanes(full[o], list.of[1].sums + place + o * Vec<T>::lanes);
+        }
+    }
+};
+
+// The indices of the block's list: the moments of d are theirs in common, and those of s where C2 is.
+template <class T>
+struct ManyIndices {
+    const SsimBlock<T>& b;
+    const SsimIndices<T>& list;
+    explicit PG_INLINE ManyIndices(const SsimBlock<T>& block) : b(block), list(*block.indices) {}
+
+    template <class Windows>
+    PG_INLINE void add(int64_t place, int64_t count, Windows windows) const {
+        Vec<T> sums[SsimIndices<T>::kMost][kSsimGroup];
+        for (int i = 0; i < list.count; ++i)
+            for (int o = 0; o < kSsimGroup; ++o) sums[i][o] = Vec<T>::set1(0);
+        windows([&](int64_t row, Vec<T> mean_s, auto moments_s, Vec<T> mean_d, const Moments<T>& of_d) PG_LAMBDA_INLINE {
+            Moments<T> of_s;
+            for (int i = 0; i < list.count; ++i) {
+                const typename SsimIndices<T>::One& one = list.of[i];
+                if (i == 0 || one.c2 != list.of[i - 1].c2) of_s = moments_s(Vec<T>::set1(one.c2));
+                const SsimIndex<T> index(one.c1, one.c2, b.origin);
+                if (one.luminance)
+                    index_row<T, true, false>(b, index, mean_s, of_s, mean_d, of_d, row, place, count, sums[i]);
+                else
+                    index_row<T, false, false>(b, index, mean_s, of_s, mean_d, of_d, row, place, count, sums[i]);
+            }
+        });
+        for (int i = 0; i < list.count; ++i)
+            for (int64_t o = 0; o < kSsimGroup && o < count; ++o) add_lanes(sums[i][o], list.of[i].sums + place + o * Vec<T>::lanes);
+    }
+};
+
 // Filters one block of kSsimGroup output rows, N taps known. The vertical pass runs ahead of the horizontal one by the reach of
 // the taps.
-template <class T, int N, bool Luminance, bool Map>
+template <class T, int N, class Indices>
 PG_INLINE void filter_block(const SsimBlock<T>& b) {
     constexpr int L = Vec<T>::lanes, G = kSsimGroup;
     const Taps<T, N> w(b.taps + G);
-    const SsimIndex<T> index(b);
+    const Indices indices(b);
     const ColumnMoments<T> columns(b);
     const int64_t registers = b.registers, moment = columns.moment;
     T* const scratch = b.scratch;
@@ -291,22 +353,29 @@ PG_INLINE void filter_block(const SsimBlock<T>& b) {
             for (; f < e + N + G - 1 && f < registers; ++f) filter(plane + f * L, scratch + f * L, Const<0>{}, tail);
             if (e == 0 && moving == 0) columns.append(registers, N, tail + c, b.planes);
             const int64_t place = (c * registers + e) * L, count = registers - e;
-            Vec<T> sum[G] = {zero, zero, zero, zero};
-            for (int64_t o = 0; o < G; ++o) {
-                const T* const s = scratch + e * L + o * columns.stride;
-                const Reference<T> r_s = reference_of(s), r_d = reference_of(s + moment);
-                const Moments<T> of_s = along(s, r_s, index.c2), of_d = along(s + moment, r_d, zero);
-                index_row<T, Luminance, Map>(b, index, r_s.mean, of_s, r_d.mean, of_d, o, place, count, sum);
-            }
-            for (int64_t o = 0; o < G && o < count; ++o) add_lanes(sum[o], b.sums + place + o * L);
+            indices.add(place, count, [&](auto use) PG_LAMBDA_INLINE {
+                for (int64_t o = 0; o < G; ++o) {
+                    const T* const s = scratch + e * L + o * columns.stride;
+                    const Reference<T> r_s = reference_of(s), r_d = reference_of(s + moment);
+                    const auto of_s = [&](Vec<T> start) PG_LAMBDA_INLINE { return along(s, r_s, start); };
+                    use(o, r_s.mean, of_s, r_d.mean, along(s + moment, r_d, zero));
+                }
+            });
         }
     }
 }
 
 template <class T, int N, bool Luminance>
 void ssim_block(const SsimBlock<T>* block) {
-    if (block->map) return filter_block<T, N, Luminance, true>(*block);
-    filter_block<T, N, Luminance, false>(*block);
+    if (block->map) return filter_block<T, N, OneIndex<T, Luminance, true>>(*block);
+    filter_block<T, N, OneIndex<T, Luminance, false>>(*block);
+}
+template <class T, int N>
+void ssim_many(const SsimBlock<T>* block) {
+    const SsimIndices<T>& list = *block->indices;
+    if (list.count == 2 && list.of[0].c2 == list.of[1].c2 && !list.of[0].luminance && list.of[1].luminance)
+        return filter_block<T, N, TwoIndices<T>>(*block);
+    filter_block<T, N, ManyIndices<T>>(*block);
 }
 
 // `filtered` for any number of taps, with zeros on both sides of them.
@@ -389,110 +458,6 @@ void ssim_block_any(const SsimBlock<T>* block) {
             for (int64_t o = 0; o < G && o < count; ++o) add_lanes(sum[o], b.sums + place + o * L);
         }
     }
-}
-
-// Uniform windows over 8-bit images by running sums: a row enters and a row leaves, then a column enters and a column
-// leaves. Every sum is an integer below 2^24, so float32 holds it exactly; windows up to 15 x 15 qualify. Counted per output
-// register of any window: 8 vertical and 8 horizontal operations, 9 for the split and the conversion, about 24 for the index.
-//
-// Scratch keeps the vertical sums of every channel from one block of the tile to the next.
-struct SlidingSums {
-    float* s;  // the sums of s, d, s^2 and d^2: rows `stride` apart
-    int64_t stride;
-
-    // Adds the row that enters and takes away the one that leaves.
-    PG_INLINE void move(const float* enters, const float* leaves, int64_t from, int64_t n, int row) const {
-        float* const first = s + row * stride;
-        float* const second = first + 2 * stride;
-        for (int64_t e = 0; e < n; e += Vec<float>::lanes) {
-            const Vec<float> a = Vec<float>::load(enters + from + e), b = Vec<float>::load(leaves + from + e), step = a - b;
-            (Vec<float>::load(first + e) + step).store(first + e);
-            fma(step, a + b, Vec<float>::load(second + e)).store(second + e);
-        }
-    }
-    PG_INLINE void begin(const float* const* rows, int64_t taps, int64_t from, int64_t n, int row) const {
-        float* const first = s + row * stride;
-        float* const second = first + 2 * stride;
-        for (int64_t e = 0; e < n; e += Vec<float>::lanes) {
-            Vec<float> m1 = Vec<float>::set1(0), m2 = m1;
-            for (int64_t j = 0; j < taps; ++j) {
-                const Vec<float> v = Vec<float>::load(rows[j] + from + e);
-                m1 = m1 + v;
-                m2 = fma(v, v, m2);
-            }
-            m1.store(first + e);
-            m2.store(second + e);
-        }
-    }
-};
-
-// n sum(v^2) - sum(v)^2 with one rounding of the difference: either term alone needs more than 24 bits, and an error of the mean
-// would be the same in every window of a flat area, so that averaging would not remove it.
-struct ExactSpread {
-    Vec<float> n, minus_n, scale;  // pixels of the window, and one over them
-    PG_INLINE Vec<float> of(Vec<float> sum, Vec<float> squares) const {
-        if constexpr (kVecFused) {
-            const Vec<float> square = sum * sum;
-            return fnma(sum, sum, square) - fma(minus_n, squares, square);
-        }
-        // About the nearest integer to the mean every product is an integer below 2^24.
-        const Vec<float> whole = Vec<float>::set1(3 << 22);  // adding it drops the fraction
-        const Vec<float> mean = (sum * scale + whole) - whole, rest = sum - n * mean;
-        return n * (squares - mean * (sum + rest)) - rest * rest;
-    }
-};
-
-template <bool Luminance, bool Map>
-PG_INLINE void slide_block(const SsimBlock<float>& b) {
-    constexpr int L = Vec<float>::lanes;
-    const int64_t taps = b.taps_count, stride = b.scratch_stride, registers = b.registers;
-    const int64_t plane = registers * L, after = (registers + taps - 1) * L;
-    const SsimIndex<float> index(b);
-    const float pixels = static_cast<float>(taps * taps);
-    const ExactSpread spread{Vec<float>::set1(pixels), Vec<float>::set1(-pixels), Vec<float>::set1(1 / pixels)};
-    const Vec<float> origin = Vec<float>::set1(pixels * b.origin);  // the sum of x + y is an integer too
-    const auto vertical = [&](const SlidingSums& sums, int64_t o, int64_t from, int64_t n) PG_LAMBDA_INLINE {
-        for (int i = 0; i < 2; ++i) {
-            const float* const* rows = (i ? b.d_rows : b.s_rows) + o;
-            if (b.first && o == 0)
-                sums.begin(rows + 1, taps, from, n, i);
-            else
-                sums.move(rows[taps], rows[0], from, n, i);
-        }
-    };
-    for (int64_t c = 0; c < b.planes; ++c) {
-        const SlidingSums sums{b.scratch + c * 5 * stride, stride}, tail{sums.s + after, stride};
-        float* const total = sums.s + 4 * stride;  // the index, over the rows
-        for (int64_t o = 0; o < b.rows; ++o) {
-            vertical(sums, o, c * b.plane_stride, plane);
-            vertical(tail, o, plane, b.tail);
-            for (int i = 0; i < 4; ++i) append_moved(sums.s + i * stride, registers, taps, tail.s + i * stride + c, b.planes);
-            Vec<float> m[4];
-            for (int i = 0; i < 4; ++i) {
-                m[i] = Vec<float>::load(sums.s + i * stride);
-                for (int64_t k = 1; k < taps; ++k) m[i] = m[i] + Vec<float>::load(sums.s + i * stride + k * L);
-            }
-            const bool fresh = o == 0;
-            for (int64_t e = 0; e < plane; e += L) {
-                const Vec<float> q = index.template of<Luminance>((m[0] + origin) * spread.scale, m[1] * spread.scale,
-                                                                  spread.of(m[0], m[2]) + index.c2, spread.of(m[1], m[3]));
-                (fresh ? q : Vec<float>::load(total + e) + q).store(total + e);
-                if constexpr (Map) index.whole(q).store(b.map[o] + c * plane + e);
-                Unroll<0, 4>::run([&](auto ic) PG_LAMBDA_INLINE {
-                    constexpr int i = decltype(ic)::value;
-                    const float* p = sums.s + i * stride + e;
-                    m[i] = m[i] + (Vec<float>::load(p + taps * L) - Vec<float>::load(p));
-                });
-            }
-        }
-        for (int64_t e = 0; e < plane; e += L) add_lanes(Vec<float>::load(total + e), b.sums + c * plane + e);
-    }
-}
-
-template <bool Luminance>
-void ssim_slide(const SsimBlock<float>* block) {
-    if (block->map) return slide_block<Luminance, true>(*block);
-    slide_block<Luminance, false>(*block);
 }
 
 // The means of 2 x and 2 y, their variances and their covariance over the windows of one output row: what the separate luminance,

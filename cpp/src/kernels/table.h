@@ -20,6 +20,19 @@ struct SsimRow {
     T shift;                // an integer for integers
 };
 
+// Indices of the same windows, those of equal c2 one after another: what they are made of is then there already.
+template <class T>
+struct SsimIndices {
+    static constexpr int kMost = 8;
+    struct One {
+        T c1, c2;
+        bool luminance;
+        double* sums;
+    };
+    int count;
+    One of[kMost];
+};
+
 // One block of output rows of windowed SSIM over a strip.
 template <class T>
 struct SsimBlock {
@@ -27,19 +40,20 @@ struct SsimBlock {
     const T* const* d_rows;  // x - y
     const T* taps;           // rows_per_block zeros, the symmetric taps with sum 1, as many zeros
     int64_t taps_count;
-    int64_t planes;          // channels
-    int64_t plane_stride;    // elements of a staged row from plane to plane
-    int64_t registers;       // of output, a plane
-    int64_t tail;            // elements
-    const T* row_weights;    // rows_per_block: 1 for output rows that count, 0 for those past the tile
-    int64_t rows;            // that count; read by `slide`
-    bool first;              // the block is the tile's first; read by `slide`
-    T* scratch;              // rows of scratch_stride: 4 rows_per_block; 5 for `moments`, 5 a plane for `slide`
-    int64_t scratch_stride;  // at least ssim_scratch_registers
-    T c1, c2;                // 2 C1; 2 C2 over what variances are to be multiplied by
-    T origin;                // 2 shift
-    double* sums;            // [planes][registers][lanes]: half of what the index lacks of 1 is added, summed over rows
-    T* const* map;           // rows_per_block rows like sums to write the index to, or null
+    int64_t planes;                 // channels
+    int64_t plane_stride;           // elements of a staged row from plane to plane
+    int64_t registers;              // of output, a plane
+    int64_t tail;                   // elements
+    const T* row_weights;           // rows_per_block: 1 for output rows that count, 0 for those past the tile
+    int64_t rows;                   // that count; read by `slide`
+    bool first;                     // the block is the tile's first; read by `slide`
+    T* scratch;                     // rows of scratch_stride: 4 rows_per_block; 5 for `moments`, 5 a plane for `slide`
+    int64_t scratch_stride;         // at least ssim_scratch_registers
+    T c1, c2;                       // 2 C1; 2 C2 over what variances are to be multiplied by
+    T origin;                       // 2 shift
+    double* sums;                   // [planes][registers][lanes]: half of what the index lacks of 1 is added, summed over rows
+    T* const* map;                  // rows_per_block rows like sums to write the index to, or null
+    const SsimIndices<T>* indices;  // read by `many11` instead of c1, c2 and sums
 };
 
 // The registers of a plane, those moved down by a lane, the tail's, and what the last group of windows may read past them.
@@ -57,8 +71,33 @@ struct SsimKernels {
     Block block11[2];                                     // 11 taps: [without luminance, with]
     Block block7[2];                                      // 7 taps
     Block block_any[2];                                   // any number of taps
+    Block many11;                                         // 11 taps, the indices of the block's list
     Block slide[2];                                       // uniform windows of 8-bit images, up to 15 taps; null for float64
     void (*moments)(const SsimBlock<T>*, T* const* out);  // means of 2 x and 2 y, variances, covariance, of one output row
+};
+
+// Rows whose smallest and largest value is wanted: of all elements, or of those of every four that have a bit.
+struct RangeRows {
+    const char* x;
+    int64_t rows, elements, stride;  // bytes from row to row
+    uint32_t used;
+};
+
+// Rows of pixels whose differences are added up: `slots` elements from pixel to pixel, 1 to 4, those that are used a bit each.
+struct PixelErrorRows {
+    const char *x, *y;
+    int64_t rows, pixels;
+    int64_t x_stride, y_stride;  // bytes
+    int slots;
+    uint32_t used;
+};
+// Adds to the chains of sums, error_columns of `slots` each; of 8-bit pixels to the first alone, exactly.
+using PixelError = void (*)(const PixelErrorRows*, double* sums);
+
+// Pixels of three channels among four, laid side by side: of every 16 bytes read, 12 are written, byte b from byte order[b].
+struct PixelBytes {
+    int64_t groups;  // of 16 bytes: four pixels, two or one
+    uint8_t order[12];
 };
 
 // Four rows of a resized image: sums of `taps` pixels along x, scaled, clamped and written as planes.
@@ -207,8 +246,10 @@ struct Kernels {
     const char* name;
     SsimKernels<float> ssim_f32;
     SsimKernels<double> ssim_f64;
-    double (*squared_error[4])(const void* x, const void* y, int64_t n);          // by pg_dtype
-    void (*value_range[4])(const void* x, int64_t n, double* low, double* high);  // NaN and infinities show in the bounds
+    PixelError squared_error[4], absolute_error[4];  // by pg_dtype
+    int error_columns;                               // whose chains of float64 sums are apart
+    void (*pack_pixels)(const void* from, const PixelBytes*, void* to);
+    void (*value_range[4])(const RangeRows*, double* low, double* high);  // NaN and infinities show in the bounds
     void (*resize_columns[4])(const void* const* rows, const float* weights, int32_t taps, int64_t n, float* out);  // by pg_dtype
     void (*resize_rows)(const ResizeRows*);
     int resize_lanes, resize_reach;  // a register's pixels, and how far apart their inputs may be for one permutation

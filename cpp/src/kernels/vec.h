@@ -19,6 +19,25 @@
 #define PG_UNROLL _Pragma("GCC unroll 8")
 #endif
 
+// Calls f with Const<Begin> to Const<End - 1>: for what must be in registers before the compiler decides on loops.
+template <int V>
+struct Const {
+    static constexpr int value = V;
+};
+template <int Begin, int End>
+struct Unroll {
+    template <class F>
+    static PG_INLINE void run(F f) {
+        f(Const<Begin>{});
+        Unroll<Begin + 1, End>::run(f);
+    }
+};
+template <int End>
+struct Unroll<End, End> {
+    template <class F>
+    static PG_INLINE void run(F) {}
+};
+
 #if defined(__AVX512F__)
 constexpr int kVecBytes = 64;
 #elif defined(__AVX2__)
@@ -46,6 +65,14 @@ struct Vec;
 
 template <int Bytes>
 struct Unsigned;
+template <>
+struct Unsigned<1> {
+    using type = uint8_t;
+};
+template <>
+struct Unsigned<2> {
+    using type = uint16_t;
+};
 template <>
 struct Unsigned<4> {
     using type = uint32_t;

@@ -12,9 +12,9 @@ from pixelgauge import _core
 from pixelgauge._version import __version__
 from pixelgauge.checks import ArgumentTypeError, ArgumentValueError, one_of
 from pixelgauge.full_reference.arguments import DataRange
-from pixelgauge.full_reference.ms_ssim import scale_weights
+from pixelgauge.full_reference.ms_ssim import ms_ssim_options, scale_weights
 from pixelgauge.full_reference.pixel_error import squarable_length
-from pixelgauge.full_reference.ssim import overridden, preset_options, ssim_options
+from pixelgauge.full_reference.ssim import overridden, ssim_options
 from pixelgauge.images import Array, value_range_bounds, value_range_length
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS, preset_row
 from pixelgauge.runtime import isa
@@ -24,15 +24,16 @@ _ARGUMENTS = {
     "psnr": ("data_range",),
     "ssim": ("data_range", "preset", "exponents"),
     "ms_ssim": ("data_range", "preset", "weights", "combine"),
+    "mae": (),
 }
 
 
 def fingerprint(metric: str, **arguments: Any) -> dict[str, object]:
-    """Say how a number of :func:`mse`, :func:`psnr`, :func:`ssim` or :func:`ms_ssim` is made, to be kept beside it.
+    """Say how a number of :func:`mse`, :func:`psnr`, :func:`ssim` or another is made, to be kept beside it.
 
     Parameters
     ----------
-    metric : {"mse", "psnr", "ssim", "ms_ssim"}
+    metric : {"mse", "psnr", "ssim", "ms_ssim", "mae"}
         Name of the function.
     **arguments
         Those that the function is called with, besides the images and what only says how they lie or what is returned.
@@ -120,9 +121,9 @@ def _of_ms_ssim(
 ) -> dict[str, object]:
     row = preset_row(MS_SSIM_PRESETS, preset)
     by_scale = scale_weights(row.weights if weights is None else weights)
-    rule = getattr(_core.Combine, one_of("combine", combine, ("product", "sum")))
-    pyramid, options = getattr(_core.Pyramid, row.pyramid), preset_options("wang2004", _length(data_range))
-    _require_taken(lambda none: _core.ms_ssim(none, none, options, by_scale, pyramid, rule, row.clamp_negative))
+    one_of("combine", combine, ("product", "sum"))
+    options = ms_ssim_options(row.name, _length(data_range), tuple(by_scale), combine)
+    _require_taken(lambda none: _core.ms_ssim(none, none, options))
     return {
         "preset": row.name,
         "source": row.source,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -11,7 +12,7 @@ from pixelgauge import _core, caller
 from pixelgauge.checks import ArgumentValueError, one_of
 from pixelgauge.full_reference.arguments import DataRange, Float64Array, Score, explain_axes, numbers_of, result_of
 from pixelgauge.full_reference.ssim import preset_options
-from pixelgauge.images import canonical_pair, value_range_length
+from pixelgauge.images import Images, canonical_pair, value_range_length
 from pixelgauge.presets import MS_SSIM_PRESETS, preset_row
 
 
@@ -68,13 +69,18 @@ def ms_ssim(
     1.0
     """
     scores, single = ms_ssim_scores(x, y, data_range, preset, weights, combine, channel_axis)
+    warn_of_nan(scores)
+    return result_of(scores, single)
+
+
+def warn_of_nan(scores: Float64Array) -> None:
+    """Warn the caller where a score is no number."""
     if np.isnan(scores).any():
         caller.warn(
             "MS-SSIM is NaN: a negative contrast-structure term has no fractional power; "
             "use combine='sum' or preset='pytorch-msssim', which counts such terms as 0",
             RuntimeWarning,
         )
-    return result_of(scores, single)
 
 
 def ms_ssim_scores(
@@ -90,26 +96,43 @@ def ms_ssim_scores(
     a, b = canonical_pair(x, y, channel_axis)
     row = preset_row(MS_SSIM_PRESETS, preset)
     one_of("combine", combine, ("product", "sum"))
-    options = preset_options("wang2004", value_range_length(data_range, a.pixels.dtype))
-    by_scale = scale_weights(row.weights if weights is None else weights)
-
-    def scores_by(rule: str) -> Float64Array:
-        pyramid, combination = getattr(_core.Pyramid, row.pyramid), getattr(_core.Combine, rule)
-        return _core.ms_ssim(a.pixels, b.pixels, options, by_scale, pyramid, combination, row.clamp_negative)
-
+    length = value_range_length(data_range, a.pixels.dtype)
+    by_scale = tuple(scale_weights(row.weights if weights is None else weights))
     try:
-        scores = scores_by(combine)
+        scores = _core.ms_ssim(a.pixels, b.pixels, ms_ssim_options(row.name, length, by_scale, combine))
     except ArgumentValueError as error:
         explain_axes(error, a)
         raise
+    require_terms(scores, a, b, ms_ssim_options(row.name, length, by_scale, "sum"), data_range)
+    return scores, a.single
+
+
+@functools.lru_cache(maxsize=256)
+def ms_ssim_options(preset: str, length: float, weights: tuple[float, ...], combine: str) -> _core.MsSsimOptions:
+    """Options of the core for a preset with weights."""
+    row = MS_SSIM_PRESETS[preset]
+    return _core.MsSsimOptions(
+        ssim=preset_options("wang2004", length),
+        weights=weights,
+        pyramid=getattr(_core.Pyramid, row.pyramid),
+        combine=getattr(_core.Combine, combine),
+        clamp_negative=row.clamp_negative,
+    )
+
+
+def require_terms(
+    scores: Float64Array, a: Images, b: Images, by_sum: _core.MsSsimOptions, data_range: DataRange
+) -> None:
+    """Raise a ``ValueError`` if a score is not finite because a term is none, given the options that add the terms up.
+
+    A sum is not finite only where a term is none; a product also where a term is negative.
+    """
     finite = np.isfinite(scores)
-    # A sum is not finite only where a term is none; a product also where a term is negative.
-    if not finite.all() and not np.isfinite(scores_by("sum")[~finite]).all():
+    if not finite.all() and not np.isfinite(_core.ms_ssim(a.pixels, b.pixels, by_sum)[~finite]).all():
         raise ValueError(
             f"MS-SSIM over- or underflows at data_range={data_range!r} and the values there are: scale the images "
             "and data_range to a length near 1"
         )
-    return scores, a.single
 
 
 def scale_weights(weights: Sequence[float]) -> list[float]:

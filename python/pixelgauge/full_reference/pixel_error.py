@@ -1,4 +1,4 @@
-"""Mean squared error and peak signal-to-noise ratio."""
+"""Mean squared and mean absolute error, and peak signal-to-noise ratio."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pixelgauge import _core
-from pixelgauge.full_reference.arguments import DataRange, Score, result_of
+from pixelgauge.full_reference.arguments import DataRange, Float64Array, Score, result_of
 from pixelgauge.images import canonical_pair, value_range_length
 
 
@@ -45,6 +45,36 @@ def mse(x: object, y: object, *, channel_axis: int | None = -1) -> Score:
     """
     a, b = canonical_pair(x, y, channel_axis)
     return result_of(_core.mse(a.pixels, b.pixels), a.single)
+
+
+def mae(x: object, y: object, *, channel_axis: int | None = -1) -> Score:
+    """Mean absolute error over all pixels and channels of each pair, summed in float64.
+
+    Parameters
+    ----------
+    x, y : array_like
+        As for :func:`mse`.
+    channel_axis : int or None, default -1
+        As for :func:`mse`.
+
+    Returns
+    -------
+    float or (N,) numpy.ndarray of float64
+        In units of the pixels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`mse`.
+
+    Examples
+    --------
+    >>> import numpy as np, pixelgauge
+    >>> pixelgauge.mae(np.zeros((8, 8), np.uint8), np.full((8, 8), 3, np.uint8))
+    3.0
+    """
+    a, b = canonical_pair(x, y, channel_axis)
+    return result_of(_core.mae(a.pixels, b.pixels), a.single)
 
 
 _LENGTHS = (1e-150, 1e150)
@@ -96,12 +126,16 @@ def psnr(x: object, y: object, *, data_range: DataRange = None, channel_axis: in
     """
     a, b = canonical_pair(x, y, channel_axis)
     length = squarable_length(data_range, a.pixels.dtype)
-    error = _core.mse(a.pixels, b.pixels)
+    return result_of(decibels_of(_core.mse(a.pixels, b.pixels), length, data_range), a.single)
+
+
+def decibels_of(error: Float64Array, length: float, data_range: DataRange) -> Float64Array:
+    """PSNR from mean squared errors and the range's length; ``ValueError`` where it leaves float64's room."""
     with np.errstate(divide="ignore", over="ignore"):
-        decibels = 10 * np.log10(length * length / error)
+        decibels: Float64Array = 10 * np.log10(length * length / error)
     if not all(map(math.isfinite, decibels.tolist())) and (np.isinf(decibels) & (error > 0)).any():
         raise ValueError(
             f"PSNR over- or underflows at data_range={data_range!r} and the values there are: scale the images and "
             "data_range to a length near 1"
         )
-    return result_of(decibels, a.single)
+    return decibels

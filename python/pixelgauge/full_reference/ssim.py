@@ -14,6 +14,7 @@ from pixelgauge import _core, caller
 from pixelgauge.checks import ArgumentValueError, flag, whole_number
 from pixelgauge.full_reference.arguments import (
     DataRange,
+    Float64Array,
     Score,
     choice,
     explain_axes,
@@ -22,7 +23,7 @@ from pixelgauge.full_reference.arguments import (
     require_inside,
     result_of,
 )
-from pixelgauge.images import Array, canonical_pair, value_range_length
+from pixelgauge.images import Array, Images, canonical_pair, value_range_length
 from pixelgauge.presets import SSIM_PRESETS, SSIMPreset, preset_row
 
 _PLAIN_EXPONENTS = (1, 1, 1)
@@ -127,24 +128,35 @@ def ssim(
         options = ssim_options(overridden(row, overrides), length, exponents)
     else:
         options = preset_options(row.name, length)
-    if row.clips_to_range and data_range is not None and np.ndim(data_range) == 1:
-        require_inside(a, b, data_range, preset)
+    require_unclipped(row, a, b, data_range)
     try:
         scores, index, parts = _core.ssim(a.pixels, b.pixels, options, full, components)
     except ArgumentValueError as error:
         explain_axes(error, a)
         raise
-    if not all(map(math.isfinite, scores.tolist())):
-        if tuple(exponents) == _PLAIN_EXPONENTS:
-            raise ValueError(
-                f"SSIM over- or underflows at data_range={data_range!r} and the values there are: scale the images and "
-                "data_range to a length near 1"
-            )
+    if tuple(exponents) == _PLAIN_EXPONENTS:
+        require_finite(scores, data_range)
+    elif not all(map(math.isfinite, scores.tolist())):
         caller.warn(f"SSIM is NaN: a negative factor has no power with exponents={tuple(exponents)}", RuntimeWarning)
     result: Score | SSIMComponents = result_of(scores, a.single)
     if components:
         result = SSIMComponents(*(result_of(part, a.single) for part in parts))
     return result if index is None else (result, a.in_layout(index))
+
+
+def require_unclipped(row: SSIMPreset, a: Images, b: Images, data_range: DataRange) -> None:
+    """Raise a ``ValueError`` where a preset's program would clip values."""
+    if row.clips_to_range and data_range is not None and np.ndim(data_range) == 1:
+        require_inside(a, b, data_range, row.name)
+
+
+def require_finite(scores: Float64Array, data_range: DataRange) -> None:
+    """Raise a ``ValueError`` if a score without exponents is no number."""
+    if not all(map(math.isfinite, scores.tolist())):
+        raise ValueError(
+            f"SSIM over- or underflows at data_range={data_range!r} and the values there are: scale the images and "
+            "data_range to a length near 1"
+        )
 
 
 def overridden(row: SSIMPreset, overrides: dict[str, Any]) -> SSIMPreset:

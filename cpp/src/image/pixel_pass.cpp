@@ -1,0 +1,209 @@
+// Differences are summed band by band in a fixed order, so that no digit depends on the threads; within a band in chains that do not
+// depend on how the channels lie either (kernels/pixel_error.inl).
+#include "image/pixel_pass.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <string>
+
+#include "image/rows.h"
+#include "kernels/table.h"
+#include "runtime/status.h"
+#include "runtime/threads.h"
+
+namespace pixelgauge {
+
+namespace {
+
+constexpr int64_t kBand = 64;
+constexpr int64_t kMostSlots = 4;
+constexpr int kMostColumns = 32;
+constexpr int64_t kRows = 8;  // whose ranges and errors are read in turn, while they are in the cache
+
+// How the rows of a pair are read: pixels of a few slots where both have them alike, plane after plane, or else copied side by side.
+struct ErrorLayout {
+    int64_t planes = 1, slots = 1, pixels;
+    uint32_t used = 1;
+    bool reversed = false;  // the first channel has the last slot
+    bool copied = false;
+
+    ErrorLayout(const View& x, const View& y) : pixels(x.width) {
+        const int64_t item = element_bytes(x.dtype), channels = x.channels;
+        copied = !(aligned(x, item) && aligned(y, item)) || !alike(x, y, item);
+        if (!copied) return;
+        slots = channels <= kMostSlots ? channels : 1;
+        pixels = x.width * channels / slots;
+        used = (1u << slots) - 1;
+    }
+
+    // The lowest of a pixel's channels.
+    static const char* lowest(const View& v) { return v.data + (v.channel_stride < 0 ? (v.channels - 1) * v.channel_stride : 0); }
+
+  private:
+    static bool aligned(const View& v, int64_t item) {
+        for (const int64_t at :
+             {static_cast<int64_t>(reinterpret_cast<uintptr_t>(v.data)), v.row_stride, v.column_stride, v.channel_stride})
+            if (at % item != 0) return false;
+        return true;
+    }
+
+    bool alike(const View& x, const View& y, int64_t item) {
+        const int64_t channels = x.channels;
+        if (channels > kMostSlots) return false;
+        if (channels > 1 && x.column_stride == item && y.column_stride == item) {
+            planes = channels;
+            return true;
+        }
+        if (x.column_stride != y.column_stride || x.channel_stride != y.channel_stride) return false;
+        const int64_t step = std::abs(x.channel_stride) / item, columns = x.column_stride / item;
+        if (columns < 1 || columns > kMostSlots || (channels - 1) * step >= columns) return false;
+        slots = columns;
+        used = 0;
+        for (int64_t c = 0; c < channels; ++c) used |= 1u << (c * step);
+        reversed = x.channel_stride < 0;
+        return true;
+    }
+};
+
+// The sums of one band: chains of a plane after another.
+class ErrorSums {
+  public:
+    ErrorSums(const ErrorLayout& layout, int columns) : layout_(layout), columns_(columns) {}
+
+    double* plane(int64_t p) { return chains_ + p * columns_; }
+
+    // Column by column and channel by channel, whatever the layout.
+    double total() const {
+        double sum = 0;
+        const int64_t channels = layout_.planes * layout_.slots;
+        for (int64_t m = 0; m < columns_; ++m)
+            for (int64_t k = 0; k < channels; ++k) {
+                const int64_t c = layout_.reversed ? channels - 1 - k : k;
+                if (layout_.planes > 1 || layout_.used >> c & 1)
+                    sum += layout_.planes > 1 ? chains_[c * columns_ + m] : chains_[m * channels + c];
+            }
+        return sum;
+    }
+
+  private:
+    const ErrorLayout& layout_;
+    int64_t columns_;
+    double chains_[kMostSlots * kMostColumns] = {};
+};
+
+// What a band has found.
+struct Found {
+    double squares, distances;
+    double low[2], high[2];
+    int64_t not_finite[2];  // rows of x and of y, or -1
+};
+
+Found pass_over_band(const pg_images& x, const pg_images& y, int64_t image, int64_t top, int64_t bottom, const PixelPass& pass) {
+    const Kernels& k = kernels();
+    const View a(x, image, 0, x.channels), b(y, image, 0, x.channels);
+    Found found{0, 0, {HUGE_VAL, HUGE_VAL}, {-HUGE_VAL, -HUGE_VAL}, {-1, -1}};
+    const ErrorLayout layout(a, b);
+    ErrorSums squares(layout, k.error_columns), distances(layout, k.error_columns);
+    RowReader rows_a(a, 0, a.width, 0, Border::None), rows_b(b, 0, b.width, 0, Border::None);
+    RowRanges range_a(a), range_b(b);
+    const auto add_errors = [&](const PixelErrorRows& rows, int64_t plane) {
+        if (pass.squares) k.squared_error[x.dtype](&rows, squares.plane(plane));
+        if (pass.distances) k.absolute_error[x.dtype](&rows, distances.plane(plane));
+    };
+    const int64_t step = pass.ranges && (pass.squares || pass.distances) ? kRows : kBand;
+    for (int64_t first = top; first < bottom; first += step) {
+        const int64_t last = first + step < bottom ? first + step : bottom;
+        if (pass.ranges) {
+            const int64_t row_a = range_a.add(first, last, found.low[0], found.high[0]),
+                          row_b = range_b.add(first, last, found.low[1], found.high[1]);
+            if (found.not_finite[0] < 0) found.not_finite[0] = row_a;
+            if (found.not_finite[1] < 0) found.not_finite[1] = row_b;
+        }
+        if (!pass.squares && !pass.distances) continue;
+        PixelErrorRows rows{nullptr,    nullptr, last - first, layout.pixels, a.row_stride, b.row_stride, static_cast<int>(layout.slots),
+                            layout.used};
+        if (layout.copied) {
+            rows.rows = 1;
+            for (int64_t r = first; r < last; ++r) {
+                rows.x = static_cast<const char*>(rows_a.row(r));
+                rows.y = static_cast<const char*>(rows_b.row(r));
+                add_errors(rows, 0);
+            }
+            continue;
+        }
+        for (int64_t p = 0; p < layout.planes; ++p) {
+            const int64_t plane_a = layout.planes > 1 ? p * a.channel_stride : 0, plane_b = layout.planes > 1 ? p * b.channel_stride : 0;
+            rows.x = (layout.planes > 1 ? a.data : ErrorLayout::lowest(a)) + first * a.row_stride + plane_a;
+            rows.y = (layout.planes > 1 ? b.data : ErrorLayout::lowest(b)) + first * b.row_stride + plane_b;
+            add_errors(rows, p);
+        }
+    }
+    if (pass.squares) found.squares = squares.total();
+    if (pass.distances) found.distances = distances.total();
+    return found;
+}
+
+// The first row of an image that holds NaN or infinity, or -1.
+int64_t row_not_finite(const pg_images& images, int64_t image) {
+    const View view(images, image, 0, images.channels);
+    RowRanges ranges(view);
+    double low = 0, high = 0;
+    return ranges.add(0, view.height, low, high);
+}
+
+Fault not_a_number(const pg_images& x, const pg_images& y, int64_t image, int64_t first) {
+    const int64_t row_x = row_not_finite(x, image), row_y = row_x < 0 ? row_not_finite(y, image) : -1;
+    return Fault(row_x < 0 && row_y < 0 ? PG_ERROR_OVERFLOW : PG_ERROR_NOT_FINITE, row_y < 0 ? "x" : "y", "",
+                 "x or y holds NaN or infinity, or values whose squares overflow (image " + std::to_string(first + image) + ")",
+                 "replace them, or crop to the valid part, first")
+        .in_image(first + image)
+        .in_row(row_x < 0 ? row_y : row_x);
+}
+
+void require_finite(const Found* bands, int64_t count, int which, int64_t image) {
+    for (int64_t i = 0; i < count; ++i) {
+        const int64_t row = bands[i].not_finite[which];
+        const ImagesInMessages said{which == 0 ? "x" : "y", which == 0 ? "x: " : "y: ", 0, "remove or replace such values first"};
+        require(row < 0, [&] { return not_finite(said, image, row); });
+    }
+}
+
+}  // namespace
+
+void pass_over_pixels(const pg_images& x, const pg_images& y, int64_t first, PixelPass& pass) {
+    const int64_t bands = (x.height + kBand - 1) / kBand;
+    std::vector<Found> found(static_cast<size_t>(x.count * bands));
+    parallel_for(x.count * bands, [&](int64_t t) {
+        const int64_t top = t % bands * kBand, bottom = top + kBand < x.height ? top + kBand : x.height;
+        found[static_cast<size_t>(t)] = pass_over_band(x, y, t / bands, top, bottom, pass);
+    });
+    const double n = static_cast<double>(x.height) * static_cast<double>(x.width) * static_cast<double>(x.channels);
+    const size_t count = static_cast<size_t>(x.count);
+    pass.mse.assign(pass.squares ? count : 0, 0);
+    pass.mae.assign(pass.distances ? count : 0, 0);
+    pass.range.assign(pass.ranges ? count : 0, {HUGE_VAL, -HUGE_VAL});
+    for (size_t i = 0; i < count; ++i) {
+        const Found* const of_image = &found[i * static_cast<size_t>(bands)];
+        const int64_t image = static_cast<int64_t>(i);
+        double squares = 0, distances = 0;
+        for (int64_t band = 0; band < bands; ++band) {
+            squares += of_image[band].squares;
+            distances += of_image[band].distances;
+            for (int k = 0; k < 2 && pass.ranges; ++k) {
+                PairRange& range = pass.range[i];
+                range.low = of_image[band].low[k] < range.low ? of_image[band].low[k] : range.low;
+                range.high = of_image[band].high[k] > range.high ? of_image[band].high[k] : range.high;
+            }
+        }
+        if (pass.ranges)
+            for (int k = 0; k < 2; ++k) require_finite(of_image, bands, k, first + image);
+        const auto mean = [&](double sum) {
+            require(sum / n - sum / n == 0, [&] { return not_a_number(x, y, image, first); });
+            return sum / n;
+        };
+        if (pass.squares) pass.mse[i] = mean(squares);
+        if (pass.distances) pass.mae[i] = mean(distances);
+    }
+}
+
+}  // namespace pixelgauge
