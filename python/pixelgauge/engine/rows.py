@@ -49,7 +49,7 @@ class ScoreRow:
     ref, test : str or None
         Paths of the files, None where there is none.
     status : str
-        ``"ok"``, or what is wrong; see :data:`Status`.
+        ``"ok"``, or what is wrong: ``"missing"``, ``"ambiguous"``, ``"unreadable"``, ``"mismatch"``, ``"unscorable"``.
     message : str
         What is wrong, in words.
     values : mapping of str to float
