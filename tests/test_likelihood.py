@@ -179,6 +179,7 @@ REFUSALS: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: gan_value([1j], [0.0]), TypeError, r"real_logits\[0\]=1j is no real number"),
     (lambda: gan_value(None, [0.0]), TypeError, "real_logits"),
     (lambda: bits_per_dim(math.nan, 784), ValueError, "nll_nats holds NaN: remove or repair it"),
+    (lambda: bits_per_dim(100.0, 10**400), ValueError, "dims has 1329 bits: give the number of values of one sample"),
     (lambda: bits_per_dim(100.0, 0), ValueError, "dims=0 must be a whole number of at least 1"),
     (lambda: bits_per_dim(100.0, 784.0), TypeError, r"dims=784\.0 must be a whole number"),
     (lambda: bits_per_dim(True, 784), TypeError, "nll_nats=True must be a real number or an array of them"),

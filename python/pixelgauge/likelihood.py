@@ -15,6 +15,7 @@ from pixelgauge.distribution.moments import number_array
 
 Float64Array = npt.NDArray[np.float64]
 
+_MOST_DIMS = 1 << 53
 _SERIES_BELOW = 0.01
 """Differences of log variances of which exp(d) - 1 - d is taken as a series: six terms leave 1e-16 of it there."""
 
@@ -146,7 +147,7 @@ def bits_per_dim(nll_nats: object, dims: int) -> float | Float64Array:
     TypeError
         If `nll_nats` is no array of real numbers, or `dims` no whole number.
     ValueError
-        If `nll_nats` holds NaN or is empty, or `dims` is below 1.
+        If `nll_nats` holds NaN or is empty, or `dims` is below 1 or above 2^53.
 
     Notes
     -----
@@ -167,6 +168,10 @@ def bits_per_dim(nll_nats: object, dims: int) -> float | Float64Array:
     """
     nll = _real(nll_nats, "nll_nats")
     dims = whole_number("dims", dims, 1)
+    if dims > _MOST_DIMS:
+        raise ArgumentValueError(
+            "dims", "", f"dims has {dims.bit_length()} bits", "give the number of values of one sample"
+        )
     if np.isnan(nll).any():
         raise ArgumentValueError("nll_nats", "", "nll_nats holds NaN", "remove or repair it")
     bits = nll / math.log(2) / dims  # divided twice: the product of a large `dims` would round first
