@@ -66,7 +66,7 @@ class ScoreTest:
         self._kept = inflation * orders.second
         error = math.sqrt(orders.second)
         both = math.sqrt(orders.first + orders.second)
-        if both and not _LEAST_ERROR < both < 1 / _LEAST_ERROR:
+        if 0 < both <= _LEAST_ERROR or both >= 1 / _LEAST_ERROR:  # NaN is of a kernel that overflows: told apart
             raise ValueError(
                 f"the features are of such a size that their distance has the standard error {both:.2g}, whose powers "
                 "float64 does not hold: divide both sets by one number, such as their largest value"
