@@ -59,7 +59,7 @@ build_cpp() { # preset
 test_cpp() { # preset
   build_cpp "$1"
   # ThreadSanitizer wants its memory where addresses that are drawn at random may lie.
-  setarch "$(uname -m)" -R ctest --test-dir "$work/$1" --output-on-failure
+  setarch "$(uname -m)" -R ctest --test-dir "$work/$1" --output-on-failure --parallel "$(nproc)"
 }
 
 stage_style() {
