@@ -67,8 +67,8 @@ def test_one_reference_against_many_is_read_once(files, monkeypatch):
     for ref, test in (("ref/0.png", listed("test")), (x[0], y), (Image.fromarray(x[0]), listed("test"))):
         assert [row.values["mse"] for row in pixelgauge.compare(ref, test, metrics="mse")] == want
     reads = []
-    read = items.read_image
-    monkeypatch.setattr(items, "read_image", lambda path, **options: (reads.append(path), read(path, **options))[1])
+    read = items.read_picture
+    monkeypatch.setattr(items, "read_picture", lambda path, **options: (reads.append(path), read(path, **options))[1])
     rows = list(pixelgauge.compare("ref/0.png", listed("test"), metrics="mse", workers=4))
     assert reads.count("ref/0.png") == 1
     assert rows[0].ref == "ref/0.png"

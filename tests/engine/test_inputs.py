@@ -12,7 +12,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 import pixelgauge
 from pixelgauge.engine.pair_lists import PairList
@@ -478,3 +478,22 @@ def test_wrong_use(arguments, message, files, capsys):
     code, _, err = run(capsys, *arguments)
     assert code == 2
     assert message in err
+
+
+@pytest.mark.property
+def test_profiles_of_members_and_of_the_one_reference_are_told(tmp_path, monkeypatch):
+    """As those of files are: the colours of both sides are named where they differ."""
+    monkeypatch.chdir(tmp_path)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    image = Image.new("RGB", (20, 20))
+    image.save("plain.png")
+    image.save("tagged.png", icc_profile=profile)
+    with zipfile.ZipFile("a.zip", "w") as archive:
+        archive.write("tagged.png", "plain.png")
+    os.mkdir("folder")
+    image.save("folder/plain.png")
+    (alone,) = pixelgauge.compare("plain.png", "tagged.png", metrics="mse")
+    assert "colour profile differs" in alone.message
+    for ref, test in (("folder", "a.zip"), ("plain.png", "a.zip")):
+        (row,) = pixelgauge.compare(ref, test, metrics="mse")
+        assert row.message == alone.message

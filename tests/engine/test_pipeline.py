@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import pixelgauge
-from pixelgauge.engine import pipeline
+from pixelgauge.engine import items, pipeline
 from pixelgauge.engine.comparison import CompareOptions
 from pixelgauge.engine.pairing import Pair, find_pairs
 from pixelgauge.engine.pipeline import score_pair, score_pairs
@@ -505,5 +505,5 @@ def test_an_error_other_than_of_the_file_is_not_swallowed(monkeypatch):
     def fail(path, **options):
         raise ImageFileError(path, "is odd")
 
-    monkeypatch.setattr(pipeline, "read_picture", fail)
+    monkeypatch.setattr(items, "read_picture", fail)
     assert score_pair("r", "t", comparing()) == ScoreRow("r", "t", "unreadable", "REF: is odd")

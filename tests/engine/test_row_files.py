@@ -68,15 +68,15 @@ def content(path):
 
 def read_counter(monkeypatch):
     """Names of the images that are read from here on."""
-    from pixelgauge.engine import pipeline
+    from pixelgauge.engine import items
 
-    read, whole = [], pipeline.read_picture
+    read, whole = [], items.read_picture
 
     def counted(path, **options):
         read.append(os.path.basename(path))
         return whole(path, **options)
 
-    monkeypatch.setattr(pipeline, "read_picture", counted)
+    monkeypatch.setattr(items, "read_picture", counted)
     return read
 
 

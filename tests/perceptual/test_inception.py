@@ -419,3 +419,8 @@ def test_wrong_weights_are_named(
     wrong = {key: value for key, value in wrong.items() if value is not None}
     with pytest.raises(CheckpointError, match=match):
         model_store.convert(model_store.model_named("inception-fid"), {"backbone": wrong})
+
+
+@pytest.mark.boundary
+def test_no_files_give_no_batches(features: InceptionFeatures) -> None:
+    assert list(features.batches_of_files([], [])) == []

@@ -19,7 +19,7 @@ from pixelgauge.distribution.feature_stats import FeatureStats
 from pixelgauge.distribution.samples import as_features, samples
 from pixelgauge.engine.extraction import Extraction
 from pixelgauge.engine.rows import FileState, file_state
-from pixelgauge.files.archive import Archive, read_array
+from pixelgauge.files.archive import Archive, read_sole_array
 from pixelgauge.files.npy import map_npy, parse_npy, read_header
 from pixelgauge.files.pickles import looks_pickled
 from pixelgauge.files.reading import FileError, open_regular, size_of
@@ -153,16 +153,12 @@ class FeatureSource:
                     "it may be truncated",
                 )
             archive = Archive(file, path, once=True)
-            arrays = [name for name in archive.names if name.endswith(".npy")]
-            if {"features.npy", "format.npy"} <= set(arrays):
+            if {"features.npy", "format.npy"} <= set(archive.names):
                 return FeatureSet.load(path)
-            if {"mu.npy", "format.npy"} & set(arrays):
+            if {"mu.npy", "format.npy"} & set(archive.names):
                 return FeatureStats.load(path)
             if path.lower().endswith(".npz"):
-                if "arr_0.npy" not in arrays and len(arrays) != 1:
-                    held = ", ".join(arrays) or "nothing"
-                    raise FileError(path, f"holds {held}", "one array, 'arr_0' or 'mu' is needed")
-                return read_array(archive, "arr_0.npy" if "arr_0.npy" in arrays else arrays[0])
+                return read_sole_array(archive, "one array, 'arr_0' or 'mu' is needed")
         members = image_members(archive)
         self._archive = path
         self._names = [f"{path}: {name}" for name in members]

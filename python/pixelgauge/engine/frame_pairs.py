@@ -10,7 +10,7 @@ from pixelgauge.engine.items import EncodedItem, Source
 from pixelgauge.engine.pairing import Pair, Pairing
 from pixelgauge.engine.rows import FileState, file_state
 from pixelgauge.files.reading import FileError, read_regular
-from pixelgauge.images import Array
+from pixelgauge.images.decoding import Picture
 from pixelgauge.images.frames import Frames
 
 _MOST_BYTES = 1 << 32
@@ -27,9 +27,9 @@ class FrameItem:
         """State of the file that holds it."""
         return file_state(self.name)
 
-    def read(self, *, gray: bool, alpha: str, any_samples: bool = False) -> Array:
+    def read(self, *, gray: bool, alpha: str, any_samples: bool) -> Picture:
         """Pixels by the rules of files."""
-        return self._frames.read(self._number, gray=gray, alpha=alpha)
+        return Picture(self._frames.read(self._number, gray=gray, alpha=alpha))
 
 
 def of_frames(pairing: Pairing) -> Pairing:

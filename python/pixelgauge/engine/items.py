@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pixelgauge.engine.rows import FileState, file_state
 from pixelgauge.files.reading import FileError, cause
-from pixelgauge.images import Array, ImageFileError, read_image, to_gray
-from pixelgauge.images.decoding import picture_pixels
+from pixelgauge.images import Array, ImageFileError, read_picture, to_gray
+from pixelgauge.images.decoding import Picture, picture_pixels
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -25,8 +25,8 @@ class Item(Protocol):
     def state(self) -> FileState | None:
         """State of the file that holds it, None if there is none."""
 
-    def read(self, *, gray: bool, alpha: str, any_samples: bool = False) -> Array:
-        """Pixels (H, W) or (H, W, C), from any thread; an ``ImageFileError`` says why there are none."""
+    def read(self, *, gray: bool, alpha: str, any_samples: bool) -> Picture:
+        """Read it, from any thread; an ``ImageFileError`` says why it cannot be."""
 
 
 Source = str | Item
@@ -43,10 +43,10 @@ def state_of(source: Source) -> FileState | None:
     return file_state(source) if isinstance(source, str) else source.state()
 
 
-def read_source(source: Source, *, gray: bool, alpha: str, any_samples: bool = False) -> Array:
-    """Pixels of a file or an item; errors as of :func:`pixelgauge.images.read_image`."""
+def read_source(source: Source, *, gray: bool, alpha: str, any_samples: bool) -> Picture:
+    """Read a file or an item; errors as of :func:`pixelgauge.images.read_image`."""
     if isinstance(source, str):
-        return read_image(source, gray=gray, alpha=alpha, any_samples=any_samples)
+        return read_picture(source, gray=gray, alpha=alpha, any_samples=any_samples)
     return source.read(gray=gray, alpha=alpha, any_samples=any_samples)
 
 
@@ -61,9 +61,9 @@ class ArrayItem:
         """State of the file, None if there is none."""
         return file_state(self.name) if self._in_file else None
 
-    def read(self, *, gray: bool, alpha: str, any_samples: bool = False) -> Array:
+    def read(self, *, gray: bool, alpha: str, any_samples: bool) -> Picture:
         """Pixels as they are, or in gray."""
-        return in_memory(self._pixels, gray)
+        return Picture(in_memory(self._pixels, gray))
 
 
 class PictureItem:
@@ -76,14 +76,14 @@ class PictureItem:
     def state(self) -> None:
         """No file is known."""
 
-    def read(self, *, gray: bool, alpha: str, any_samples: bool = False) -> Array:
+    def read(self, *, gray: bool, alpha: str, any_samples: bool) -> Picture:
         """Pixels by the rules of files."""
         try:
             with self._lock:
                 pixels = picture_pixels(self._image, "it")
         except (TypeError, ValueError) as error:
             raise ImageFileError(self.name, str(error).removeprefix("it is ")) from error
-        return in_memory(pixels, gray)
+        return Picture(in_memory(pixels, gray))
 
 
 class EncodedItem:
@@ -97,10 +97,10 @@ class EncodedItem:
         """State of the file that holds it."""
         return file_state(self.name)
 
-    def read(self, *, gray: bool, alpha: str, any_samples: bool = False) -> Array:
+    def read(self, *, gray: bool, alpha: str, any_samples: bool) -> Picture:
         """Pixels by the rules of files."""
         try:
-            return read_image(self.data(), gray=gray, alpha=alpha, any_samples=any_samples)
+            return read_picture(self.data(), gray=gray, alpha=alpha, any_samples=any_samples)
         except FileError as error:
             raise ImageFileError(self.name, error.reason, error.remedy) from error
         except OSError as error:
@@ -114,13 +114,13 @@ class HeldItem:
         self.name = name_of(source)
         self._source = source
         self._lock = threading.Lock()
-        self._found: Array | ImageFileError | None = None
+        self._found: Picture | ImageFileError | None = None
 
     def state(self) -> FileState | None:
         """State of its file."""
         return state_of(self._source)
 
-    def read(self, *, gray: bool, alpha: str, any_samples: bool = False) -> Array:
+    def read(self, *, gray: bool, alpha: str, any_samples: bool) -> Picture:
         """Pixels, by the options of the first call."""
         with self._lock:
             if self._found is None:

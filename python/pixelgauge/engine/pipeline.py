@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from pixelgauge import _core
 from pixelgauge.checks import ArgumentError, whole_number
 from pixelgauge.engine.comparison import CompareOptions, Comparison
-from pixelgauge.engine.items import Source, name_of, state_of
+from pixelgauge.engine.items import Source, name_of, read_source, state_of
 from pixelgauge.engine.pairing import Pair, Pairing
 from pixelgauge.engine.rows import ScoreRow, Status
 from pixelgauge.files.reading import cut
-from pixelgauge.images import Array, ImageFileError, read_picture, value_range_bounds
+from pixelgauge.images import Array, ImageFileError, value_range_bounds
 from pixelgauge.images.luma import luma
 from pixelgauge.images.resizing import resized
 from pixelgauge.parallel import ordered_map
@@ -43,9 +42,9 @@ def score_pair(ref: Source, test: Source, comparison: Comparison) -> ScoreRow:
     side = "REF"
     try:
         reading = {"gray": options["gray"], "alpha": options["alpha"], "any_samples": options["data_range"] is not None}
-        x, ours = _picture(ref, **reading)
+        x, ours = read_source(ref, **reading)
         side = "TEST"
-        y, theirs = _picture(test, **reading)
+        y, theirs = read_source(test, **reading)
     except ImageFileError as error:
         remedy = f": {error.remedy}" if error.remedy else ""
         return row("unreadable", f"{side}: {error.reason}{remedy}")
@@ -77,11 +76,6 @@ def score_pair(ref: Source, test: Source, comparison: Comparison) -> ScoreRow:
             values[name] = float(result[0])
     whole = len(values) == len(comparison.metrics)
     return replace(row("ok" if whole else "unscorable", "; ".join(problems + told), values), samples=x.size)
-
-
-def _picture(source: Source, **options: Any) -> tuple[Array, str | None]:
-    """Pixels, and what a file says of its colours; None of what is no file."""
-    return read_picture(source, **options) if isinstance(source, str) else (source.read(**options), None)
 
 
 def _advised(error: Exception) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from pixelgauge.engine.items import ArrayItem, EncodedItem, Source
-from pixelgauge.files.archive import Archive, read_array
+from pixelgauge.files.archive import Archive, read_sole_array
 from pixelgauge.files.npy import map_npy
 from pixelgauge.files.reading import FileError, cause, open_regular
 from pixelgauge.images import Array, canonical_images, image_files
@@ -88,7 +88,7 @@ def side_of(path: str, standard_input: BinaryIO | None = None) -> Side:
         if start.startswith(b"PK"):
             if path.lower().endswith(".npz"):
                 with file:
-                    return _stack(path, _array_of(Archive(file, path)))
+                    return _stack(path, read_sole_array(Archive(file, path), "one array, or 'arr_0', is needed"))
             return _members(path, "zip archive", file, Archive(file, path, once=True))
         if is_tar(file):
             return _members(path, "tar archive", file, TarArchive(file, path))
@@ -119,14 +119,6 @@ def _members(path: str, kind: str, file: BinaryIO, archive: Archive | TarArchive
     )
     weakref.finalize(archive, file.close)  # items read from it as long as there are any
     return side
-
-
-def _array_of(archive: Archive) -> Array:
-    arrays = [name for name in archive.names if name.endswith(".npy")]
-    if "arr_0.npy" not in arrays and len(arrays) != 1:
-        held = ", ".join(arrays[:10]) or "no array"
-        raise FileError(archive.path, f"holds {held}", "one array, or 'arr_0', is needed")
-    return read_array(archive, "arr_0.npy" if "arr_0.npy" in arrays else arrays[0])
 
 
 def _stack(path: str, array: Array) -> ImageSide | StackSide:

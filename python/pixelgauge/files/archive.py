@@ -238,6 +238,20 @@ def read_array(
         raise kind(archive.path, reason, error.remedy) from error
 
 
+def read_sole_array(archive: Archive, needed: str) -> Array:
+    """Array ``arr_0`` of an archive, or the only one that it has.
+
+    Raises
+    ------
+    FileError
+        If there are none, or several of other names, with `needed` as the remedy; or as :func:`read_array`.
+    """
+    arrays = [name for name in archive.names if name.endswith(".npy")]
+    if "arr_0.npy" not in arrays and len(arrays) != 1:
+        raise FileError(archive.path, f"holds {', '.join(arrays) or 'nothing'}", needed)
+    return read_array(archive, "arr_0.npy" if "arr_0.npy" in arrays else arrays[0])
+
+
 def write_arrays(file: BinaryIO, arrays: Mapping[str, object], *, compressed: bool = False) -> None:
     """Write an .npz archive that holds no dates, so that equal arrays are equal bytes."""
     method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED

@@ -208,11 +208,12 @@ def read_image(
 
 
 class Picture(NamedTuple):
-    """What an image file holds."""
+    """What an image file holds, or pixels that are not of a file."""
 
     pixels: Array
-    colours: str
-    """What it says of its colours that is not sRGB: ``"ICC profile 'Display P3'"``, ``"gamma 1"``, or nothing."""
+    colours: str | None = None
+    """What it says of its colours that is not sRGB: ``"ICC profile 'Display P3'"``, ``"gamma 1"``, or nothing. None
+    where that is not known."""
 
 
 def read_picture(

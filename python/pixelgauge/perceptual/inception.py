@@ -170,7 +170,7 @@ class InceptionFeatures(ImageFeatures):
             return batched(
                 ordered_map(some, range(-(-count // size)), session.threads, session.threads), self.batch_size // size
             )
-        batches = FilledBatches((min(size, count), 3, INCEPTION_SIZE, INCEPTION_SIZE))
+        batches = FilledBatches((max(1, min(size, count)), 3, INCEPTION_SIZE, INCEPTION_SIZE))
 
         def features(batch: Float32Array) -> Float32Array:
             found = self._features(batch)
