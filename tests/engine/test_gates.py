@@ -108,7 +108,7 @@ def test_a_wrong_gate_is_named(text, direction, message):
 
 @pytest.mark.property
 def test_no_metric_has_scores_beyond_its_bounds(rng):
-    from pixelgauge.full_reference.scores import MS_SSIM, MSE, PSNR, SSIM
+    from pixelgauge.full_reference.pair_metrics import MS_SSIM, MSE, PSNR, SSIM
 
     metrics = [MSE, PSNR, SSIM, MS_SSIM]
     options = {"data_range": None, "preset": "wang2004", "ms_ssim_preset": "pytorch-msssim"}

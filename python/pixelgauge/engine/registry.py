@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pixelgauge.full_reference.scores import MS_SSIM, MSE, PSNR, SSIM
+from pixelgauge.full_reference.pair_metrics import MS_SSIM, MSE, PSNR, SSIM
 from pixelgauge.metric import Metric, PairFamily
 from pixelgauge.perceptual.lpips_metric import LPIPS
 

@@ -1,8 +1,7 @@
-"""Many metrics of images or batches in one pass over the pixels: as a function, and as the engine knows them."""
+"""Many metrics of images or batches in one pass over the pixels."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,11 +9,10 @@ from typing import Any, NamedTuple
 from pixelgauge import _core
 from pixelgauge.checks import ArgumentTypeError, ArgumentValueError, one_of
 from pixelgauge.full_reference.arguments import DataRange, Float64Array, Score, explain_axes, result_of
-from pixelgauge.full_reference.ms_ssim import ms_ssim_options, ms_ssim_scores, require_terms, warn_of_nan
-from pixelgauge.full_reference.pixel_error import decibels_of, mse, psnr, squarable_length
-from pixelgauge.full_reference.ssim import preset_options, require_finite, require_unclipped, ssim
+from pixelgauge.full_reference.ms_ssim import ms_ssim_options, require_terms, warn_of_nan
+from pixelgauge.full_reference.pixel_error import decibels_of, squarable_length
+from pixelgauge.full_reference.ssim import preset_options, require_finite, require_unclipped
 from pixelgauge.images import canonical_pair, value_range_length
-from pixelgauge.metric import DATA_RANGE, Asked, Metric, Option, PairFamily, Pixels, Result, Values, attempted
 from pixelgauge.presets import MS_SSIM_PRESETS, SSIM_PRESETS, preset_row
 
 _DEFAULT_PRESETS = {"mse": "", "mae": "", "psnr": "", "ssim": "wang2004", "ms-ssim": "wang2003"}
@@ -74,33 +72,35 @@ def scores(
             "metrics", repr(metrics), "must be a sequence of names", 'pass a tuple such as ("psnr", "ssim:skimage")'
         )
     asked = {name: _request(name) for name in metrics}
-    values, single = _one_pass(x, y, asked, data_range, channel_axis)
+    values, single = one_pass(x, y, asked, data_range, channel_axis)
     for name, request in asked.items():
         if request.metric == "ms-ssim":
             warn_of_nan(values[name])
     return {name: result_of(values[name], single) for name in asked}
 
 
-class _Request(NamedTuple):
+class Request(NamedTuple):
+    """A metric and its preset, which is empty where it has none."""
+
     metric: str
     preset: str
 
 
-def _request(name: object) -> _Request:
+def _request(name: object) -> Request:
     """Read a metric's name and preset."""
     if not isinstance(name, str):
         raise ArgumentTypeError("metrics", "", f"metrics holds {name!r}", "each must be a name such as 'ssim'")
     metric, colon, preset = name.partition(":")
     default = _DEFAULT_PRESETS[one_of("metrics", metric, _DEFAULT_PRESETS)]
     if not colon:
-        return _Request(metric, default)
+        return Request(metric, default)
     if not default:
         raise ArgumentValueError("metrics", "", f"metrics holds {name!r}: {metric} has no presets", f"use {metric!r}")
-    return _Request(metric, str(preset_row(_TABLES[metric], preset, "metrics").name))
+    return Request(metric, str(preset_row(_TABLES[metric], preset, "metrics").name))
 
 
-def _one_pass(
-    x: object, y: object, asked: Mapping[str, _Request], data_range: DataRange, channel_axis: int | None
+def one_pass(
+    x: object, y: object, asked: Mapping[str, Request], data_range: DataRange, channel_axis: int | None
 ) -> tuple[dict[str, Float64Array], bool]:
     """Values by name, NaN of MS-SSIM without a warning, and whether they are of one pair."""
     a, b = canonical_pair(x, y, channel_axis)
@@ -139,74 +139,3 @@ def _as_they_are(values: Float64Array) -> Float64Array:
 def _checked(check: Callable[[Float64Array], None], values: Float64Array) -> Float64Array:
     check(values)
     return values
-
-
-def _preset(table: Mapping[str, Any]) -> Callable[[str, Any], str]:
-    return lambda argument, value: str(preset_row(table, value, argument).name)
-
-
-PRESET = Option("preset", "wang2004", f"SSIM of: {', '.join(SSIM_PRESETS)}", _preset(SSIM_PRESETS))
-MS_SSIM_PRESET = Option(
-    "ms_ssim_preset", "wang2003", f"MS-SSIM of: {', '.join(MS_SSIM_PRESETS)}", _preset(MS_SSIM_PRESETS)
-)
-
-
-def _mse(x: Pixels, y: Pixels, options: Values) -> Score:
-    return mse(x, y)
-
-
-def _psnr(x: Pixels, y: Pixels, options: Values) -> Score:
-    return psnr(x, y, data_range=options["data_range"])
-
-
-def _ssim(x: Pixels, y: Pixels, options: Values) -> Score:
-    score: Any = ssim(x, y, data_range=options["data_range"], preset=options["preset"])
-    return score  # type: ignore[no-any-return]
-
-
-def _ms_ssim(x: Pixels, y: Pixels, options: Values) -> Score:
-    return ms_ssim_scores(x, y, options["data_range"], options["ms_ssim_preset"])[0]
-
-
-class _FullReference:
-    """Metrics that need the pixels of a pair and nothing else."""
-
-    def prepare(self, asked: Asked) -> _Scores:
-        return _Scores(asked)
-
-
-class _Scores:
-    """All metrics in one pass; each by itself where that fails: one that refuses a batch does not stop the others."""
-
-    made_with: Mapping[str, str] = {}
-
-    def __init__(self, asked: Asked) -> None:
-        self._calls = {metric.name: partial(_CALLS[metric.name], options=options) for metric, options in asked}
-        presets = {metric.name: options.get(_PRESET_OPTIONS.get(metric.name, ""), "") for metric, options in asked}
-        self._requests = {name: _Request(name, preset) for name, preset in presets.items()}
-        self._data_range = next((options["data_range"] for _, options in asked if "data_range" in options), None)
-
-    def __call__(self, x: Pixels, y: Pixels) -> Mapping[str, Result]:
-        try:
-            return _one_pass(x, y, self._requests, self._data_range, -1)[0]
-        except Exception:
-            return attempted({name: partial(call, x, y) for name, call in self._calls.items()})
-
-
-_PRESET_OPTIONS = {"ssim": PRESET.name, "ms-ssim": MS_SSIM_PRESET.name}
-_CALLS = {"mse": _mse, "psnr": _psnr, "ssim": _ssim, "ms-ssim": _ms_ssim}
-_FAMILY: PairFamily = _FullReference()
-
-MSE = Metric("mse", "", False, ".6g", (), _FAMILY, bounds=(0.0, math.inf))
-PSNR = Metric("psnr", "dB", True, ".4f", (DATA_RANGE,), _FAMILY)
-SSIM = Metric("ssim", "", True, ".6f", (DATA_RANGE, PRESET), _FAMILY, bounds=(-1.0, 1.0))
-MS_SSIM = Metric(
-    "ms-ssim",
-    "",
-    True,
-    ".6f",
-    (DATA_RANGE, MS_SSIM_PRESET),
-    _FAMILY,
-    undefined=f"negative terms have no fractional power; {MS_SSIM_PRESET.flag} pytorch-msssim counts them as 0",
-    bounds=(0.0, 1.0),
-)
