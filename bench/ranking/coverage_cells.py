@@ -384,7 +384,7 @@ def weighted() -> Iterator[Cell]:
                     )
                     for method in ("score", "delong")
                 },
-                promised={"score": PROMISED},
+                promised={"score": PROMISED if can_be_held(p, truth) else AT_LEAST},
             )
 
 
