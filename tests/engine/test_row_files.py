@@ -351,7 +351,8 @@ def test_what_is_no_score_in_json_is_named_by_its_line(tmp_path, value):
 @pytest.mark.parametrize(("field", "value", "message"), [
     ("ssim", None, "is ok and has no value of ssim"), ("ref", None, "is ok and names no pair"),
     ("status", "fine", "has the status 'fine'"), ("ref_bytes", "many", "has, as ref_bytes, 'many'"),
-    ("test_mtime_ns", "1.5", "has, as test_mtime_ns, '1.5'"), ("settings", "by hand", "was made with 'by hand'"),
+    ("test_mtime_ns", "1.5", "has, as test_mtime_ns, '1.5'"), ("samples", "0", "as samples, "), ("samples", "-3", "as samples, "),
+    ("samples", str(2**53), "as samples, "), ("settings", "by hand", "was made with 'by hand'"),
 ])  # fmt: skip
 def test_rows_that_are_none_are_named(tmp_path, name, field, value, message):
     path = written(
@@ -386,6 +387,10 @@ def test_a_file_of_three_runs_is_named(tmp_path):
 @each_format
 def test_each_pair_counts_once(tmp_path, name):
     path = written(tmp_path / name, GOOD, ScoreRow("r/b.png", "t/b.png", "mismatch", "size differs"), GOOD, GOOD)
+    with closing(RowFile(path, comparing(), resume=[*PAIRS, ("r/a.png", "t/a.png")])) as file:
+        assert file.rows == [GOOD, GOOD]  # as often as the run has it
+        file.finish()
+    assert len(records(path)) == 2
     with closing(RowFile(path, comparing(), resume=PAIRS)) as file:
         assert file.rows == [GOOD]
         file.finish()
@@ -424,9 +429,9 @@ def test_damage_within_is_no_row_cut_short(tmp_path):
     path.write_text(whole.replace("r/a", '"r/a', 1))  # a quote that swallows all that follows
     assert "line 2 opens a quote that is not closed" in refused(path)
     path.write_text(whole.replace("r/a", 'r"/"a', 1))
-    assert "line 2 has not the 14 cells of the header" in refused(path)
+    assert "line 2 has not the 15 cells of the header" in refused(path)
     path.write_text(whole.replace(",0.25,", ",", 1))
-    assert "line 2 has not the 14 cells" in refused(path)
+    assert "line 2 has not the 15 cells" in refused(path)
     path.write_text(whole.replace("0.25", "," * 2_000_000))
     refused(path)
     path.write_text(whole.replace("r/a", '"' + "\n" * 2_000_000, 1))

@@ -54,7 +54,7 @@ def test_columns_have_types(tmp_path, name):
     assert (third["test"], third["psnr"], third["message"]) == (None, None, "no partner\0\n\\ud800")
     assert (fourth["psnr"], fourth["ssim"], fourth["ref_name"]) == (5e-324, None, "d.png")
     assert (fourth["ref_bytes"], fourth["ref_mtime_ns"], fourth["test_mtime_ns"]) == (10, 2**62, -5)
-    assert {row["schema_version"] for row in typed_records(path)} == {1}
+    assert {row["schema_version"] for row in typed_records(path)} == {2}
     assert names(tmp_path) == [name]
 
 

@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     """Score the pairs; print rows and summary."""
     comparison, pairing, gates = _checked(args)
     try:
-        resume = {pairing.paths(pair) for pair in pairing.pairs} if args.resume else None
+        resume = map(pairing.paths, pairing.pairs) if args.resume else None
         output = None
         if args.output is not None:
             output = RowFile(
@@ -126,6 +126,7 @@ def run(args: argparse.Namespace) -> int:
                 comparison,
                 roots=(pairing.ref_root, pairing.test_root),
                 resume=resume,
+                with_samples=args.psnr == "pooled",
                 overwrite=args.overwrite,
                 inputs=_inputs(args, pairing),
             )
@@ -164,10 +165,6 @@ def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing, ReadyGates]
         raise UsageError("--resume and --overwrite need --output FILE")
     if args.psnr == "pooled" and "psnr" not in metrics:
         raise UsageError("--psnr pooled is for psnr, which is not among the metrics")
-    if args.psnr == "pooled" and args.resume:
-        raise UsageError(
-            "--psnr pooled needs the pixels of all pairs, which the rows of FILE do not say: leave --resume out"
-        )
     options = CompareOptions(metrics, **{option.name: getattr(args, option.name) for option in compare_options()})
     args.workers = get_num_threads() if args.workers is None else whole_number("workers", args.workers, 1)
     if args.output is not None:

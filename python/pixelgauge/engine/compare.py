@@ -6,7 +6,7 @@ import dataclasses
 import os
 import reprlib
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -16,7 +16,7 @@ from pixelgauge.engine.comparison import CompareOptions, Comparison, prepare
 from pixelgauge.engine.frame_pairs import of_frames
 from pixelgauge.engine.inputs import Given
 from pixelgauge.engine.pair_lists import listed_pairs
-from pixelgauge.engine.pairing import Pairing, find_pairs
+from pixelgauge.engine.pairing import Pair, Pairing, find_pairs
 from pixelgauge.engine.pipeline import score_pairs
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import Summary
@@ -44,9 +44,7 @@ class CompareRun(Iterator[ScoreRow]):
         self.summary = Summary({name: metric.higher_is_better for name, metric in comparison.metrics.items()})
         self.fingerprint = comparison.fingerprint()
         if before:
-            done = {(row.ref, row.test) for row in before}
-            left = [pair for pair in pairing.pairs if pairing.paths(pair) not in done]
-            pairing = dataclasses.replace(pairing, pairs=left)
+            pairing = dataclasses.replace(pairing, pairs=_Left(pairing, before))
         self._before = deque(before)
         self._rows = score_pairs(pairing, comparison, workers=workers)
         self._lock = threading.Lock()
@@ -70,6 +68,23 @@ class CompareRun(Iterator[ScoreRow]):
         with self._lock:
             self._before.clear()
             self._rows.close()
+
+
+class _Left:
+    """Pairs of a run that no row from before is of; one that a list names twice needs two rows."""
+
+    def __init__(self, pairing: Pairing, before: Sequence[ScoreRow]) -> None:
+        self._pairing = pairing
+        self._done = Counter((row.ref, row.test) for row in before)
+
+    def __iter__(self) -> Iterator[Pair]:
+        left = self._done.copy()
+        for pair in self._pairing.pairs:
+            paths = self._pairing.paths(pair)
+            if left[paths] > 0:
+                left[paths] -= 1
+            else:
+                yield pair
 
 
 def compare(
