@@ -29,7 +29,7 @@ class FrameItem:
 
     def read(self, *, gray: bool, alpha: str, any_samples: bool) -> Picture:
         """Pixels by the rules of files."""
-        return Picture(self._frames.read(self._number, gray=gray, alpha=alpha))
+        return self._frames.read(self._number, gray=gray, alpha=alpha, any_samples=any_samples)
 
 
 def of_frames(pairing: Pairing) -> Pairing:
