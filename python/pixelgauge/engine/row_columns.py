@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, get_args
 
-from pixelgauge.engine.row_records import Records, plain_path, score_of, whole_of
+from pixelgauge.engine.row_records import Records, plain_path, plain_text, score_of, whole_of
 from pixelgauge.engine.rows import FileState, ScoreRow, Status
 
 SCHEMA_VERSION = 2
@@ -99,6 +99,7 @@ def parsed(
     if is_text:
         ref, test = plain_path(ref or None), plain_path(test or None)
         names = plain_path(names[0] or None), plain_path(names[1] or None)
+        record = {**record, "message": plain_text(record["message"])}
     elif not all(path is None or isinstance(path, str) for path in (ref, test, *names)):
         raise records.wrong(line, "has a path that is no text")
     if "ref_name" not in record:

@@ -101,7 +101,8 @@ class DatabaseStore:
         """Make it one file where nobody reads it, and let other runs have it."""
         try:
             if self._database is not None:
-                with contextlib.suppress(sqlite3.Error):  # a reader, a full disk: the log stays, and is taken in later
+                # A reader, a full disk: the log stays, and is taken in later. UnicodeError: what is said of damage.
+                with contextlib.suppress(sqlite3.Error, UnicodeError):
                     self._database.execute("PRAGMA busy_timeout = 0")
                     self._database.execute("PRAGMA journal_mode = DELETE")
             self._disconnect()
@@ -165,6 +166,9 @@ class DatabaseRecords(Records):
             raise self.foreign()
         self.columns = found
         with _readable(self._path, self._foreign):
+            ((said,),) = self._database.execute("PRAGMA quick_check(1)").fetchall()  # or rows may be passed over
+            if said != "ok":
+                raise sqlite3.DatabaseError(said)
             for number, cells in enumerate(self._database.execute("SELECT * FROM rows ORDER BY rowid"), 1):
                 yield number, dict(zip(found, map(_read, cells), strict=True))
 
