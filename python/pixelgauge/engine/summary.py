@@ -174,12 +174,18 @@ class Summary:
         with refusing("data", "is not a Summary", "it may be truncated or damaged"):
             arrays = read_arrays(buffer, "data")
             facts = parse_json(bytes(arrays.pop("facts")), "data")
+            if not all(isinstance(name, str) and isinstance(higher, bool) for name, higher, _ in facts["metrics"]):
+                raise FileError(
+                    "data", "is not a Summary: its metrics are no names, or it does not say which way is better"
+                )
             found = cls({name: higher for name, higher, _ in facts["metrics"]})
+            if len(found._values) < len(facts["metrics"]):
+                raise FileError("data", "is not a Summary: it has a metric twice")
             for status, count in facts["statuses"].items():
                 if status not in get_args(Status):
                     raise FileError("data", f"is not a Summary: it counts rows of status {status!r}")
                 found.statuses[status] = _whole(count)
-            found._pooled = _Pooled.restored(facts["pooled"])
+            found._pooled = _Pooled.restored(facts["pooled"], found.count)
             if set(arrays) != {f"values_{i}" for i in range(len(found._values))}:
                 raise FileError("data", f"is not a Summary: it holds {sorted(arrays)}")
             for i, values in enumerate(found._values.values()):
@@ -190,6 +196,12 @@ class Summary:
 def _whole(value: object) -> int:
     if type(value) is not int or value < 0:
         raise ValueError(f"{value!r} is no count")
+    return value
+
+
+def _number(value: object) -> int:
+    if type(value) is not int:
+        raise ValueError(f"{value!r} is no whole number")
     return value
 
 
@@ -217,11 +229,14 @@ class _Pooled(NamedTuple):
         return cls(samples * error * ((1 << _SMALLEST) // unit), samples)
 
     @classmethod
-    def restored(cls, state: Any) -> _Pooled:
+    def restored(cls, state: Any, rows: int) -> _Pooled:
         error, samples, unknown = state
-        if not _HEXADECIMAL.fullmatch(error):
-            raise ValueError(f"{error!r} is no sum of squares")
-        return cls(int(error, 16), _whole(samples), _whole(unknown))
+        most = _whole(samples) * 10 ** -int(_LEAST_PSNR / 10) << _SMALLEST
+        if not _HEXADECIMAL.fullmatch(error) or int(error, 16) > most:
+            raise ValueError(f"{error!r} is no sum of squares of {samples} samples")
+        if _whole(unknown) > rows:
+            raise ValueError(f"{unknown} rows of {rows} do not say their samples")
+        return cls(int(error, 16), samples, unknown)
 
     @property
     def state(self) -> tuple[str, int, int]:
@@ -327,8 +342,9 @@ def _record(row: ScoreRow) -> dict[str, Any]:
 def _row(record: dict[str, Any]) -> ScoreRow:
     """Row of such fields."""
     values = {name: _INFINITE[v] if isinstance(v, str) else v for name, v in record.pop("values").items()}
-    states = tuple(None if state is None else FileState(*map(_whole, state)) for state in record.pop("files"))
-    row = ScoreRow(**record, values=values, files=states)  # type: ignore[arg-type]
+    ref, test = (None if state is None else FileState(*map(_number, state)) for state in record.pop("files"))
+    row = ScoreRow(**record, values=values, files=(ref, test))
+    _whole(row.samples)
     texts = (row.ref or "", row.test or "", row.message)
     sound = all(isinstance(value, float) for value in values.values()) and all(isinstance(text, str) for text in texts)
     if not sound or row.status not in get_args(Status):
