@@ -507,6 +507,21 @@ def test_of_two_runs_at_once_one_is_told(folders, name):
     for (_, err), code in ended:
         assert (code, err) == (0, "") or (code == 2 and name in err and err.count("\n") == 1)
     assert [code for _, code in ended].count(0) >= 1
+    # the union of what they made, and of what one that was killed left to the next, is that of a clean run
+    other = [*argv[:-2], f"killed-{name}", "--resume"]
+    first, second = (subprocess.Popen(other, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2))
+    while (
+        not (found := [entry for entry in os.listdir() if entry.startswith("killed-")]) or os.path.getsize(found[0]) < 1
+    ):
+        assert first.poll() is None or second.poll() is None
+    first.kill()
+    for run in (first, second):
+        run.communicate(timeout=120)
+    for output in (f"killed-{name}", f"clean-{name}"):
+        assert subprocess.run([*argv[:-2], output, "--resume"], capture_output=True, check=False).returncode == 0
+    clean = sorted(records(f"clean-{name}"), key=lambda row: row["ref"])
+    assert sorted(rows, key=lambda row: row["ref"]) == clean
+    assert sorted(records(f"killed-{name}"), key=lambda row: row["ref"]) == clean
 
 
 @pytest.mark.boundary
