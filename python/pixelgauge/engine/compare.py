@@ -26,9 +26,8 @@ from pixelgauge.images import is_picture, path_name
 class CompareRun(Iterator[ScoreRow]):
     """Rows of scores, one a pair, in the order of the pairs; from :func:`compare`.
 
-    An iterator that any number of threads may share: each row goes to one of them. The work begins with the first row;
-    a few rows for each worker are made ahead. :meth:`close`, leaving a ``with`` block, or dropping the run stops it:
-    pairs that are in work are finished, the others are not begun.
+    The work begins with the first row; a few rows for each worker are made ahead. :meth:`close`, leaving a ``with``
+    block, or dropping the run stops it: pairs that are in work are finished, the others are not begun.
 
     Attributes
     ----------
@@ -36,6 +35,12 @@ class CompareRun(Iterator[ScoreRow]):
         Of the rows that were handed out.
     fingerprint : dict
         How the scores are made: version, presets, options.
+
+    Notes
+    -----
+    An iterator that any number of threads may share: each row goes to one of them, in the order in which they ask. What
+    ends a run, such as a pair of an iterable that is none, is raised in each of them. Any thread may close it, and ask
+    its summary, which is of whole rows at any time. Runs of one process do not disturb one another.
     """
 
     def __init__(
@@ -48,10 +53,19 @@ class CompareRun(Iterator[ScoreRow]):
         self._before = deque(before)
         self._rows = score_pairs(pairing, comparison, workers=workers)
         self._lock = threading.Lock()
+        self._error: Exception | None = None
 
     def __next__(self) -> ScoreRow:
         with self._lock:
-            row = self._before.popleft() if self._before else next(self._rows)
+            if self._error is not None:  # the other threads must not take it for the end
+                raise self._error
+            try:
+                row = self._before.popleft() if self._before else next(self._rows)
+            except StopIteration:
+                raise
+            except Exception as error:
+                self._error = error
+                raise
             self.summary.update(row)
         return row
 
