@@ -13,6 +13,9 @@ import sys
 import tempfile
 from contextlib import closing
 
+import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -491,6 +494,54 @@ def test_a_file_replaced_between_opening_and_lock_is_not_written(tmp_path, monke
     monkeypatch.setattr(lock, "try_lock", replaced_meanwhile)
     with pytest.raises(BlockingIOError):
         RowFile(path, comparing(), resume=PAIRS)
+
+
+@pytest.mark.boundary
+@each_format
+@pytest.mark.parametrize("how", ["--overwrite", "--resume"])
+@pytest.mark.parametrize("kind", ["list", "archive", "other archive", "stack", "baseline"])
+def test_what_a_run_is_given_is_never_replaced(folders, capsys, name, how, kind):
+    """A list of pairs, an archive, a stack, whatever their names: the content tells what they are."""
+    argv = ["ref", "test"]
+    if kind == "list":
+        if name.endswith(("csv", "jsonl")):
+            line = json.dumps({"ref": "ref/0.png", "test": "test/0.png"})
+            text = "ref,test\nref/0.png,test/0.png\n" if name.endswith("csv") else f"{line}\n"
+        else:
+            text = "ref/0.png test/0.png\n"
+        (folders / name).write_text(text)
+        if name.endswith("parquet"):
+            pyarrow.parquet.write_table(pyarrow.table({"ref": ["ref/0.png"], "test": ["test/0.png"]}), name)
+        argv = [f"@{name}"]
+    elif "archive" in kind:
+        shutil.make_archive("packed", "tar" if kind == "archive" else "zip", "test")
+        os.rename("packed.tar" if kind == "archive" else "packed.zip", name)
+        argv = ["ref", name]
+    elif kind == "stack":
+        np.save("stack.npy", np.stack([picture(1), picture(2)]))
+        os.rename("stack.npy", name)
+        argv = ["ref/0.png", name]
+    elif kind == "baseline":
+        assert compare(capsys, *argv, "--output", name)[0] == 0
+        if how == "--resume":
+            return  # it is the file that is gone on with
+        argv += ["--baseline", name]
+    before = content(name)
+    code, _, err = compare(capsys, *argv, "--output", name, how)
+    assert (code, name in err, err.count("\n")) == (2, True, 1)
+    assert content(name) == before
+    assert {entry.name for entry in folders.iterdir()} == {"ref", "test", name}
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("how", [[], ["--overwrite"], ["--resume"]])
+@each_format
+def test_a_folder_is_no_file_of_rows(folders, capsys, how, name):
+    os.mkdir(name)
+    code, _, err = compare(capsys, "ref", "test", "--output", name, *how)
+    assert (code, f"is a folder, and a file is to be written: '{name}'" in err) == (2, True)
+    assert os.listdir(name) == []
+    assert {entry.name for entry in folders.iterdir()} == {"ref", "test", name}
 
 
 @pytest.mark.cli

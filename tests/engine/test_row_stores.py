@@ -202,6 +202,22 @@ def test_a_database_that_another_program_writes_is_an_error(tmp_path, monkeypatc
         file.append(ROWS[0])
 
 
+@pytest.mark.boundary
+def test_a_database_that_another_program_writes_is_not_emptied(tmp_path, monkeypatch):
+    from pixelgauge.engine import row_database
+
+    monkeypatch.setattr(row_database, "_WAIT_SECONDS", 0.1)
+    path = kept(tmp_path / "rows.sqlite")
+    before = path.read_bytes()
+    for begin in ("BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"):
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute(begin)
+            with pytest.raises(BlockingIOError, match="database is locked"):
+                RowFile(path, comparing(), overwrite=True)
+            assert path.read_bytes() == before
+    assert len(typed_records(kept(path, ROWS[:1], overwrite=True))) == 1
+
+
 KILLED = """
 import os, sys
 from pixelgauge.engine.row_files import RowFile

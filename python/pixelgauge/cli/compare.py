@@ -154,6 +154,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _inputs(args: argparse.Namespace, pairing: Pairing) -> Iterator[str]:
+    yield from (args.ref.removeprefix("@"), *([] if args.test is None else [args.test]))  # a list, an archive, a stack
     yield from (path for pair in pairing.pairs for path in pairing.paths(pair) if path is not None)
     if args.baseline is not None:
         yield args.baseline
@@ -182,7 +183,11 @@ def _pairing(args: argparse.Namespace) -> Pairing:
     columns = None if args.columns is None else tuple(name.strip() for name in args.columns.split(","))
     if columns is not None and len(columns) != 2:
         raise UsageError(f"--columns {args.columns} must be two names, as ref,test")
+    if "-" in (args.ref.removeprefix("@"), args.test) and sys.stdin is None:
+        raise UsageError("- is standard input, which is closed: name a file")
     if args.ref.startswith("@"):
+        if args.ref == "@":
+            raise UsageError("@ names no list: give @LIST, or @- for one on standard input")
         if args.test is not None or args.pair is not None:
             raise UsageError(
                 f"{args.ref} is a list of pairs: leave TEST and --pair out; a file of this name is ./{args.ref}"

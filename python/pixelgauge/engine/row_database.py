@@ -66,12 +66,22 @@ class DatabaseStore:
     def restart(self) -> None:
         """Make the table in a file that is emptied, whatever it holds."""
         with _named(self.held_in):
+            self._require_free()
             self._disconnect()
             for end in _BESIDE:  # before the file: a log would be taken for one of what is written next
                 with contextlib.suppress(FileNotFoundError):
                     os.remove(f"{target_of(self.held_in)}{end}")
             os.ftruncate(self._file.fileno(), 0)
         self.begin()
+
+    def _require_free(self) -> None:
+        """Raise if another program is writing the database, whose file is about to be emptied; it need not be one."""
+        try:
+            with _transaction(self._opened()):
+                pass
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
 
     def append(self, cells: Cells) -> None:
         """Commit a row."""
