@@ -72,8 +72,7 @@ class Frames:
             if self._animation is not None:
                 with self._lock:
                     return self._frame(self._animation, number, gray, alpha)
-            data = page_alone(self._data, self._pages[number]) if len(self._pages) > 1 else self._data
-            return read_picture(data, gray=gray, alpha=alpha, any_samples=any_samples)
+            return read_picture(self._page(number), gray=gray, alpha=alpha, any_samples=any_samples)
         except ImageFileError as error:
             raise ImageFileError(self._name, error.reason, error.remedy) from error
         except RefusedError as error:
@@ -82,6 +81,10 @@ class Frames:
             raise
         except Exception as error:
             raise ImageFileError(self._name, f"cannot be decoded: {cause(error)}") from error
+
+    def _page(self, number: int) -> bytes:
+        """File of one page."""
+        return page_alone(self._data, self._pages[number]) if len(self._pages) > 1 else self._data
 
     def _frame(self, animation: Any, number: int, gray: bool, alpha: str) -> Picture:
         with decoding(animation):
