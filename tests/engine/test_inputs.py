@@ -338,6 +338,17 @@ def test_a_zip_bomb_and_a_compressed_tar_are_refused(here):
 
 
 @pytest.mark.boundary
+@pytest.mark.parametrize("name", ["/etc/b.png", "//b.png"])
+def test_a_member_of_the_root_is_refused(here, name):
+    """Its row would be of a file beside the archive, and so would size and time."""
+    with zipfile.ZipFile("x.zip", "w") as archive:
+        archive.writestr("a.png", PNG)
+        archive.writestr(name, PNG)
+    with pytest.raises(FileError, match=f"has a member '{name}', a name of no file within the archive"):
+        find_pairs("x.zip", "x.zip")
+
+
+@pytest.mark.boundary
 def test_a_damaged_member_is_a_row(here):
     for name, broken in (("ref.zip", False), ("test.zip", True)):
         with zipfile.ZipFile(name, "w") as archive:

@@ -15,7 +15,7 @@ import numpy as np
 from pixelgauge.engine.items import ArrayItem, EncodedItem, Source, StoredItem
 from pixelgauge.files.archive import Archive, read_sole_array
 from pixelgauge.files.npy import Header, map_npy
-from pixelgauge.files.reading import FileError, cause, open_regular
+from pixelgauge.files.reading import FileError, cause, open_regular, shown
 from pixelgauge.images import Array, canonical_images, image_files
 from pixelgauge.images.archives import TarArchive, images_among, is_tar
 
@@ -139,6 +139,9 @@ def _folder(path: str) -> NamedSide:
 def _members(path: str, kind: str, file: BinaryIO, archive: Archive | TarArchive) -> NamedSide:
     names, read = archive.names, archive.read
     images = images_among(names)
+    if away := next((name for name in images if os.path.isabs(name)), None):  # rows would tell of another file
+        reason = f"has a member '{shown(away)}', a name of no file within the archive"
+        raise FileError(path, reason, "write or copy it again")
     if not images:
         raise FileError(path, "holds no images", "images are told by their extensions")
     others = set(names).difference(images)
