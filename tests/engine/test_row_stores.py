@@ -168,6 +168,8 @@ def test_a_cell_that_is_no_score_is_named(tmp_path):
     for value, message in (
         ("'x'", "row 2 has, as ssim, 'x', which is no score"),
         ("NULL", "row 2 is ok and has no value of ssim"),
+        ("NULL, message = NULL", "row 2 has a message that is no text"),
+        ("NULL, status = 4", "row 2 has the status '4', which no row has"),
     ):
         with closing(sqlite3.connect(path)) as database:
             database.execute(f"UPDATE rows SET ssim = {value} WHERE ref = 'r/b.png'")

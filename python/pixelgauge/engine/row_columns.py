@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, get_args
 
 from pixelgauge.engine.row_records import Records, plain_path, plain_text, score_of, whole_of
 from pixelgauge.engine.rows import FileState, ScoreRow, Status
+from pixelgauge.files.reading import shown
 
 SCHEMA_VERSION = 2
 """Of rows and of the JSON object; ``schemas/`` holds what it says. Rows of 1 have no `samples`."""
@@ -105,8 +106,10 @@ def parsed(
     if "ref_name" not in record:
         names = within((ref, test))
     status, message = record["status"], record["message"]
-    if not isinstance(status, str) or status not in _STATUSES or not isinstance(message, str):
-        raise records.wrong(line, f"has the status {status!r}, which no row has")
+    if not isinstance(status, str) or status not in _STATUSES:
+        raise records.wrong(line, f"has the status {shown(repr(status), 40)}, which no row has")
+    if not isinstance(message, str):
+        raise records.wrong(line, "has a message that is no text")
     values: dict[str, float] = {}
     whole: dict[str, int | None] = {}
     what = ""
