@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import struct
 import zipfile
 
@@ -107,6 +108,55 @@ def test_pages_of_16_bits_and_bands_are_what_was_saved(channels, apart):
         return
     found = [frames.read(i, gray=False, alpha="error", any_samples=True).pixels for i in range(3)]
     assert np.array_equal(found, stack)
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("TIFF", {}),
+        ("TIFF", {"big_tiff": True}),
+        ("TIFF", {"compression": "tiff_adobe_deflate"}),
+        ("GIF", {}),
+        ("WEBP", {"lossless": True}),
+    ],
+)
+def test_a_frame_of_a_file_that_was_cut_is_whole_or_an_error(kind, options):
+    """Nothing is made up of what follows, or of what is added where a page is made a file."""
+    stack = pictures(3)
+    data = encoded(stack, kind, **options)
+    want = read(data)
+    errors = 0
+    for size in range(0, len(data), 61):
+        try:
+            frames = Frames("x", data[:size])
+        except ImageFileError:
+            errors += 1
+            continue
+        for i in range(frames.count):
+            try:
+                found = frames.read(i, gray=False, alpha="error").pixels
+            except ImageFileError:
+                errors += 1
+            else:
+                assert np.array_equal(found, want[i]), (size, i)
+    assert errors > len(data) // 61 // 2
+
+
+@pytest.mark.boundary
+def test_the_side_that_is_damaged_is_named(here):
+    data = encoded(pictures(3), "GIF")
+    (here / "x.gif").write_bytes(data)
+    (here / "y.gif").write_bytes(data[: len(data) // 2])
+    os.mkfifo("pipe.gif")
+    for ref, test, message in (
+        ("x.gif", "y.gif", "TEST: cannot be decoded: "),
+        ("y.gif", "x.gif", "REF: cannot be decoded: "),
+        ("x.gif", "pipe.gif", "TEST: is a pipe: only regular files are read"),
+        ("gone.gif", "x.gif", "REF: No such file or directory"),
+    ):
+        (row,) = pixelgauge.compare([(ref, test)], frames=True)
+        assert (row.status, row.message.startswith(message)) == ("unreadable", True), row.message
 
 
 @pytest.mark.property

@@ -433,8 +433,9 @@ def page_alone(data: bytes, at: int) -> bytes:
     sizes = whole if compression == 1 else counts
     is_there = all(offset + size <= len(view) for offset, size in zip(offsets, sizes, strict=False))
     if compression == 6 or len(sizes) < len(whole) or sum(sizes) > len(view) or not is_there:
-        # What else is pointed to is not known, or pieces lie within one another: all of it stays where it is.
-        return _joined(data, order, {tag: _narrow(page, tag) for tag in sorted(page.tags)})
+        # What else is pointed to is not known, or pieces lie within one another or beyond the end: nothing is moved,
+        # and nothing added, which a piece that was cut off would be taken to go on in.
+        return _made_first(data, at, page, big)
     starts = list(itertools.accumulate(sizes, initial=8))[:-1]
     tiled = _STRIP_OFFSETS not in page.tags
     kept = {tag: _narrow(page, tag) for tag in page.tags if tag not in _PLACES}
@@ -442,6 +443,15 @@ def page_alone(data: bytes, at: int) -> bytes:
     kept[_TILE_COUNTS if tiled else _STRIP_COUNTS] = _longs(order, sizes)
     pieces = (view[offset : offset + size] for offset, size in zip(offsets, sizes, strict=False))
     return _joined(b"".join([bytes(8), *pieces]), order, dict(sorted(kept.items())))
+
+
+def _made_first(data: bytes, at: int, page: _Directory, big: bool) -> bytes:
+    """File whose first and only directory is one of its own."""
+    found = bytearray(data)
+    offset, count = ("Q", "Q") if big else ("I", "H")
+    struct.pack_into(page.order + offset, found, 8 if big else 4, at)
+    struct.pack_into(page.order + offset, found, at + struct.calcsize(page.order + count) + page.size, 0)
+    return bytes(found)
 
 
 def _longs(order: str, numbers: Sequence[int]) -> tuple[int, int, bytes]:
