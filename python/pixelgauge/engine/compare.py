@@ -6,7 +6,7 @@ import dataclasses
 import os
 import reprlib
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -16,7 +16,7 @@ from pixelgauge.engine.comparison import CompareOptions, Comparison, prepare
 from pixelgauge.engine.frame_pairs import of_frames
 from pixelgauge.engine.inputs import Given
 from pixelgauge.engine.pair_lists import listed_pairs
-from pixelgauge.engine.pairing import Pairing, find_pairs
+from pixelgauge.engine.pairing import Pair, Pairing, find_pairs
 from pixelgauge.engine.pipeline import score_pairs
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import Summary
@@ -26,9 +26,8 @@ from pixelgauge.images import is_picture, path_name
 class CompareRun(Iterator[ScoreRow]):
     """Rows of scores, one a pair, in the order of the pairs; from :func:`compare`.
 
-    An iterator that any number of threads may share: each row goes to one of them. The work begins with the first row;
-    a few rows for each worker are made ahead. :meth:`close`, leaving a ``with`` block, or dropping the run stops it:
-    pairs that are in work are finished, the others are not begun.
+    The work begins with the first row; a few rows for each worker are made ahead. :meth:`close`, leaving a ``with``
+    block, or dropping the run stops it: pairs that are in work are finished, the others are not begun.
 
     Attributes
     ----------
@@ -36,6 +35,12 @@ class CompareRun(Iterator[ScoreRow]):
         Of the rows that were handed out.
     fingerprint : dict
         How the scores are made: version, presets, options.
+
+    Notes
+    -----
+    An iterator that any number of threads may share: each row goes to one of them, in the order in which they ask. What
+    ends a run, such as a pair of an iterable that is none, is raised in each of them. Any thread may close it, and ask
+    its summary, which is of whole rows at any time. Runs of one process do not disturb one another.
     """
 
     def __init__(
@@ -44,16 +49,23 @@ class CompareRun(Iterator[ScoreRow]):
         self.summary = Summary({name: metric.higher_is_better for name, metric in comparison.metrics.items()})
         self.fingerprint = comparison.fingerprint()
         if before:
-            done = {(row.ref, row.test) for row in before}
-            left = [pair for pair in pairing.pairs if pairing.paths(pair) not in done]
-            pairing = dataclasses.replace(pairing, pairs=left)
+            pairing = dataclasses.replace(pairing, pairs=_Left(pairing, before))
         self._before = deque(before)
         self._rows = score_pairs(pairing, comparison, workers=workers)
         self._lock = threading.Lock()
+        self._error: Exception | None = None
 
     def __next__(self) -> ScoreRow:
         with self._lock:
-            row = self._before.popleft() if self._before else next(self._rows)
+            if self._error is not None:  # the other threads must not take it for the end
+                raise self._error
+            try:
+                row = self._before.popleft() if self._before else next(self._rows)
+            except StopIteration:
+                raise
+            except Exception as error:
+                self._error = error
+                raise
             self.summary.update(row)
         return row
 
@@ -70,6 +82,23 @@ class CompareRun(Iterator[ScoreRow]):
         with self._lock:
             self._before.clear()
             self._rows.close()
+
+
+class _Left:
+    """Pairs of a run that no row from before is of; one that a list names twice needs two rows."""
+
+    def __init__(self, pairing: Pairing, before: Sequence[ScoreRow]) -> None:
+        self._pairing = pairing
+        self._done = Counter((row.ref, row.test) for row in before)
+
+    def __iter__(self) -> Iterator[Pair]:
+        left = self._done.copy()
+        for pair in self._pairing.pairs:
+            paths = self._pairing.paths(pair)
+            if left[paths] > 0:
+                left[paths] -= 1
+            else:
+                yield pair
 
 
 def compare(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pixelgauge.engine.items import EncodedItem, Source
 from pixelgauge.engine.pairing import Pair, Pairing
 from pixelgauge.engine.rows import FileState, file_state
-from pixelgauge.files.reading import FileError, read_regular
+from pixelgauge.files.reading import FileError, cause, read_regular
 from pixelgauge.images.decoding import Picture
 from pixelgauge.images.frames import Frames
 
@@ -29,7 +29,7 @@ class FrameItem:
 
     def read(self, *, gray: bool, alpha: str, any_samples: bool) -> Picture:
         """Pixels by the rules of files."""
-        return Picture(self._frames.read(self._number, gray=gray, alpha=alpha))
+        return self._frames.read(self._number, gray=gray, alpha=alpha, any_samples=any_samples)
 
 
 def of_frames(pairing: Pairing) -> Pairing:
@@ -50,12 +50,18 @@ class _Framed:
             if pair.status != "ok" or ref is None or test is None:
                 yield pair
                 continue
+            side = "REF"
             try:
-                ours, theirs = _frames(ref), _frames(test)
-            except (FileError, OSError):
-                yield pair
-                continue
-            yield from self._pairs(pair, ours, theirs)
+                ours = _frames(ref)
+                side = "TEST"
+                theirs = _frames(test)
+            except FileError as error:
+                remedy = f": {error.remedy}" if error.remedy else ""
+                yield replace(pair, status="unreadable", message=f"{side}: {error.reason}{remedy}")
+            except OSError as error:
+                yield replace(pair, status="unreadable", message=f"{side}: {cause(error)}")
+            else:
+                yield from self._pairs(pair, ours, theirs)
 
     def _pairs(self, pair: Pair, ours: Frames | None, theirs: Frames | None) -> Iterator[Pair]:
         counts = [1 if frames is None else frames.count for frames in (ours, theirs)]

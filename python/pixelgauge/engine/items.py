@@ -66,6 +66,27 @@ class ArrayItem:
         return Picture(in_memory(self._pixels, gray))
 
 
+class StoredItem:
+    """An image of an array in a file, whose pixels, (H, W, C), are read when they are needed by `pixels`."""
+
+    def __init__(self, name: str, pixels: Callable[[], Array]) -> None:
+        self.name = name
+        self._pixels = pixels
+
+    def state(self) -> FileState | None:
+        """State of the file."""
+        return file_state(self.name)
+
+    def read(self, *, gray: bool, alpha: str, any_samples: bool) -> Picture:
+        """Pixels as they are, or in gray."""
+        try:
+            return Picture(in_memory(self._pixels(), gray))
+        except FileError as error:
+            raise ImageFileError(self.name, error.reason, error.remedy) from error
+        except OSError as error:
+            raise ImageFileError(self.name, cause(error)) from error
+
+
 class PictureItem:
     """A PIL image, loaded under a lock that all items of one image share."""
 
