@@ -81,7 +81,23 @@ std::vector<int64_t> some(std::initializer_list<int64_t> few) { return every_siz
 
 int64_t item_of(pg_dtype dtype) { return dtype == PG_UINT8 ? 1 : dtype == PG_UINT16 ? 2 : dtype == PG_FLOAT32 ? 4 : 8; }
 
-enum Layout { kPacked, kPaddedRows, kOddRows, kUpsideDown, kTurned, kPlanes, kEverySecond, kBgra, kOneRow, kLayouts };
+enum Layout {
+    kPacked,
+    kPaddedRows,
+    kOddRows,
+    kUpsideDown,
+    kTurned,
+    kPlanes,
+    kEverySecond,
+    kBgra,
+    kOneRow,
+    kBgr,
+    kMirrored,
+    kMirroredPlanes,
+    kOverlapping,
+    kFarApart,
+    kLayouts
+};
 
 pg_images images(int which, pg_dtype dtype, Layout layout, int64_t count, int64_t height, int64_t width, int64_t channels) {
     const int64_t item = item_of(dtype);
@@ -91,18 +107,26 @@ pg_images images(int which, pg_dtype dtype, Layout layout, int64_t count, int64_
         x.column_stride = (channels + 1) * item;
         x.channel_stride = -item;
     }
-    if (layout == kPlanes) x.column_stride = item;
+    if (layout == kBgr) x.channel_stride = -item;
+    if (layout == kFarApart) x.column_stride = (channels + 3) * item;
+    const bool planes = layout == kPlanes || layout == kMirroredPlanes;
+    if (planes) x.column_stride = item;
     x.row_stride = width * std::abs(x.column_stride);
     if (layout == kPaddedRows) x.row_stride += 3 * item;
     if (layout == kOddRows) x.row_stride += 5;  // not a multiple of the element
     x.count_stride = height * x.row_stride;
-    if (layout == kPlanes) {
+    if (planes) {
         x.channel_stride = x.count_stride;
         x.count_stride *= channels;
     }
     if (layout == kOneRow) x.row_stride = 0;
     if (layout == kUpsideDown || layout == kTurned) x.row_stride = -x.row_stride;
-    if (layout == kTurned) x.column_stride = -x.column_stride;
+    if (layout == kTurned || layout == kMirrored || layout == kMirroredPlanes) x.column_stride = -x.column_stride;
+    if (layout == kOverlapping) {  // pixels of four elements, each row an element further
+        x.column_stride = (channels < 4 ? 4 : channels) * item;
+        x.row_stride = item;
+        x.count_stride = height * width * x.column_stride;
+    }
     int64_t low = 0, high = 0;
     const int64_t reaches[] = {(count - 1) * x.count_stride, (height - 1) * x.row_stride, (width - 1) * x.column_stride,
                                (channels - 1) * x.channel_stride};

@@ -74,6 +74,10 @@ def test_batches_of_every_layout(rng: np.random.Generator, dtype: str, each_isa:
         "rgbx": (x[..., :3], y[..., :3]),
         "planar": tuple(np.moveaxis(np.ascontiguousarray(np.moveaxis(images, -1, 1)), 1, -1) for images in packed),
         "upside down": tuple(images[:, ::-1].copy()[:, ::-1] for images in packed),
+        "mirrored": tuple(images[:, :, ::-1].copy()[:, :, ::-1] for images in packed),
+        "bgr": tuple(images[..., ::-1].copy()[..., ::-1] for images in packed),
+        "every second": tuple(np.repeat(images, 2, 2)[:, :, ::2] for images in packed),
+        "one of each": (packed[0], y[..., :3]),
         "packed": tuple(packed),
     }
     pixelgauge.set_num_threads(1)
@@ -96,6 +100,31 @@ def test_an_element_between_pixels_is_not_looked_at(rng: np.random.Generator, ea
     found = pixelgauge.scores(x[..., :3], y[..., :3], ("mse", "mae", "ssim"), data_range=1)
     packed = [np.ascontiguousarray(image[..., :3]) for image in (x, y)]
     assert found == pixelgauge.scores(*packed, ("mse", "mae", "ssim"), data_range=1)
+
+
+@pytest.mark.property
+@given(data=st.data())
+def test_views_of_any_strides_score_as_copies(data: st.DataObject) -> None:
+    dtype = data.draw(st.sampled_from(["uint8", "uint16", "float32", "float64"]))
+    shape = data.draw(st.tuples(st.integers(12, 80), st.integers(12, 80), st.integers(1, 6)))
+    steps = data.draw(st.tuples(*[st.sampled_from([-3, -2, -1, 1, 2, 3, 5])] * 3))
+    order = data.draw(st.permutations(range(3)))
+    isa = data.draw(isas)
+    rng = np.random.default_rng(data.draw(st.integers(0, 9)))
+
+    def view() -> np.ndarray:
+        stored = [shape[axis] * abs(steps[axis]) for axis in order]
+        values = rng.random(stored) * (1 if dtype.startswith("f") else np.iinfo(dtype).max)
+        pixels = np.transpose(values.astype(dtype), np.argsort(order))
+        return pixels[tuple(slice(None, None, step) for step in steps)]
+
+    x, y = view(), view()
+    metrics = ("mse", "mae", "ssim", "ssim:skimage", "ssim:opencv")
+    length = 1.0 if dtype.startswith("f") else None
+    with running_on(isa, 1):
+        copies = pixelgauge.scores(np.ascontiguousarray(x), np.ascontiguousarray(y), metrics, data_range=length)
+        assert pixelgauge.scores(x, y, metrics, data_range=length) == copies
+        assert pixelgauge.scores(np.ascontiguousarray(x), y, metrics, data_range=length) == copies
 
 
 @pytest.mark.oracle

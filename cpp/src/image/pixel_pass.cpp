@@ -125,6 +125,10 @@ Found pass_over_band(const pg_images& x, const pg_images& y, int64_t image, int6
         if (layout.copied) {
             rows.rows = 1;
             for (int64_t r = first; r < last; ++r) {
+                if (r + 1 < bottom) {
+                    rows_a.prefetch(r + 1);
+                    rows_b.prefetch(r + 1);
+                }
                 rows.x = static_cast<const char*>(rows_a.row(r));
                 rows.y = static_cast<const char*>(rows_b.row(r));
                 add_errors(rows, 0);

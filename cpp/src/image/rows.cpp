@@ -98,14 +98,48 @@ RowReader::RowReader(const View& view, int64_t first, int64_t count, int64_t sla
     left_ = first >= 0 ? 0 : -first < count ? -first : count;
     const int64_t right = view.width - (first + left_);  // pixels inside from there on
     interior_ = right < 0 ? 0 : right < count - left_ ? right : count - left_;
-    const int64_t group = 16 / (4 * item);  // pixels of 16 bytes
-    if (view.channels == 3 && item <= 4 && view.column_stride == 4 * item && std::abs(view.channel_stride) == item) {
-        three_of_four_.groups = (interior_ - 1) / group;  // what follows the last pixel may lie beyond the image
-        for (int64_t e = 0; e < 12; ++e) {
-            const int64_t channel = e / item % 3, slot = view.channel_stride > 0 ? channel : 2 - channel;
-            three_of_four_.order[e] = static_cast<uint8_t>((e / item / 3 * 4 + slot) * item + e % item);
-        }
+    if (!packed_) find_groups();
+}
+
+// As many pixels as lie within 16 bytes, in any order of pixels and channels.
+void RowReader::find_groups() {
+    const int64_t item = element_bytes(view_.dtype), channels = view_.channels, column = view_.column_stride, reach = std::abs(column),
+                  channel_reach = (channels - 1) * view_.channel_stride;
+    if (item > 4 || reach == 0 || channels > 16 || std::abs(channel_reach) + item > 16) return;
+    of_group_ = (16 - std::abs(channel_reach) - item) / reach + 1;
+    if (of_group_ * channels * item > 16) of_group_ = 16 / (channels * item);
+    if (of_group_ * channels < 2) return;
+    lowest_ = (column < 0 ? (of_group_ - 1) * column : 0) + (channel_reach < 0 ? channel_reach : 0);
+    group_.step = of_group_ * column;
+    group_.written = static_cast<int>(of_group_ * channels * item);
+    group_.item = static_cast<int>(item);
+    for (int64_t e = 0; e < group_.written; ++e) {
+        const int64_t pixel = e / item / channels, channel = e / item % channels;
+        group_.order[e] = static_cast<uint8_t>(pixel * column + channel * view_.channel_stride - lowest_ + e % item);
     }
+}
+
+template <class Element>
+void RowReader::copy_interior(const char* interior, Element* to) const {
+    const int64_t channels = view_.channels, column = view_.column_stride;
+    const auto one_by_one = [&](int64_t from, int64_t past) {
+        for (int64_t c = 0; c < channels; ++c) {
+            const char* at = interior + from * column + c * view_.channel_stride;
+            for (int64_t i = from; i < past; ++i, at += column) std::memcpy(to + i * channels + c, at, sizeof(Element));
+        }
+    };
+    if (group_.step == 0) return one_by_one(0, interior_);
+    // Groups whose 16 bytes are the image's.
+    PixelBytes groups = group_;
+    groups.groups = interior_ / of_group_;
+    const auto reaches_out = [&](int64_t g) { return view_.end - (interior + lowest_ + g * groups.step) < 16; };
+    int64_t skipped = 0;
+    while (groups.groups > 0 && reaches_out(groups.groups - 1)) --groups.groups;
+    while (skipped < groups.groups && reaches_out(skipped)) ++skipped;
+    groups.groups -= skipped;
+    one_by_one(0, skipped * of_group_);
+    if (groups.groups > 0) kernels().pack_pixels(interior + lowest_ + skipped * groups.step, &groups, to + skipped * of_group_ * channels);
+    one_by_one((skipped + groups.groups) * of_group_, interior_);
 }
 
 // The row, from its interior on, into a buffer.
@@ -117,21 +151,10 @@ void RowReader::copy(const char* row, const char* interior, Element* out) const 
         for (int64_t c = 0; c < channels; ++c) std::memcpy(out + p * channels + c, at + c * view_.channel_stride, sizeof(Element));
     };
     for (int64_t p = 0; p < left_; ++p) outside(p);
-    Element* const to = out + left_ * channels;
-    if (packed_) {
-        std::memcpy(to, interior, static_cast<size_t>(interior_ * column));
-    } else {
-        int64_t done = 0;
-        if (three_of_four_.groups > 0) {
-            const char* const lowest = interior + (view_.channel_stride < 0 ? 2 * view_.channel_stride : 0);
-            kernels().pack_pixels(lowest, &three_of_four_, to);
-            done = three_of_four_.groups * 4 / static_cast<int64_t>(sizeof(Element));
-        }
-        for (int64_t c = 0; c < channels; ++c) {
-            const char* at = interior + done * column + c * view_.channel_stride;
-            for (int64_t i = done; i < interior_; ++i, at += column) std::memcpy(to + i * channels + c, at, sizeof(Element));
-        }
-    }
+    if (packed_)
+        std::memcpy(out + left_ * channels, interior, static_cast<size_t>(interior_ * column));
+    else
+        copy_interior(interior, out + left_ * channels);
     for (int64_t p = left_ + interior_; p < count_; ++p) outside(p);
 }
 
@@ -148,7 +171,7 @@ const void* RowReader::row(int64_t r) {
     const char* const from = interior_ == 0 ? source : source + (first_ + left_) * view_.column_stride;
     const bool aligned = reinterpret_cast<uintptr_t>(from) % static_cast<uintptr_t>(element_bytes(view_.dtype)) == 0;
     if (packed_ && aligned && interior_ == count_ && bytes_ + slack_bytes_ <= view_.end - from) return from;
-    if (buffer_.empty()) buffer_.resize(static_cast<size_t>(bytes_ + slack_bytes_));
+    if (buffer_.empty()) buffer_.resize(static_cast<size_t>(bytes_ + slack_bytes_) + sizeof group_.order);  // what a group is written over
     char* const to = buffer_.data();
     switch (view_.dtype) {
         case PG_UINT8:
@@ -168,28 +191,35 @@ const void* RowReader::row(int64_t r) {
 }
 
 RowRanges::RowRanges(const View& view) : view_(view), reader_(view, 0, view.width, 0, Border::None) {
-    const int64_t item = element_bytes(view.dtype), channels = view.channels;
+    const int64_t item = element_bytes(view.dtype), channels = view.channels, column = std::abs(view.column_stride),
+                  channel = std::abs(view.channel_stride);
     bool aligned = true;
     for (const int64_t at : {static_cast<int64_t>(reinterpret_cast<uintptr_t>(view.data)), view.row_stride, view.channel_stride})
         aligned &= at % item == 0;
-    planes_ = aligned && channels > 1 && view.column_stride == item;
-    if (aligned && channels == 3 && view.column_stride == 4 * item && std::abs(view.channel_stride) == item) used_of_four_ = 7;
+    planes_ = aligned && channels > 1 && column == item;
+    dense_ = aligned && channel == item && column == channels * item;
+    if (aligned && channels == 3 && column == 4 * item && channel == item) used_of_four_ = 7;
+    lowest_ = (view.column_stride < 0 ? (view.width - 1) * view.column_stride : 0) +
+              (view.channel_stride < 0 && !planes_ ? (channels - 1) * view.channel_stride : 0);
 }
 
 int64_t RowRanges::add(int64_t first, int64_t last, double& low, double& high) {
     bool finite = true;
     const auto range = kernels().value_range[view_.dtype];
     const auto widen = [&](const void* x, int64_t rows, int64_t elements) {
-        const RangeRows in{static_cast<const char*>(x), rows, elements, view_.row_stride, used_of_four_};
+        const RangeRows in{static_cast<const char*>(x), rows, elements, std::abs(view_.row_stride), used_of_four_};
         double lo, hi;
         range(&in, &lo, &hi);
         finite &= lo == lo;
         low = lo < low ? lo : low;
         high = hi > high ? hi : high;
     };
-    const char* const top = view_.data + first * view_.row_stride;
+    // Rows that lie one before another are read from the last one on.
+    const char* const top = view_.data + (view_.row_stride < 0 ? last - 1 : first) * view_.row_stride + lowest_;
     if (used_of_four_)
-        widen(view_.channel_stride < 0 ? top + 2 * view_.channel_stride : top, last - first, 4 * view_.width);
+        widen(top, last - first, 4 * view_.width);
+    else if (dense_)
+        widen(top, last - first, view_.channels * view_.width);
     else if (planes_)
         for (int64_t c = 0; c < view_.channels; ++c) widen(top + c * view_.channel_stride, last - first, view_.width);
     else

@@ -45,19 +45,24 @@ class RowReader {
     void prefetch(int64_t r) const;
 
   private:
+    void find_groups();
     template <class Element>
     void copy(const char* row, const char* interior, Element* out) const;
+    template <class Element>
+    void copy_interior(const char* interior, Element* to) const;
 
     const View& view_;
     int64_t first_, count_, slack_bytes_, bytes_;
     int64_t left_, interior_;  // pixels before the image, and inside it
     Border border_;
     bool packed_;
-    PixelBytes three_of_four_{};  // whose channels lie side by side but for one that is left out, if groups are not 0
+    PixelBytes group_{};    // of pixels that lie within 16 bytes, if `step` is not 0
+    int64_t of_group_ = 0;  // its pixels
+    int64_t lowest_ = 0;    // from its first pixel's first channel
     std::vector<char> buffer_;
 };
 
-// Smallest and largest value of rows, plane by plane where that is how they lie.
+// Smallest and largest value of rows, read where they lie in whatever order.
 class RowRanges {
   public:
     explicit RowRanges(const View& view);
@@ -67,8 +72,9 @@ class RowRanges {
   private:
     const View& view_;
     RowReader reader_;
-    bool planes_;
+    bool planes_, dense_;        // rows of each channel, or of all, have nothing between their elements
     uint32_t used_of_four_ = 0;  // where pixels have four elements of which these are channels
+    int64_t lowest_;             // of a row, from its first pixel's first channel
 };
 
 // What an error says of the images of a batch: their argument, how its sentence begins, the index of the first, and what to do.

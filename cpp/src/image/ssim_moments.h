@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <type_traits>
 #include <vector>
 
@@ -50,7 +51,7 @@ int64_t row_stride(int64_t elements) {
 }
 
 inline int64_t group_channels(const pg_images& x) {
-    const bool interleaved = x.channels == 1 || x.channel_stride == element_bytes(x.dtype);
+    const bool interleaved = x.channels == 1 || std::abs(x.channel_stride) == element_bytes(x.dtype);
     return !interleaved ? 1 : x.channels < kMaxGroup ? x.channels : kMaxGroup;
 }
 

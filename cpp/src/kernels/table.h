@@ -94,10 +94,12 @@ struct PixelErrorRows {
 // Adds to the chains of sums, error_columns of `slots` each; of 8-bit pixels to the first alone, exactly.
 using PixelError = void (*)(const PixelErrorRows*, double* sums);
 
-// Pixels of three channels among four, laid side by side: of every 16 bytes read, 12 are written, byte b from byte order[b].
+// Pixels laid side by side by groups: of 16 bytes read every `step` bytes, `written` are kept, byte b from byte order[b]. The last group
+// writes 16 bytes too.
 struct PixelBytes {
-    int64_t groups;  // of 16 bytes: four pixels, two or one
-    uint8_t order[12];
+    int64_t groups, step;
+    int written, item;  // bytes of a group and of an element
+    uint8_t order[16];
 };
 
 // Four rows of a resized image: sums of `taps` pixels along x, scaled, clamped and written as planes.
