@@ -7,6 +7,8 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from pixelgauge import _core
+
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -15,6 +17,9 @@ def ordered_map(
     call: Callable[[_Item], _Result], items: Iterable[_Item], workers: int, ahead: int
 ) -> Generator[_Result, None, None]:
     """Results of a call for each item, in the items' order, whatever the number of threads.
+
+    The threads keep the memory of arrays that they drop, such as decoded images, for the arrays that they make next: new
+    pages of the system's cost a third of what decoding a JPEG does. They never keep more than was once in use.
 
     Parameters
     ----------
@@ -32,7 +37,8 @@ def ordered_map(
     object
         One an item. When the generator is closed, calls that have not begun are dropped.
     """
-    pool = ThreadPoolExecutor(workers, "pixelgauge")
+    memory = _core.ArrayMemory()
+    pool = ThreadPoolExecutor(workers, "pixelgauge", memory.use)
     try:
         waiting: deque[Future[_Result]] = deque()
         for item in items:
@@ -43,3 +49,4 @@ def ordered_map(
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+        memory.close()
