@@ -95,13 +95,18 @@ class Metric(Generic[Family]):
         return next((option for option in self.options if option is not DATA_RANGE), None)
 
     @property
+    def base(self) -> str:
+        """Name without what says a variant: ``ssim`` of ``ssim:skimage``."""
+        return self.name.partition(":")[0]
+
+    @property
     def label(self) -> str:
         """Name and unit."""
         return f"{self.name} {self.unit}" if self.unit else self.name
 
 
 Asked = Sequence[tuple[Metric[Any], Values]]
-"""Metrics of one family, each with its options."""
+"""Metrics of one family, each with its options; a metric may be there several times, by names of its variants."""
 Result = npt.NDArray[np.float64] | Exception
 """Values of a batch, or what made a metric refuse it."""
 

@@ -260,7 +260,7 @@ def test_a_border_that_leaves_nothing_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"metrics": ("psnr", "vmaf")}, "'vmaf' is not known: use some of mse, psnr, ssim, ms-ssim"),
+        ({"metrics": ("psnr", "vmaf")}, "'vmaf' is not known: use some of mse, mae, psnr, ssim, ms-ssim"),
         ({"metrics": ()}, "must name at least one metric"),
         ({"metrics": ("psnr", "psnr")}, "each once"),
         ({"preset": "best"}, "preset='best' is not known"),

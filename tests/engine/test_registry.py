@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import pixelgauge
+from pixelgauge import _core
 from pixelgauge.checks import one_of
 from pixelgauge.cli import main
 from pixelgauge.engine.registry import METRICS
@@ -22,20 +26,25 @@ class Brightness:
     """The declaration: mean difference of brightness, of all or of the brighter pixels."""
 
     def prepare(self, asked: Asked) -> BrightnessScorer:
-        [(metric, values)] = asked
-        return BrightnessScorer(metric.name, values["bright_part"])
+        return BrightnessScorer({metric.name: values["bright_part"] for metric, values in asked})
 
 
 class BrightnessScorer:
     made_with: Mapping[str, str] = {}
 
-    def __init__(self, name: str, part: str) -> None:
-        self._name, self._part = name, part
+    def __init__(self, parts: Mapping[str, str]) -> None:
+        self._parts = parts
+        self.calls = 0
 
     def __call__(self, x: Pixels, y: Pixels) -> Mapping[str, Result]:
-        least = 128 if self._part == "bright" else 0
-        values = [abs(float(a[a >= least].mean()) - float(b[b >= least].mean())) for a, b in zip(x, y, strict=True)]
-        return {self._name: np.array(values)}
+        self.calls += 1
+        return {name: self._of(part, x, y) for name, part in self._parts.items()}
+
+    def _of(self, part: str, x: Pixels, y: Pixels) -> Result:
+        least = 128 if part == "bright" else 0
+        return np.array(
+            [abs(float(a[a >= least].mean()) - float(b[b >= least].mean())) for a, b in zip(x, y, strict=True)]
+        )
 
 
 PART = Option("bright_part", "all", "pixels that count: all or bright", lambda n, v: one_of(n, v, ("all", "bright")))
@@ -102,6 +111,64 @@ def test_its_options_are_checked(
 ) -> None:
     assert main(["compare", *folders, *options]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.property
+def test_variants_are_scored_by_one_call_of_their_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[BrightnessScorer] = []
+
+    class Watched(Brightness):
+        def prepare(self, asked: Asked) -> BrightnessScorer:
+            made.append(super().prepare(asked))
+            return made[-1]
+
+    monkeypatch.setitem(METRICS, DUMMY.name, replace(DUMMY, family=Watched()))
+    x = np.repeat(np.array([[100, 200]], np.uint8), 2, 0)[np.newaxis, ..., np.newaxis]
+    names = ("brightness:bright", "mse", "brightness")
+    comparison = comparing(names)
+    found = comparison.score(x, x // 2 + np.uint8(40))
+    assert {name: values.tolist() for name, values in found.items()} == {  # type: ignore[union-attr]
+        "brightness:bright": [60],
+        "mse": [1850],
+        "brightness": [35],
+    }
+    assert tuple(found) == names
+    assert [scorer.calls for scorer in made] == [1]
+
+
+@pytest.mark.property
+def test_metrics_of_pixels_and_all_their_presets_are_one_pass(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[int] = []
+
+    def scores(x: Pixels, y: Pixels, metrics: list[object]) -> object:
+        passes.append(len(metrics))
+        return whole(x, y, metrics)
+
+    whole = _core.scores
+    monkeypatch.setattr(_core, "scores", scores)
+    x, y = rng.integers(0, 256, (2, 2, 176, 190, 3), np.uint8)
+    names = ("ssim:skimage", "mae", "ms-ssim", "ssim", "psnr", "ms-ssim:pytorch-msssim", "mse", "ssim:opencv")
+    found = comparing(names, ms_ssim_preset=None).score(x, y)
+    assert passes == [len(names)]
+    for name, values in found.items():
+        metric, _, preset = name.partition(":")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # MS-SSIM of negative terms
+            alone = getattr(pixelgauge, metric.replace("-", "_"))(x, y, **({"preset": preset} if preset else {}))
+        np.testing.assert_array_equal(values, alone, err_msg=name)  # type: ignore[arg-type]
+
+
+@pytest.mark.cli
+def test_absolute_errors_are_a_metric_of_compare(
+    folders: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", *folders, "--metrics", "mae,mse", "--fail-over", "mae=11.5", "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert [(row["mae"], row["mse"]) for row in found["rows"]] == [(10, 100), (11, 121), (12, 144)]
+    assert found["fingerprint"]["metrics"] == {"mae": None, "mse": None}
+    assert [entry["value"] for entry in found["summary"]["mae"]["worst"]] == [12, 11, 10]
 
 
 @pytest.mark.property

@@ -94,7 +94,7 @@ def compare(
         ``(ref, test)`` of single images, taken as they are needed, or ``"@FILE"``, a list of pairs in a file. Files are
         read as :func:`pixelgauge.images.read_image` does.
     metrics : str or sequence of str, default ("psnr", "ssim")
-        Of mse, psnr, ssim, ms-ssim, lpips; also by variant, such as ``("ssim:skimage", "ssim:wang2004")``.
+        Of mse, mae, psnr, ssim, ms-ssim, lpips; also by variant, such as ``("ssim:skimage", "ssim:wang2004")``.
     workers : int, optional
         Pairs in work at a time; default :func:`get_num_threads`.
     channel_axis : int or None, default -1

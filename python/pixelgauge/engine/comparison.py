@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -137,9 +136,9 @@ class Comparison:
             name: metric if name == metric.name else replace(metric, name=name) for name, metric in bases.items()
         }
         self._scorers = self._prepared(options.values)
-        self._of_ranges: dict[float, list[tuple[Scorer, dict[str, str]]]] = {}
+        self._of_ranges: dict[float, list[Scorer]] = {}
         self._lock = threading.Lock()
-        facts = {columns[n]: text for scorer, columns in self._scorers for n, text in scorer.made_with.items()}
+        facts = {name: text for scorer in self._scorers for name, text in scorer.made_with.items()}
         self._made_with = {name: facts.get(name, self._own(name)) for name in self.metrics}
 
     def _values_of(self, name: str, values: Values) -> Values:
@@ -148,22 +147,12 @@ class Comparison:
         option = METRICS[base].variant
         return values if variant is None or option is None else {**values, option.name: variant}
 
-    def _prepared(self, values: Values) -> list[tuple[Scorer, dict[str, str]]]:
-        """Scorers, with the columns of what they name; each metric once in one, its variants in further ones."""
-        asked: dict[tuple[int, int], dict[str, str]] = {}
-        met: Counter[str] = Counter()
-        for name, (base, _) in self.options.variants.items():
-            asked.setdefault((met[base], id(METRICS[base].family)), {})[base] = name
-            met[base] += 1
-        return [
-            (
-                METRICS[next(iter(columns))].family.prepare(
-                    [(METRICS[base], self._values_of(name, values)) for base, name in columns.items()]
-                ),
-                columns,
-            )
-            for columns in asked.values()
-        ]
+    def _prepared(self, values: Values) -> list[Scorer]:
+        """Make a scorer for every family, of all its metrics and their variants."""
+        families: dict[int, list[tuple[Metric[PairFamily], Values]]] = {}
+        for name, metric in self.metrics.items():
+            families.setdefault(id(metric.family), []).append((metric, self._values_of(name, values)))
+        return [asked[0][0].family.prepare(asked) for asked in families.values()]
 
     def _own(self, name: str) -> str | None:
         """Values of the options that are this metric's: of a single one as it is."""
@@ -184,7 +173,7 @@ class Comparison:
                 if full_range not in self._of_ranges:
                     self._of_ranges[full_range] = self._prepared({**self.options.values, "data_range": full_range})
                 scorers = self._of_ranges[full_range]
-        results = {columns[name]: result for scorer, columns in scorers for name, result in scorer(x, y).items()}
+        results = {name: result for scorer in scorers for name, result in scorer(x, y).items()}
         return {name: results[name] for name in self.metrics}
 
     def fingerprint(self) -> dict[str, object]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pixelgauge.full_reference.pair_metrics import MS_SSIM, MSE, PSNR, SSIM
+from pixelgauge.full_reference.pair_metrics import MAE, MS_SSIM, MSE, PSNR, SSIM
 from pixelgauge.metric import Metric, PairFamily
 from pixelgauge.perceptual.lpips_metric import LPIPS
 
-METRICS: dict[str, Metric[PairFamily]] = {metric.name: metric for metric in (MSE, PSNR, SSIM, MS_SSIM, LPIPS)}
+METRICS: dict[str, Metric[PairFamily]] = {metric.name: metric for metric in (MSE, MAE, PSNR, SSIM, MS_SSIM, LPIPS)}
 """Metrics of pairs of images, by name."""

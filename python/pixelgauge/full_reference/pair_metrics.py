@@ -9,7 +9,7 @@ from typing import Any
 
 from pixelgauge.full_reference.arguments import Score
 from pixelgauge.full_reference.ms_ssim import ms_ssim_scores
-from pixelgauge.full_reference.pixel_error import mse, psnr
+from pixelgauge.full_reference.pixel_error import mae, mse, psnr
 from pixelgauge.full_reference.scores import Request, one_pass
 from pixelgauge.full_reference.ssim import ssim
 from pixelgauge.metric import DATA_RANGE, Asked, Metric, Option, PairFamily, Pixels, Result, Values, attempted
@@ -28,6 +28,10 @@ MS_SSIM_PRESET = Option(
 
 def _mse(x: Pixels, y: Pixels, options: Values) -> Score:
     return mse(x, y)
+
+
+def _mae(x: Pixels, y: Pixels, options: Values) -> Score:
+    return mae(x, y)
 
 
 def _psnr(x: Pixels, y: Pixels, options: Values) -> Score:
@@ -51,14 +55,16 @@ class _FullReference:
 
 
 class _Scores:
-    """All metrics in one pass; each by itself where that fails: one that refuses a batch does not stop the others."""
+    """All metrics and their variants in one pass; each by itself where one refuses a batch."""
 
     made_with: Mapping[str, str] = {}
 
     def __init__(self, asked: Asked) -> None:
-        self._calls = {metric.name: partial(_CALLS[metric.name], options=options) for metric, options in asked}
-        presets = {metric.name: options.get(_PRESET_OPTIONS.get(metric.name, ""), "") for metric, options in asked}
-        self._requests = {name: Request(name, preset) for name, preset in presets.items()}
+        self._calls = {metric.name: partial(_CALLS[metric.base], options=options) for metric, options in asked}
+        self._requests = {
+            metric.name: Request(metric.base, options.get(_PRESET_OPTIONS.get(metric.base, ""), ""))
+            for metric, options in asked
+        }
         self._data_range = next((options["data_range"] for _, options in asked if "data_range" in options), None)
 
     def __call__(self, x: Pixels, y: Pixels) -> Mapping[str, Result]:
@@ -69,10 +75,11 @@ class _Scores:
 
 
 _PRESET_OPTIONS = {"ssim": PRESET.name, "ms-ssim": MS_SSIM_PRESET.name}
-_CALLS = {"mse": _mse, "psnr": _psnr, "ssim": _ssim, "ms-ssim": _ms_ssim}
+_CALLS = {"mse": _mse, "mae": _mae, "psnr": _psnr, "ssim": _ssim, "ms-ssim": _ms_ssim}
 _FAMILY: PairFamily = _FullReference()
 
 MSE = Metric("mse", "", False, ".6g", (), _FAMILY, bounds=(0.0, math.inf))
+MAE = Metric("mae", "", False, ".6g", (), _FAMILY, bounds=(0.0, math.inf))
 PSNR = Metric("psnr", "dB", True, ".4f", (DATA_RANGE,), _FAMILY)
 SSIM = Metric("ssim", "", True, ".6f", (DATA_RANGE, PRESET), _FAMILY, bounds=(-1.0, 1.0))
 MS_SSIM = Metric(
