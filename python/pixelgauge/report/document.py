@@ -128,7 +128,7 @@ class Document:
             "title": self._title,
             "kind": self._kind,
             "when": self._when.isoformat(timespec="seconds"),
-            "day": self._when.isoformat(" ", timespec="minutes"),
+            "day": self._when.isoformat(" ", timespec="minutes").replace("+00:00", "Z"),
             "lead": self.lead,
             "style": Markup(style),
             "contents": Markup("").join(
