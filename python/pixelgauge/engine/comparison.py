@@ -141,8 +141,8 @@ class Comparison:
         facts = {name: text for scorer in self._scorers for name, text in scorer.made_with.items()}
         self._made_with = {name: facts.get(name, self._own(name)) for name in self.metrics}
 
-    def _values_of(self, name: str, values: Values) -> Values:
-        """Options of a metric, its variant among them."""
+    def values_of(self, name: str, values: Values) -> Values:
+        """Options that a column is made with, its variant among them."""
         base, variant = self.options.variants[name]
         option = METRICS[base].variant
         return values if variant is None or option is None else {**values, option.name: variant}
@@ -151,12 +151,12 @@ class Comparison:
         """Make a scorer for every family, of all its metrics and their variants."""
         families: dict[int, list[tuple[Metric[PairFamily], Values]]] = {}
         for name, metric in self.metrics.items():
-            families.setdefault(id(metric.family), []).append((metric, self._values_of(name, values)))
+            families.setdefault(id(metric.family), []).append((metric, self.values_of(name, values)))
         return [asked[0][0].family.prepare(asked) for asked in families.values()]
 
     def _own(self, name: str) -> str | None:
         """Values of the options that are this metric's: of a single one as it is."""
-        values = self._values_of(name, self.options.values)
+        values = self.values_of(name, self.options.values)
         own = [option.name for option in self.metrics[name].options if option not in READING]
         if len(own) == 1:
             return str(values[own[0]])
