@@ -167,14 +167,17 @@ class Comparison:
 
         `full_range` is that of pixels which were computed of integers, where `data_range` was not given.
         """
-        scorers = self._scorers
-        if full_range is not None and self.options["data_range"] is None:
-            with self._lock:
-                if full_range not in self._of_ranges:
-                    self._of_ranges[full_range] = self._prepared({**self.options.values, "data_range": full_range})
-                scorers = self._of_ranges[full_range]
-        results = {name: result for scorer in scorers for name, result in scorer(x, y).items()}
+        results = {name: result for scorer in self.scorers(full_range) for name, result in scorer(x, y).items()}
         return {name: results[name] for name in self.metrics}
+
+    def scorers(self, full_range: float | None = None) -> list[Scorer]:
+        """What scores a batch, for pixels of that full range; see :meth:`score`."""
+        if full_range is None or self.options["data_range"] is not None:
+            return self._scorers
+        with self._lock:
+            if full_range not in self._of_ranges:
+                self._of_ranges[full_range] = self._prepared({**self.options.values, "data_range": full_range})
+            return self._of_ranges[full_range]
 
     def fingerprint(self) -> dict[str, object]:
         """Say what a result must about its making: version, presets, options."""

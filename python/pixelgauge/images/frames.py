@@ -16,6 +16,7 @@ import numpy as np
 from pixelgauge.files.reading import cause
 from pixelgauge.images.decoding import Array, ImageFileError, alpha_background, read_image
 from pixelgauge.images.formats import decoding
+from pixelgauge.images.headers import MOST_A_PIXEL, decoding_bytes
 from pixelgauge.images.opening import Opened, require_size
 from pixelgauge.images.samples import pixels_of
 from pixelgauge.images.tiff import RefusedError
@@ -80,6 +81,12 @@ class Frames:
             raise
         except Exception as error:
             raise ImageFileError(self._name, f"cannot be decoded: {cause(error)}") from error
+
+    def decoding_bytes(self, number: int) -> int:
+        """Bytes that reading one holds at most."""
+        if self._animation is not None:
+            return MOST_A_PIXEL * self._animation.width * self._animation.height
+        return decoding_bytes(self._page(number))
 
     def _frame(self, animation: Any, number: int, gray: bool, alpha: str) -> Array:
         with decoding(animation):
