@@ -15,6 +15,7 @@ from pixelgauge.checks import whole_number
 from pixelgauge.cli import EXIT_DONE, EXIT_GATE_FAILED, EXIT_SOME_FAILED, UsageError, add_option
 from pixelgauge.cli.compare_gates import AskedGates, ReadyGates, add_gate_options
 from pixelgauge.cli.terminal import Progress, columns_of, number, pad, shortened, width
+from pixelgauge.engine.budget import memory_size
 from pixelgauge.engine.compare import CompareRun
 from pixelgauge.engine.comparison import CompareOptions, Comparison, compare_options, prepare
 from pixelgauge.engine.frame_pairs import of_frames
@@ -109,6 +110,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--workers", type=int, metavar="N", help="pairs in work at a time (default: the cores there are)"
     )
+    parser.add_argument(
+        "--memory",
+        metavar="SIZE",
+        help="bytes that decoded images may take together, as 500M or 2G (default: half of what the process may use)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no rows, only the summary")
     add_gate_options(parser)
     parser.set_defaults(run=run)
@@ -170,6 +176,7 @@ def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing, ReadyGates]
         )
     options = CompareOptions(metrics, **{option.name: getattr(args, option.name) for option in compare_options()})
     args.workers = get_num_threads() if args.workers is None else whole_number("workers", args.workers, 1)
+    args.memory = memory_size(args.memory)
     if args.output is not None:
         check_row_file(args.output)
     asked = AskedGates(args, options.metrics)
@@ -202,7 +209,7 @@ def _compare(
     args: argparse.Namespace, comparison: Comparison, pairing: Pairing, gates: ReadyGates, output: RowFile | None
 ) -> int:
     before = [] if output is None else output.rows
-    run = CompareRun(pairing, comparison, args.workers, before=before)
+    run = CompareRun(pairing, comparison, args.workers, memory=args.memory, before=before)
     table = None if args.json or args.quiet or output is not None else _Table(comparison, pairing)
     rows: list[ScoreRow] = []
     failures: list[ScoreRow] = []

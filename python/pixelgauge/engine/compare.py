@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pixelgauge.checks import ArgumentTypeError, ArgumentValueError, flag
+from pixelgauge.engine.budget import memory_size
 from pixelgauge.engine.comparison import CompareOptions, Comparison, prepare
 from pixelgauge.engine.frame_pairs import of_frames
 from pixelgauge.engine.inputs import Given
@@ -44,7 +45,13 @@ class CompareRun(Iterator[ScoreRow]):
     """
 
     def __init__(
-        self, pairing: Pairing, comparison: Comparison, workers: int | None = None, *, before: Sequence[ScoreRow] = ()
+        self,
+        pairing: Pairing,
+        comparison: Comparison,
+        workers: int | None = None,
+        *,
+        memory: int | str | None = None,
+        before: Sequence[ScoreRow] = (),
     ) -> None:
         self.summary = Summary({name: metric.higher_is_better for name, metric in comparison.metrics.items()})
         self.fingerprint = comparison.fingerprint()
@@ -55,7 +62,7 @@ class CompareRun(Iterator[ScoreRow]):
             pairing = dataclasses.replace(pairing, pairs=left)
         self._before = deque(before)
         self._noted = _Noted(pairing.pairs)
-        self._rows = score_pairs(dataclasses.replace(pairing, pairs=self._noted), comparison, workers=workers)
+        self._rows = score_pairs(dataclasses.replace(pairing, pairs=self._noted), comparison, workers=workers, memory=memory)
         self._lock = threading.Lock()
 
     def __next__(self) -> ScoreRow:
@@ -110,6 +117,7 @@ def compare(
     *,
     metrics: str | Sequence[str] = ("psnr", "ssim"),
     workers: int | None = None,
+    memory: int | str | None = None,
     channel_axis: int | None = -1,
     pair: tuple[str, str] | None = None,
     columns: tuple[str, str] | None = None,
@@ -129,6 +137,10 @@ def compare(
         Of mse, mae, psnr, ssim, ms-ssim, lpips; also by variant, such as ``("ssim:skimage", "ssim:wang2004")``.
     workers : int, optional
         Pairs in work at a time; default :func:`get_num_threads`.
+    memory : int or str, optional
+        Bytes that decoded images may take together, such as ``"2G"``; default half of the memory that the process may
+        use. What an image takes is told from its header, before it is decoded. A pair that needs more by itself is
+        decoded once no other is.
     channel_axis : int or None, default -1
         Of arrays; None if they have no channels.
     pair : (str, str), optional
@@ -161,7 +173,7 @@ def compare(
     Notes
     -----
     Rows of arrays and PIL images are named ``ref`` and ``test``, or ``ref[i]`` and ``test[i]``. At most `workers` pairs
-    are decoded at a time. Runs do not disturb one another, whatever threads they are on; arrays must not be changed
+    are decoded at a time; on a device, where LPIPS is quicker by several pairs of a size, those wait for one another. Runs do not disturb one another, whatever threads they are on; arrays must not be changed
     before their rows are there.
 
     Examples
@@ -180,12 +192,13 @@ def compare(
     """
     names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
     checked = CompareOptions(names, **options)
+    bytes_at_most = memory_size(memory)
     patterns = None if pair is None else _two_texts("pair", pair)
     named = None if columns is None else _two_texts("columns", columns)
     pairing = _pairing(ref, test, Given(channel_axis, checked["data_range"]), patterns, named)
     if flag("frames", frames):
         pairing = of_frames(pairing)
-    return CompareRun(pairing, prepare(checked), workers)
+    return CompareRun(pairing, prepare(checked), workers, memory=bytes_at_most)
 
 
 def _two_texts(name: str, value: object) -> tuple[str, str]:

@@ -287,6 +287,9 @@ def _colours_differ(ours: str | None, theirs: str | None) -> list[str]:
 
 
 def _difference(x: Array, y: Array) -> str:
+    if x.shape == y.shape and x.dtype == y.dtype:
+        return ""
+
     def described(image: Array) -> tuple[str, str, str]:
         channels = 1 if image.ndim == 2 else image.shape[2]
         colour = {1: "gray", 3: "RGB"}.get(channels, f"{channels} bands")
