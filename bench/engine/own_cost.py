@@ -54,7 +54,7 @@ class MadeUp:
     """Scores that cost nothing."""
 
     made_with: Mapping[str, str] = {}
-    _values = {name: np.array([1.0]) for name in METRICS}
+    _values: Mapping[str, Result] = {name: np.array([1.0]) for name in METRICS}
 
     def together(self, x: Pixels) -> int:
         """One."""
@@ -111,7 +111,9 @@ def cost(workers: int, *, to_csv: bool) -> float:
 
 def main() -> int:
     """Print the table: 1 if the pairs alone take more than the limit."""
-    print(f"{'workers':>8} {'pairs, us':>10} {'and CSV, us':>12}    of processor time a pair, at most {LIMIT_US:g} without CSV")
+    print(
+        f"{'workers':>8} {'pairs, us':>10} {'and CSV, us':>12}    of processor time a pair, at most {LIMIT_US:g} without CSV"
+    )
     worst = 0.0
     for workers in (1, 2, 4):
         alone, written = cost(workers, to_csv=False), cost(workers, to_csv=True)

@@ -99,8 +99,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             is_slow |= share < SHARE or faster < SPEED_UP
             print(f"{','.join(metrics)}, {count} pairs of {SHAPE[1]} x {SHAPE[0]}")
             for name, (processor, wall) in times.items():
-                print(f"  {name:12} {1e3 * processor / count:7.2f} ms of processor time a pair, {count / wall:6.1f} pairs/s")
-            print(f"  {share:.3f} of the limit ({SHARE:g} is promised), two workers {faster:.2f} times one ({SPEED_UP:g})")
+                print(
+                    f"  {name:12} {1e3 * processor / count:7.2f} ms of processor time a pair, {count / wall:6.1f} pairs/s"
+                )
+            print(
+                f"  {share:.3f} of the limit ({SHARE:g} is promised), two workers {faster:.2f} times one ({SPEED_UP:g})"
+            )
     return int(is_slow)
 
 

@@ -83,7 +83,7 @@ def get_num_threads() -> int:
 
 def memory_limit() -> int | None:
     """Bytes of memory that the process may use: the machine's, or fewer where a cgroup says so; None if not known."""
-    limits = []
+    limits: list[int | None] = []
     if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
         limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     try:

@@ -210,7 +210,10 @@ def test_quiet_prints_the_summary_only(folders, capsys):
         (["ref", "nowhere"], "nowhere does not exist"),
         (["ref", "test/0.png"], "ref is a folder and test/0.png a file: give two files or two folders"),
         (["empty", "empty"], "no image files in empty or empty (.png, "),
-        (["ref", "test", "--metrics", "psnr,vmaf"], "'vmaf' is not known: use some of mse, mae, psnr, ssim, ms-ssim, lpips"),
+        (
+            ["ref", "test", "--metrics", "psnr,vmaf"],
+            "'vmaf' is not known: use some of mse, mae, psnr, ssim, ms-ssim, lpips",
+        ),
         (["ref", "test", "--metrics", ""], "'' is not known"),
         (["ref", "test", "--preset", "best"], "--preset 'best' is not known: use one of 'wang2004'"),
         (["ref", "test", "--metrics", "psnr", "--preset", "matlab"], "--preset is for ssim, which is not among"),

@@ -250,9 +250,7 @@ def test_every_kind_of_input_goes_within_a_small_memory(tmp_path: Path) -> None:
     folders(tmp_path, [(20, 30)] * 3)
     np.save(tmp_path / "x.npy", x)
     np.save(tmp_path / "y.npy", y)
-    Image.fromarray(x[0]).save(
-        tmp_path / "x.gif", save_all=True, append_images=[Image.fromarray(one) for one in x[1:]]
-    )
+    Image.fromarray(x[0]).save(tmp_path / "x.gif", save_all=True, append_images=[Image.fromarray(one) for one in x[1:]])
     paths = [str(tmp_path / name) for name in ("ref/00.png", "test/00.png")]
     runs = {
         "arrays": ((x, y), {}),

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
-from pixelgauge.checks import ArgumentTypeError, ArgumentValueError, whole_number
+from pixelgauge.checks import ArgumentValueError, whole_number
 from pixelgauge.runtime import memory_limit
 
 _SHARE = 2
@@ -104,10 +104,6 @@ class Budget:
             self._held -= bytes_
             self._changed.notify_all()
 
-    def share(self) -> Share:
-        """Nothing yet, of this budget."""
-        return Share(self)
-
 
 class Share:
     """What is held for one pair; nothing is, where there is no budget."""
@@ -121,7 +117,7 @@ class Share:
         return self._budget is not None
 
     def admitted(self, load: Callable[[], tuple[_Read, int]]) -> _Read:
-        """What `load` returns, once the bytes that it says are held for it.
+        """Hand out what `load` returns, once the bytes that it says are held for it.
 
         It is called again after waiting: meanwhile nothing is held, what it had read neither.
         """

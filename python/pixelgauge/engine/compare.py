@@ -62,7 +62,9 @@ class CompareRun(Iterator[ScoreRow]):
             pairing = dataclasses.replace(pairing, pairs=left)
         self._before = deque(before)
         self._noted = _Noted(pairing.pairs)
-        self._rows = score_pairs(dataclasses.replace(pairing, pairs=self._noted), comparison, workers=workers, memory=memory)
+        self._rows = score_pairs(
+            dataclasses.replace(pairing, pairs=self._noted), comparison, workers=workers, memory=memory
+        )
         self._lock = threading.Lock()
 
     def __next__(self) -> ScoreRow:
@@ -173,8 +175,9 @@ def compare(
     Notes
     -----
     Rows of arrays and PIL images are named ``ref`` and ``test``, or ``ref[i]`` and ``test[i]``. At most `workers` pairs
-    are decoded at a time; on a device, where LPIPS is quicker by several pairs of a size, those wait for one another. Runs do not disturb one another, whatever threads they are on; arrays must not be changed
-    before their rows are there.
+    are decoded at a time; on a device, where LPIPS is quicker by several pairs of a size, those wait for one another.
+    Runs do not disturb one another, whatever threads they are on; arrays must not be changed before their rows are
+    there.
 
     Examples
     --------

@@ -171,7 +171,7 @@ class Comparison:
         return {name: results[name] for name in self.metrics}
 
     def scorers(self, full_range: float | None = None) -> list[Scorer]:
-        """What scores a batch, for pixels of that full range; see :meth:`score`."""
+        """Hand out what scores a batch of pixels of that full range; see :meth:`score`."""
         if full_range is None or self.options["data_range"] is not None:
             return self._scorers
         with self._lock:

@@ -139,7 +139,7 @@ class EncodedItem:
         return self._decoded(self.data, gray=gray, alpha=alpha, any_samples=any_samples)
 
     def load(self) -> Loaded:
-        """The bytes, and what their header says."""
+        """Read the bytes, and what their header says."""
         try:
             data = self.data()
         except (FileError, OSError) as error:
@@ -165,6 +165,7 @@ class HeldItem:
         self.name = name_of(source)
         self._source = source
         self._lock = threading.Lock()
+        self._loaded: Loaded | None = None
         self._found: Picture | ImageFileError | None = None
 
     def state(self) -> FileState | None:
@@ -175,8 +176,10 @@ class HeldItem:
         """Pixels, by the options of the first call."""
         with self._lock:
             if self._found is None:
+                loaded, self._loaded = self._loaded, None
+                read = partial(read_source, self._source) if loaded is None else loaded.read
                 try:
-                    self._found = read_source(self._source, gray=gray, alpha=alpha, any_samples=any_samples)
+                    self._found = read(gray=gray, alpha=alpha, any_samples=any_samples)
                 except ImageFileError as error:
                     self._found = error
         if isinstance(self._found, ImageFileError):
@@ -184,10 +187,13 @@ class HeldItem:
         return self._found
 
     def load(self) -> Loaded:
-        """What reading it takes the first time; later it is there."""
+        """Find out what reading it takes the first time; later it is there."""
         with self._lock:
-            is_there = self._found is not None
-        return Loaded(0 if is_there else load_source(self._source).need, self.read)
+            if self._found is not None:
+                return Loaded(0, self.read)
+            if self._loaded is None:  # standard input is there once
+                self._loaded = load_source(self._source)
+            return Loaded(self._loaded.need, self.read)
 
 
 def in_memory(pixels: Array, gray: bool) -> Array:

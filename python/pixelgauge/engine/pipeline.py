@@ -65,7 +65,8 @@ def read_pair(ref: Source, test: Source, options: CompareOptions, share: Share |
     """
     side = "REF"
     reading = {"gray": options["gray"], "alpha": options["alpha"], "any_samples": options["data_range"] is not None}
-    read_ref, read_test = partial(read_source, ref), partial(read_source, test)
+    read_ref: Callable[..., Picture] = partial(read_source, ref)
+    read_test: Callable[..., Picture] = partial(read_source, test)
     try:
         if share is not None and share.is_bounded:
             read_ref, read_test = share.admitted(partial(_loaded, ref, test))
@@ -99,7 +100,7 @@ def read_pair(ref: Source, test: Source, options: CompareOptions, share: Share |
 
 
 def _loaded(ref: Source, test: Source) -> tuple[tuple[Callable[..., Picture], Callable[..., Picture]], int]:
-    """What decodes two images, and what that takes."""
+    """Find what decodes two images, and what that takes."""
     ours, theirs = load_source(ref), load_source(test)
     return (ours.read, theirs.read), ours.need + theirs.need
 
@@ -122,15 +123,11 @@ class Flow:
         if self._budget is not None:
             self._budget.short = self.batches.flush
 
-    def share(self) -> Share:
-        """What a pair is to be given, of the bytes there are."""
-        return Share(self._budget)
-
     def begin(self, ref: Source, test: Source) -> _Begun:
         """Read two images, and score them by whatever takes them one by one."""
         names = name_of(ref), name_of(test)
         files = state_of(ref), state_of(test)  # before they are read: a replacement meanwhile then shows
-        share = self.share()
+        share = Share(self._budget)
         is_waiting = False
         try:
             pair = read_pair(ref, test, self.comparison.options, share)
@@ -220,9 +217,9 @@ def score_pairs(
 ) -> Generator[ScoreRow, None, None]:
     """Score pairs in parallel; rows come in the order of the pairs, whatever the number of workers.
 
-    Each worker reads a pair and scores it before it takes the next, so at most `workers` pairs are decoded at a time and
-    files are decoded while others are scored. Metrics that are quicker by several pairs of a size, LPIPS on a device,
-    have them wait for one another; no score depends on the company.
+    Each worker reads a pair and scores it before it takes the next, so at most `workers` pairs are decoded at a time,
+    and files are decoded while others are scored. Metrics that are quicker by several pairs of a size, which LPIPS on a
+    device is, have them wait for one another; no score depends on the company.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ _STRIP_BYTES = 1 << 25
 _DEVICE_BYTES = 1 << 34
 """The same on a device, which runs images whole up to there."""
 _MOST_TOGETHER = 64
-"""Pairs that a device gets at a time of a stream: beyond, little is gained, and the last batch of a size is filled up."""
+"""Pairs of a stream that a device gets at a time: beyond, little is gained, and the last of a size are filled up."""
 _STREAM_PIXELS = 1 << 21
 """Pixels of one side of all pairs that threads may have in hand at once; larger ones take turns."""
 
@@ -383,7 +383,7 @@ class LPIPS:
         return self._plan.provider not in (CPU, OPENVINO)
 
     def together(self, images: Array) -> int:
-        """Pairs of 8-bit images of the size of these, (N, H, W, C), that a stream of them is best scored by: 1 on the CPU.
+        """Pairs of a stream that are best given in one call, of images like these, (N, H, W, C): one on the CPU.
 
         A device may compute another number of them by another algorithm, whose last bits differ: a stream whose scores
         must not depend on what comes with them fills every call up to this many.
