@@ -61,6 +61,7 @@ class _Crew(Generic[_Item, _Result]):
         """Wait for the calls in work, and drop the others."""
         self._pool.shutdown(cancel_futures=True)
         self._memory.close()
+        del self._pool, self._call  # which would keep one another, and the files behind them
 
 
 def side_by_side() -> int:

@@ -71,12 +71,18 @@ def load_source(source: Source) -> Loaded:
     try:
         _, data = encoded_image(source)
     except ImageFileError as error:
-        return Loaded(0, partial(_refused, error))
+        return _refused(error)
     return Loaded(decoding_bytes(data), partial(read_picture, source, data=data))
 
 
-def _refused(error: ImageFileError, **reading: Any) -> Picture:
-    raise error
+def _refused(error: ImageFileError) -> Loaded:
+    """Image that cannot be read, as its reader will say."""
+    parts = error.path, error.reason, error.remedy  # an error that is raised again would hold all that it went through
+
+    def read(**reading: Any) -> Picture:
+        raise ImageFileError(*parts)
+
+    return Loaded(0, read)
 
 
 class ArrayItem:
@@ -143,7 +149,7 @@ class EncodedItem:
         try:
             data = self.data()
         except (FileError, OSError) as error:
-            return Loaded(0, partial(_refused, self._error(error)))
+            return _refused(self._error(error))
         return Loaded(decoding_bytes(data), partial(self._decoded, lambda: data))
 
     def _decoded(self, data: Callable[[], bytes], **reading: Any) -> Picture:

@@ -148,7 +148,7 @@ class Flow:
                 if self._budget is not None and self._budget.is_short:
                     self.batches.flush()
         except UnfitPairError as error:
-            return _Begun(names, files, refused=error)
+            return _Begun(names, files, refused=(error.status, error.message))
         finally:
             if not is_waiting:
                 share.keep(0)
@@ -157,7 +157,8 @@ class Flow:
     def row(self, begun: _Begun) -> ScoreRow:
         """Row of a pair, which is scored without company if none has come so far."""
         if begun.refused is not None:
-            return ScoreRow(*begun.names, begun.refused.status, cut(begun.refused.message), {}, begun.files)
+            status, message = begun.refused
+            return ScoreRow(*begun.names, status, cut(message), {}, begun.files)
         results = begun.results
         if begun.waiting is not None:
             results = {**results, **self.batches.finish(begun.waiting)}
@@ -170,7 +171,7 @@ class Flow:
                 problems = [*problems, f"{name}: {metric.undefined or 'is not defined for this pair'}"]
             else:
                 values[name] = value
-        status: Status = "ok" if len(values) == len(results) else "unscorable"
+        status = "ok" if len(values) == len(results) else "unscorable"
         message = cut("; ".join(problems + begun.told))
         return ScoreRow(*begun.names, status, message, values, begun.files, begun.samples)
 
@@ -186,7 +187,7 @@ class _Begun:
     samples: int = 0
     results: dict[str, Result] = field(default_factory=dict)
     waiting: Waiting | None = None
-    refused: UnfitPairError | None = None
+    refused: tuple[Status, str] | None = None
 
 
 def score_pair(ref: Source, test: Source, comparison: Comparison) -> ScoreRow:
