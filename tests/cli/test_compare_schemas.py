@@ -103,7 +103,7 @@ def test_rows(folders, capsys, name):
 @pytest.mark.boundary
 @pytest.mark.parametrize(
     "change",
-    [{"schema_version": 2}, {"status": "fine"}, {"ssim": "0.5"}, {"ssim": "nan"}, {"ref": None}, {"ref_bytes": -1}, {"message": None}],
+    [{"schema_version": 1}, {"samples": 0}, {"status": "fine"}, {"ssim": "0.5"}, {"ssim": "nan"}, {"ref": None}, {"ref_bytes": -1}, {"message": None}],
 )  # fmt: skip
 def test_what_is_no_row_does_not_pass(folders, capsys, change):
     main(["compare", "ref/1.png", "test/1.png", "--output", "rows.jsonl"])

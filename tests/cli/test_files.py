@@ -221,6 +221,22 @@ def test_unknown_options_show_the_usage_of_their_command(capsys, argv, usage):
     assert err.splitlines()[-1].startswith(usage.removeprefix("usage: ").removesuffix(" [-h]") + ": error: ")
 
 
+@pytest.mark.boundary
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["@"], "@ names no list: give @LIST, or @- for one on standard input"),
+        (["@-"], "- is standard input, which is closed: name a file"),
+        (["-", "test/x.png"], "- is standard input, which is closed: name a file"),
+        (["ref/x.png", "-"], "- is standard input, which is closed: name a file"),
+    ],
+)
+def test_a_list_or_image_of_nothing_is_named(folders, argv, message):
+    command = f"{sys.executable} -m pixelgauge compare {' '.join(argv)} <&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"pixelgauge compare: error: {message}\n")
+
+
 def test_streams_that_are_closed_are_no_error(folders):
     for redirection in (">&-", "2>&-", ">&- 2>&-", "2>&1 | head -c 1", "2>&1 >&- | cat"):
         script = f"set -o pipefail; {sys.executable} -m pixelgauge compare ref test {redirection}"

@@ -1,13 +1,19 @@
 """The worked examples for GitHub Actions and GitLab parse, keep to the servers' rules, and their gates pass and fail.
 
-The rules are our own, few and strict: which keys there are, which of them are needed and of what kind, as the schemas say
-that are published for both (`github-workflow.json` of SchemaStore, `ci.json` of GitLab). Neither text is copied here.
+They are held against the schemas that are published for both, `github-workflow.json` of SchemaStore and `ci.json` of
+GitLab, as the package check-jsonschema has them; and against rules of our own, few and stricter: which keys there are,
+which of them are needed and of what kind.
 """
 
 from __future__ import annotations
 
+import importlib.resources
+import importlib.util
+import json
 import re
 import shlex
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -134,23 +140,61 @@ def test_examples_keep_to_the_rules(name: str) -> None:
     jsonschema.validate(example(name), RULES[name])
 
 
-@pytest.mark.parametrize(
-    ("name", "wrong"),
-    [
-        (".github/workflows/pictures.yml", lambda found: found["jobs"]["pictures"].pop("runs-on")),
-        (".github/workflows/pictures.yml", lambda found: found["jobs"]["pictures"]["steps"][0].update(run="both")),
-        (".github/workflows/pictures.yml", lambda found: found["jobs"]["pictures"].update(script=["of the other"])),
-        (".github/workflows/pictures.yml", lambda found: found.update({True: found.pop("on")})),
-        (".gitlab-ci.yml", lambda found: found["pictures"].pop("script")),
-        (".gitlab-ci.yml", lambda found: found["pictures"].update(steps=[])),
-        (".gitlab-ci.yml", lambda found: found["pictures"]["artifacts"].update(when="never")),
-        (".gitlab-ci.yml", lambda found: found["pictures"]["artifacts"]["reports"].update(junit=3)),
-    ],
-)
+WRONG: list[tuple[str, Any]] = [
+    (".github/workflows/pictures.yml", lambda found: found["jobs"]["pictures"].pop("runs-on")),
+    (".github/workflows/pictures.yml", lambda found: found["jobs"]["pictures"]["steps"][0].update(run="both")),
+    (".github/workflows/pictures.yml", lambda found: found["jobs"]["pictures"].update(script=["of the other"])),
+    (".github/workflows/pictures.yml", lambda found: found.update({True: found.pop("on")})),
+    (".gitlab-ci.yml", lambda found: found["pictures"].update(steps=[])),
+    (".gitlab-ci.yml", lambda found: found["pictures"]["artifacts"].update(when="never")),
+    (".gitlab-ci.yml", lambda found: found["pictures"]["artifacts"]["reports"].update(junit=3)),
+]
+
+
+STRICTER: list[tuple[str, Any]] = [(".gitlab-ci.yml", lambda found: found["pictures"].pop("script"))]
+"""What the published schema lets pass: a job may have its script of another, which the example has not."""
+
+
+@pytest.mark.parametrize(("name", "wrong"), WRONG + STRICTER)
 def test_the_rules_see_what_is_wrong(name: str, wrong: Any) -> None:
     found = example(name)
     wrong(found)
     assert not jsonschema.Draft202012Validator(RULES[name]).is_valid(found)
+
+
+# ---- the published schemas --------------------------------------------------------------------------------------------
+
+PUBLISHED = {".github/workflows/pictures.yml": "github-workflows", ".gitlab-ci.yml": "gitlab-ci"}
+published = pytest.mark.skipif(
+    importlib.util.find_spec("check_jsonschema") is None,
+    reason="check-jsonschema, of the test extra, which has the published schemas, is not installed",
+)
+
+
+def schema_of(name: str) -> Any:
+    """Validator of the schema that is published for a file."""
+    folder = importlib.resources.files("check_jsonschema.builtin_schemas") / "vendor"
+    schema = json.loads((folder / f"{PUBLISHED[name]}.json").read_text(encoding="utf-8"))
+    return jsonschema.validators.validator_for(schema)(schema)
+
+
+@published
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_examples_keep_to_the_published_schema(name: str, tmp_path: Path) -> None:
+    schema_of(name).validate(example(name))
+    (found,) = (block for block in blocks(PAGE) if block.file == name)
+    (tmp_path / "example.yml").write_text(found.text)
+    argv = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{PUBLISHED[name]}", "example.yml"]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)  # by YAML of its own too
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@published
+@pytest.mark.parametrize(("name", "wrong"), WRONG)
+def test_the_published_schema_sees_what_is_wrong(name: str, wrong: Any) -> None:
+    found = example(name)
+    wrong(found)
+    assert not schema_of(name).is_valid(found)
 
 
 @pytest.mark.parametrize("name", RULES)

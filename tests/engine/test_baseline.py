@@ -179,8 +179,8 @@ def test_two_scores_of_a_pair_are_refused(tmp_path, made):
 @pytest.mark.boundary
 def test_rows_of_another_schema_are_refused(tmp_path, made):
     path = kept(tmp_path / "old.jsonl", made)
-    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
-    with pytest.raises(FileError, match="line 1 has schema_version 2, and this program reads 1"):
+    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 3'))
+    with pytest.raises(FileError, match="line 1 has schema_version 3, and this program reads 2 of these columns"):
         Baseline(path, made.metrics, str(made), ROOTS, {})
 
 

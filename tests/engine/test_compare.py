@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import pixelgauge
-from pixelgauge.engine import items, pipeline
+from pixelgauge.engine import items
 from pixelgauge.engine.rows import ScoreRow, file_state
 from pixelgauge.engine.summary import Summary
 
@@ -148,12 +148,7 @@ def test_an_endless_iterable_is_taken_as_needed_and_closing_stops_the_work(files
 
 
 @pytest.mark.property
-def test_threads_share_a_run_and_each_row_goes_to_one(monkeypatch):
-    def quick(ref, test, comparison):
-        time.sleep(0)
-        return ScoreRow(ref.name, test.name, "ok", "", {"mse": 1.0})
-
-    monkeypatch.setattr(pipeline, "score_pair", quick)
+def test_threads_share_a_run_and_each_row_goes_to_one():
     x = np.zeros((400, 8, 8), np.uint8)
     run = pixelgauge.compare(x, x, metrics="mse", channel_axis=None, workers=3)
     found, asked = [[] for _ in range(4)], []
@@ -170,6 +165,73 @@ def test_threads_share_a_run_and_each_row_goes_to_one(monkeypatch):
     assert all(rows == sorted(rows, key=lambda name: int(name[4:-1])) for rows in found)
     assert run.summary.count == 400
     assert run.summary.compute()["mse"].count == 400
+
+
+@pytest.mark.property
+def test_any_thread_closes_a_run_that_others_go_through():
+    x = np.zeros((100_000, 2, 2), np.uint8)
+    run = pixelgauge.compare(x, x, metrics="mse", channel_axis=None, workers=2)
+    counts = [0] * 3
+
+    def take(i):
+        for _ in run:
+            counts[i] += 1
+
+    threads = [threading.Thread(target=take, args=(i,)) for i in range(3)]
+    [thread.start() for thread in threads]
+    while run.summary.count < 50:
+        time.sleep(0.001)
+    run.close()
+    [thread.join(60) for thread in threads]
+    assert not any(thread.is_alive() for thread in threads)
+    assert 50 <= sum(counts) == run.summary.count < 100_000
+    run.close()
+    assert list(run) == []
+
+
+@pytest.mark.boundary
+def test_what_ends_a_run_is_raised_in_every_thread_and_is_no_end(files):
+    run = pixelgauge.compare([("ref/0.png", "test/0.png")] * 20 + ["none"], metrics="mse", workers=2)
+    rows, errors = [], []
+
+    def take():
+        try:
+            for row in run:
+                rows.append(row)
+        except TypeError as error:
+            errors.append(str(error))
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join(60) for thread in threads]
+    assert len(errors) == 4
+    assert all("pair 20 is a str: without test, ref holds pairs" in error for error in errors)
+    with pytest.raises(TypeError, match="pair 20 is a str"):
+        next(run)
+    assert run.summary.count == len(rows) <= 20
+
+
+@pytest.mark.property
+def test_options_and_metrics_of_runs_do_not_mix(files):
+    """Runs at once over the same files, each with its own metrics, range and presets, through shared decoders."""
+    kinds = [
+        {"metrics": "ssim", "preset": "skimage"},
+        {"metrics": ("psnr", "ssim:wang2004")},
+        {"metrics": "mse", "gray": True},
+        {"metrics": "psnr", "crop_border": 2},
+        {"metrics": "ssim", "luma": "bt601"},
+        {"metrics": "psnr", "data_range": 300},
+    ]
+    want = [list(pixelgauge.compare("ref", "test", **kind)) for kind in kinds]
+    found = [None] * len(kinds)
+
+    def score(i):
+        found[i] = [list(pixelgauge.compare("ref", "test", workers=3, **kinds[i])) for _ in range(4)]
+
+    threads = [threading.Thread(target=score, args=(i,)) for i in range(len(kinds))]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert all(rows == want[i] for i, several in enumerate(found) for rows in several)
 
 
 @pytest.mark.property

@@ -9,13 +9,14 @@ import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 import pixelgauge
 from pixelgauge.cli import main
 from pixelgauge.engine.rows import file_state
 from pixelgauge.images.decoding import ImageFileError
 from pixelgauge.images.frames import Frames
+from pixelgauge.images.tiff import page_alone
 
 
 def pictures(count, seed=0, dtype=np.uint8):
@@ -32,7 +33,7 @@ def encoded(stack, kind, **options):
 
 def read(data, gray=False, alpha="error"):
     frames = Frames("x", data)
-    return [frames.read(i, gray=gray, alpha=alpha) for i in range(frames.count)]
+    return [frames.read(i, gray=gray, alpha=alpha).pixels for i in range(frames.count)]
 
 
 @pytest.fixture
@@ -49,6 +50,81 @@ def test_pages_of_a_tiff_are_what_was_saved(options, dtype):
     assert np.array_equal(read(encoded(stack, "TIFF", **options)), stack)
 
 
+def written(stack, **options):
+    """TIFF of a page an image, by tifffile."""
+    tifffile = pytest.importorskip("tifffile", reason="tifffile, of the test extra, is not installed")
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(
+        buffer, bigtiff=options.pop("bigtiff", False), byteorder=options.pop("byteorder", "<")
+    ) as file:
+        for image in stack:
+            file.write(image, contiguous=False, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"byteorder": ">"},
+        {"bigtiff": True},
+        {"compression": "adobe_deflate"},
+        {"tile": (16, 16)},
+        {"rowsperstrip": 5},
+        {"tile": (16, 32), "compression": "adobe_deflate", "byteorder": ">", "bigtiff": True},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i2", "u4", "i1"])
+def test_pages_of_any_samples_are_read_where_their_range_is_stated(options, dtype):
+    kind = np.dtype(dtype)
+    scale = 1 if kind.kind == "f" else 100
+    stack = (np.random.default_rng(3).random((4, 24, 20)) * scale).astype(kind)
+    data = written(stack, photometric="minisblack", **options)
+    frames = Frames("x", data)
+    assert frames.count == 4
+    found = [frames.read(i, gray=False, alpha="error", any_samples=True).pixels for i in (2, 0, 3, 1)]
+    assert np.array_equal(found, stack[[2, 0, 3, 1]])
+    assert found[0].dtype.kind == "f"
+    with pytest.raises(ImageFileError, match="--data-range"):
+        frames.read(0, gray=False, alpha="error")
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    ("channels", "apart"), [((), False), ((3,), False), ((3,), True), ((5,), False), ((5,), True)], ids=str
+)
+def test_pages_of_16_bits_and_bands_are_what_was_saved(channels, apart):
+    stack = np.random.default_rng(4).integers(0, 65536, (3, 24, 20, *channels), dtype=np.uint16)
+    options = {"planarconfig": "separate" if apart else "contig"} if channels else {}
+    pages = np.moveaxis(stack, -1, 1) if apart else stack
+    data = written(pages, photometric="rgb" if channels == (3,) else "minisblack", **options)
+    frames = Frames("x", data)
+    if apart and channels == (3,):
+        with pytest.raises(ImageFileError, match="planes stored apart"):
+            frames.read(0, gray=False, alpha="error", any_samples=True)
+        return
+    found = [frames.read(i, gray=False, alpha="error", any_samples=True).pixels for i in range(3)]
+    assert np.array_equal(found, stack)
+
+
+@pytest.mark.property
+def test_a_page_is_made_of_its_own_bytes_alone():
+    """Of a file of many pages each costs its own size, whatever it is stored by; and what is wrong in one is in one."""
+    for options in ({}, {"compression": "tiff_adobe_deflate"}, {"compression": "jpeg"}, {"compression": "tiff_lzw"}):
+        data = encoded(pictures(40), "TIFF", **options)
+        frames = Frames("x", data)
+        sizes = [len(page_alone(data, at)) for at in frames._pages]
+        assert sum(sizes) <= 1.5 * len(data) + 40 * 1000
+    stack = pictures(3)
+    whole = bytearray(encoded(stack, "TIFF"))
+    found = whole.find(stack[1].tobytes())
+    assert found > 0
+    whole[found : found + 9] = bytes(9)
+    assert np.array_equal(np.array(read(bytes(whole)))[[0, 2]], stack[[0, 2]])
+
+
 @pytest.mark.oracle
 def test_frames_of_a_lossless_webp_are_what_was_saved():
     stack = pictures(4)
@@ -62,7 +138,8 @@ def test_frames_of_a_gif_are_what_is_shown():
     data = encoded(stack, "GIF")
     assert np.array_equal(read(data), stack)
     frames = Frames("x", data)  # backwards too
-    assert np.array_equal([frames.read(i, gray=False, alpha="error") for i in (3, 0, 2, 1)], stack[[3, 0, 2, 1]])
+    backwards = [frames.read(i, gray=False, alpha="error").pixels for i in (3, 0, 2, 1)]
+    assert np.array_equal(backwards, stack[[3, 0, 2, 1]])
     assert np.array_equal(read(encoded(stack[:1], "GIF")), stack[:1])
 
 
@@ -135,6 +212,37 @@ def test_folders_and_archives_mix_files_of_one_and_of_many(here):
     zipped = list(pixelgauge.compare("ref.zip", "test.zip", metrics="mse", frames=True))
     assert [row.values for row in zipped] == [row.values for row in rows[:5]]
     assert [row.test for row in zipped] == [name.replace("test/", "test.zip/") for name in names[:5]]
+
+
+@pytest.mark.cli
+def test_pages_of_floats_are_scored_with_a_data_range(here, capsys):
+    x = np.random.default_rng(5).random((3, 24, 20)).astype(np.float32)
+    y = np.clip(x + np.float32(0.01), 0, 1)
+    (here / "x.tif").write_bytes(written(x, photometric="minisblack"))
+    (here / "y.tif").write_bytes(written(y, photometric="minisblack"))
+    rows = list(pixelgauge.compare("x.tif", "y.tif", frames=True, data_range=1.0))
+    assert [row.values for row in rows] == [
+        {"psnr": pixelgauge.psnr(a, b, data_range=1.0), "ssim": pixelgauge.ssim(a, b, data_range=1.0)}
+        for a, b in zip(x, y, strict=True)
+    ]
+    assert [row.test for row in rows] == [f"y.tif[{i}]" for i in range(3)]
+    assert main(["compare", "x.tif", "y.tif", "--frames", "--data-range", "1", "--quiet"]) == 0
+    assert main(["compare", "x.tif", "y.tif", "--frames", "--quiet"]) == 1
+    assert "state their range with --data-range" in capsys.readouterr().out
+    beyond = list(pixelgauge.compare("x.tif", "y.tif", frames=True, data_range=0.5))
+    assert all("beyond the data range of 0.5" in row.message for row in beyond)
+
+
+@pytest.mark.property
+def test_profiles_of_pages_and_of_animations_are_told(here):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
+    x = pictures(2)
+    for kind, options in (("TIFF", {}), ("WEBP", {"lossless": True})):
+        (here / f"x.{kind}").write_bytes(encoded(x, kind, **options))
+        (here / f"y.{kind}").write_bytes(encoded(x, kind, icc_profile=profile, **options))
+        rows = list(pixelgauge.compare(f"x.{kind}", f"y.{kind}", frames=True))
+        assert [row.status for row in rows] == ["ok", "ok"]
+        assert all(row.message.startswith("colour profile differs and is not applied: REF sRGB") for row in rows), kind
 
 
 @pytest.mark.cli

@@ -338,6 +338,17 @@ def test_a_zip_bomb_and_a_compressed_tar_are_refused(here):
 
 
 @pytest.mark.boundary
+@pytest.mark.parametrize("name", ["/etc/b.png", "//b.png"])
+def test_a_member_of_the_root_is_refused(here, name):
+    """Its row would be of a file beside the archive, and so would size and time."""
+    with zipfile.ZipFile("x.zip", "w") as archive:
+        archive.writestr("a.png", PNG)
+        archive.writestr(name, PNG)
+    with pytest.raises(FileError, match=f"has a member '{name}', a name of no file within the archive"):
+        find_pairs("x.zip", "x.zip")
+
+
+@pytest.mark.boundary
 def test_a_damaged_member_is_a_row(here):
     for name, broken in (("ref.zip", False), ("test.zip", True)):
         with zipfile.ZipFile(name, "w") as archive:
@@ -375,6 +386,46 @@ def test_stacks_pair_by_number(kind, here):
         (None, f"y.{kind}[{i}]", "missing") for i in (5, 6)
     ]
     assert rows[0].files[0] == file_state(f"x.{kind}")
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("kind", ["cut", "written anew", "vanished"])
+def test_a_stack_that_changes_during_the_run_is_rows(kind, here):
+    """Of a file that is mapped, cutting it would end the process."""
+    np.save("x.npy", pictures(300, 1))
+    np.save("y.npy", pictures(300, 2))
+    run = pixelgauge.compare("x.npy", "y.npy", metrics="mse", workers=1)
+    first = next(run)
+    if kind == "cut":
+        os.truncate("y.npy", 5000)
+    elif kind == "written anew":
+        np.save("y.npy", pictures(3, 3))
+    else:
+        os.unlink("y.npy")
+    rows = [first, *run]
+    assert len(rows) == 300
+    if kind == "vanished":  # it is open
+        assert {row.status for row in rows} == {"ok"}
+        return
+    assert (rows[-1].status, rows[-1].message) == (
+        "unreadable",
+        "TEST: ends before this image: it was cut meanwhile",
+    )
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2", "<f2", ">f4", "f8"])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(3, 20, 16), (3, 20, 16, 3), (3, 20, 16, 1)])
+def test_stacks_of_any_order_and_samples(here, dtype, order, shape):
+    stack = (np.random.default_rng(1).random(shape) * (200 if dtype[-2] == "u" else 1)).astype(dtype)
+    np.save("x.npy", np.array(stack, order=order))
+    np.save("y.npy", np.array(stack[::-1], order=order))
+    options = {} if stack.dtype.kind == "u" else {"data_range": 1.0}
+    axis = None if len(shape) == 3 else -1
+    want = [row.values for row in pixelgauge.compare(stack, stack[::-1], channel_axis=axis, **options)]
+    assert [row.values for row in pixelgauge.compare("x.npy", "y.npy", **options)] == want
+    assert all(want)
 
 
 @pytest.mark.oracle

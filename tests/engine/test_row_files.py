@@ -13,6 +13,9 @@ import sys
 import tempfile
 from contextlib import closing
 
+import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -351,7 +354,8 @@ def test_what_is_no_score_in_json_is_named_by_its_line(tmp_path, value):
 @pytest.mark.parametrize(("field", "value", "message"), [
     ("ssim", None, "is ok and has no value of ssim"), ("ref", None, "is ok and names no pair"),
     ("status", "fine", "has the status 'fine'"), ("ref_bytes", "many", "has, as ref_bytes, 'many'"),
-    ("test_mtime_ns", "1.5", "has, as test_mtime_ns, '1.5'"), ("settings", "by hand", "was made with 'by hand'"),
+    ("test_mtime_ns", "1.5", "has, as test_mtime_ns, '1.5'"), ("samples", "0", "as samples, "), ("samples", "-3", "as samples, "),
+    ("samples", str(2**53), "as samples, "), ("settings", "by hand", "was made with 'by hand'"),
 ])  # fmt: skip
 def test_rows_that_are_none_are_named(tmp_path, name, field, value, message):
     path = written(
@@ -386,6 +390,10 @@ def test_a_file_of_three_runs_is_named(tmp_path):
 @each_format
 def test_each_pair_counts_once(tmp_path, name):
     path = written(tmp_path / name, GOOD, ScoreRow("r/b.png", "t/b.png", "mismatch", "size differs"), GOOD, GOOD)
+    with closing(RowFile(path, comparing(), resume=[*PAIRS, ("r/a.png", "t/a.png")])) as file:
+        assert file.rows == [GOOD, GOOD]  # as often as the run has it
+        file.finish()
+    assert len(records(path)) == 2
     with closing(RowFile(path, comparing(), resume=PAIRS)) as file:
         assert file.rows == [GOOD]
         file.finish()
@@ -424,9 +432,9 @@ def test_damage_within_is_no_row_cut_short(tmp_path):
     path.write_text(whole.replace("r/a", '"r/a', 1))  # a quote that swallows all that follows
     assert "line 2 opens a quote that is not closed" in refused(path)
     path.write_text(whole.replace("r/a", 'r"/"a', 1))
-    assert "line 2 has not the 14 cells of the header" in refused(path)
+    assert "line 2 has not the 15 cells of the header" in refused(path)
     path.write_text(whole.replace(",0.25,", ",", 1))
-    assert "line 2 has not the 14 cells" in refused(path)
+    assert "line 2 has not the 15 cells" in refused(path)
     path.write_text(whole.replace("0.25", "," * 2_000_000))
     refused(path)
     path.write_text(whole.replace("r/a", '"' + "\n" * 2_000_000, 1))
@@ -488,6 +496,54 @@ def test_a_file_replaced_between_opening_and_lock_is_not_written(tmp_path, monke
         RowFile(path, comparing(), resume=PAIRS)
 
 
+@pytest.mark.boundary
+@each_format
+@pytest.mark.parametrize("how", ["--overwrite", "--resume"])
+@pytest.mark.parametrize("kind", ["list", "archive", "other archive", "stack", "baseline"])
+def test_what_a_run_is_given_is_never_replaced(folders, capsys, name, how, kind):
+    """A list of pairs, an archive, a stack, whatever their names: the content tells what they are."""
+    argv = ["ref", "test"]
+    if kind == "list":
+        if name.endswith(("csv", "jsonl")):
+            line = json.dumps({"ref": "ref/0.png", "test": "test/0.png"})
+            text = "ref,test\nref/0.png,test/0.png\n" if name.endswith("csv") else f"{line}\n"
+        else:
+            text = "ref/0.png test/0.png\n"
+        (folders / name).write_text(text)
+        if name.endswith("parquet"):
+            pyarrow.parquet.write_table(pyarrow.table({"ref": ["ref/0.png"], "test": ["test/0.png"]}), name)
+        argv = [f"@{name}"]
+    elif "archive" in kind:
+        shutil.make_archive("packed", "tar" if kind == "archive" else "zip", "test")
+        os.rename("packed.tar" if kind == "archive" else "packed.zip", name)
+        argv = ["ref", name]
+    elif kind == "stack":
+        np.save("stack.npy", np.stack([picture(1), picture(2)]))
+        os.rename("stack.npy", name)
+        argv = ["ref/0.png", name]
+    elif kind == "baseline":
+        assert compare(capsys, *argv, "--output", name)[0] == 0
+        if how == "--resume":
+            return  # it is the file that is gone on with
+        argv += ["--baseline", name]
+    before = content(name)
+    code, _, err = compare(capsys, *argv, "--output", name, how)
+    assert (code, name in err, err.count("\n")) == (2, True, 1)
+    assert content(name) == before
+    assert {entry.name for entry in folders.iterdir()} == {"ref", "test", name}
+
+
+@pytest.mark.boundary
+@pytest.mark.parametrize("how", [[], ["--overwrite"], ["--resume"]])
+@each_format
+def test_a_folder_is_no_file_of_rows(folders, capsys, how, name):
+    os.mkdir(name)
+    code, _, err = compare(capsys, "ref", "test", "--output", name, *how)
+    assert (code, f"is a folder, and a file is to be written: '{name}'" in err) == (2, True)
+    assert os.listdir(name) == []
+    assert {entry.name for entry in folders.iterdir()} == {"ref", "test", name}
+
+
 @pytest.mark.cli
 @each_format
 def test_of_two_runs_at_once_one_is_told(folders, name):
@@ -502,6 +558,19 @@ def test_of_two_runs_at_once_one_is_told(folders, name):
     for (_, err), code in ended:
         assert (code, err) == (0, "") or (code == 2 and name in err and err.count("\n") == 1)
     assert [code for _, code in ended].count(0) >= 1
+    # the union of what they made, and of what one that was killed left to the next, is that of a clean run
+    other = [*argv[:-2], f"killed-{name}", "--resume"]
+    first, second = (subprocess.Popen(other, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2))
+    while not any(entry.startswith("killed-") for entry in os.listdir()):
+        assert first.poll() is None or second.poll() is None
+    first.kill()
+    for run in (first, second):
+        run.communicate(timeout=120)
+    for output in (f"killed-{name}", f"clean-{name}"):
+        assert subprocess.run([*argv[:-2], output, "--resume"], capture_output=True, check=False).returncode == 0
+    clean = sorted(records(f"clean-{name}"), key=lambda row: row["ref"])
+    assert sorted(rows, key=lambda row: row["ref"]) == clean
+    assert sorted(records(f"killed-{name}"), key=lambda row: row["ref"]) == clean
 
 
 @pytest.mark.boundary

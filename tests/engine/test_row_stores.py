@@ -54,7 +54,7 @@ def test_columns_have_types(tmp_path, name):
     assert (third["test"], third["psnr"], third["message"]) == (None, None, "no partner\0\n\\ud800")
     assert (fourth["psnr"], fourth["ssim"], fourth["ref_name"]) == (5e-324, None, "d.png")
     assert (fourth["ref_bytes"], fourth["ref_mtime_ns"], fourth["test_mtime_ns"]) == (10, 2**62, -5)
-    assert {row["schema_version"] for row in typed_records(path)} == {1}
+    assert {row["schema_version"] for row in typed_records(path)} == {2}
     assert names(tmp_path) == [name]
 
 
@@ -200,6 +200,22 @@ def test_a_database_that_another_program_writes_is_an_error(tmp_path, monkeypatc
             file.append(ROWS[0])
         other.rollback()
         file.append(ROWS[0])
+
+
+@pytest.mark.boundary
+def test_a_database_that_another_program_writes_is_not_emptied(tmp_path, monkeypatch):
+    from pixelgauge.engine import row_database
+
+    monkeypatch.setattr(row_database, "_WAIT_SECONDS", 0.1)
+    path = kept(tmp_path / "rows.sqlite")
+    before = path.read_bytes()
+    for begin in ("BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"):
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute(begin)
+            with pytest.raises(BlockingIOError, match="database is locked"):
+                RowFile(path, comparing(), overwrite=True)
+            assert path.read_bytes() == before
+    assert len(typed_records(kept(path, ROWS[:1], overwrite=True))) == 1
 
 
 KILLED = """

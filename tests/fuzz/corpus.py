@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import math
 import shutil
 import struct
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -23,6 +26,8 @@ from PIL import Image
 
 import pixelgauge
 from pixelgauge.engine.feature_journal import Journal
+from pixelgauge.engine.row_files import RowFile
+from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.files.archive import write_arrays
 
 from .target import CORPUS
@@ -81,6 +86,36 @@ def _arrays() -> Iterator[tuple[str, str, bytes]]:
     for name in ("zip", "zip-source"):
         yield name, "images", _zip({"a.png": png, "folder/": b"", "folder/b.png": png, "notes.txt": b"text"})
         yield name, "deflated", _zip({"a.PNG": png, "é.jpg": b"", "b.bmp": png * 2}, zipfile.ZIP_DEFLATED, b"a comment")
+    for name, form in (("ustar", tarfile.USTAR_FORMAT), ("gnu", tarfile.GNU_FORMAT), ("pax", tarfile.PAX_FORMAT)):
+        yield (
+            "tar",
+            name,
+            _tar(
+                {
+                    "a.png": png,
+                    "folder/b.png": png[:20],
+                    "é" * (5 if name == "ustar" else 60) + ".png": b"",
+                    "c.txt": b"text",
+                },
+                form,
+            ),
+        )
+
+
+def _tar(members: dict[str, bytes], form: int) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=form) as archive:
+        folder = tarfile.TarInfo("folder")
+        folder.type = tarfile.DIRTYPE
+        archive.addfile(folder)
+        for name, data in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+        link = tarfile.TarInfo("link.png")
+        link.type, link.linkname = tarfile.SYMTYPE, "a.png"
+        archive.addfile(link)
+    return file.getvalue().rstrip(b"\0") + bytes(1024 + 511 - (len(file.getvalue().rstrip(b"\0")) - 1) % 512)
 
 
 def _pickles() -> Iterator[tuple[str, str, bytes]]:
@@ -265,6 +300,23 @@ def _newer_images(
     yield "jpeg2000", "stream", _saved(gray, "JPEG2000", no_jp2=True, irreversible=True)
     yield "jpeg2000", "deep", _saved(deep, "JPEG2000")
     yield "jpeg2000", "alpha", _saved(opaque, "JPEG2000")
+    yield "pnm-any", "gray", b"P5 4 3 100\n" + bytes(k % 100 for k in small.tobytes())
+    yield "pnm-any", "colour", b"P6\n2 2\n1023\n" + np.arange(0, 1020, 85, dtype=">u2").tobytes()
+    yield "pnm-any", "text", b"P3\n# of 1000\n2 1 1000\n0 1000 7 8 9 10\n"
+    pages = {"save_all": True, "append_images": [gray.rotate(180), gray.crop((0, 0, 5, 4))]}
+    yield "frames", "tiff", _saved(gray, "TIFF", **pages)
+    yield "frames", "tiff-deflated", _saved(gray, "TIFF", compression="tiff_adobe_deflate", big_tiff=True, **pages)
+    yield "frames", "gif", _saved(gray, "GIF", save_all=True, append_images=[gray.rotate(180)])
+    yield "frames", "webp", _saved(colour, "WEBP", lossless=True, save_all=True, append_images=[colour.rotate(180)])
+    yield "frames", "one", _saved(small, "PNG")
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file, byteorder=">") as writer:
+        for k in range(2):
+            page = _picture((9, 10)).astype("f4") + k
+            writer.write(
+                page, metadata=None, photometric="minisblack", software=False, contiguous=False, rowsperstrip=4
+            )
+    yield "frames", "tiff-float", file.getvalue()
     for name, dtype, bands, options in (
         ("float", "<f4", 1, {}),
         ("signed-deflated", ">i2", 3, {"compression": "zlib", "predictor": True, "rowsperstrip": 4}),
@@ -347,6 +399,49 @@ def _rows() -> Iterator[tuple[str, str, bytes]]:
         yield "rows-jsonl", name, (joined if end else joined[:-9]).encode()
 
 
+def _runs() -> Iterator[tuple[str, str, bytes]]:
+    """What runs of pairs write now, and are given."""
+    rows = [
+        ScoreRow("a/0.png", "b/0.png", "ok", "", {"ssim": 0.5, "psnr": 31.25}, samples=300),
+        ScoreRow("a/1.png", "b/1.png", "unreadable", "b/1.png: is truncated", {}),
+        ScoreRow("a/2.png", "b/2.png", "ok", "", {"ssim": 1.0, "psnr": math.inf}, samples=48),
+        ScoreRow("a/é.png", "b/\r.png", "ok", "", {"ssim": -0.25, "psnr": 0.0}, samples=7),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        for suffix in ("csv", "jsonl", "parquet", "sqlite"):
+            path = f"{folder}/rows.{suffix}"
+            with contextlib.closing(RowFile(path, COMPARISON)) as file:
+                for row in rows:
+                    file.append(row)
+                file.finish()
+            yield f"rows-{suffix}", "now", Path(path).read_bytes()
+    for name, count in (("none", 0), ("some", 4)):
+        summary = pixelgauge.Summary({"ssim": True, "psnr": True})
+        for row in rows[:count]:
+            summary.update(row)
+        yield "summary", name, summary.to_bytes()
+    names = [("a/0.png", "b/0.png"), ("a/1.png", "b/1 .png"), ("a/é.png", "b/2.png"), ("a/0.png", "b/0.png")]
+    yield "pairs-text", "blanks", b"a/0.png  b/0.png\n\n\xff.png b.png\r\n"
+    yield "pairs-text", "tabs", b"\xef\xbb\xbf" + "".join(f"{ref}\t{test}\n" for ref, test in names).encode()
+    yield "pairs-csv", "named", ("ref,test\n" + "".join(f'"{ref}",{test}\n' for ref, test in names)).encode()
+    yield "pairs-csv", "more", b"id,test,ref\r\n1,b/0.png,a/0.png\r\n2,b/1.png,a/1.png\r\n"
+    yield "pairs-jsonl", "named", "".join(json.dumps({"ref": r, "test": t}) + "\n" for r, t in names).encode()
+    file = io.BytesIO()
+    table = pyarrow.table({"ref": [ref for ref, _ in names], "test": [test.encode() for _, test in names]})
+    pyarrow.parquet.write_table(table, file, store_schema=False)
+    yield "pairs-parquet", "named", file.getvalue()
+    colour = np.stack([_picture((5, 4, 3)) + k for k in range(3)])
+    for name, stack in (
+        ("colour", colour),
+        ("gray", colour[..., 0]),
+        ("one", colour[0]),
+        ("floats", colour[..., :1] / np.float32(255)),
+    ):
+        yield "stack", name, _npy(stack)
+    yield "stack", "archive", _npz(arr_0=colour)
+    yield "stack", "archive-deflated", _npz(True, images=colour[..., 0].astype(">u2"))
+
+
 def _cell(value: object) -> str:
     text = "" if value is None else str(value)
     return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text
@@ -394,7 +489,7 @@ def main() -> None:
     """Write the corpus anew."""
     shutil.rmtree(CORPUS, ignore_errors=True)
     total = 0
-    for part in (_arrays, _pickles, _states, _images, _tables, _rows, _models, _graphs):
+    for part in (_arrays, _pickles, _states, _images, _tables, _rows, _runs, _models, _graphs):
         for target, name, data in part():
             path = Path(CORPUS, target, name)
             path.parent.mkdir(parents=True, exist_ok=True)

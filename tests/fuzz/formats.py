@@ -126,6 +126,78 @@ def zip_mutations(inner: Inner) -> Callable[[bytes, Random, Sequence[bytes]], by
     return mutate
 
 
+# ---- tar ----------------------------------------------------------------------------------------------------------
+
+_TAR_FIELDS = (
+    (0, 100),
+    (100, 8),
+    (124, 12),
+    (124, 12),
+    (156, 1),
+    (156, 1),
+    (157, 100),
+    (257, 8),
+    (329, 16),
+    (345, 155),
+)
+"""Name, mode, size, kind, link, magic, device, prefix: where they are in a header, and their bytes."""
+_TAR_KINDS = b"0\x00157xgLKSDVMA26X3"
+_TAR_SIZES = (b"0", b"1", b"777", b"1000", b"77777777777", b"-1", b" 12 ", b"1_0", b"9", b"\x80" + bytes(10) + b"\1",
+              b"\x80\0\0\0\xff" + b"\xff" * 7, b"\xff" * 12, b"")  # fmt: skip
+
+
+def _tar_headers(data: bytes) -> list[int]:
+    """Where the headers are of as many members as can be found."""
+    found, at = [], 0
+    while at + 512 <= len(data) and any(data[at : at + 512]) and len(found) < 64:
+        found.append(at)
+        try:
+            size = int(data[at + 124 : at + 136].strip(b"\0 ") or b"0", 8)
+        except ValueError:
+            size = 0
+        at += 512 + -(-max(size, 0) // 512) * 512
+    return found
+
+
+def tar(data: bytes, rng: Random, others: Sequence[bytes] = ()) -> bytes:
+    """Mutate a field of a header, or a member, and put the header's sum right."""
+    heads = _tar_headers(data)
+    if not heads or rng.random() < 0.15:
+        return blind(data, rng, others)
+    held = bytearray(data)
+    at = rng.choice(heads)
+    which = below(rng, 10)
+    if which < 5:
+        start, width = rng.choice(_TAR_FIELDS)
+        value = bytes(held[at + start : at + start + width])
+        if start == 124:
+            value = rng.choice(_TAR_SIZES)
+        elif start == 156:
+            value = bytes([rng.choice(_TAR_KINDS)])
+        else:
+            value = rng.choice((blind(value, rng), b"../x", b"/a", b"a\0b", b"\xff\n", b"./a.png", b"", b"a" * width))
+        held[at + start : at + start + width] = value[:width].ljust(width, b"\0")
+    elif which < 7:  # what it holds, which may be the fields of a pax header
+        end = next((head for head in heads if head > at), len(held))
+        body = blind(bytes(held[at + 512 : end]), rng, others, _PAX_TOKENS)[: end - at - 512]
+        held[at + 512 : end] = body.ljust(end - at - 512, b"\0")
+    elif which == 7:
+        part = bytes(held[at : at + 512 * (1 + below(rng, 3))])
+        held[at:at] = part * (1 + below(rng, 3) ** 3)
+    elif which == 8:
+        del held[at : at + 512 * (1 + below(rng, 3))]
+    else:
+        del held[below(rng, len(held)) :]
+    if rng.random() < 0.9 and at + 512 <= len(held):
+        total = sum(held[at : at + 148]) + 8 * 32 + sum(held[at + 156 : at + 512])
+        held[at + 148 : at + 156] = b"%06o\0 " % total
+    return bytes(held)
+
+
+_PAX_TOKENS = (b"12 path=b.png\n", b"17 size=99999999\n", b"9 size=-\n", b"99999999999 a=b\n", b"0 =\n", b"-5 x=y\n", b"22 GNU.sparse.major=1\n",
+               b"22 GNU.sparse.minor=0\n", b"25 GNU.sparse.size=99999\n", b"30 hdrcharset=BINARY\n", b"11 mtime=z\n", b"=", b"\n", b" ")  # fmt: skip
+
+
 # ---- .npy ---------------------------------------------------------------------------------------------------------
 
 _NPY_TOKENS = (b"'descr'", b"'fortran_order'", b"'shape'", b"True", b"False", b"'<f8'", b"'|O'", b"'<U5'", b"'>i4'", b"'<M8[ns]'",

@@ -14,10 +14,16 @@ from pixelgauge.distribution.feature_files import About
 from pixelgauge.engine.comparison import CompareOptions, prepare
 from pixelgauge.engine.feature_journal import Journal
 from pixelgauge.engine.feature_sources import FeatureSource
+from pixelgauge.engine.items import read_source
+from pixelgauge.engine.pair_lists import PairList
 from pixelgauge.engine.row_files import RowFile
 from pixelgauge.engine.rows import FileState, ScoreRow
+from pixelgauge.engine.sides import ImageSide, StackSide, side_of
+from pixelgauge.engine.summary import Summary
 from pixelgauge.files import tables
 from pixelgauge.images import ImageFileError, jpeg, read_image
+from pixelgauge.images.archives import TarArchive
+from pixelgauge.images.frames import Frames
 from pixelgauge.networks.checkpoint import CheckpointError, read_checkpoint
 from pixelgauge.networks.manifest import ModelDamagedError, manifest
 from pixelgauge.networks.onnx_file import Contents, contents_of, external_files, require_known_operators
@@ -30,17 +36,25 @@ __all__ = [
     "FeatureSource",
     "FeatureStats",
     "FileState",
+    "Frames",
+    "ImageSide",
     "Journal",
+    "PairList",
     "RankingHistogram",
     "RowFile",
     "ScoreRow",
+    "StackSide",
+    "Summary",
+    "TarArchive",
     "manifest",
     "open_model",
     "prepare",
     "read_checkpoint",
     "read_image",
     "read_onnx",
+    "read_source",
     "read_table",
+    "side_of",
     "without_fast_jpeg",
 ]
 
@@ -52,6 +66,11 @@ STATISTICS: tuple[type[Exception], ...] = (FileError,)
 HISTOGRAM: tuple[type[Exception], ...] = (FileError,)
 SOURCE: tuple[type[Exception], ...] = (ValueError,)
 ROWS: tuple[type[Exception], ...] = (FileError,)
+DATABASE: tuple[type[Exception], ...] = (FileError, OSError)
+SUMMARY: tuple[type[Exception], ...] = (FileError,)
+PAIRS: tuple[type[Exception], ...] = (FileError,)
+ARCHIVE: tuple[type[Exception], ...] = (FileError,)
+STACK: tuple[type[Exception], ...] = (FileError,)
 ONNX: tuple[type[Exception], ...] = (FileError,)
 MODEL: tuple[type[Exception], ...] = (ModelDamagedError,)
 

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile, PngImagePlugin
 
-from pixelgauge.images import ImageFileError, formats, image_files, read_image, samples, tiff
+from pixelgauge.images import ImageFileError, formats, image_files, libtiff, read_image, samples, tiff
 from tests.images.encoded import ORIENTED, chunk, pillow_bytes, pixels, png_bytes, tiff_bytes
 
 SHORT, LONG, BYTES, LONG8 = 3, 4, 7, 16
@@ -370,7 +370,7 @@ def test_nothing_is_said_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def hears_libtiff() -> bool:
-    return tiff._LISTENER._find() is not None
+    return libtiff._LISTENER._find() is not None
 
 
 @pytest.mark.boundary

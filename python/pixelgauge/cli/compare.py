@@ -124,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
     """Score the pairs; print rows and summary."""
     comparison, pairing, gates = _checked(args)
     try:
-        resume = {pairing.paths(pair) for pair in pairing.pairs} if args.resume else None
+        resume = map(pairing.paths, pairing.pairs) if args.resume else None
         output = None
         if args.output is not None:
             output = RowFile(
@@ -132,6 +132,7 @@ def run(args: argparse.Namespace) -> int:
                 comparison,
                 roots=(pairing.ref_root, pairing.test_root),
                 resume=resume,
+                with_samples=args.psnr == "pooled",
                 overwrite=args.overwrite,
                 inputs=_inputs(args, pairing),
             )
@@ -159,6 +160,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _inputs(args: argparse.Namespace, pairing: Pairing) -> Iterator[str]:
+    yield from (args.ref.removeprefix("@"), *([] if args.test is None else [args.test]))  # a list, an archive, a stack
     yield from (path for pair in pairing.pairs for path in pairing.paths(pair) if path is not None)
     if args.baseline is not None:
         yield args.baseline
@@ -170,10 +172,6 @@ def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing, ReadyGates]
         raise UsageError("--resume and --overwrite need --output FILE")
     if args.psnr == "pooled" and "psnr" not in metrics:
         raise UsageError("--psnr pooled is for psnr, which is not among the metrics")
-    if args.psnr == "pooled" and args.resume:
-        raise UsageError(
-            "--psnr pooled needs the pixels of all pairs, which the rows of FILE do not say: leave --resume out"
-        )
     options = CompareOptions(metrics, **{option.name: getattr(args, option.name) for option in compare_options()})
     args.workers = get_num_threads() if args.workers is None else whole_number("workers", args.workers, 1)
     args.memory = memory_size(args.memory)
@@ -192,7 +190,11 @@ def _pairing(args: argparse.Namespace) -> Pairing:
     columns = None if args.columns is None else tuple(name.strip() for name in args.columns.split(","))
     if columns is not None and len(columns) != 2:
         raise UsageError(f"--columns {args.columns} must be two names, as ref,test")
+    if "-" in (args.ref.removeprefix("@"), args.test) and sys.stdin is None:
+        raise UsageError("- is standard input, which is closed: name a file")
     if args.ref.startswith("@"):
+        if args.ref == "@":
+            raise UsageError("@ names no list: give @LIST, or @- for one on standard input")
         if args.test is not None or args.pair is not None:
             raise UsageError(
                 f"{args.ref} is a list of pairs: leave TEST and --pair out; a file of this name is ./{args.ref}"

@@ -7,7 +7,7 @@ import dataclasses
 import os
 import reprlib
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -28,9 +28,8 @@ from pixelgauge.images import is_picture, path_name
 class CompareRun(Iterator[ScoreRow]):
     """Rows of scores, one a pair, in the order of the pairs; from :func:`compare`.
 
-    An iterator that any number of threads may share: each row goes to one of them. The work begins with the first row;
-    a few rows for each worker are made ahead. :meth:`close`, leaving a ``with`` block, or dropping the run stops it:
-    pairs that are in work are finished, the others are not begun.
+    The work begins with the first row; a few rows for each worker are made ahead. :meth:`close`, leaving a ``with``
+    block, or dropping the run stops it: pairs that are in work are finished, the others are not begun.
 
     Attributes
     ----------
@@ -42,6 +41,12 @@ class CompareRun(Iterator[ScoreRow]):
         What it computes.
     pairing : Pairing
         All its pairs.
+
+    Notes
+    -----
+    An iterator that any number of threads may share: each row goes to one of them, in the order in which they ask. What
+    ends a run, such as a pair of an iterable that is none, is raised in each of them. Any thread may close it, and ask
+    its summary, which is of whole rows at any time. Runs of one process do not disturb one another.
     """
 
     def __init__(
@@ -57,15 +62,14 @@ class CompareRun(Iterator[ScoreRow]):
         self.fingerprint = comparison.fingerprint()
         self.comparison, self.pairing = comparison, pairing
         if before:
-            done = {(row.ref, row.test) for row in before}
-            left = [pair for pair in pairing.pairs if pairing.paths(pair) not in done]
-            pairing = dataclasses.replace(pairing, pairs=left)
+            pairing = dataclasses.replace(pairing, pairs=_Left(pairing, before))
         self._before = deque(before)
         self._noted = _Noted(pairing.pairs)
         self._rows = score_pairs(
             dataclasses.replace(pairing, pairs=self._noted), comparison, workers=workers, memory=memory
         )
         self._lock = threading.Lock()
+        self._error: Exception | None = None
 
     def __next__(self) -> ScoreRow:
         return self._next()[0]
@@ -78,10 +82,18 @@ class CompareRun(Iterator[ScoreRow]):
 
     def _next(self) -> tuple[ScoreRow, Pair | None]:
         with self._lock:
-            if self._before:
-                row, pair = self._before.popleft(), None
-            else:
-                row, pair = next(self._rows), self._noted.waiting.popleft()
+            if self._error is not None:  # the other threads must not take it for the end
+                raise self._error
+            try:
+                if self._before:
+                    row, pair = self._before.popleft(), None
+                else:
+                    row, pair = next(self._rows), self._noted.waiting.popleft()
+            except StopIteration:
+                raise
+            except Exception as error:
+                self._error = error
+                raise
             self.summary.update(row)
         return row, pair
 
@@ -111,6 +123,23 @@ class _Noted:
         for pair in self._pairs:
             self.waiting.append(pair)
             yield pair
+
+
+class _Left:
+    """Pairs of a run that no row from before is of; one that a list names twice needs two rows."""
+
+    def __init__(self, pairing: Pairing, before: Sequence[ScoreRow]) -> None:
+        self._pairing = pairing
+        self._done = Counter((row.ref, row.test) for row in before)
+
+    def __iter__(self) -> Iterator[Pair]:
+        left = self._done.copy()
+        for pair in self._pairing.pairs:
+            paths = self._pairing.paths(pair)
+            if left[paths] > 0:
+                left[paths] -= 1
+            else:
+                yield pair
 
 
 def compare(

@@ -29,7 +29,7 @@ class FrameItem:
 
     def read(self, *, gray: bool, alpha: str, any_samples: bool) -> Picture:
         """Pixels by the rules of files."""
-        return Picture(self._frames.read(self._number, gray=gray, alpha=alpha))
+        return self._frames.read(self._number, gray=gray, alpha=alpha, any_samples=any_samples)
 
     def load(self) -> Loaded:
         """By the size of the page or frame; the file is held for all of them."""

@@ -105,6 +105,31 @@ class ArrayItem:
         return Loaded(self._pixels.nbytes, self.read)
 
 
+class StoredItem:
+    """An image of an array in a file, whose pixels, (H, W, C), of so many bytes, `pixels` reads when they are needed."""
+
+    def __init__(self, name: str, pixels: Callable[[], Array], size: int) -> None:
+        self.name = name
+        self._pixels, self._size = pixels, size
+
+    def state(self) -> FileState | None:
+        """State of the file."""
+        return file_state(self.name)
+
+    def read(self, *, gray: bool, alpha: str, any_samples: bool) -> Picture:
+        """Pixels as they are, or in gray."""
+        try:
+            return Picture(in_memory(self._pixels(), gray))
+        except FileError as error:
+            raise ImageFileError(self.name, error.reason, error.remedy) from error
+        except OSError as error:
+            raise ImageFileError(self.name, cause(error)) from error
+
+    def load(self) -> Loaded:
+        """Nothing but the pixels."""
+        return Loaded(self._size, self.read)
+
+
 class PictureItem:
     """A PIL image, loaded under a lock that all items of one image share."""
 

@@ -6,21 +6,22 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, get_args
 
-from pixelgauge.engine.row_records import Records, plain_path, score_of, whole_of
+from pixelgauge.engine.row_records import Records, plain_path, plain_text, score_of, whole_of
 from pixelgauge.engine.rows import FileState, ScoreRow, Status
 
-SCHEMA_VERSION = 1
-"""Of rows and of the JSON object; ``schemas/`` holds what it says. Files from before have no such column."""
+SCHEMA_VERSION = 2
+"""Of rows and of the JSON object; ``schemas/`` holds what it says. Rows of 1 have no `samples`."""
 
 HEAD = ("ref", "test", "status", "message")
 STATES = ("ref_bytes", "test_bytes", "ref_mtime_ns", "test_mtime_ns")
 NAMES = ("ref_name", "test_name")
 PATHS = frozenset({"ref", "test", *NAMES})
-WHOLE = frozenset({*STATES, "schema_version"})
+WHOLE = frozenset({*STATES, "samples", "schema_version"})
 TEXTS = frozenset({*HEAD, *NAMES, "settings"})
 
 Paths = tuple[str | None, str | None]
 _STATUSES = frozenset(get_args(Status))
+_MOST_SAMPLES = 1 << 53
 
 
 def row_columns(metrics: Sequence[str]) -> list[str]:
@@ -29,9 +30,10 @@ def row_columns(metrics: Sequence[str]) -> list[str]:
 
 
 def known_columns(metrics: Sequence[str]) -> list[list[str]]:
-    """Columns that are read: those of now, those of before `schema_version`, those of version 0.1.0."""
+    """Columns that are read: those of now, of schema version 1, of before there was one, and of version 0.1.0."""
     oldest = [*HEAD, *metrics, "settings"]
-    return [[*oldest, *NAMES, *STATES, "schema_version"], [*oldest, *NAMES, *STATES], oldest]
+    before = [*oldest, *NAMES, *STATES]
+    return [[*before, "samples", "schema_version"], [*before, "schema_version"], before, oldest]
 
 
 def metrics_among(columns: Sequence[str]) -> list[str] | None:
@@ -97,6 +99,7 @@ def parsed(
     if is_text:
         ref, test = plain_path(ref or None), plain_path(test or None)
         names = plain_path(names[0] or None), plain_path(names[1] or None)
+        record = {**record, "message": plain_text(record["message"])}
     elif not all(path is None or isinstance(path, str) for path in (ref, test, *names)):
         raise records.wrong(line, "has a path that is no text")
     if "ref_name" not in record:
@@ -111,14 +114,19 @@ def parsed(
         for what in metrics:
             if (value := score_of(record[what], is_text=is_text)) is not None:
                 values[what] = value
-        for what in (*STATES, "schema_version"):
+        for what in (*STATES, "samples", "schema_version"):
             whole[what] = whole_of(record.get(what), is_text=is_text)
     except ValueError as error:
         raise records.wrong(line, f"has, as {what}, {error}") from error
-    if "schema_version" in record and whole["schema_version"] != SCHEMA_VERSION:
+    version = SCHEMA_VERSION if "samples" in record else 1
+    if "schema_version" in record and whole["schema_version"] != version:
         found = whole["schema_version"]
-        raise records.wrong(line, f"has schema_version {found}, and this program reads {SCHEMA_VERSION}")
-    row = ScoreRow(ref, test, status, message, values, (_state(whole, "ref"), _state(whole, "test")))  # type: ignore[arg-type]
+        raise records.wrong(line, f"has schema_version {found}, and this program reads {version} of these columns")
+    samples = whole["samples"]
+    if samples is not None and not 0 < samples < _MOST_SAMPLES:
+        raise records.wrong(line, f"has, as samples, {samples}, which no pair has")
+    states = _state(whole, "ref"), _state(whole, "test")
+    row = ScoreRow(ref, test, status, message, values, states, samples or 0)  # type: ignore[arg-type]
     if row.status == "ok" and (ref is None or test is None):
         raise records.wrong(line, "is ok and names no pair")
     if row.status == "ok" and len(values) < len(metrics):

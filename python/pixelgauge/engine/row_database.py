@@ -66,12 +66,22 @@ class DatabaseStore:
     def restart(self) -> None:
         """Make the table in a file that is emptied, whatever it holds."""
         with _named(self.held_in):
+            self._require_free()
             self._disconnect()
             for end in _BESIDE:  # before the file: a log would be taken for one of what is written next
                 with contextlib.suppress(FileNotFoundError):
                     os.remove(f"{target_of(self.held_in)}{end}")
             os.ftruncate(self._file.fileno(), 0)
         self.begin()
+
+    def _require_free(self) -> None:
+        """Raise if another program is writing the database, whose file is about to be emptied; it need not be one."""
+        try:
+            with _transaction(self._opened()):
+                pass
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
 
     def append(self, cells: Cells) -> None:
         """Commit a row."""
@@ -101,7 +111,8 @@ class DatabaseStore:
         """Make it one file where nobody reads it, and let other runs have it."""
         try:
             if self._database is not None:
-                with contextlib.suppress(sqlite3.Error):  # a reader, a full disk: the log stays, and is taken in later
+                # A reader, a full disk: the log stays, and is taken in later. UnicodeError: what is said of damage.
+                with contextlib.suppress(sqlite3.Error, UnicodeError):
                     self._database.execute("PRAGMA busy_timeout = 0")
                     self._database.execute("PRAGMA journal_mode = DELETE")
             self._disconnect()
@@ -165,6 +176,9 @@ class DatabaseRecords(Records):
             raise self.foreign()
         self.columns = found
         with _readable(self._path, self._foreign):
+            ((said,),) = self._database.execute("PRAGMA quick_check(1)").fetchall()  # or rows may be passed over
+            if said != "ok":
+                raise sqlite3.DatabaseError(said)
             for number, cells in enumerate(self._database.execute("SELECT * FROM rows ORDER BY rowid"), 1):
                 yield number, dict(zip(found, map(_read, cells), strict=True))
 

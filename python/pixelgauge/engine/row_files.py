@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Set
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 
 from pixelgauge.checks import ArgumentValueError
 from pixelgauge.engine.comparison import Comparison
@@ -28,9 +30,10 @@ class RowFile:
 
     Columns (keys, in JSON Lines) are ``ref, test, status, message``, one a metric, ``settings``, which says how the row
     was made, what :meth:`__init__` needs to go on: ``ref_name, test_name``, the paths within their folders, and
-    ``ref_bytes, test_bytes, ref_mtime_ns, test_mtime_ns``, size and time of the files that were scored; and
-    ``schema_version``. A missing value is empty (null), an infinite one ``inf`` in text (``"inf"`` in JSON). Rows are
-    not buffered. Parquet is written by :meth:`finish`, from lines of JSON that are kept until then.
+    ``ref_bytes, test_bytes, ref_mtime_ns, test_mtime_ns``, size and time of the files that were scored; ``samples``,
+    pixels times channels that were; and ``schema_version``. A missing value is empty (null), an infinite one ``inf`` in
+    text (``"inf"`` in JSON). Rows are not buffered. Parquet is written by :meth:`finish`, from lines of JSON that are
+    kept until then.
 
     Parameters
     ----------
@@ -40,12 +43,14 @@ class RowFile:
         Of this run.
     roots : (str, str), optional
         The folders that the paths of rows begin with.
-    resume : set of (str or None, str or None), optional
+    resume : iterable of (str or None, str or None), optional
         Go on with the file if it exists, for a run over the pairs with these paths: :attr:`rows` are its rows that are
         ok, whose files are the ones that were scored; they may have moved with their folders. What else is there (a
-        last row that was cut short, rows that are not ok or of files that were replaced, rows that are there twice) is
-        taken out of the file, to be made again. Files of version 0.1.0, without names, sizes and times, are gone on
-        with by their paths alone.
+        last row that was cut short, rows that are not ok or of files that were replaced, rows of a pair beyond as many
+        as the run has of it) is taken out of the file, to be made again. Files of version 0.1.0, without names, sizes
+        and times, are gone on with by their paths alone.
+    with_samples : bool, default False
+        Of rows that `resume` finds keep only those that say how many samples were scored: earlier files do not.
     overwrite : bool, default False
         Replace the file if it exists.
     inputs : iterable of paths
@@ -74,7 +79,8 @@ class RowFile:
         made: Comparison,
         *,
         roots: tuple[str, str] = ("", ""),
-        resume: Set[Paths] | None = None,
+        resume: Iterable[Paths] | None = None,
+        with_samples: bool = False,
         overwrite: bool = False,
         inputs: Iterable[str] = (),
     ) -> None:
@@ -82,6 +88,7 @@ class RowFile:
         self.rows: list[ScoreRow] = []
         self._metrics, self._made, self._roots = tuple(made.metrics), str(made), roots
         self._known = known_columns(self._metrics)
+        self._with_samples = with_samples
         check_row_file(self.path)
         self._store = _opened(self.path, row_columns(self._metrics))
         try:
@@ -118,7 +125,7 @@ class RowFile:
         self._store.require_in_place()
         self._store.finish()
 
-    def _begin(self, resume: Set[Paths] | None, overwrite: bool, inputs: Iterable[str]) -> None:
+    def _begin(self, resume: Iterable[Paths] | None, overwrite: bool, inputs: Iterable[str]) -> None:
         """Make a file whose rows are :attr:`rows`."""
         store = self._store
         if not store.is_new:
@@ -143,20 +150,20 @@ class RowFile:
         cells = [*paths, row.status, row.message, *values, self._made, *names]
         for part in ("bytes", "mtime_ns"):
             cells += [None if state is None else getattr(state, part) for state in (ref, test)]
-        return [*cells, SCHEMA_VERSION]
+        return [*cells, row.samples or None, SCHEMA_VERSION]
 
     def _names(self, paths: Paths) -> Paths:
         """Paths within their folders."""
         return names_within(paths, self._roots)
 
-    def _take_up(self, pairs: Set[Paths]) -> bool:
+    def _take_up(self, pairs: Iterable[Paths]) -> bool:
         """Read :attr:`rows`, and say whether something else is in the file."""
         foreign = f"is not a file of pixelgauge compare with metrics {','.join(self._metrics)}"
         records = self._store.records(self._known, self._made, foreign)
-        by_names = {self._names(paths): paths for paths in pairs}
-        if records.is_text:
-            by_names = {(plain_path(ref), plain_path(test)): paths for (ref, test), paths in by_names.items()}
-        kept: dict[Paths, tuple[int, ScoreRow]] = {}
+        places = self._places(pairs, is_text=records.is_text)
+        found: Counter[Paths] = Counter()
+        first: dict[Paths, tuple[int, ScoreRow]] = {}
+        kept: list[ScoreRow] = []
         elsewhere: list[ScoreRow] = []
         moved = changed = False
         for line, record in records:
@@ -164,28 +171,39 @@ class RowFile:
             if row.status != "ok":
                 changed = True
                 continue
-            paths = by_names.get(names, (None, None))
-            if None in paths:
+            if names not in places or None in names:
                 raise self._of_no_pair(row)
+            paths = places[names][min(found[names], len(places[names]) - 1)]
             status = _compared(row, paths)
-            if status == "replaced":
+            if status == "replaced" or (self._with_samples and not row.samples):
                 changed = True
             elif status == "elsewhere":
                 elsewhere.append(row)
             else:
-                again = ScoreRow(*paths, "ok", row.message, row.values, row.files)
-                before = kept.setdefault(paths, (line, again))
-                if before[1] is not again:
-                    if before[1].values != again.values:
-                        raise self._of_two_scores(records, line, before[0])
+                again = replace(row, ref=paths[0], test=paths[1])
+                before = first.setdefault(names, (line, again))
+                if before[1].values != again.values:
+                    raise self._of_two_scores(records, line, before[0])
+                found[names] += 1
+                if found[names] > len(places[names]):
                     changed = True
+                    continue
+                kept.append(again)
                 moved |= status == "moved"
                 if (row.ref, row.test) != paths:
                     changed |= (row.ref, row.test) != tuple(map(plain_path, paths))
         if elsewhere and not moved:  # nothing says that this is the folder of that run
             raise self._of_no_pair(elsewhere[0])
-        self.rows = [row for _, row in kept.values()]
+        self.rows = kept
         return changed or bool(elsewhere) or not records.is_whole or records.columns != self._known[0]
+
+    def _places(self, pairs: Iterable[Paths], *, is_text: bool) -> dict[Paths, list[Paths]]:
+        """By name the paths of a pair, as often as the run has it: a list may name it several times, or spell it so."""
+        places: dict[Paths, list[Paths]] = {}
+        for paths in pairs:
+            ref, test = self._names(paths)
+            places.setdefault((plain_path(ref), plain_path(test)) if is_text else (ref, test), []).append(paths)
+        return places
 
     @staticmethod
     def _of_two_scores(records: Records, line: int, before: int) -> FileError:

@@ -8,6 +8,7 @@ end it is copied into row groups of a file that appears under its name in one re
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,6 +41,8 @@ class ParquetStore:
 
     def __init__(self, path: str, columns: Sequence[str]) -> None:
         import_parquet()
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, "is a folder, and a file is to be written", path)
         self._path, self._columns = path, columns
         self.held_in = f"{target_of(path)}.jsonl" if os.path.islink(path) else f"{path}.jsonl"
         self._lines = LineStore(self.held_in, columns, jsonl=True)

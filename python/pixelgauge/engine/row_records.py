@@ -56,6 +56,11 @@ def plain_path(path: str | None) -> str | None:
     return path[2:] if path.startswith("./") and path[2:3] and path[2] in _FORMULA else path
 
 
+def plain_text(text: str) -> str:
+    """Take away the blank that stands before what a spreadsheet would calculate."""
+    return text[1:] if text[:1] == " " and text[1:2] and text[1] in _FORMULA else text
+
+
 def json_line(columns: Sequence[str], cells: Sequence[object]) -> bytes:
     """Line of JSON Lines."""
     return _encoded(json.dumps(dict(zip(columns, map(json_value, cells), strict=True))) + "\n")

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from pixelgauge.engine.items import ArrayItem, EncodedItem, Source
+import numpy as np
+
+from pixelgauge.engine.items import ArrayItem, EncodedItem, Source, StoredItem
 from pixelgauge.files.archive import Archive, read_sole_array
-from pixelgauge.files.npy import map_npy
-from pixelgauge.files.reading import FileError, cause, open_regular
+from pixelgauge.files.npy import Header, map_npy
+from pixelgauge.files.reading import FileError, cause, open_regular, shown
 from pixelgauge.images import Array, canonical_images, image_files
 from pixelgauge.images.archives import TarArchive, images_among, is_tar
 
@@ -82,8 +84,13 @@ def side_of(path: str, standard_input: BinaryIO | None = None) -> Side:
     except (OSError, FileError):
         return ImageSide(path)
     if start == b"\x93NUMPY":
-        file.close()
-        return _stack(path, map_npy(path, exactly=True)[1])
+        with file:
+            header, array = map_npy(path, exactly=True)
+            side = _stack(path, array)
+            if isinstance(side, StackSide) and not header.fortran_order:
+                stored = _Stored(path, header)
+                side = StackSide(side.count, stored.item)
+        return side
     try:
         if start.startswith(b"PK"):
             if path.lower().endswith(".npz"):
@@ -99,6 +106,30 @@ def side_of(path: str, standard_input: BinaryIO | None = None) -> Side:
     return ImageSide(path)
 
 
+class _Stored:
+    """Images of a .npy file one by one: of a mapped file that is written anew meanwhile nothing could be told."""
+
+    def __init__(self, path: str, header: Header) -> None:
+        self._path, self._header = path, header
+        self._bytes = header.bytes // header.shape[0]
+        self._file = open_regular(path)
+        weakref.finalize(self, self._file.close)  # items read from it as long as there are any
+
+    def item(self, number: int) -> StoredItem:
+        """Image by its number."""
+        return StoredItem(f"{self._path}[{number}]", lambda: self._read(number), self._bytes)
+
+    def _read(self, number: int) -> Array:
+        header = self._header
+        data = os.pread(self._file.fileno(), self._bytes, header.offset + number * self._bytes)
+        if len(data) < self._bytes:
+            raise FileError(self._path, "ends before this image", "it was cut meanwhile")
+        shape = header.shape[1:]
+        image = np.frombuffer(data, header.dtype).reshape(shape)
+        found: Array = canonical_images(image, "the array", -1 if len(shape) == 3 else None).pixels[0]
+        return found
+
+
 def _folder(path: str) -> NamedSide:
     unlisted: list[tuple[str, str]] = []
     names, ignored = image_files(path, lambda below, error: unlisted.append((below, cause(error))))
@@ -108,6 +139,9 @@ def _folder(path: str) -> NamedSide:
 def _members(path: str, kind: str, file: BinaryIO, archive: Archive | TarArchive) -> NamedSide:
     names, read = archive.names, archive.read
     images = images_among(names)
+    if away := next((name for name in images if os.path.isabs(name)), None):  # rows would tell of another file
+        reason = f"has a member '{shown(away)}', a name of no file within the archive"
+        raise FileError(path, reason, "write or copy it again")
     if not images:
         raise FileError(path, "holds no images", "images are told by their extensions")
     others = set(names).difference(images)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import threading
 from array import array
 from bisect import insort
@@ -126,18 +127,19 @@ class Summary:
         """PSNR over all pixels of the rows that have one, of their joint mean squared error.
 
         Images weigh by their pixels, and identical ones count, as they do not in the mean of the images' values. Errors
-        are relative to each image's range. None if there are none, or rows are of an earlier run, whose file does not
-        say how many pixels they are of.
+        are relative to each image's range. The same to the last bit in whatever order the rows came. None if there are
+        none, or rows are of a file from before schema version 2, which does not say how many pixels they are of.
         """
         with self._lock:
             pooled = self._pooled
         if not pooled.samples or pooled.unknown:
             return None
-        return -10 * math.log10(pooled.error / pooled.samples) if pooled.error else math.inf
+        return pooled.psnr
 
     def finite(self, metric: str) -> npt.NDArray[np.float64]:
-        """Values of one metric that are finite, in the order in which they were added; good until the next one is."""
-        return np.frombuffer(self._values[metric].finite, np.float64)
+        """Values of one metric that are finite, in the order in which they were added, as they are now."""
+        with self._lock:
+            return np.array(self._values[metric].finite)
 
     def to_bytes(self) -> bytes:
         """Write the whole state, for :meth:`from_bytes` in another process."""
@@ -147,7 +149,7 @@ class Summary:
     def _state(self) -> bytes:
         facts = {
             "statuses": self.statuses,
-            "pooled": self._pooled,
+            "pooled": self._pooled.state,
             "metrics": [[name, values.higher_is_better, values.infinite] for name, values in self._values.items()],
             "worst": [[[i, value, _record(row)] for _, i, value, row in v.worst] for v in self._values.values()],
         }
@@ -172,12 +174,18 @@ class Summary:
         with refusing("data", "is not a Summary", "it may be truncated or damaged"):
             arrays = read_arrays(buffer, "data")
             facts = parse_json(bytes(arrays.pop("facts")), "data")
+            if not all(isinstance(name, str) and isinstance(higher, bool) for name, higher, _ in facts["metrics"]):
+                raise FileError(
+                    "data", "is not a Summary: its metrics are no names, or it does not say which way is better"
+                )
             found = cls({name: higher for name, higher, _ in facts["metrics"]})
+            if len(found._values) < len(facts["metrics"]):
+                raise FileError("data", "is not a Summary: it has a metric twice")
             for status, count in facts["statuses"].items():
                 if status not in get_args(Status):
                     raise FileError("data", f"is not a Summary: it counts rows of status {status!r}")
                 found.statuses[status] = _whole(count)
-            found._pooled = _Pooled.restored(facts["pooled"])
+            found._pooled = _Pooled.restored(facts["pooled"], found.count)
             if set(arrays) != {f"values_{i}" for i in range(len(found._values))}:
                 raise FileError("data", f"is not a Summary: it holds {sorted(arrays)}")
             for i, values in enumerate(found._values.values()):
@@ -191,25 +199,55 @@ def _whole(value: object) -> int:
     return value
 
 
-class _Pooled(NamedTuple):
-    """What the PSNR of many images together is made of."""
+def _number(value: object) -> int:
+    if type(value) is not int:
+        raise ValueError(f"{value!r} is no whole number")
+    return value
 
-    error: float = 0.0
-    """Sum over samples of squared errors, relative to the squared range."""
+
+_SMALLEST = 1074
+"""Every float is a whole multiple of 2**-1074."""
+_LEAST_PSNR = -3000.0
+"""Of images it is no less than 0; a file of rows that somebody changed may say what no float is the logarithm of."""
+_HEXADECIMAL = re.compile(r"[0-9a-f]{1,1000}")
+
+
+class _Pooled(NamedTuple):
+    """What the PSNR of many images together is made of, exactly: sums in any order, and of any parts, are equal."""
+
+    error: int = 0
+    """Sum over samples of squared errors, relative to the squared range, in units of 2**-1074."""
     samples: int = 0
     unknown: int = 0
     """Rows whose samples are not known."""
 
     @classmethod
     def of(cls, psnr: float, samples: int) -> _Pooled:
-        return cls(samples * 10 ** (-psnr / 10), samples, int(samples == 0))
+        if not samples or psnr < _LEAST_PSNR:
+            return cls(unknown=1)
+        error, unit = (10 ** (-psnr / 10)).as_integer_ratio()
+        return cls(samples * error * ((1 << _SMALLEST) // unit), samples)
 
     @classmethod
-    def restored(cls, state: Any) -> _Pooled:
+    def restored(cls, state: Any, rows: int) -> _Pooled:
         error, samples, unknown = state
-        if type(error) is not float or not 0 <= error < math.inf:
-            raise ValueError(f"{error!r} is no sum of squares")
-        return cls(error, _whole(samples), _whole(unknown))
+        most = _whole(samples) * 10 ** -int(_LEAST_PSNR / 10) << _SMALLEST
+        if not _HEXADECIMAL.fullmatch(error) or int(error, 16) > most:
+            raise ValueError(f"{error!r} is no sum of squares of {samples} samples")
+        if _whole(unknown) > rows:
+            raise ValueError(f"{unknown} rows of {rows} do not say their samples")
+        return cls(int(error, 16), samples, unknown)
+
+    @property
+    def state(self) -> tuple[str, int, int]:
+        """For :meth:`restored`."""
+        return f"{self.error:x}", self.samples, self.unknown
+
+    @property
+    def psnr(self) -> float:
+        """Of all together; infinite if they are equal."""
+        mean = self.error / (self.samples << _SMALLEST)
+        return -10 * math.log10(mean) if mean else math.inf
 
     def __add__(self, other: object) -> _Pooled:  # of figures, not of tuples
         if not isinstance(other, _Pooled):
@@ -267,15 +305,29 @@ class _Values:
             raise ValueError("the rows that it ranks are not those of its values")
 
     def summary(self) -> MetricSummary:
+        """Figures, the same to the last bit in any order: that of a run that is gone on with is another."""
         finite = np.frombuffer(self.finite, np.float64)
+        mean, std = _moments(finite)
         return MetricSummary(
             count=finite.size + self.infinite,
             infinite=self.infinite,
-            mean=float(finite.mean()) if finite.size else None,
+            mean=mean,
             median=float(np.median(finite)) if finite.size else None,
-            std=float(finite.std(ddof=1)) if finite.size > 1 else None,
+            std=std,
             worst=[(value, row) for _, _, value, row in self.worst],
         )
+
+
+def _moments(values: npt.NDArray[np.float64]) -> tuple[float | None, float | None]:
+    """Mean and sample standard deviation, None where there are too few values; of sums that are rounded once."""
+    if not values.size:
+        return None, None
+    unit = 1.0 if np.abs(values).max() < 1e100 else 2.0**700  # squares of no score come near it, those of a file may
+    scaled = values / unit
+    mean = math.fsum(scaled) / values.size
+    if values.size == 1:
+        return mean * unit, None
+    return mean * unit, math.sqrt(math.fsum((scaled - mean) ** 2) / (values.size - 1)) * unit
 
 
 _INFINITE = {"inf": math.inf, "-inf": -math.inf}
@@ -290,8 +342,9 @@ def _record(row: ScoreRow) -> dict[str, Any]:
 def _row(record: dict[str, Any]) -> ScoreRow:
     """Row of such fields."""
     values = {name: _INFINITE[v] if isinstance(v, str) else v for name, v in record.pop("values").items()}
-    states = tuple(None if state is None else FileState(*map(_whole, state)) for state in record.pop("files"))
-    row = ScoreRow(**record, values=values, files=states)  # type: ignore[arg-type]
+    ref, test = (None if state is None else FileState(*map(_number, state)) for state in record.pop("files"))
+    row = ScoreRow(**record, values=values, files=(ref, test))
+    _whole(row.samples)
     texts = (row.ref or "", row.test or "", row.message)
     sound = all(isinstance(value, float) for value in values.values()) and all(isinstance(text, str) for text in texts)
     if not sound or row.status not in get_args(Status):

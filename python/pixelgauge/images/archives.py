@@ -82,6 +82,8 @@ class TarArchive:
             raise self._wrong(f"has a sparse member '{shown(name)}'")
         if place in self._places:
             raise self._wrong(f"has member '{shown(name)}' twice, or under two names")
+        if member.size < 0:
+            raise self._wrong(f"has a member '{shown(name)}' of {member.size} bytes")
         if member.offset_data + member.size > size:
             raise self._wrong(f"ends within member '{shown(name)}'", "it is truncated: copy it again")
         self._places[place] = member.offset_data, member.size

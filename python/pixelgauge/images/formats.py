@@ -18,6 +18,7 @@ from pixelgauge.images.bands import open_bands
 from pixelgauge.images.gif import open_gif
 from pixelgauge.images.jpeg import open_jpeg
 from pixelgauge.images.jpeg2000 import open_jpeg2000
+from pixelgauge.images.libtiff import libtiff_errors_raised
 from pixelgauge.images.opening import Decoded, Opened, opened_of, parts_of, require_size
 from pixelgauge.images.png import open_png
 from pixelgauge.images.pnm import open_pnm
@@ -26,7 +27,6 @@ from pixelgauge.images.tiff import (
     RefusedError,
     canonical_tiff,
     exif_orientation,
-    libtiff_errors_raised,
     xmp_orientation,
 )
 

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pixelgauge.files.reading import cause
-from pixelgauge.images.decoding import Array, ImageFileError, alpha_background, read_image
+from pixelgauge.images.decoding import ImageFileError, Picture, alpha_background, read_picture
 from pixelgauge.images.formats import decoding
 from pixelgauge.images.headers import MOST_A_PIXEL, decoding_bytes
 from pixelgauge.images.opening import Opened, require_size
+from pixelgauge.images.profiles import profile_said
 from pixelgauge.images.samples import pixels_of
-from pixelgauge.images.tiff import RefusedError
+from pixelgauge.images.tiff import RefusedError, page_alone
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -51,7 +52,7 @@ class Frames:
     def __init__(self, name: str, data: bytes) -> None:
         self._name, self._data = name, data
         self._lock = threading.Lock()
-        self._pages: list[tuple[int, int]] = []
+        self._pages: list[int] = []
         self._animation: Image.Image | None = None
         try:
             if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
@@ -66,13 +67,13 @@ class Frames:
         if self.count == 1 and data[:4] == b"RIFF":
             self._animation = None  # a picture, which is read as any other
 
-    def read(self, number: int, *, gray: bool, alpha: str) -> Array:
-        """Pixels of one, from any thread; see :func:`pixelgauge.images.read_image`."""
+    def read(self, number: int, *, gray: bool, alpha: str, any_samples: bool = False) -> Picture:
+        """Read one, from any thread; see :func:`pixelgauge.images.read_image`."""
         try:
             if self._animation is not None:
                 with self._lock:
                     return self._frame(self._animation, number, gray, alpha)
-            return read_image(self._page(number), gray=gray, alpha=alpha)
+            return read_picture(self._page(number), gray=gray, alpha=alpha, any_samples=any_samples)
         except ImageFileError as error:
             raise ImageFileError(self._name, error.reason, error.remedy) from error
         except RefusedError as error:
@@ -86,26 +87,21 @@ class Frames:
         """Bytes that reading one holds at most."""
         if self._animation is not None:
             return MOST_A_PIXEL * self._animation.width * self._animation.height
-        return decoding_bytes(self._page(number))
+        try:
+            return decoding_bytes(self._page(number))
+        except Exception:  # whatever a damaged file leads to: reading it will say so
+            return 0
 
-    def _frame(self, animation: Any, number: int, gray: bool, alpha: str) -> Array:
+    def _page(self, number: int) -> bytes:
+        """File of one page."""
+        return page_alone(self._data, self._pages[number]) if len(self._pages) > 1 else self._data
+
+    def _frame(self, animation: Any, number: int, gray: bool, alpha: str) -> Picture:
         with decoding(animation):
             animation.seek(number)
             frame = animation.convert("RGBA" if animation.has_transparency_data else "RGB")
         pixels, _ = pixels_of(Opened(frame), alpha, alpha_background(alpha), gray)
-        return np.ascontiguousarray(pixels)
-
-    def _page(self, number: int) -> bytes:
-        """File of one page: its directory is the first, and none follows."""
-        if len(self._pages) < 2:
-            return self._data
-        at, after = self._pages[number]
-        found = bytearray(self._data)
-        start, code = (8, "Q") if found[2] in b"+" or found[3] in b"+" else (4, "I")
-        code = ("<" if found[:2] == b"II" else ">") + code
-        struct.pack_into(code, found, start, at)
-        struct.pack_into(code, found, after, 0)
-        return bytes(found)
+        return Picture(np.ascontiguousarray(pixels), profile_said(animation.info.get("icc_profile") or b""))
 
 
 def _animation(data: bytes) -> Image.Image:
@@ -120,13 +116,13 @@ def _animation(data: bytes) -> Image.Image:
     return image
 
 
-def _pages(data: bytes) -> list[tuple[int, int]]:
-    """Where the directory of each page is, and where it says where the next one is."""
+def _pages(data: bytes) -> list[int]:
+    """Where the directory of each page is."""
     order = "<" if data[:2] == b"II" else ">"
     big = b"+" in data[2:4]
     offset, count, entry = ("Q", "Q", 20) if big else ("I", "H", 12)
     (at,) = struct.unpack_from(order + offset, data, 8 if big else 4)
-    pages: list[tuple[int, int]] = []
+    pages: list[int] = []
     seen: set[int] = set()
     left = len(data)
     while at and at not in seen:
@@ -146,6 +142,6 @@ def _pages(data: bytes) -> list[tuple[int, int]]:
                 (found,) = struct.unpack_from(order + ("H" if width == 3 else "I"), data, value)
                 kind = found if tag == _SUBFILE else int(found == 2)
         if not kind & 5:  # neither of fewer pixels nor a mask
-            pages.append((at, after))
+            pages.append(at)
         at = following
     return pages

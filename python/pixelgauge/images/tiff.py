@@ -1,24 +1,17 @@
 """TIFF: its directories read here, so that every kind of samples is known by name before a decoder sees it.
 
 What can be read exactly is handed to the decoder as a plain TIFF of one page, with the tags that decide pixels and no
-others; errors that libtiff reports while it decodes are errors, and not lines on stderr.
+others.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
+import itertools
 import re
 import struct
-import threading
 import zlib
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from pixelgauge.files.reading import shown
-
-if TYPE_CHECKING:
-    from PIL import Image
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 _ORIENTATION = 274
 _XMP = 700
@@ -28,6 +21,7 @@ _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_COUNTS, _PLANAR = 273, 277, 278, 279, 284
 _COLOUR_MAP, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS = 320, 322, 323, 324, 325
 _FILL_ORDER, _EXTRA, _FORMAT = 266, 338, 339
+_PLACES = frozenset({_STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS})
 
 _DECIDE_PIXELS = frozenset(
     {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_COUNTS, _PLANAR}
@@ -342,8 +336,18 @@ def _require_extra(page: _Directory, photometric: int, samples: int) -> bool:
     return bool(more) and extra[0] == 1
 
 
-def _require_pieces(page: _Directory, view: memoryview, planes: int, pixel_bits: int) -> None:
-    """Refuse strips or tiles that are too few, not there, or, where they have checksums, damaged."""
+class _Pieces(NamedTuple):
+    """Strips or tiles of a page."""
+
+    offsets: tuple[int, ...]
+    counts: tuple[int, ...]
+    """Bytes of each as they are stored; none where that is not said."""
+    whole: list[int]
+    """Bytes of the pixels of each of those that there must be."""
+
+
+def _pieces(page: _Directory, planes: int, pixel_bits: int) -> _Pieces:
+    """Find strips or tiles, or refuse them where they are too few."""
     width, height = page.number(_WIDTH, 0), page.number(_HEIGHT, 0)
     tiled = _STRIP_OFFSETS not in page.tags
     if tiled:
@@ -362,9 +366,14 @@ def _require_pieces(page: _Directory, view: memoryview, planes: int, pixel_bits:
         raise ValueError(f"has {len(offsets)} strips or tiles where {wanted} are wanted")
     row = -(-across * pixel_bits // 8)
     last = down if tiled else height - (rows - 1) * down
-    whole = [row * (last if i % rows == rows - 1 else down) for i in range(wanted)]
+    return _Pieces(offsets, counts, [row * (last if i % rows == rows - 1 else down) for i in range(wanted)])
+
+
+def _require_pieces(page: _Directory, view: memoryview, planes: int, pixel_bits: int) -> None:
+    """Refuse strips or tiles that are too few, not there, or, where they have checksums, damaged."""
+    offsets, counts, whole = _pieces(page, planes, pixel_bits)
     compression = page.number(_COMPRESSION, 1)
-    sizes = whole if compression == 1 else counts or [1] * wanted
+    sizes = whole if compression == 1 else counts or [1] * len(whole)
     if any(offset + size > len(view) for offset, size in zip(offsets, sizes, strict=False)):
         raise ValueError("is truncated: its pixels lie beyond its end")
     if compression in (8, 32946) and counts and page.number(_PHOTOMETRIC, 0) != 6:
@@ -391,7 +400,7 @@ def _narrow(page: _Directory, tag: int) -> tuple[int, int, bytes]:
     numbers = page.numbers(tag)
     if max(numbers, default=0) >= 1 << 32:
         raise ValueError(f"is truncated: tag {tag} points beyond its end")
-    return 4, len(numbers), struct.pack(f"{page.order}{len(numbers)}I", *numbers)
+    return _longs(page.order, numbers)
 
 
 def _colour_map(page: _Directory, bits: int) -> tuple[int, int, bytes]:
@@ -404,6 +413,39 @@ def _colour_map(page: _Directory, bits: int) -> tuple[int, int, bytes]:
     elif any(colour & 255 not in (0, colour >> 8) for colour in colours):
         raise RefusedError("has a palette of 16-bit colours", "convert it to RGB")
     return 3, len(colours), struct.pack(f"{page.order}{len(colours)}H", *colours)
+
+
+def page_alone(data: bytes, at: int) -> bytes:
+    """File of the page whose directory is at an offset, with its own strips or tiles alone: many pages cost no more.
+
+    Raises
+    ------
+    ValueError, RefusedError
+        If the directory is damaged.
+    """
+    view = memoryview(data)
+    _, order, big = _header(view)
+    page = _directory(view, at, order, big, _WANTED - {_SUB_DIRECTORIES})
+    samples = page.number(_SAMPLES, 1)
+    planes = max(samples, 1) if page.number(_PLANAR, 1) == 2 else 1
+    offsets, counts, whole = _pieces(page, planes, samples // planes * page.number(_BITS, 1))
+    compression = page.number(_COMPRESSION, 1)
+    sizes = whole if compression == 1 else counts
+    is_there = all(offset + size <= len(view) for offset, size in zip(offsets, sizes, strict=False))
+    if compression == 6 or len(sizes) < len(whole) or sum(sizes) > len(view) or not is_there:
+        # What else is pointed to is not known, or pieces lie within one another: all of it stays where it is.
+        return _joined(data, order, {tag: _narrow(page, tag) for tag in sorted(page.tags)})
+    starts = list(itertools.accumulate(sizes, initial=8))[:-1]
+    tiled = _STRIP_OFFSETS not in page.tags
+    kept = {tag: _narrow(page, tag) for tag in page.tags if tag not in _PLACES}
+    kept[_TILE_OFFSETS if tiled else _STRIP_OFFSETS] = _longs(order, starts)
+    kept[_TILE_COUNTS if tiled else _STRIP_COUNTS] = _longs(order, sizes)
+    pieces = (view[offset : offset + size] for offset, size in zip(offsets, sizes, strict=False))
+    return _joined(b"".join([bytes(8), *pieces]), order, dict(sorted(kept.items())))
+
+
+def _longs(order: str, numbers: Sequence[int]) -> tuple[int, int, bytes]:
+    return 4, len(numbers), struct.pack(f"{order}{len(numbers)}I", *numbers)
 
 
 def _joined(data: bytes, order: str, kept: dict[int, tuple[int, int, bytes]]) -> bytes:
@@ -421,90 +463,3 @@ def _joined(data: bytes, order: str, kept: dict[int, tuple[int, int, bytes]]) ->
         directory.append(struct.pack(order + "HHI", tag, kind, count) + place)
     head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", at)
     return b"".join([head, memoryview(data)[8:], b"\0" * (len(data) % 2), *directory, bytes(4), values])
-
-
-# ---- what libtiff says -----------------------------------------------------------------------------------------------
-
-
-class _Listener:
-    """libtiff's handler of errors for as long as anyone decodes: it keeps what is said in a thread that listens.
-
-    libtiff has one handler for the process, which writes to stderr. What other threads decode goes to the one that was
-    there before, and that one is put back when no thread listens.
-    """
-
-    def __init__(self) -> None:
-        self._lock, self._heard, self._listening = threading.Lock(), threading.local(), 0
-        self._set: Callable[[Any], Any] | None = None
-        self._before: Any = None
-        handler = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
-        self._handler_type = handler
-        self._handler = handler(self._hear)
-
-    def _find(self) -> Callable[[Any], Any] | None:
-        """Look up the function of the libtiff that Pillow's decoder is linked with; None where it does not show it."""
-        from PIL import _imaging
-
-        try:
-            library = ctypes.CDLL(_imaging.__file__)
-            found = library.TIFFSetErrorHandler
-            self._print = ctypes.CDLL(None).vsnprintf
-        except (AttributeError, OSError, TypeError):
-            return None
-        found.restype, found.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
-        return found
-
-    def _hear(self, module: int | None, form: int | None, arguments: int | None) -> None:
-        said: list[str] | None = getattr(self._heard, "said", None)
-        if said is None:
-            if self._before:
-                self._handler_type(self._before)(module, form, arguments)
-        elif len(said) < 10:
-            text = ctypes.create_string_buffer(400)
-            self._print(text, ctypes.c_size_t(len(text)), ctypes.c_void_p(form), ctypes.c_void_p(arguments))
-            said.append(text.value.decode("utf-8", "replace"))
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[list[str]]:
-        said: list[str] = []
-        with self._lock:
-            if self._set is None:
-                self._set = self._find()
-            if self._set is not None and self._listening == 0:
-                self._before = self._set(ctypes.cast(self._handler, ctypes.c_void_p))
-            self._listening += 1
-        self._heard.said = said
-        try:
-            yield said
-        finally:
-            self._heard.said = None
-            with self._lock:
-                self._listening -= 1
-                if self._set is not None and self._listening == 0:
-                    self._set(self._before)
-
-
-_LISTENER = _Listener()
-
-
-@contextlib.contextmanager
-def libtiff_errors_raised(image: Image.Image | None) -> Iterator[None]:
-    """Raise what libtiff reports as an error while it decodes an image in this thread, even if it goes on regardless.
-
-    Of an image that another decoder reads nothing is listened for.
-
-    Where libtiff cannot be reached (it is within Pillow's library, and hidden), its lines go to stderr as before, and
-    only what stops it is an error.
-    """
-    if not getattr(image, "use_load_libtiff", False):
-        yield
-        return
-    with _LISTENER.listening() as said:
-        try:
-            yield
-        except RefusedError:
-            raise
-        except Exception as error:
-            raise ValueError(f"is damaged: libtiff says {shown(said[0])!r}" if said else str(error)) from error
-    if said:
-        raise ValueError(f"is damaged: libtiff says {shown(said[0])!r}")

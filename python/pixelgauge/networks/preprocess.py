@@ -25,8 +25,8 @@ from pixelgauge.images import (
     path_name,
     value_range_bounds,
 )
+from pixelgauge.images.libtiff import libtiff_errors_raised
 from pixelgauge.images.pillow import rgb_pixels
-from pixelgauge.images.tiff import libtiff_errors_raised
 from pixelgauge.networks.pixels import Float32Array
 
 

@@ -1,6 +1,20 @@
 """A file a reader or a family of them; TARGETS has every target by name, in the order they are run."""
 
-from . import archives, arrays, checkpoints, features, graphs, histograms, images, models, rows, statistics, tables
+from . import (
+    archives,
+    arrays,
+    checkpoints,
+    features,
+    graphs,
+    histograms,
+    images,
+    models,
+    pairs,
+    rows,
+    statistics,
+    summaries,
+    tables,
+)
 
 TARGETS = {
     target.name: target
@@ -14,6 +28,8 @@ TARGETS = {
         images,
         tables,
         rows,
+        pairs,
+        summaries,
         models,
         graphs,
     )

@@ -6,15 +6,18 @@ import contextlib
 import io
 import struct
 import zlib
+from collections.abc import Sequence
+from random import Random
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 import pixelgauge
+from pixelgauge.images import ImageFileError
 
 from .. import formats, readers
-from ..mutations import blind
+from ..mutations import blind, with_tokens
 from ..target import Target, is_chosen
 from .arrays import same
 
@@ -104,6 +107,58 @@ def _right_any(pixels: Any, data: bytes) -> None:
     raise AssertionError("it is read although nobody said what its samples mean")
 
 
+_MOST_FRAMES = 8
+
+
+def _frames(data: bytes, *, backwards: bool = False) -> list[Any]:
+    """Pixels of the first frames, or why they are not read."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, 1 << 20
+    try:
+        frames = readers.Frames("frames", data)
+        numbers = list(range(min(frames.count, _MOST_FRAMES)))
+        found = {}
+        for number in reversed(numbers) if backwards else numbers:
+            try:
+                found[number] = frames.read(number, gray=False, alpha="error", any_samples=True).pixels
+            except readers.IMAGE as error:
+                found[number] = str(error)
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+    read = [found[number] for number in numbers]
+    if all(isinstance(one, str) for one in read):
+        raise ImageFileError("frames", f"of its {frames.count} frames none is read", read[0])
+    return read
+
+
+def _same_frames(a: Any, b: Any) -> bool:
+    def alike(x: Any, y: Any) -> bool:
+        return x == y if isinstance(x, str) or isinstance(y, str) else same(x, y)
+
+    return len(a) == len(b) and all(map(alike, a, b))
+
+
+def _right_frames(read: Any, data: bytes) -> None:
+    for pixels in read:
+        if isinstance(pixels, str):
+            assert pixels.isprintable()
+            assert len(pixels) <= 2000
+        elif pixels.dtype.kind == "f" or (pixels.ndim == 3 and pixels.shape[2] != 3):
+            assert data[:2] in (b"II", b"MM"), "only a TIFF has bands and floats"
+    if data[:4] in (b"II*\0", b"MM\0*") and is_chosen(data, 2):  # of an animation, damage shows where one comes from
+        assert _same_frames(read, _frames(data, backwards=True)), "the order decides what is read"
+
+
+_pnm = with_tokens(b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"P7", b"\n", b" ", b"#", b"\r", b"\v", b"0", b"1", b"255", b"256", b"65535",
+                   b"65536", b"1023", b"999999999", b"-1", b"1e3", b"0x10", b"1_0", b"\xff\xff", b"\0")  # fmt: skip
+
+
+def _mutate_frames(data: bytes, rng: Random, others: Sequence[bytes] = ()) -> bytes:
+    """By the format, and, of a TIFF, of any of its directories."""
+    if data[:4] == b"RIFF":
+        return formats.riff(data, rng, others)
+    return (formats.tiff if data[:2] in (b"II", b"MM") and rng.random() < 0.5 else blind)(data, rng, others)
+
+
 TARGETS = [
     Target(name, _read, {"png": _right_png, "jpeg": _right_jpeg}.get(name, _right), mutate, readers.IMAGE, same)
     for name, mutate in (
@@ -113,8 +168,12 @@ TARGETS = [
         ("bmp", blind),
         ("tiff", formats.tiff),
         ("gif", blind),
-        ("pnm", blind),
+        ("pnm", _pnm),
         ("avif", blind),
         ("jpeg2000", blind),
     )
-] + [Target("tiff-bands", _read_any, _right_any, formats.tiff, readers.IMAGE, same)]
+] + [
+    Target("tiff-bands", _read_any, _right_any, formats.tiff, readers.IMAGE, same),
+    Target("pnm-any", _read_any, _right_any, _pnm, readers.IMAGE, same),
+    Target("frames", _frames, _right_frames, _mutate_frames, readers.IMAGE, _same_frames),
+]
