@@ -19,7 +19,7 @@ from PIL import Image, features
 Bytes = npt.NDArray[np.uint8]
 SIDES = (1024, 768, 576, 432, 320, 240, 180, 128, 96, 64, 32, 16)
 """Longest sides that are tried, in pixels."""
-_THUMBNAIL = 256
+_THUMBNAILS = (256, 192, 128, 96, 64, 32)
 _JPEG_QUALITY, _WEBP_QUALITY = 90, 80
 _DATA = "data:image/{};base64,{}"
 
@@ -48,12 +48,17 @@ def photograph(pixels: Bytes, most: int) -> Picture:
     return _picture(kind, data, smaller, lossless=False)
 
 
-def thumbnail(pixels: Bytes) -> Picture:
-    """Small picture of (H, W) or (H, W, 3) pixels."""
-    image = _within(Image.fromarray(pixels), _THUMBNAIL, Image.Resampling.BOX)
-    codings = [(kind, data) for kind, data in _coded(image, jpeg=80) if kind != "webp"]
-    kind, data = min(codings, key=lambda coding: len(coding[1]))
-    return _picture(kind, data, image, lossless=kind == "png")
+def thumbnail(pixels: Bytes, most: int) -> Picture:
+    """Small picture of (H, W) or (H, W, 3) pixels, of at most about `most` characters."""
+    whole = Image.fromarray(pixels)
+    for side in _THUMBNAILS:
+        image = _within(whole, side, Image.Resampling.BOX)
+        kind, data = min(
+            ((kind, data) for kind, data in _coded(image, jpeg=80) if kind != "webp"), key=lambda coding: len(coding[1])
+        )
+        if _characters(data) <= most:
+            break
+    return _picture(kind, data, image, lossless=kind == "png" and image.size == whole.size)
 
 
 def value_map(values: Bytes, most: int, *, largest: bool) -> Picture:
