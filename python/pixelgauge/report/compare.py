@@ -172,7 +172,7 @@ class CompareReport:
         """
         groups = self._selection.groups()
         data = table_data(self._selection.table(), self._metrics, self._roots, picture_ids(groups))
-        with document(path, "Comparison of images", "compare") as page:
+        with document(path, self._title(), "compare") as page:
             page.style("compare.css")
             page.lead = self._lead(summary, verdicts)
             page.facts = {**self._comparison.fingerprint(), "isa": isa(), "settings": str(self._comparison)}
@@ -192,6 +192,10 @@ class CompareReport:
             page.section("rows", "Rows", table_markup(self._metrics), note=data.note)
             page.data("rows-data", data.json)
             page.script("rows.js", "table.js")
+
+    def _title(self) -> str:
+        last = [cut(os.path.basename(os.path.normpath(root)), 60) for root in self._roots if root]
+        return f"{last[1]} compared with {last[0]}" if len(last) == 2 else "Comparison of images"
 
     def _lead(self, summary: Summary, verdicts: Sequence[Verdict]) -> Markup:
         failed = f", {summary.failed:,} failed" if summary.failed else ""

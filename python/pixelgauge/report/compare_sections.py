@@ -53,13 +53,15 @@ def summary_section(page: Document, summary: Summary, metrics: Metrics, notes: S
         rows.append([metric.label, f"{found.count:,}", *cells, f"{found.infinite:,}" if found.infinite else "–"])
     heads = ["metric", "pairs", "mean", "std", *_HEADS, "infinite"]
     said = [element("p", note, class_="note") for note in notes]
-    page.section("summary", "Summary", element("dl", *figures, class_="figures"), scrolled(heads, rows), *said)
+    page.section(
+        "summary", "Summary", element("dl", *figures, class_="figures"), scrolled(heads, rows, "scroll dense"), *said
+    )
 
 
 def scrolled(heads: Sequence[object], rows: Sequence[Sequence[object]], class_: str = "scroll") -> Markup:
     """Table that scrolls by itself where the page is narrow."""
     lines = [element("tr", element("th", first, scope="row"), *(_cell(cell) for cell in rest)) for first, *rest in rows]
-    head = element("thead", element("tr", *(element("th", text, scope="col") for text in heads)))
+    head = element("thead", element("tr", *map(_head, heads)))
     return element(
         "div",
         element("table", head, element("tbody", *lines)),
@@ -68,6 +70,10 @@ def scrolled(heads: Sequence[object], rows: Sequence[Sequence[object]], class_: 
         role="group",
         aria_label="Table",
     )
+
+
+def _head(head: object) -> Markup:
+    return head if isinstance(head, Markup) and head.startswith("<th") else element("th", head, scope="col")
 
 
 def _cell(cell: object) -> Markup:
@@ -105,7 +111,12 @@ def gates_section(page: Document, verdicts: Sequence[Verdict], metrics: Metrics,
         )
     failed = sum(verdict.passed is False for verdict in verdicts)
     note = f"{failed} of {counted(len(verdicts), 'gate')} failed." if failed else "No gate failed."
-    page.section("gates", "Gates", scrolled(["gate", "", "value", "judged", "what broke it"], rows), note=note)
+    page.section(
+        "gates",
+        "Gates",
+        scrolled(["gate", "", "value", "judged", element("th", "what broke it", scope="col", class_="text")], rows),
+        note=note,
+    )
 
 
 def moves_section(page: Document, moved: Mapping[str, Moved], compared: Compared, metrics: Metrics) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from pixelgauge.engine.items import Source
 from pixelgauge.engine.pairing import Pairing
 from pixelgauge.engine.row_columns import names_within
+from pixelgauge.files.reading import cut, printable
 from pixelgauge.markup import Markup, element
 from pixelgauge.metric import Metric
 from pixelgauge.parallel import ordered_map
@@ -115,10 +116,11 @@ class Gallery:
             images = (_image(picture) for picture in pictures.thumbnails)
             label = f"Open {' and '.join(text for text in in_line(names) if text)}"
             top = element("button", *images, type="button", data_pair=f"pair-{kept.index}", aria_label=label[:200])
-        broke = [
-            element("p", element("span", name(text, 160), class_="badge fail"), class_="broke")
-            for text in kept.problems
-        ]
+        broke = []
+        if kept.problems:
+            what = f"broke {counted(len(kept.problems), 'gate')}"
+            whole = cut(printable("; ".join(kept.problems)))
+            broke = [element("p", element("span", what, class_="badge fail", title=whole), class_="broke")]
         scores = element("p", *self._scores(kept), class_="scores")
         return Markup('<li class="shot">{}').format(
             Markup("").join([top, element("p", pair_name(names, 48), class_="name"), scores, *broke])
