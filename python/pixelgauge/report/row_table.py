@@ -140,7 +140,7 @@ def table_markup(metrics: Mapping[str, Metric[Any]]) -> Markup:
             element("label", "Status", for_="rows-status"),
             element("select", options, id="rows-status", name="status"),
         ),
-        *ranges,
+        element("details", element("summary", "Ranges of scores"), element("div", *ranges, class_="ranges")),
         element("div", element("button", "Clear", type="reset")),
         id="rows-filter",
         class_="rows-filter",
