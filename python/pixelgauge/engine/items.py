@@ -106,7 +106,7 @@ class ArrayItem:
 
 
 class StoredItem:
-    """An image of an array in a file, whose pixels, (H, W, C), of so many bytes, `pixels` reads when they are needed."""
+    """An image of an array in a file: `pixels` reads what it has, (H, W, C) of so many bytes, when it is needed."""
 
     def __init__(self, name: str, pixels: Callable[[], Array], size: int) -> None:
         self.name = name
