@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import pixelgauge
+from pixelgauge.cli import main
 from pixelgauge.networks.providers import CUDA
 from pixelgauge.perceptual import lpips as perceptual
 from pixelgauge.perceptual.lpips import LPIPS
@@ -78,3 +80,35 @@ def test_images_too_small_are_told_one_by_one(as_on_a_device: LPIPS, tmp_path: P
     rows = list(pixelgauge.compare(x, y, metrics=("mse", "lpips")))
     assert [row.status for row in rows] == ["unscorable"] * 3
     assert all("at least 31 x 31" in row.message and "mse" in row.values for row in rows)
+
+
+@pytest.mark.property
+def test_a_run_that_is_stopped_while_pairs_wait_is_gone_on_with(
+    as_on_a_device: LPIPS, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(perceptual, "_MOST_TOGETHER", 4)
+    x, y = pair((22, 40, 36, 3))
+    for side, images in (("ref", x), ("test", y)):
+        (tmp_path / side).mkdir()
+        for i, image in enumerate(images):
+            Image.fromarray(image).save(tmp_path / side / f"{i:02}.png")
+    run, calls = as_on_a_device._run, []
+
+    def stopped(*args: Any) -> Any:
+        calls.append(args)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return run(*args)
+
+    command = ["compare", str(tmp_path / "ref"), str(tmp_path / "test"), "--metrics", "psnr,lpips", "--workers", "2"]
+    whole, parts = (str(tmp_path / name) for name in ("whole.csv", "parts.csv"))
+    assert main([*command, "--output", whole]) == 0
+    monkeypatch.setattr(as_on_a_device, "_run", stopped)
+    assert main([*command, "--output", parts]) == 130
+    done = Path(parts).read_text().splitlines()
+    assert 1 <= len(done) < 23
+    assert all(row.split(",")[2] == "ok" for row in done[1:])
+    monkeypatch.setattr(as_on_a_device, "_run", run)
+    assert main([*command, "--output", parts, "--resume"]) == 0
+    assert Path(parts).read_text() == Path(whole).read_text()
+    assert "--resume goes on with it" in capsys.readouterr().err
