@@ -16,12 +16,12 @@ SHAPE = (512, 768, 3)
 METRICS = {"psnr-ssim": ("psnr", "ssim"), "pixels": ("mse", "psnr", "ssim", "ms-ssim")}
 
 
-def write_pairs(folder: Path, count: int) -> list[tuple[Path, Path]]:
+def write_pairs(folder: Path, count: int, shape: tuple[int, int, int] = SHAPE) -> list[tuple[Path, Path]]:
     """Photograph-like JPEG files: waves and grain, quality 92; the partner blurred, quality 60."""
     from PIL import Image, ImageFilter
 
     rng = np.random.default_rng(0)
-    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    y, x = np.mgrid[: shape[0], : shape[1]]
     pairs = []
     for name in ("ref", "test"):
         (folder / name).mkdir()

@@ -41,3 +41,4 @@ void register_backbones(py::module_& m);
 void register_distribution(py::module_& m);
 void register_ranking(py::module_& m);
 void register_pictures(py::module_& m);
+void register_array_memory(py::module_& m);

@@ -63,4 +63,5 @@ PYBIND11_MODULE(_core, m) {
     register_distribution(m);
     register_ranking(m);
     register_pictures(m);
+    register_array_memory(m);
 }

@@ -129,6 +129,12 @@ class Scorer(Protocol):
     def made_with(self) -> Mapping[str, str]:
         """By metric: what decides its digits beyond its options, such as a model and its weights."""
 
+    def together(self, x: Pixels) -> int:
+        """Pairs of images like these that are best scored in one call, 1 where more are of no use.
+
+        A pair's values must not depend on the others of the call.
+        """
+
     def __call__(self, x: Pixels, y: Pixels) -> Mapping[str, Result]:
         """Score a batch of pairs, (N, H, W, C) each, C of 1 or 3: values by metric."""
 

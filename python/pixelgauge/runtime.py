@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
+from pathlib import Path
 
 import numpy as np
 
@@ -77,6 +79,37 @@ def get_num_threads() -> int:
     True
     """
     return _core.get_num_threads()
+
+
+def memory_limit() -> int | None:
+    """Bytes of memory that the process may use: the machine's, or fewer where a cgroup says so; None if not known."""
+    limits: list[int | None] = []
+    if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    try:
+        groups = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:  # no Linux
+        groups = []
+    for line in groups:
+        _, kinds, path = line.split(":", 2)
+        if kinds == "":
+            root, name = Path("/sys/fs/cgroup"), "memory.max"
+        elif "memory" in kinds.split(","):
+            root, name = Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"
+        else:
+            continue
+        here = root / path.lstrip("/")
+        limits += [_bytes_in(folder / name) for folder in (here, *here.parents) if folder.is_relative_to(root)]
+    return min((limit for limit in limits if limit is not None and limit > 0), default=None)
+
+
+def _bytes_in(file: Path) -> int | None:
+    """Read a limit of a cgroup, None where there is none."""
+    try:
+        text = file.read_text().strip()
+    except OSError:
+        return None
+    return int(text) if text.isdecimal() else None
 
 
 def build_info() -> dict[str, object]:

@@ -543,7 +543,7 @@ def test_statistics_that_appear_during_the_work_are_not_replaced(tmp_path, monke
 def test_rows_whose_file_was_taken_away_are_not_called_written(how, folders, monkeypatch, capsys):
     out = folders / "out"
     out.mkdir()
-    score = pixelgauge.engine.pipeline.score_pair
+    read = pixelgauge.engine.pipeline.read_pair
 
     def taking(*args):
         (out / "rows.csv").unlink(missing_ok=True)
@@ -551,9 +551,9 @@ def test_rows_whose_file_was_taken_away_are_not_called_written(how, folders, mon
             out.rmdir()
         elif how == "replaced":
             (out / "rows.csv").write_text("another")
-        return score(*args)
+        return read(*args)
 
-    monkeypatch.setattr("pixelgauge.engine.pipeline.score_pair", taking)
+    monkeypatch.setattr("pixelgauge.engine.pipeline.read_pair", taking)
     assert main(["compare", "ref", "test", "--output", "out/rows.csv", "--workers", "1"]) == 2
     assert "was deleted or replaced while it was written: 'out/rows.csv'" in capsys.readouterr().err
 

@@ -15,7 +15,7 @@ import pixelgauge
 from pixelgauge.engine import items, pipeline
 from pixelgauge.engine.comparison import CompareOptions
 from pixelgauge.engine.pairing import Pair, find_pairs
-from pixelgauge.engine.pipeline import score_pair, score_pairs
+from pixelgauge.engine.pipeline import UnfitPairError, score_pair, score_pairs
 from pixelgauge.engine.row_files import RowFile
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import Summary
@@ -305,7 +305,7 @@ def test_at_most_as_many_pairs_as_workers_are_in_memory_and_work_starts_before_t
     running, most, started = 0, 0, 0
     lock = threading.Lock()
 
-    def slow(ref, test, settings):
+    def slow(ref, test, options, share):
         nonlocal running, most, started
         with lock:
             running += 1
@@ -314,12 +314,12 @@ def test_at_most_as_many_pairs_as_workers_are_in_memory_and_work_starts_before_t
         time.sleep(0.001)
         with lock:
             running -= 1
-        return ScoreRow(ref, test, "ok", "")
+        raise UnfitPairError("mismatch", "slow")
 
-    monkeypatch.setattr(pipeline, "score_pair", slow)
+    monkeypatch.setattr(pipeline, "read_pair", slow)
     rows = score_pairs(pairing, comparing(), workers=3)
-    next(rows)
-    assert started <= 16 * 3 + 2  # the window, and not all 200
+    assert next(rows).message == "slow"
+    assert 0 < started <= 16 * 3 + 2  # the window, and not all 200
     rows.close()
     assert running == 0
     assert started < 200

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import pixelgauge
 from bench.networks.references import INCEPTION_CASES, LPIPS_CASES, official_inception, official_lpips
 from pixelgauge import OnnxFeatures
 from pixelgauge.networks import providers
 from pixelgauge.networks import store as model_store
 from pixelgauge.networks.session import Session
+from pixelgauge.perceptual import lpips as perceptual
 from pixelgauge.perceptual.inception import INCEPTION_OUTPUTS, InceptionFeatures
 from pixelgauge.perceptual.lpips import LPIPS
 from pixelgauge.perceptual.lpips_strips import LpipsStrips
@@ -111,6 +113,29 @@ def test_lpips_of_a_batch_does_not_depend_on_what_else_is_in_it(tmp_path: Path, 
     alone = np.array([metric(a, b) for a, b in zip(x, y, strict=True)])  # another size of batch
     np.testing.assert_allclose(alone, distances, rtol=1e-5 if precision == "float32" else TF32)
     np.testing.assert_allclose(metric(x[:5], y[:5]), distances[:5], rtol=1e-5 if precision == "float32" else TF32)
+
+
+@pytest.mark.property
+def test_rows_of_a_run_do_not_depend_on_what_goes_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metric = LPIPS("alex", weights=random_weights("alex", tmp_path))
+    monkeypatch.setattr(perceptual, "LPIPS", lambda backbone: metric)
+    x, y = pair((80, 64, 72, 3))
+
+    def run(order: Sequence[int], others: bool = False) -> dict[int, float]:
+        images = {i: (x[i], y[i]) for i in order}
+        if others:  # between them
+            images |= {100 + i: (x[i][:50], y[i][:50]) for i in order}
+            images = {i: images[i] for i in sorted(images, key=lambda i: i % 100)}
+        rows = pixelgauge.compare(images.values(), metrics="lpips", workers=4)
+        return dict(zip(images, (row.values["lpips"] for row in rows), strict=True))
+
+    found = run(range(80))
+    assert run(range(79, -1, -1)) == found
+    for order in (range(3, 8), [17], range(0, 80, 3)):
+        assert run(order) == {i: found[i] for i in order}
+    assert {i: value for i, value in run(range(20), others=True).items() if i < 100} == {i: found[i] for i in range(20)}
+    alone = np.array([metric(a, b) for a, b in zip(x, y, strict=True)])
+    np.testing.assert_allclose(list(found.values()), alone, rtol=1e-5)
 
 
 @pytest.mark.property

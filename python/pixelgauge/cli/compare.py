@@ -14,7 +14,9 @@ from typing import Any
 from pixelgauge.checks import whole_number
 from pixelgauge.cli import EXIT_DONE, EXIT_GATE_FAILED, EXIT_SOME_FAILED, UsageError, add_option
 from pixelgauge.cli.compare_gates import AskedGates, ReadyGates, add_gate_options
+from pixelgauge.cli.compare_report import RunReport, add_report_options
 from pixelgauge.cli.terminal import Progress, columns_of, number, pad, shortened, width
+from pixelgauge.engine.budget import memory_size
 from pixelgauge.engine.compare import CompareRun
 from pixelgauge.engine.comparison import CompareOptions, Comparison, compare_options, prepare
 from pixelgauge.engine.frame_pairs import of_frames
@@ -109,14 +111,20 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--workers", type=int, metavar="N", help="pairs in work at a time (default: the cores there are)"
     )
+    parser.add_argument(
+        "--memory",
+        metavar="SIZE",
+        help="bytes that decoded images may take together, as 500M or 2G (default: half of what the process may use)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no rows, only the summary")
     add_gate_options(parser)
+    add_report_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Score the pairs; print rows and summary."""
-    comparison, pairing, gates = _checked(args)
+    comparison, pairing, gates, report = _checked(args)
     try:
         resume = map(pairing.paths, pairing.pairs) if args.resume else None
         output = None
@@ -139,7 +147,7 @@ def run(args: argparse.Namespace) -> int:
     # what Pillow warns of is metadata, while bad pixels are its errors
     warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
-        return _compare(args, comparison, pairing, gates, output)
+        return _compare(args, comparison, pairing, gates, report, output)
     except KeyboardInterrupt:
         if output is not None:
             print(
@@ -160,7 +168,7 @@ def _inputs(args: argparse.Namespace, pairing: Pairing) -> Iterator[str]:
         yield args.baseline
 
 
-def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing, ReadyGates]:
+def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing, ReadyGates, RunReport]:
     metrics = tuple(name.strip().lower().replace("_", "-") for name in args.metrics.split(","))
     if args.output is None and (args.resume or args.overwrite):
         raise UsageError("--resume and --overwrite need --output FILE")
@@ -168,6 +176,7 @@ def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing, ReadyGates]
         raise UsageError("--psnr pooled is for psnr, which is not among the metrics")
     options = CompareOptions(metrics, **{option.name: getattr(args, option.name) for option in compare_options()})
     args.workers = get_num_threads() if args.workers is None else whole_number("workers", args.workers, 1)
+    args.memory = memory_size(args.memory)
     if args.output is not None:
         check_row_file(args.output)
     asked = AskedGates(args, options.metrics)
@@ -175,7 +184,8 @@ def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing, ReadyGates]
     comparison = prepare(options)
     pairing = _pairing(args)
     pairing = of_frames(pairing) if args.frames else pairing
-    return comparison, pairing, asked.ready(comparison, pairing, _inputs(args, pairing))
+    gates = asked.ready(comparison, pairing, _inputs(args, pairing))
+    return comparison, pairing, gates, RunReport(args, comparison, pairing, _inputs(args, pairing))
 
 
 def _pairing(args: argparse.Namespace) -> Pairing:
@@ -201,10 +211,15 @@ def _pairing(args: argparse.Namespace) -> Pairing:
 
 
 def _compare(
-    args: argparse.Namespace, comparison: Comparison, pairing: Pairing, gates: ReadyGates, output: RowFile | None
+    args: argparse.Namespace,
+    comparison: Comparison,
+    pairing: Pairing,
+    gates: ReadyGates,
+    page: RunReport,
+    output: RowFile | None,
 ) -> int:
     before = [] if output is None else output.rows
-    run = CompareRun(pairing, comparison, args.workers, before=before)
+    run = CompareRun(pairing, comparison, args.workers, memory=args.memory, before=before)
     table = None if args.json or args.quiet or output is not None else _Table(comparison, pairing)
     rows: list[ScoreRow] = []
     failures: list[ScoreRow] = []
@@ -215,12 +230,13 @@ def _compare(
         junit = None if args.junit is None else stack.enter_context(junit_report(args.junit, str(comparison)))
         progress = stack.enter_context(Progress("pair", quiet=args.quiet))
         progress.start(pairing.count, len(before))
-        for number, row in enumerate(stack.enter_context(run)):
+        for number, (row, pair) in enumerate(stack.enter_context(run).with_pairs()):
             if number >= len(before):
                 if output is not None:
                     output.append(row)
                 progress.step()
             problems = gates.add(row)
+            page.add(row, pair, problems)
             if junit is not None:
                 junit.add(_name(row, pairing), row, problems)
             if row.status != "ok":
@@ -237,6 +253,7 @@ def _compare(
             output.finish()
         if junit is not None:
             junit.finish(verdicts)
+        page.write(run.summary, verdicts, progress, is_complete=is_complete)
     if args.json:
         of_gates = {**gates.report(verdicts, is_complete=is_complete), "stopped": not is_complete}
         report = _report(args, comparison, pairing, run.summary, rows, failures, of_gates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import reprlib
@@ -12,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pixelgauge.checks import ArgumentTypeError, ArgumentValueError, flag
+from pixelgauge.engine.budget import memory_size
 from pixelgauge.engine.comparison import CompareOptions, Comparison, prepare
 from pixelgauge.engine.frame_pairs import of_frames
 from pixelgauge.engine.inputs import Given
@@ -35,6 +37,10 @@ class CompareRun(Iterator[ScoreRow]):
         Of the rows that were handed out.
     fingerprint : dict
         How the scores are made: version, presets, options.
+    comparison : Comparison
+        What it computes.
+    pairing : Pairing
+        All its pairs.
 
     Notes
     -----
@@ -44,30 +50,52 @@ class CompareRun(Iterator[ScoreRow]):
     """
 
     def __init__(
-        self, pairing: Pairing, comparison: Comparison, workers: int | None = None, *, before: Sequence[ScoreRow] = ()
+        self,
+        pairing: Pairing,
+        comparison: Comparison,
+        workers: int | None = None,
+        *,
+        memory: int | str | None = None,
+        before: Sequence[ScoreRow] = (),
     ) -> None:
         self.summary = Summary({name: metric.higher_is_better for name, metric in comparison.metrics.items()})
         self.fingerprint = comparison.fingerprint()
+        self.comparison, self.pairing = comparison, pairing
         if before:
             pairing = dataclasses.replace(pairing, pairs=_Left(pairing, before))
         self._before = deque(before)
-        self._rows = score_pairs(pairing, comparison, workers=workers)
+        self._noted = _Noted(pairing.pairs)
+        self._rows = score_pairs(
+            dataclasses.replace(pairing, pairs=self._noted), comparison, workers=workers, memory=memory
+        )
         self._lock = threading.Lock()
         self._error: Exception | None = None
 
     def __next__(self) -> ScoreRow:
+        return self._next()[0]
+
+    def with_pairs(self) -> Iterator[tuple[ScoreRow, Pair | None]]:
+        """Rows, each with the pair that it is of; None of a row from before."""
+        with contextlib.suppress(StopIteration):
+            while True:
+                yield self._next()
+
+    def _next(self) -> tuple[ScoreRow, Pair | None]:
         with self._lock:
             if self._error is not None:  # the other threads must not take it for the end
                 raise self._error
             try:
-                row = self._before.popleft() if self._before else next(self._rows)
+                if self._before:
+                    row, pair = self._before.popleft(), None
+                else:
+                    row, pair = next(self._rows), self._noted.waiting.popleft()
             except StopIteration:
                 raise
             except Exception as error:
                 self._error = error
                 raise
             self.summary.update(row)
-        return row
+        return row, pair
 
     def __enter__(self) -> Self:
         return self
@@ -82,6 +110,19 @@ class CompareRun(Iterator[ScoreRow]):
         with self._lock:
             self._before.clear()
             self._rows.close()
+
+
+class _Noted:
+    """Pairs, of which those are kept whose rows have not come; they come in the order of the pairs."""
+
+    def __init__(self, pairs: Iterable[Pair]) -> None:
+        self._pairs = pairs
+        self.waiting: deque[Pair] = deque()
+
+    def __iter__(self) -> Iterator[Pair]:
+        for pair in self._pairs:
+            self.waiting.append(pair)
+            yield pair
 
 
 class _Left:
@@ -107,6 +148,7 @@ def compare(
     *,
     metrics: str | Sequence[str] = ("psnr", "ssim"),
     workers: int | None = None,
+    memory: int | str | None = None,
     channel_axis: int | None = -1,
     pair: tuple[str, str] | None = None,
     columns: tuple[str, str] | None = None,
@@ -126,6 +168,10 @@ def compare(
         Of mse, mae, psnr, ssim, ms-ssim, lpips; also by variant, such as ``("ssim:skimage", "ssim:wang2004")``.
     workers : int, optional
         Pairs in work at a time; default :func:`get_num_threads`.
+    memory : int or str, optional
+        Bytes that decoded images may take together, such as ``"2G"``; default half of the memory that the process may
+        use. What an image takes is told from its header, before it is decoded. A pair that needs more by itself is
+        decoded once no other is.
     channel_axis : int or None, default -1
         Of arrays; None if they have no channels.
     pair : (str, str), optional
@@ -158,8 +204,9 @@ def compare(
     Notes
     -----
     Rows of arrays and PIL images are named ``ref`` and ``test``, or ``ref[i]`` and ``test[i]``. At most `workers` pairs
-    are decoded at a time. Runs do not disturb one another, whatever threads they are on; arrays must not be changed
-    before their rows are there.
+    are decoded at a time; on a device, where LPIPS is quicker by several pairs of a size, those wait for one another.
+    Runs do not disturb one another, whatever threads they are on; arrays must not be changed before their rows are
+    there.
 
     Examples
     --------
@@ -177,12 +224,13 @@ def compare(
     """
     names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
     checked = CompareOptions(names, **options)
+    bytes_at_most = memory_size(memory)
     patterns = None if pair is None else _two_texts("pair", pair)
     named = None if columns is None else _two_texts("columns", columns)
     pairing = _pairing(ref, test, Given(channel_axis, checked["data_range"]), patterns, named)
     if flag("frames", frames):
         pairing = of_frames(pairing)
-    return CompareRun(pairing, prepare(checked), workers)
+    return CompareRun(pairing, prepare(checked), workers, memory=bytes_at_most)
 
 
 def _two_texts(name: str, value: object) -> tuple[str, str]:

@@ -141,8 +141,8 @@ class Comparison:
         facts = {name: text for scorer in self._scorers for name, text in scorer.made_with.items()}
         self._made_with = {name: facts.get(name, self._own(name)) for name in self.metrics}
 
-    def _values_of(self, name: str, values: Values) -> Values:
-        """Options of a metric, its variant among them."""
+    def values_of(self, name: str, values: Values) -> Values:
+        """Options that a column is made with, its variant among them."""
         base, variant = self.options.variants[name]
         option = METRICS[base].variant
         return values if variant is None or option is None else {**values, option.name: variant}
@@ -151,12 +151,12 @@ class Comparison:
         """Make a scorer for every family, of all its metrics and their variants."""
         families: dict[int, list[tuple[Metric[PairFamily], Values]]] = {}
         for name, metric in self.metrics.items():
-            families.setdefault(id(metric.family), []).append((metric, self._values_of(name, values)))
+            families.setdefault(id(metric.family), []).append((metric, self.values_of(name, values)))
         return [asked[0][0].family.prepare(asked) for asked in families.values()]
 
     def _own(self, name: str) -> str | None:
         """Values of the options that are this metric's: of a single one as it is."""
-        values = self._values_of(name, self.options.values)
+        values = self.values_of(name, self.options.values)
         own = [option.name for option in self.metrics[name].options if option not in READING]
         if len(own) == 1:
             return str(values[own[0]])
@@ -167,14 +167,17 @@ class Comparison:
 
         `full_range` is that of pixels which were computed of integers, where `data_range` was not given.
         """
-        scorers = self._scorers
-        if full_range is not None and self.options["data_range"] is None:
-            with self._lock:
-                if full_range not in self._of_ranges:
-                    self._of_ranges[full_range] = self._prepared({**self.options.values, "data_range": full_range})
-                scorers = self._of_ranges[full_range]
-        results = {name: result for scorer in scorers for name, result in scorer(x, y).items()}
+        results = {name: result for scorer in self.scorers(full_range) for name, result in scorer(x, y).items()}
         return {name: results[name] for name in self.metrics}
+
+    def scorers(self, full_range: float | None = None) -> list[Scorer]:
+        """Hand out what scores a batch of pixels of that full range; see :meth:`score`."""
+        if full_range is None or self.options["data_range"] is not None:
+            return self._scorers
+        with self._lock:
+            if full_range not in self._of_ranges:
+                self._of_ranges[full_range] = self._prepared({**self.options.values, "data_range": full_range})
+            return self._of_ranges[full_range]
 
     def fingerprint(self) -> dict[str, object]:
         """Say what a result must about its making: version, presets, options."""

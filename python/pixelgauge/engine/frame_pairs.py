@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pixelgauge.engine.items import EncodedItem, Source
+from pixelgauge.engine.items import EncodedItem, Loaded, Source
 from pixelgauge.engine.pairing import Pair, Pairing
 from pixelgauge.engine.rows import FileState, file_state
 from pixelgauge.files.reading import FileError, cause, read_regular
@@ -30,6 +30,10 @@ class FrameItem:
     def read(self, *, gray: bool, alpha: str, any_samples: bool) -> Picture:
         """Pixels by the rules of files."""
         return self._frames.read(self._number, gray=gray, alpha=alpha, any_samples=any_samples)
+
+    def load(self) -> Loaded:
+        """By the size of the page or frame; the file is held for all of them."""
+        return Loaded(self._frames.decoding_bytes(self._number), self.read)
 
 
 def of_frames(pairing: Pairing) -> Pairing:

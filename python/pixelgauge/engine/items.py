@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pixelgauge.engine.rows import FileState, file_state
 from pixelgauge.files.reading import FileError, cause
 from pixelgauge.images import Array, ImageFileError, read_picture, to_gray
-from pixelgauge.images.decoding import Picture, picture_pixels
+from pixelgauge.images.decoding import Picture, encoded_image, picture_pixels
+from pixelgauge.images.headers import MOST_A_PIXEL, decoding_bytes
 
 if TYPE_CHECKING:
     from PIL import Image
+
+
+class Loaded(NamedTuple):
+    """An image that is about to be decoded."""
+
+    need: int
+    """Bytes that this holds at most."""
+    read: Callable[..., Picture]
+    """Decodes it, by the options of :meth:`Item.read` and with its errors."""
 
 
 class Item(Protocol):
@@ -27,6 +38,9 @@ class Item(Protocol):
 
     def read(self, *, gray: bool, alpha: str, any_samples: bool) -> Picture:
         """Read it, from any thread; an ``ImageFileError`` says why it cannot be."""
+
+    def load(self) -> Loaded:
+        """Find out what reading it takes; whatever is wrong with it, its reader will say."""
 
 
 Source = str | Item
@@ -50,6 +64,27 @@ def read_source(source: Source, *, gray: bool, alpha: str, any_samples: bool) ->
     return source.read(gray=gray, alpha=alpha, any_samples=any_samples)
 
 
+def load_source(source: Source) -> Loaded:
+    """Read what a file or an item holds, and find out what decoding it takes."""
+    if not isinstance(source, str):
+        return source.load()
+    try:
+        _, data = encoded_image(source)
+    except ImageFileError as error:
+        return _refused(error)
+    return Loaded(decoding_bytes(data), partial(read_picture, source, data=data))
+
+
+def _refused(error: ImageFileError) -> Loaded:
+    """Image that cannot be read, as its reader will say."""
+    parts = error.path, error.reason, error.remedy  # an error that is raised again would hold all that it went through
+
+    def read(**reading: Any) -> Picture:
+        raise ImageFileError(*parts)
+
+    return Loaded(0, read)
+
+
 class ArrayItem:
     """Pixels in memory or mapped, (H, W, C), of a file where `in_file` says so."""
 
@@ -65,13 +100,17 @@ class ArrayItem:
         """Pixels as they are, or in gray."""
         return Picture(in_memory(self._pixels, gray))
 
+    def load(self) -> Loaded:
+        """Nothing beyond the pixels, which may be mapped."""
+        return Loaded(self._pixels.nbytes, self.read)
+
 
 class StoredItem:
-    """An image of an array in a file, whose pixels, (H, W, C), are read when they are needed by `pixels`."""
+    """An image of an array in a file: `pixels` reads what it has, (H, W, C) of so many bytes, when it is needed."""
 
-    def __init__(self, name: str, pixels: Callable[[], Array]) -> None:
+    def __init__(self, name: str, pixels: Callable[[], Array], size: int) -> None:
         self.name = name
-        self._pixels = pixels
+        self._pixels, self._size = pixels, size
 
     def state(self) -> FileState | None:
         """State of the file."""
@@ -85,6 +124,10 @@ class StoredItem:
             raise ImageFileError(self.name, error.reason, error.remedy) from error
         except OSError as error:
             raise ImageFileError(self.name, cause(error)) from error
+
+    def load(self) -> Loaded:
+        """Nothing but the pixels."""
+        return Loaded(self._size, self.read)
 
 
 class PictureItem:
@@ -106,6 +149,10 @@ class PictureItem:
             raise ImageFileError(self.name, str(error).removeprefix("it is ")) from error
         return Picture(in_memory(pixels, gray))
 
+    def load(self) -> Loaded:
+        """By its size."""
+        return Loaded(MOST_A_PIXEL * self._image.width * self._image.height, self.read)
+
 
 class EncodedItem:
     """The bytes of an image file, read when they are needed by `data`, such as a member of an archive."""
@@ -120,12 +167,26 @@ class EncodedItem:
 
     def read(self, *, gray: bool, alpha: str, any_samples: bool) -> Picture:
         """Pixels by the rules of files."""
+        return self._decoded(self.data, gray=gray, alpha=alpha, any_samples=any_samples)
+
+    def load(self) -> Loaded:
+        """Read the bytes, and what their header says."""
         try:
-            return read_picture(self.data(), gray=gray, alpha=alpha, any_samples=any_samples)
-        except FileError as error:
-            raise ImageFileError(self.name, error.reason, error.remedy) from error
-        except OSError as error:
-            raise ImageFileError(self.name, cause(error)) from error
+            data = self.data()
+        except (FileError, OSError) as error:
+            return _refused(self._error(error))
+        return Loaded(decoding_bytes(data), partial(self._decoded, lambda: data))
+
+    def _decoded(self, data: Callable[[], bytes], **reading: Any) -> Picture:
+        try:
+            return read_picture(data(), **reading)
+        except (FileError, OSError) as error:
+            raise self._error(error) from error
+
+    def _error(self, error: FileError | OSError) -> ImageFileError:
+        if isinstance(error, FileError):
+            return ImageFileError(self.name, error.reason, error.remedy)
+        return ImageFileError(self.name, cause(error))
 
 
 class HeldItem:
@@ -135,6 +196,7 @@ class HeldItem:
         self.name = name_of(source)
         self._source = source
         self._lock = threading.Lock()
+        self._loaded: Loaded | None = None
         self._found: Picture | ImageFileError | None = None
 
     def state(self) -> FileState | None:
@@ -145,13 +207,24 @@ class HeldItem:
         """Pixels, by the options of the first call."""
         with self._lock:
             if self._found is None:
+                loaded, self._loaded = self._loaded, None
+                read = partial(read_source, self._source) if loaded is None else loaded.read
                 try:
-                    self._found = read_source(self._source, gray=gray, alpha=alpha, any_samples=any_samples)
+                    self._found = read(gray=gray, alpha=alpha, any_samples=any_samples)
                 except ImageFileError as error:
                     self._found = error
         if isinstance(self._found, ImageFileError):
             raise ImageFileError(self.name, self._found.reason, self._found.remedy) from self._found
         return self._found
+
+    def load(self) -> Loaded:
+        """Find out what reading it takes the first time; later it is there."""
+        with self._lock:
+            if self._found is not None:
+                return Loaded(0, self.read)
+            if self._loaded is None:  # standard input is there once
+                self._loaded = load_source(self._source)
+            return Loaded(self._loaded.need, self.read)
 
 
 def in_memory(pixels: Array, gray: bool) -> Array:

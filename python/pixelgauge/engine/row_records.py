@@ -16,6 +16,7 @@ from pixelgauge.files.reading import FileError, parse_json, printable, shown
 
 _FORMULA = "=+-@\t\r"
 """What a spreadsheet begins to calculate, or to skip, at."""
+_TO_QUOTE = re.compile('[",\r\n\0]')
 _QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"(,|\Z)')
 _PLAIN = re.compile(r'([^",]*)(,|\Z)')
 _NUMBER = re.compile(r"-?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,3})?")
@@ -38,7 +39,7 @@ def _cell(value: object) -> str:
         return repr(value)
     if value[:1] in _FORMULA:
         value = f" {value}" if value else value
-    if any(c in value for c in '",\r\n\0'):
+    if _TO_QUOTE.search(value):
         value = f'"{value.replace(chr(34), chr(34) * 2)}"'
     return value
 

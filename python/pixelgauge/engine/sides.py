@@ -117,7 +117,7 @@ class _Stored:
 
     def item(self, number: int) -> StoredItem:
         """Image by its number."""
-        return StoredItem(f"{self._path}[{number}]", lambda: self._read(number))
+        return StoredItem(f"{self._path}[{number}]", lambda: self._read(number), self._bytes)
 
     def _read(self, number: int) -> Array:
         header = self._header

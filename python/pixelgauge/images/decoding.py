@@ -222,11 +222,15 @@ def read_picture(
     gray: bool = False,
     alpha: str = "error",
     any_samples: bool = False,
+    data: bytes | None = None,
 ) -> Picture:
-    """Pixels as of :func:`read_image`, and what the file says of its colours, which is not applied."""
+    """Pixels as of :func:`read_image`, and what the file says of its colours, which is not applied.
+
+    `data` is what the file holds, where that has been read already.
+    """
     background, gray = alpha_background(alpha), flag("gray", gray)
     any_samples = flag("any_samples", any_samples)
-    name, data = _named_data(path)
+    name, data = encoded_image(path) if data is None else (os.fsdecode(path), data)  # type: ignore[arg-type]
     try:
         return _from_bytes(data, gray, alpha, background, any_samples)
     except RefusedError as error:
@@ -242,8 +246,8 @@ def decoders() -> dict[str, str]:
     return {"jpeg": jpeg_decoder(), "others": f"Pillow {version('Pillow')}"}
 
 
-def _named_data(path: Any) -> tuple[str, bytes]:
-    """Read an encoded image, with what to call it in errors."""
+def encoded_image(path: Any) -> tuple[str, bytes]:
+    """Read an encoded image, after what to call it in errors, which are those of :func:`read_image`."""
     if isinstance(path, str | os.PathLike):
         name = path_name(path, "path")
         try:

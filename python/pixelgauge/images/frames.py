@@ -16,6 +16,7 @@ import numpy as np
 from pixelgauge.files.reading import cause
 from pixelgauge.images.decoding import ImageFileError, Picture, alpha_background, read_picture
 from pixelgauge.images.formats import decoding
+from pixelgauge.images.headers import MOST_A_PIXEL, decoding_bytes
 from pixelgauge.images.opening import Opened, require_size
 from pixelgauge.images.profiles import profile_said
 from pixelgauge.images.samples import pixels_of
@@ -81,6 +82,15 @@ class Frames:
             raise
         except Exception as error:
             raise ImageFileError(self._name, f"cannot be decoded: {cause(error)}") from error
+
+    def decoding_bytes(self, number: int) -> int:
+        """Bytes that reading one holds at most."""
+        if self._animation is not None:
+            return MOST_A_PIXEL * self._animation.width * self._animation.height
+        try:
+            return decoding_bytes(self._page(number))
+        except Exception:  # whatever a damaged file leads to: reading it will say so
+            return 0
 
     def _page(self, number: int) -> bytes:
         """File of one page."""

@@ -57,7 +57,7 @@ class _Scans:
         if not all(across and down for across, down in self.sampling.values()):
             raise ValueError("the file is damaged: a component of it has no size")
 
-    def check(self, header: memoryview, scan: bytes) -> None:
+    def check(self, header: memoryview, scan: memoryview) -> None:
         """Refuse a scan that holds fewer restarts, or fewer bits, than its blocks must have."""
         self.count += 1
         of = [self.sampling.get(header[1 + 2 * i]) for i in range(header[0])]
@@ -117,7 +117,7 @@ def open_jpeg(data: bytes) -> Opened | Decoded:
         elif marker == 0xDA and len(body) > 2 * body[0]:
             after = _JPEG_MARKER.search(data, end)
             position = len(data) if after is None else after.start()
-            scans.check(body, data[end:position])
+            scans.check(body, view[end:position])
         elif marker == 0xE1 and bytes(body[:6]) == b"Exif\0\0":
             exif += bytes(body[6:] if exif else body)
         elif marker == 0xE1 and bytes(body[:29]) == b"http://ns.adobe.com/xap/1.0/\0":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -84,8 +85,36 @@ def _most_pixels() -> int | None:
     return None if Image.MAX_IMAGE_PIXELS is None else 2 * Image.MAX_IMAGE_PIXELS
 
 
+class SizeTold(Exception):
+    """Ends the opening of an image of which nothing but the size was asked for."""
+
+    def __init__(self, pixels: int) -> None:
+        super().__init__(pixels)
+        self.pixels = pixels
+        """Pixels of three samples or fewer that take as much as the image does."""
+
+
+class _Asked(threading.local):
+    size = False
+
+
+_asked = _Asked()
+
+
+@contextlib.contextmanager
+def size_asked() -> Iterator[None]:
+    """Within, on this thread, opening an image raises :class:`SizeTold` before anything is made room for."""
+    _asked.size = True
+    try:
+        yield
+    finally:
+        _asked.size = False
+
+
 def require_size(width: int, height: int, samples: int = 3) -> None:
     """Refuse more pixels than Pillow would, of three samples or fewer, before anything is made room for."""
+    if _asked.size:
+        raise SizeTold(width * height * parts_of(samples, 3))
     most = _most_pixels()
     if most is not None and width * height * parts_of(samples, 3) > most:
         many = f"{width} x {height} pixels" + (f" of {samples} samples" if samples > 3 else "")

@@ -35,6 +35,7 @@ from pixelgauge.networks.providers import (
 )
 from pixelgauge.networks.row_geometry import Step
 from pixelgauge.networks.store import Installed
+from pixelgauge.parallel import side_by_side
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -189,7 +190,8 @@ class Session:
     def run(self, inputs: Mapping[str, Input], threads: int | None = None) -> dict[str, Float32Array]:
         """Compute the session's outputs for a batch of planes or pixels, by name.
 
-        On the CPU `threads` is how many to split the run over; by default all, or one while other runs are under way.
+        On the CPU `threads` is how many to split the run over; by default all, or one while other runs are under way
+        or as many threads as there are have work of their own.
 
         Raises
         ------
@@ -215,7 +217,7 @@ class Session:
             alone = self._running == 0
             self._running += 1
         try:
-            if self.plan.provider != CPU or (threads is None and alone):
+            if self.plan.provider != CPU or (threads is None and alone and side_by_side() < max(2, self.threads)):
                 threads = self.threads
             return self.session(threads or 1).run(self.outputs, planes)  # type: ignore[no-any-return]
         finally:

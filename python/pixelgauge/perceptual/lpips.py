@@ -40,6 +40,8 @@ _STRIP_BYTES = 1 << 25
 """Of all tensors that a run over a strip makes; about half of them are there at a time."""
 _DEVICE_BYTES = 1 << 34
 """The same on a device, which runs images whole up to there."""
+_MOST_TOGETHER = 64
+"""Pairs of a stream that a device gets at a time: beyond, little is gained, and the last of a size are filled up."""
 _STREAM_PIXELS = 1 << 21
 """Pixels of one side of all pairs that threads may have in hand at once; larger ones take turns."""
 
@@ -331,7 +333,7 @@ class LPIPS:
 
         def filled(batch: tuple[Array, Array]) -> dict[str, Float32Array]:
             count = len(batch[0])
-            a, b = (_filled(images, pairs.together) for images in batch)
+            a, b = (filled_up(images, pairs.together) for images in batch)
             return {name: result[:count] for name, result in self._run(pairs, a, b, spatial).items()}
 
         if pairs.count == 1:  # threads would take longer to start than it takes
@@ -380,12 +382,26 @@ class LPIPS:
         """Whether batches go to a device, which may compute one of another size by another algorithm."""
         return self._plan.provider not in (CPU, OPENVINO)
 
+    def together(self, images: Array) -> int:
+        """Pairs of a stream that are best given in one call, of images like these, (N, H, W, C): one on the CPU.
+
+        A device may compute another number of them by another algorithm, whose last bits differ: a stream whose scores
+        must not depend on what comes with them fills every call up to this many.
+        """
+        if not self._on_device or images.dtype != np.uint8:
+            return 1
+        return min(self._device_most(images), _MOST_TOGETHER)
+
+    def _device_most(self, images: Array) -> int:
+        most = max(1, self._device_pixels // int(images.shape[1] * images.shape[2]))
+        return 1 << (most.bit_length() - 1)
+
     def _device_batch(self, images: Array) -> int:
         """Pairs that a device computes at a time of a call's: a power of two, for each may cost it a search."""
-        most = max(1, self._device_pixels // int(images.shape[1] * images.shape[2]))
-        return min(1 << (most.bit_length() - 1), 1 << (len(images) - 1).bit_length())
+        return min(self._device_most(images), 1 << (len(images) - 1).bit_length())
 
 
-def _filled(images: Array, count: int) -> Array:
+def filled_up(images: Array, count: int) -> Array:
+    """Images (N, H, W, C) with black ones behind them, `count` altogether."""
     missing = count - len(images)
     return np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)]) if missing else images
