@@ -17,7 +17,8 @@ from PIL import Image
 import pixelgauge
 from pixelgauge.cli import main
 from pixelgauge.engine.comparison import CompareOptions, prepare
-from pixelgauge.engine.pairing import Pairing
+from pixelgauge.engine.items import ArrayItem
+from pixelgauge.engine.pairing import Pairing, pair_of
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import Summary
 from pixelgauge.report.compare import MOST_BYTES, CompareReport
@@ -243,6 +244,27 @@ def test_long_names_are_cut_and_said_to_be(tmp_path: Path) -> None:
     assert len(page.encode()) < MOST_BYTES
     assert len(data["rows"]) == 10_000  # type: ignore[arg-type]
     assert "Names and messages are cut to 240 characters." in page
+
+
+@pytest.mark.parametrize("name", ["<" * 4000 + "{}", "\u202e" * 4000 + "{}", '"' * 4000 + "{}"])
+def test_a_run_of_the_most_hostile_rows_stays_within_its_bytes(tmp_path: Path, name: str) -> None:
+    comparison = prepare(CompareOptions(("mse",)))
+    images = [
+        (ArrayItem(name.format(i), random_pixels((64, 64, 3), i)), ArrayItem(name, random_pixels((64, 64, 3), 7)))
+        for i in range(80)
+    ]
+    report = CompareReport(comparison, Pairing("", "", [], Counter()))
+    summary = Summary({"mse": False})
+    for i in range(12_000):
+        ref, test = images[i % 80]
+        row = ScoreRow(name.format(i), name, "unscorable", name[:2000], {"mse": float(i)})
+        report.add(row, pair_of(ref, test), [name[:2000]] * 3)
+        summary.update(row)
+    report.write(tmp_path / "r.html", summary, workers=2)
+    assert (tmp_path / "r.html").stat().st_size <= MOST_BYTES
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "as many as fit into this file" in page
+    assert len(held(page)) == 65
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
