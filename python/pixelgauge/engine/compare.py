@@ -18,9 +18,11 @@ from pixelgauge.engine.inputs import Given
 from pixelgauge.engine.pair_lists import listed_pairs
 from pixelgauge.engine.pairing import Pairing, find_pairs
 from pixelgauge.engine.pipeline import score_pairs
+from pixelgauge.engine.row_tables import summary_table
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import Summary
 from pixelgauge.images import is_picture, path_name
+from pixelgauge.markup import element
 
 
 class CompareRun(Iterator[ScoreRow]):
@@ -43,6 +45,7 @@ class CompareRun(Iterator[ScoreRow]):
     ) -> None:
         self.summary = Summary({name: metric.higher_is_better for name, metric in comparison.metrics.items()})
         self.fingerprint = comparison.fingerprint()
+        self._made = str(comparison)
         if before:
             done = {(row.ref, row.test) for row in before}
             left = [pair for pair in pairing.pairs if pairing.paths(pair) not in done]
@@ -56,6 +59,9 @@ class CompareRun(Iterator[ScoreRow]):
             row = self._before.popleft() if self._before else next(self._rows)
             self.summary.update(row)
         return row
+
+    def _repr_html_(self) -> str:
+        return str(summary_table(self.summary) + element("p", self._made))
 
     def __enter__(self) -> Self:
         return self
