@@ -21,7 +21,8 @@ HOSTILE = [
     "<img src=x onerror='window.__ran = 2'>.png",
     '"><svg onload="window.__ran = 3">.png',
     "' autofocus onfocus='window.__ran = 4' x='.png",
-    "&lt;b&gt; &amp; &#60;b&#62;.png",
+    "&lt;marquee&gt; &amp; &#60;marquee&#62;.png",
+    "<marquee>.png",
     "</title><style>*{display:none}<",
     "{{constructor.constructor('window.__ran = 5')()}} ${window.__ran = 6}.png",
     "javascript:window.__ran = 7.png",
@@ -103,7 +104,7 @@ def hostile(work: Path, out: Path) -> None:
     ref, test = folders(work, names, 48, 4)
     for name in names[::3]:  # messages that repeat the name
         (Path(test) / name).write_bytes(b"<script>window.__ran = 8</script>")
-    longest = "/".join(["<b>" + "x" * 240] * 16) + "/<script>window.__ran = 9<"
+    longest = "/".join(["<marquee>" + "x" * 240] * 16) + "/<script>window.__ran = 9<"
     pairs = [(name, name) for name in names] + [(longest, longest), (names[0], longest)]
     with (work / "pairs.csv").open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         writer = csv.writer(file)

@@ -34,3 +34,12 @@ export function overflowing(page) {
     return [`the page is ${document.documentElement.scrollWidth} pixels wide on a screen of ${innerWidth}: ${wide.slice(0, 3).map((node) => `${node.tagName.toLowerCase()} ${node.id} ${node.className}`).join(', ')}`];
   });
 }
+
+// What paper cuts off: it does not scroll.
+export function cutOff(page) {
+  return page.evaluate(() => [...document.body.querySelectorAll('*')].filter((node) => {
+    if (!node.checkVisibility() || node.closest('svg') || node.clientWidth < 8 || node.scrollWidth <= node.clientWidth + 1) return false;
+    const { overflowX, textOverflow } = getComputedStyle(node);
+    return overflowX !== 'visible' && textOverflow !== 'ellipsis' && node.innerText?.trim();
+  }).map((node) => `on paper ${node.scrollWidth - node.clientWidth} of ${node.scrollWidth} pixels are cut off: ${node.tagName.toLowerCase()} ${node.id} ${node.className} in ${node.closest('section')?.id}`));
+}

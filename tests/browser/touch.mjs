@@ -35,6 +35,7 @@ async function dragged(page, control) {
 // Move a finger over an element, to the left and up: what scrolls or can be moved goes along.
 async function swiped(page, element) {
   const box = await element.boundingBox();
+  if (!box) return; // a row that scrolling has drawn anew
   const { width, height } = page.viewport();
   const x = Math.min(box.x + box.width * 0.8, width - 10);
   const y = Math.min(box.y + box.height * 0.8, height - 10);
