@@ -43,8 +43,22 @@ async function on(file, options, check) {
   }
 }
 
+// A picture of the whole page, or of a dialog over it as it is on the screen.
 function picture(page, file, name) {
-  return page.screenshot({ path: path.join(SHOTS, `${path.parse(file).name}.${name}.png`), fullPage: name !== 'viewer' && !name.startsWith('viewer') });
+  return page.screenshot({ path: path.join(SHOTS, `${path.parse(file).name}.${name}.png`), fullPage: !name.startsWith('viewer') });
+}
+
+// What is not there once the reader has been through the whole page: pictures that do not load.
+async function blanks(page) {
+  for (let top = 0; top < (await page.evaluate(() => document.documentElement.scrollHeight)); top += 600) {
+    await page.evaluate((y) => scrollTo(0, y), top);
+    await settled(page);
+  }
+  await page.evaluate(() => scrollTo(0, 0));
+  await settled(page);
+  return page.$$eval('img', (nodes) => nodes
+    .filter((node) => node.checkVisibility() && !(node.complete && node.naturalWidth > 0))
+    .map((node) => `a picture does not load: ${node.alt}`));
 }
 
 // The controls whose turn it is one after another, on a page that is loaded anew when the one before has hidden them.
@@ -68,10 +82,11 @@ for (const file of files) {
   describe(file, () => {
     for (const [name, options] of LOOKS) {
       it(`${name}: nothing is asked for or refused, axe finds nothing grave, and it is as wide as the screen`, () => on(file, options, async (page, report) => {
+        const blank = await blanks(page);
         await picture(page, file, name);
         const { faults, notes } = await axe(page, name);
         notes.forEach((note) => console.log(`# ${file}: ${note}`));
-        await none(report, [...faults, ...(await overflowing(page))]);
+        await none(report, [...blank, ...faults, ...(await overflowing(page))]);
       }));
     }
 
