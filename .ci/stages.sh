@@ -169,7 +169,7 @@ stage_browser() {
   npm ci --prefix "$work/browser" --ignore-scripts --no-audit --no-fund --silent
   PIXELGAUGE_REPORTS=$work/reports PIXELGAUGE_SHOTS=$shots npm test --prefix "$work/browser" | tee "$work/browser.log"
   echo "reports' pictures: $shots" >>"$work/figures"
-  grep -E '^# .*(Chrom|scroll|filter)' "$work/browser.log" >>"$work/figures"
+  grep -E '^(Chrome/|scroll:|filter:)' "$work/browser.log" >>"$work/figures"
 }
 
 stage_tsan() { test_cpp tsan; }

@@ -23,8 +23,8 @@ await mkdir(SHOTS, { recursive: true });
 let browser;
 before(async () => {
   browser = await launch();
-  console.log(`# ${await machine(browser)}`);
-  console.log(`# pictures in ${SHOTS}`);
+  console.log(`${await machine(browser)}`);
+  console.log(`pictures in ${SHOTS}`);
 });
 after(() => browser.close());
 
@@ -85,7 +85,7 @@ for (const file of files) {
         const blank = await blanks(page);
         await picture(page, file, name);
         const { faults, notes } = await axe(page, name);
-        notes.forEach((note) => console.log(`# ${file}: ${note}`));
+        notes.forEach((note) => console.log(`${file}: ${note}`));
         await none(report, [...blank, ...faults, ...(await overflowing(page))]);
       }));
     }
@@ -129,7 +129,7 @@ for (const file of files) {
 
     it('Tab reaches every control, in order and in sight', () => on(file, {}, async (page, report) => {
       const { count, faults } = await walked(page, () => page.evaluate(() => { scrollTo(0, 0); document.activeElement.blur(); }));
-      console.log(`# ${file}: ${count} controls`);
+      console.log(`${file}: ${count} controls`);
       await none(report, faults);
     }));
 
@@ -240,7 +240,7 @@ async function fast(page, report) {
       await new Promise((done) => setTimeout(done, 16));
     }
   });
-  console.log(`# scroll: ${told(scrolled)}`);
+  console.log(`scroll: ${told(scrolled)}`);
   const words = await page.$('input[type="search"], form input[name="text"]');
   assert.ok(words, 'there is no field to filter by');
   const heights = new Set();
@@ -258,7 +258,7 @@ async function fast(page, report) {
       }
     }
   });
-  console.log(`# filter: ${told(filtered)}`);
+  console.log(`filter: ${told(filtered)}`);
   assert.ok(heights.size > 3, 'the filter leaves the rows as they are');
   assert.ok(scrolled.p95 < MOST_MS, `scroll: ${told(scrolled)}`);
   assert.ok(filtered.p95 < MOST_MS, `filter: ${told(filtered)}`);
