@@ -131,10 +131,20 @@ class Baseline:
                 what = f"was made with {_fact(name, before)}, this run is with {_fact(name, now)}"
                 raise FileError(self.path, what, f"give the same options, or {_ANEW}")
 
+    def before(self, row: ScoreRow) -> dict[str, float] | None:
+        """Scores of the same pair in the baseline, None if it has none."""
+        scores = self._scores.get(self._names_of(row))
+        if scores is None:
+            return None
+        return {name: old for name, old in zip(self._metrics, scores, strict=True) if old is not None}
+
+    def _names_of(self, row: ScoreRow) -> Paths:
+        paths = (row.ref, row.test)
+        return _key(names_within(paths, self._roots) if self._has_names else paths)
+
     def add(self, row: ScoreRow) -> list[str]:
         """Hold a row against the baseline: what has become worse, in words."""
-        paths = (row.ref, row.test)
-        names = _key(names_within(paths, self._roots) if self._has_names else paths)
+        names = self._names_of(row)
         before = self._scores.get(names)
         self._seen.add(names)
         if not row.values:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import reprlib
@@ -16,7 +17,7 @@ from pixelgauge.engine.comparison import CompareOptions, Comparison, prepare
 from pixelgauge.engine.frame_pairs import of_frames
 from pixelgauge.engine.inputs import Given
 from pixelgauge.engine.pair_lists import listed_pairs
-from pixelgauge.engine.pairing import Pairing, find_pairs
+from pixelgauge.engine.pairing import Pair, Pairing, find_pairs
 from pixelgauge.engine.pipeline import score_pairs
 from pixelgauge.engine.row_tables import summary_table
 from pixelgauge.engine.rows import ScoreRow
@@ -38,6 +39,10 @@ class CompareRun(Iterator[ScoreRow]):
         Of the rows that were handed out.
     fingerprint : dict
         How the scores are made: version, presets, options.
+    comparison : Comparison
+        What it computes.
+    pairing : Pairing
+        All its pairs.
     """
 
     def __init__(
@@ -45,23 +50,36 @@ class CompareRun(Iterator[ScoreRow]):
     ) -> None:
         self.summary = Summary({name: metric.higher_is_better for name, metric in comparison.metrics.items()})
         self.fingerprint = comparison.fingerprint()
-        self._made = str(comparison)
+        self.comparison, self.pairing = comparison, pairing
         if before:
             done = {(row.ref, row.test) for row in before}
             left = [pair for pair in pairing.pairs if pairing.paths(pair) not in done]
             pairing = dataclasses.replace(pairing, pairs=left)
         self._before = deque(before)
-        self._rows = score_pairs(pairing, comparison, workers=workers)
+        self._noted = _Noted(pairing.pairs)
+        self._rows = score_pairs(dataclasses.replace(pairing, pairs=self._noted), comparison, workers=workers)
         self._lock = threading.Lock()
 
     def __next__(self) -> ScoreRow:
+        return self._next()[0]
+
+    def with_pairs(self) -> Iterator[tuple[ScoreRow, Pair | None]]:
+        """Rows, each with the pair that it is of; None of a row from before."""
+        with contextlib.suppress(StopIteration):
+            while True:
+                yield self._next()
+
+    def _next(self) -> tuple[ScoreRow, Pair | None]:
         with self._lock:
-            row = self._before.popleft() if self._before else next(self._rows)
+            if self._before:
+                row, pair = self._before.popleft(), None
+            else:
+                row, pair = next(self._rows), self._noted.waiting.popleft()
             self.summary.update(row)
-        return row
+        return row, pair
 
     def _repr_html_(self) -> str:
-        return str(summary_table(self.summary) + element("p", self._made))
+        return str(summary_table(self.summary) + element("p", self.comparison))
 
     def __enter__(self) -> Self:
         return self
@@ -76,6 +94,19 @@ class CompareRun(Iterator[ScoreRow]):
         with self._lock:
             self._before.clear()
             self._rows.close()
+
+
+class _Noted:
+    """Pairs, of which those are kept whose rows have not come; they come in the order of the pairs."""
+
+    def __init__(self, pairs: Iterable[Pair]) -> None:
+        self._pairs = pairs
+        self.waiting: deque[Pair] = deque()
+
+    def __iter__(self) -> Iterator[Pair]:
+        for pair in self._pairs:
+            self.waiting.append(pair)
+            yield pair
 
 
 def compare(

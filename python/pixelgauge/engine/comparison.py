@@ -142,8 +142,8 @@ class Comparison:
         facts = {columns[n]: text for scorer, columns in self._scorers for n, text in scorer.made_with.items()}
         self._made_with = {name: facts.get(name, self._own(name)) for name in self.metrics}
 
-    def _values_of(self, name: str, values: Values) -> Values:
-        """Options of a metric, its variant among them."""
+    def values_of(self, name: str, values: Values) -> Values:
+        """Options that a column is made with, its variant among them."""
         base, variant = self.options.variants[name]
         option = METRICS[base].variant
         return values if variant is None or option is None else {**values, option.name: variant}
@@ -158,7 +158,7 @@ class Comparison:
         return [
             (
                 METRICS[next(iter(columns))].family.prepare(
-                    [(METRICS[base], self._values_of(name, values)) for base, name in columns.items()]
+                    [(METRICS[base], self.values_of(name, values)) for base, name in columns.items()]
                 ),
                 columns,
             )
@@ -167,7 +167,7 @@ class Comparison:
 
     def _own(self, name: str) -> str | None:
         """Values of the options that are this metric's: of a single one as it is."""
-        values = self._values_of(name, self.options.values)
+        values = self.values_of(name, self.options.values)
         own = [option.name for option in self.metrics[name].options if option not in READING]
         if len(own) == 1:
             return str(values[own[0]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,67 @@ from pixelgauge.parallel import ordered_map
 from pixelgauge.runtime import get_num_threads
 
 
+@dataclass(frozen=True)
+class PairPixels:
+    """Two images as they are scored."""
+
+    x: Array
+    """(1, H, W, C), of the reference."""
+    y: Array
+    full_range: float | None
+    """Of pixels that were computed of integers."""
+    notes: list[str]
+    """What was done to them that a reader should know."""
+    told: list[str]
+    """What differs between the files and is not looked at."""
+
+
+class UnfitPairError(Exception):
+    """Two images that cannot be scored: a row's status and message."""
+
+    def __init__(self, status: Status, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+def read_pair(ref: Source, test: Source, options: CompareOptions) -> PairPixels:
+    """Read two images by the options of a run.
+
+    Raises
+    ------
+    UnfitPairError
+        If they cannot be read, or are not alike.
+    """
+    side = "REF"
+    try:
+        reading = {"gray": options["gray"], "alpha": options["alpha"], "any_samples": options["data_range"] is not None}
+        x, ours = read_source(ref, **reading)
+        side = "TEST"
+        y, theirs = read_source(test, **reading)
+    except ImageFileError as error:
+        remedy = f": {error.remedy}" if error.remedy else ""
+        raise UnfitPairError("unreadable", f"{side}: {error.reason}{remedy}") from error
+    except MemoryError as error:
+        raise UnfitPairError("unreadable", "there is not enough memory to read it: give fewer workers") from error
+    notes = []
+    if options["resize"] and x.shape[:2] != y.shape[:2]:
+        sizes = f"from {y.shape[0]} x {y.shape[1]} to {x.shape[0]} x {x.shape[1]}"
+        notes = [f"TEST was resized {sizes}, {options['resize']}"]
+        y = resized(y, x.shape[0], x.shape[1], options["resize"])
+    if different := _difference(x, y):
+        raise UnfitPairError("mismatch", different if x.ndim == y.ndim else f"{different}; --gray scores both in gray")
+    if wrong := _unfit(x, options) or _unfit(y, options):
+        raise UnfitPairError("unscorable", wrong)
+    if border := options["crop_border"]:
+        x, y = x[border:-border, border:-border], y[border:-border, border:-border]
+    full_range = None
+    if options["luma"] and x.shape[2:] == (3,):
+        full_range = options["data_range"] or value_range_bounds(None, x.dtype)[1]
+        x, y = (luma(image, full_range, options["luma"]) for image in (x, y))
+    x, y = (np.atleast_3d(image)[np.newaxis] for image in (x, y))
+    return PairPixels(x, y, full_range, notes, _colours_differ(ours, theirs))
+
+
 def score_pair(ref: Source, test: Source, comparison: Comparison) -> ScoreRow:
     """Read two images and score them; whatever is wrong with them is in the row.
 
@@ -32,42 +93,18 @@ def score_pair(ref: Source, test: Source, comparison: Comparison) -> ScoreRow:
     comparison : Comparison
         What to compute.
     """
-    options = comparison.options
     names = name_of(ref), name_of(test)
     files = state_of(ref), state_of(test)  # before they are read: a replacement meanwhile then shows
 
     def row(status: Status, message: str, values: Mapping[str, float] | None = None) -> ScoreRow:
         return ScoreRow(*names, status, cut(message), values or {}, files)
 
-    side = "REF"
     try:
-        reading = {"gray": options["gray"], "alpha": options["alpha"], "any_samples": options["data_range"] is not None}
-        x, ours = read_source(ref, **reading)
-        side = "TEST"
-        y, theirs = read_source(test, **reading)
-    except ImageFileError as error:
-        remedy = f": {error.remedy}" if error.remedy else ""
-        return row("unreadable", f"{side}: {error.reason}{remedy}")
-    except MemoryError:
-        return row("unreadable", "there is not enough memory to read it: give fewer workers")
-    note = ""
-    if options["resize"] and x.shape[:2] != y.shape[:2]:
-        note = f"TEST was resized from {y.shape[0]} x {y.shape[1]} to {x.shape[0]} x {x.shape[1]}, {options['resize']}"
-        y = resized(y, x.shape[0], x.shape[1], options["resize"])
-    if different := _difference(x, y):
-        return row("mismatch", different if x.ndim == y.ndim else f"{different}; --gray scores both in gray")
-    if wrong := _unfit(x, options) or _unfit(y, options):
-        return row("unscorable", wrong)
-    if border := options["crop_border"]:
-        x, y = x[border:-border, border:-border], y[border:-border, border:-border]
-    values, problems = {}, [note] if note else []
-    told = _colours_differ(ours, theirs)
-    full_range = None
-    if options["luma"] and x.shape[2:] == (3,):
-        full_range = options["data_range"] or value_range_bounds(None, x.dtype)[1]
-        x, y = (luma(image, full_range, options["luma"]) for image in (x, y))
-    x, y = (np.atleast_3d(image)[np.newaxis] for image in (x, y))
-    for name, result in comparison.score(x, y, full_range).items():
+        pair = read_pair(ref, test, comparison.options)
+    except UnfitPairError as error:
+        return row(error.status, error.message)
+    values, problems = {}, pair.notes.copy()
+    for name, result in comparison.score(pair.x, pair.y, pair.full_range).items():
         if isinstance(result, Exception):  # a pair that one metric refuses must not stop the others, nor the run
             problems.append(f"{name}: {_advised(result)}")
         elif math.isnan(result[0]):
@@ -75,7 +112,7 @@ def score_pair(ref: Source, test: Source, comparison: Comparison) -> ScoreRow:
         else:
             values[name] = float(result[0])
     whole = len(values) == len(comparison.metrics)
-    return replace(row("ok" if whole else "unscorable", "; ".join(problems + told), values), samples=x.size)
+    return replace(row("ok" if whole else "unscorable", "; ".join(problems + pair.told), values), samples=pair.x.size)
 
 
 def _advised(error: Exception) -> str:
