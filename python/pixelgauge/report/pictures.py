@@ -1,0 +1,132 @@
+"""Pixels to pictures that a page holds, each within so many bytes: smaller and coarser until it fits.
+
+Photographs may be coded with losses; maps never are, since their values are read off. Where a map is made smaller, a
+pixel of a difference is the largest of those that it stands for, so that none vanishes.
+"""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, features
+
+Bytes = npt.NDArray[np.uint8]
+SIDES = (1024, 768, 576, 432, 320, 240, 180, 128, 96, 64, 32, 16)
+"""Longest sides that are tried, in pixels."""
+_THUMBNAIL = 256
+_JPEG_QUALITY, _WEBP_QUALITY = 90, 80
+_DATA = "data:image/{};base64,{}"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as the address that holds it, and its size in pixels."""
+
+    address: str
+    width: int
+    height: int
+    lossless: bool
+
+
+def photograph(pixels: Bytes, most: int) -> Picture:
+    """Picture of (H, W) or (H, W, 3) pixels of at most about `most` characters: without losses where that fits.
+
+    The smallest size there is stands, whatever it takes.
+    """
+    image = Image.fromarray(pixels)
+    for side in _sides(max(image.size)):
+        smaller = _within(image, side, Image.Resampling.BOX if side * 2 < max(image.size) else Image.Resampling.LANCZOS)
+        for kind, data in _coded(smaller):
+            if _characters(data) <= most:
+                return _picture(kind, data, smaller, lossless=kind == "png" and smaller.size == image.size)
+    return _picture(kind, data, smaller, lossless=False)
+
+
+def thumbnail(pixels: Bytes) -> Picture:
+    """Small picture of (H, W) or (H, W, 3) pixels."""
+    image = _within(Image.fromarray(pixels), _THUMBNAIL, Image.Resampling.BOX)
+    codings = [(kind, data) for kind, data in _coded(image, jpeg=80) if kind != "webp"]
+    kind, data = min(codings, key=lambda coding: len(coding[1]))
+    return _picture(kind, data, image, lossless=kind == "png")
+
+
+def value_map(values: Bytes, most: int, *, largest: bool) -> Picture:
+    """Picture of (H, W) values of at most about `most` characters, exact but for its size.
+
+    Parameters
+    ----------
+    values : (H, W) numpy.ndarray of uint8
+    most : int
+    largest : bool
+        Of pixels that become one, take the largest; otherwise their mean.
+    """
+    for side in _sides(max(values.shape)):
+        image = Image.fromarray(_pooled(values, side) if largest else _mean(values, side))
+        data = _png(image)
+        if _characters(data) <= most:
+            break
+    return _picture("png", data, image, lossless=image.size == (values.shape[1], values.shape[0]))
+
+
+def _sides(longest: int) -> list[int]:
+    first = min(longest, SIDES[0])
+    return [first, *(side for side in SIDES if side < first)]
+
+
+def _within(image: Image.Image, side: int, by: Image.Resampling) -> Image.Image:
+    longest = max(image.size)
+    if longest <= side:
+        return image
+    width, height = (max(1, round(length * side / longest)) for length in image.size)
+    return image.resize((width, height), by)
+
+
+def _coded(image: Image.Image, jpeg: int = _JPEG_QUALITY) -> Iterator[tuple[str, bytes]]:
+    """Codings of one size, the best first."""
+    yield "png", _png(image)
+    yield "jpeg", _saved(image, "JPEG", quality=jpeg, subsampling=0)
+    if _has_webp():
+        yield "webp", _saved(image.convert("RGB"), "WEBP", quality=_WEBP_QUALITY, method=2)
+
+
+@cache
+def _has_webp() -> bool:
+    return bool(features.check("webp"))
+
+
+def _png(image: Image.Image) -> bytes:
+    return _saved(image, "PNG", compress_level=4)
+
+
+def _saved(image: Image.Image, kind: str, **options: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _characters(data: bytes) -> int:
+    return 4 * len(data) // 3 + 40
+
+
+def _picture(kind: str, data: bytes, image: Image.Image, *, lossless: bool) -> Picture:
+    return Picture(_DATA.format(kind, b64encode(data).decode()), image.width, image.height, lossless)
+
+
+def _pooled(values: Bytes, side: int) -> Bytes:
+    """Largest value of each block, with as many blocks along the longer side as `side`."""
+    longest = max(values.shape)
+    if longest > side:
+        for axis, length in enumerate(values.shape):
+            parts = max(1, round(length * side / longest))
+            values = np.maximum.reduceat(values, np.arange(parts) * length // parts, axis=axis)
+    return values
+
+
+def _mean(values: Bytes, side: int) -> Bytes:
+    return np.asarray(_within(Image.fromarray(values), side, Image.Resampling.BOX))
