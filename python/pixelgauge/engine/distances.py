@@ -220,6 +220,8 @@ class Measured:
     values: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     failed: dict[str, Exception] = field(default_factory=dict)
+    features: tuple[Features, Features] = ({}, {})
+    """What was collected of each side, by output."""
 
 
 def require_possible(sides: Sides, metrics: Mapping[str, Metric[SetFamily]], values: Values) -> dict[str, Exception]:
@@ -238,6 +240,7 @@ def measure(
     metrics: Mapping[str, Metric[SetFamily]],
     values: Values,
     report: Report | None = None,
+    also: Outputs | None = None,
 ) -> Measured:
     """Go through the images of each side once, and compute every metric; one that fails does not lose the others.
 
@@ -250,11 +253,13 @@ def measure(
         Their options.
     report : callable, optional
         Told of the progress.
+    also : Outputs, optional
+        What is collected beside what the metrics need.
     """
-    needed = outputs_of(metrics)
+    needed = outputs_of(metrics) | (also or Outputs())
     of_a = sides.a.collect(sides.extraction, needed.samples_of_a, needed.moments, report)
     of_b = sides.b.collect(sides.extraction, needed.samples_of_b, needed.moments, report)
-    found = Measured()
+    found = Measured(features=(of_a, of_b))
     for name, metric in metrics.items():
         try:
             one = metric.family.measure(sides, of_a, of_b, values)
