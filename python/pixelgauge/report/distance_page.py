@@ -17,10 +17,12 @@ from pixelgauge.engine.distances import Features, Sides
 from pixelgauge.engine.feature_sources import FeatureSource
 from pixelgauge.files.reading import shown
 from pixelgauge.markup import Markup, element, name, table
+from pixelgauge.report.charts import ticks
 from pixelgauge.report.charts.figures import figure, side_by_side
 from pixelgauge.report.charts.histogram import class_histogram
 from pixelgauge.report.charts.intervals import Estimate, interval_plot
 from pixelgauge.report.charts.point_map import point_map
+from pixelgauge.report.charts.scales import linear
 from pixelgauge.report.charts.shares import share_bars
 from pixelgauge.report.document import Document, document
 from pixelgauge.report.doubts import found
@@ -117,8 +119,9 @@ def _figures(page: Document, compared: Compared, figures: list[SetFigure]) -> No
 
 def _estimate(one: SetFigure, row: str) -> Estimate:
     if one.low is None or one.high is None:
-        return Estimate(row, one.value, None, None, f"{one.value:.5g}")
-    return Estimate(row, one.value, one.low, one.high, f"{one.value:.5g} [{one.low:.4g}, {one.high:.4g}]")
+        return Estimate(row, one.value, None, None, ticks.figure(one.value, ".5g"))
+    ends = f"[{ticks.figure(one.low, '.4g')}, {ticks.figure(one.high, '.4g')}]"
+    return Estimate(row, one.value, one.low, one.high, f"{ticks.figure(one.value, '.5g')} {ends}")
 
 
 def _frechet_parts(compared: Compared) -> Markup | None:
@@ -156,6 +159,7 @@ def _presets(page: Document, compared: Compared) -> None:
         Estimate(preset, row["fid"], None, None, f"{row['fid']:.5g}  {_difference(row)}")
         for preset, row in compared.explained.items()
     ]
+    highest = max(row["fid"] for row in compared.explained.values())
     listed = [
         element(
             "tr",
@@ -169,7 +173,7 @@ def _presets(page: Document, compared: Compared) -> None:
     head = [element("th", title, scope="col") for title in ("preset", "FID", "difference")]
     head.append(element("th", "what it does", scope="col", class_="text"))
     whole = element("table", element("thead", element("tr", *head)), element("tbody", *listed))
-    chart = interval_plot(rows, title="FID under every preset", x_title="FID")
+    chart = interval_plot(rows, title="FID under every preset", x_title="FID", scale=linear(0.0, 1.05 * highest))
     page.section(
         "presets",
         "Under other presets",
