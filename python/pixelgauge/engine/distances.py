@@ -254,12 +254,15 @@ def measure(
     report : callable, optional
         Told of the progress.
     also : Outputs, optional
-        What is collected beside what the metrics need.
+        What is collected beside what the metrics need, and changes none of them.
     """
-    needed = outputs_of(metrics) | (also or Outputs())
+    own = outputs_of(metrics)
+    needed = own | (also or Outputs())
     of_a = sides.a.collect(sides.extraction, needed.samples_of_a, needed.moments, report)
     of_b = sides.b.collect(sides.extraction, needed.samples_of_b, needed.moments, report)
     found = Measured(features=(of_a, of_b))
+    of_a = _as_needed(sides.a, of_a, needed.samples_of_a - own.samples_of_a, sides.extraction)
+    of_b = _as_needed(sides.b, of_b, needed.samples_of_b - own.samples_of_b, sides.extraction)
     for name, metric in metrics.items():
         try:
             one = metric.family.measure(sides, of_a, of_b, values)
@@ -269,6 +272,14 @@ def measure(
         found.values |= one.values
         found.facts |= one.facts
     return found
+
+
+def _as_needed(side: FeatureSource, of_side: Features, extra: frozenset[str], extraction: Extraction) -> Features:
+    """Give metrics what they would have without the samples that were collected for others."""
+    return {
+        output: side.summed(found, extraction, output) if output in extra and side.stats is None else found
+        for output, found in of_side.items()
+    }
 
 
 def under_every_preset(

@@ -361,6 +361,18 @@ class FeatureSource:
                     summed[output].update(features)
         return {**{output: np.concatenate(parts) for output, parts in kept.items()}, **summed}
 
+    def summed(
+        self, features: npt.NDArray[Any], extraction: Extraction, output: str
+    ) -> FeatureStats | npt.NDArray[Any]:
+        """Return what :meth:`collect` gives where samples are not wanted, of samples that it gave."""
+        count, width = features.shape
+        if self.features is not None or count <= width:
+            return features
+        stats = self._new_statistics(extraction, output, width)
+        for start in range(0, count, _BLOCK):
+            stats.update(features[start : start + _BLOCK])
+        return stats
+
     def _new_statistics(self, extraction: Extraction, output: str, width: int) -> FeatureStats:
         if self.kept is not None:
             made = self.made

@@ -247,11 +247,8 @@ def _figures(values: Mapping[str, str]) -> Markup:
 
 
 def _floats(scores: Array) -> Values:
-    """Scores as they are drawn: whole numbers beyond float64 as infinities, which charts count."""
-    values = scores_of(score_array(scores)).decoded()
-    if values.dtype.kind != "O":
-        return np.asarray(values, np.float64)
-    return np.array([float(one) if abs(one) < 2**1023 else math.copysign(math.inf, one) for one in values.tolist()])
+    """Scores as they are drawn, rounded where whole numbers have more digits than a float."""
+    return np.asarray(scores_of(score_array(scores)).decoded(), np.float64)
 
 
 def _level(scored: Scored) -> str:
