@@ -258,8 +258,8 @@ def measure(
     """
     own = outputs_of(metrics)
     needed = own | (also or Outputs())
-    of_a = sides.a.collect(sides.extraction, needed.samples_of_a, needed.moments, report)
-    of_b = sides.b.collect(sides.extraction, needed.samples_of_b, needed.moments, report)
+    of_a: Features = sides.a.collect(sides.extraction, needed.samples_of_a, needed.moments, report)
+    of_b: Features = sides.b.collect(sides.extraction, needed.samples_of_b, needed.moments, report)
     found = Measured(features=(of_a, of_b))
     of_a = _as_needed(sides.a, of_a, needed.samples_of_a - own.samples_of_a, sides.extraction)
     of_b = _as_needed(sides.b, of_b, needed.samples_of_b - own.samples_of_b, sides.extraction)
