@@ -100,6 +100,7 @@ if TYPE_CHECKING:
     from pixelgauge.ranking.thresholds import best_threshold as best_threshold
     from pixelgauge.ranking.thresholds import confusion_at_threshold as confusion_at_threshold
     from pixelgauge.ranking.thresholds import fpr_at_tpr as fpr_at_tpr
+    from pixelgauge.report.compare import compare_report as compare_report
     from pixelgauge.runtime import build_info as build_info
     from pixelgauge.runtime import get_num_threads as get_num_threads
     from pixelgauge.runtime import isa as isa
@@ -184,6 +185,7 @@ _MODULES = {
     ],
     "ranking.out_of_core": ["roc_auc_score_out_of_core"],
     "ranking.thresholds": ["Confusion", "FprAtTpr", "best_threshold", "confusion_at_threshold", "fpr_at_tpr"],
+    "report.compare": ["compare_report"],
     "runtime": ["build_info", "get_num_threads", "isa", "set_num_threads"],
 }
 """Every public name by its module, which is imported when one of them is first used: `import pixelgauge` is quick."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pixelgauge.markup import Markup, element
-from pixelgauge.report.document import document
+from pixelgauge.report.document import document, json_text
 
 WHEN = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 HOSTILE = [
@@ -62,7 +62,7 @@ def made(path: Path, name: str = "plain") -> Reader:
     with document(path, name, "compare", when=WHEN) as page:
         page.facts = {"version": "1", "metrics": {name: name}}
         page.section("first", name, element("p", name, title=name), note=name)
-        page.data("rows", {"names": [name]})
+        page.data("rows", json_text({"names": [name]}))
     return Reader(path.read_text(encoding="utf-8"))
 
 

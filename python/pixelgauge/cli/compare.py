@@ -14,6 +14,7 @@ from typing import Any
 from pixelgauge.checks import whole_number
 from pixelgauge.cli import EXIT_DONE, EXIT_GATE_FAILED, EXIT_SOME_FAILED, UsageError, add_option
 from pixelgauge.cli.compare_gates import AskedGates, ReadyGates, add_gate_options
+from pixelgauge.cli.compare_report import RunReport, add_report_options
 from pixelgauge.cli.terminal import Progress, columns_of, number, pad, shortened, width
 from pixelgauge.engine.compare import CompareRun
 from pixelgauge.engine.comparison import CompareOptions, Comparison, compare_options, prepare
@@ -111,12 +112,13 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no rows, only the summary")
     add_gate_options(parser)
+    add_report_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Score the pairs; print rows and summary."""
-    comparison, pairing, gates = _checked(args)
+    comparison, pairing, gates, report = _checked(args)
     try:
         resume = {pairing.paths(pair) for pair in pairing.pairs} if args.resume else None
         output = None
@@ -138,7 +140,7 @@ def run(args: argparse.Namespace) -> int:
     # what Pillow warns of is metadata, while bad pixels are its errors
     warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
-        return _compare(args, comparison, pairing, gates, output)
+        return _compare(args, comparison, pairing, gates, report, output)
     except KeyboardInterrupt:
         if output is not None:
             print(
@@ -158,7 +160,7 @@ def _inputs(args: argparse.Namespace, pairing: Pairing) -> Iterator[str]:
         yield args.baseline
 
 
-def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing, ReadyGates]:
+def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing, ReadyGates, RunReport]:
     metrics = tuple(name.strip().lower().replace("_", "-") for name in args.metrics.split(","))
     if args.output is None and (args.resume or args.overwrite):
         raise UsageError("--resume and --overwrite need --output FILE")
@@ -177,7 +179,8 @@ def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing, ReadyGates]
     comparison = prepare(options)
     pairing = _pairing(args)
     pairing = of_frames(pairing) if args.frames else pairing
-    return comparison, pairing, asked.ready(comparison, pairing, _inputs(args, pairing))
+    gates = asked.ready(comparison, pairing, _inputs(args, pairing))
+    return comparison, pairing, gates, RunReport(args, comparison, pairing, _inputs(args, pairing))
 
 
 def _pairing(args: argparse.Namespace) -> Pairing:
@@ -199,7 +202,12 @@ def _pairing(args: argparse.Namespace) -> Pairing:
 
 
 def _compare(
-    args: argparse.Namespace, comparison: Comparison, pairing: Pairing, gates: ReadyGates, output: RowFile | None
+    args: argparse.Namespace,
+    comparison: Comparison,
+    pairing: Pairing,
+    gates: ReadyGates,
+    page: RunReport,
+    output: RowFile | None,
 ) -> int:
     before = [] if output is None else output.rows
     run = CompareRun(pairing, comparison, args.workers, before=before)
@@ -213,12 +221,13 @@ def _compare(
         junit = None if args.junit is None else stack.enter_context(junit_report(args.junit, str(comparison)))
         progress = stack.enter_context(Progress("pair", quiet=args.quiet))
         progress.start(pairing.count, len(before))
-        for number, row in enumerate(stack.enter_context(run)):
+        for number, (row, pair) in enumerate(stack.enter_context(run).with_pairs()):
             if number >= len(before):
                 if output is not None:
                     output.append(row)
                 progress.step()
             problems = gates.add(row)
+            page.add(row, pair, problems)
             if junit is not None:
                 junit.add(_name(row, pairing), row, problems)
             if row.status != "ok":
@@ -235,6 +244,7 @@ def _compare(
             output.finish()
         if junit is not None:
             junit.finish(verdicts)
+        page.write(run.summary, verdicts, progress, is_complete=is_complete)
     if args.json:
         of_gates = {**gates.report(verdicts, is_complete=is_complete), "stopped": not is_complete}
         report = _report(args, comparison, pairing, run.summary, rows, failures, of_gates)

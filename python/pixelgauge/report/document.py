@@ -15,13 +15,14 @@ import re
 import shutil
 import tempfile
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import BinaryIO
 
 from pixelgauge._version import __version__
 from pixelgauge.checks import ArgumentValueError
-from pixelgauge.files.writing import replacing
+from pixelgauge.files.reading import FileError, open_regular
+from pixelgauge.files.writing import replacing, require_writable
 from pixelgauge.markup import Markup, element
 
 _SECTIONS = "{sections}"
@@ -32,6 +33,11 @@ _IN_SCRIPT = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&"})
 def package_text(file: str) -> str:
     """Text of a file of this room, ``page.css`` or ``charts/charts.css``."""
     return importlib.resources.files("pixelgauge.report").joinpath(*file.split("/")).read_text(encoding="utf-8")
+
+
+def json_text(value: object) -> Markup:
+    """JSON that can stand in an element ``script``: nothing in it ends it, or begins a comment."""
+    return Markup(json.dumps(value, separators=(",", ":"), allow_nan=False).translate(_IN_SCRIPT))
 
 
 class Document:
@@ -106,10 +112,11 @@ class Document:
         for part in body:
             self._write(part)
 
-    def data(self, name: str, value: object) -> None:
-        """Hold JSON for the scripts, as the text of the element with the id `name`; nothing in it can end it."""
-        text = json.dumps(value, separators=(",", ":"), allow_nan=False).translate(_IN_SCRIPT)
-        self._write(Markup('<script type="application/json" id="{}">{}</script>\n').format(name, Markup(text)))
+    def data(self, name: str, value: object, **attributes: object) -> None:
+        """Hold JSON for the scripts, as text of the element with the id `name`: a value, or its :func:`json_text`."""
+        text = value if isinstance(value, Markup) else json_text(value)
+        self._write(element("script", text, type="application/json", id=name, **attributes))
+        self._write(Markup("\n"))
 
     def _write(self, markup: Markup) -> None:
         if not isinstance(markup, Markup):
@@ -199,3 +206,23 @@ def document(
         found = Document(waiting, title, kind, when)
         yield found
         found.finish(file)
+
+
+def require_report_writable(path: str, inputs: Iterable[str] = ()) -> None:
+    """Raise unless a report can be put there: where nothing is, or in the place of another report.
+
+    Raises
+    ------
+    FileError
+        If there is a file of another kind.
+    OSError
+        If it cannot be written, or is an input.
+    """
+    require_writable(path, overwrite=True, inputs=inputs)
+    try:
+        with open_regular(path) as file:
+            start = file.read(4096)
+    except FileNotFoundError:
+        return
+    if start and b'name="generator" content="pixelgauge' not in start:
+        raise FileError(path, "exists and is no report of pixelgauge", "name another file, or delete it")

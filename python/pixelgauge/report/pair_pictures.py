@@ -21,8 +21,8 @@ from pixelgauge.images import value_range_bounds
 from pixelgauge.presets import SSIM_PRESETS
 from pixelgauge.report.pictures import Bytes, Picture, photograph, thumbnail, value_map
 
-_FOR_IMAGES = 0.6
-"""Share of the room that both images have; the maps have the rest."""
+_FOR_THUMBNAILS, _FOR_IMAGES = 0.2, 0.6
+"""Share of the room that both thumbnails have, and of what they leave both images; the maps have the rest."""
 
 Pixels = npt.NDArray[Any]
 
@@ -87,9 +87,10 @@ class Photographer:
         notes = [printable(note) for note in [*pair.notes, *pair.told]]
         if x.shape[2] not in (1, 3):
             notes.append(f"the first {shown[0].shape[2] if shown[0].ndim == 3 else 1} of {x.shape[2]} bands are shown")
-        images = tuple(photograph(image, int(most * _FOR_IMAGES / 2)) for image in shown)
-        left = most - sum(len(image.address) for image in images)
-        thumbnails = tuple(map(thumbnail, shown))
+        thumbnails = tuple(thumbnail(image, int(most * _FOR_THUMBNAILS / 2)) for image in shown)
+        left = most - _size(thumbnails)
+        images = tuple(photograph(image, int(left * _FOR_IMAGES / 2)) for image in shown)
+        left -= _size(images)
         makers = [self._difference, self._ssim, *([self._lpips] if self._network is not None else [])]
         maps: list[ValueMap] = []
         for i, make in enumerate(makers):
@@ -119,13 +120,11 @@ class Photographer:
             full = float(apart.max()) or length
             values = np.ceil(apart * (255 / full)).clip(0, 255).astype(np.uint8)  # what differs is never shown as 0
         digits = 0 if x.dtype.kind == "u" else 4
-        return ValueMap(
-            "difference", "Difference", value_map(values, most, largest=True), 0.0, full, digits
-        )
+        return ValueMap("difference", "Difference", value_map(values, most, largest=True), 0.0, full, digits)
 
     def _ssim(self, pair: PairPixels, length: float, most: int) -> ValueMap:
-        options = {"data_range": self._options["data_range"] or pair.full_range, "preset": self._preset}
-        found: Any = ssim(pair.x[0], pair.y[0], full=True, **options)
+        given = self._options["data_range"] or pair.full_range
+        found: Any = ssim(pair.x[0], pair.y[0], full=True, data_range=given, preset=self._preset)
         index = found[1].mean(axis=2)
         low = min(float(index.min()), 0.0)
         values = np.rint((1 - index) * (255 / (1 - low))).clip(0, 255).astype(np.uint8)
@@ -142,18 +141,21 @@ class Photographer:
         return ValueMap("lpips", "LPIPS map", value_map(values, most, largest=False), 0.0, full, 4)
 
 
+def _size(pictures: tuple[Picture, ...]) -> int:
+    return sum(len(picture.address) for picture in pictures)
+
+
 def _eight_bits(pixels: Pixels, low: float, high: float) -> Bytes:
     """Pixels as a screen shows them: (H, W) or (H, W, 3)."""
     pixels = pixels[..., :3] if pixels.shape[2] >= 3 else pixels[..., 0]
     if pixels.dtype == np.uint8 and (low, high) == (0, 255):
         return np.ascontiguousarray(pixels)
     scaled = (pixels.astype(np.float32) - low) * (255 / (high - low))
-    return np.rint(scaled).clip(0, 255).astype(np.uint8)
+    bytes_: Bytes = np.rint(scaled).clip(0, 255).astype(np.uint8)
+    return bytes_
 
 
-def _covered(
-    size: tuple[int, ...], of_map: tuple[int, ...], preset: str
-) -> tuple[float, float, float, float]:
+def _covered(size: tuple[int, ...], of_map: tuple[int, ...], preset: str) -> tuple[float, float, float, float]:
     """Part of an image that windows have their centres in: maps of presets without borders are smaller."""
     step = 1 if SSIM_PRESETS[preset].downsample == "none" else max(1, round(min(size) / 256))
     height, width = (min(1.0, step * length / whole) for length, whole in zip(of_map, size, strict=True))
@@ -161,7 +163,7 @@ def _covered(
 
 
 def as_json(pictures: PairPictures) -> Mapping[str, Any]:
-    """What the viewer needs of a pair."""
+    """Make what the viewer needs of a pair."""
 
     def address(picture: Picture) -> dict[str, Any]:
         return {"src": picture.address, "w": picture.width, "h": picture.height, "exact": picture.lossless}

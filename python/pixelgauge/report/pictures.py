@@ -19,8 +19,12 @@ from PIL import Image, features
 Bytes = npt.NDArray[np.uint8]
 SIDES = (1024, 768, 576, 432, 320, 240, 180, 128, 96, 64, 32, 16)
 """Longest sides that are tried, in pixels."""
-_THUMBNAIL = 256
-_JPEG_QUALITY, _WEBP_QUALITY = 90, 80
+_THUMBNAILS = (256, 192, 128, 96, 64, 32)
+_JPEG_QUALITY, _WEBP_QUALITY, _THUMBNAIL_QUALITY = 90, 80, 80
+_WEBP_GAIN = 3
+"""How many times as many bytes the JPEG of a photograph has, at these qualities."""
+_SMALL = 1 << 14
+"""Pixels of an image that is coded without asking first whether it may fit."""
 _DATA = "data:image/{};base64,{}"
 
 
@@ -42,18 +46,24 @@ def photograph(pixels: Bytes, most: int) -> Picture:
     image = Image.fromarray(pixels)
     for side in _sides(max(image.size)):
         smaller = _within(image, side, Image.Resampling.BOX if side * 2 < max(image.size) else Image.Resampling.LANCZOS)
-        for kind, data in _coded(smaller):
+        for kind, data in _coded(smaller, most):
             if _characters(data) <= most:
                 return _picture(kind, data, smaller, lossless=kind == "png" and smaller.size == image.size)
     return _picture(kind, data, smaller, lossless=False)
 
 
-def thumbnail(pixels: Bytes) -> Picture:
-    """Small picture of (H, W) or (H, W, 3) pixels."""
-    image = _within(Image.fromarray(pixels), _THUMBNAIL, Image.Resampling.BOX)
-    codings = [(kind, data) for kind, data in _coded(image, jpeg=80) if kind != "webp"]
-    kind, data = min(codings, key=lambda coding: len(coding[1]))
-    return _picture(kind, data, image, lossless=kind == "png")
+def thumbnail(pixels: Bytes, most: int) -> Picture:
+    """Small picture of (H, W) or (H, W, 3) pixels, of at most about `most` characters."""
+    whole = Image.fromarray(pixels)
+    for side in _THUMBNAILS:
+        image = _within(whole, side, Image.Resampling.BOX)
+        codings = {"jpeg": _saved(image, "JPEG", quality=_THUMBNAIL_QUALITY)}
+        if _may_fit(image, len(codings["jpeg"])):
+            codings["png"] = _png(image)
+        kind, data = min(codings.items(), key=lambda coding: len(coding[1]))
+        if _characters(data) <= most:
+            break
+    return _picture(kind, data, image, lossless=kind == "png" and image.size == whole.size)
 
 
 def value_map(values: Bytes, most: int, *, largest: bool) -> Picture:
@@ -68,6 +78,8 @@ def value_map(values: Bytes, most: int, *, largest: bool) -> Picture:
     """
     for side in _sides(max(values.shape)):
         image = Image.fromarray(_pooled(values, side) if largest else _mean(values, side))
+        if side > SIDES[-1] and not _may_fit(image, most):
+            continue
         data = _png(image)
         if _characters(data) <= most:
             break
@@ -87,12 +99,24 @@ def _within(image: Image.Image, side: int, by: Image.Resampling) -> Image.Image:
     return image.resize((width, height), by)
 
 
-def _coded(image: Image.Image, jpeg: int = _JPEG_QUALITY) -> Iterator[tuple[str, bytes]]:
-    """Codings of one size, the best first."""
-    yield "png", _png(image)
-    yield "jpeg", _saved(image, "JPEG", quality=jpeg, subsampling=0)
-    if _has_webp():
+def _coded(image: Image.Image, most: int) -> Iterator[tuple[str, bytes]]:
+    """Codings of one size that may be of at most so many characters, the best first."""
+    if _may_fit(image, most):
+        yield "png", _png(image)
+    jpeg = _saved(image, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    yield "jpeg", jpeg
+    if _characters(jpeg) < _WEBP_GAIN * most and _has_webp():  # which takes ten times as long
         yield "webp", _saved(image.convert("RGB"), "WEBP", quality=_WEBP_QUALITY, method=2)
+
+
+def _may_fit(image: Image.Image, most: int) -> bool:
+    """Whether an image without losses may be of at most so many characters, by an eighth of its rows."""
+    if image.width * image.height < _SMALL:
+        return True
+    rows = max(1, image.height // 24)
+    tops = [image.height * i // 7 for i in (1, 3, 5)]
+    parts = (image.crop((0, top, image.width, top + rows)) for top in tops)
+    return sum(_characters(_png(part)) for part in parts) * image.height / (3 * rows) < 1.25 * most
 
 
 @cache

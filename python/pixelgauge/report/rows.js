@@ -22,7 +22,7 @@ const rows = (() => {
     const text = exponent < -4 || exponent >= places
       ? value.toExponential(places - 1).replace(/\.?0+e/, 'e').replace(/e([+-])(\d)$/, 'e$10$2')
       : value.toFixed(Math.max(0, places - 1 - exponent)).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
-    return text.replace('-', '−');
+    return text.replaceAll('-', '−');
   }
 
   // filter: {text, statuses: Set or null, ranges: {column: [low or null, high or null]}}

@@ -173,5 +173,3 @@ def _in_turn(ranked: Mapping[str, Ranked]) -> Iterator[Kept]:
     """First of each metric, then second of each."""
     for rank in zip_longest(*ranked.values()):
         yield from (kept for kept in rank if kept is not None)
-
-

@@ -145,6 +145,7 @@
     }
     detail.replaceChildren(head, list);
     detail.hidden = false;
+    detail.scrollIntoView({ block: 'nearest' });
   }
 
   region.addEventListener('scroll', () => requestAnimationFrame(() => draw(false)), { passive: true });

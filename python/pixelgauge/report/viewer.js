@@ -152,7 +152,7 @@
     const bar = legend.createImageData(256, 1);
     colour.paint(Uint8Array.from({ length: 256 }, (_, i) => i), bar.data, shade.scale, 1);
     legend.putImageData(bar, 0, 0);
-    const write = (value) => String(Number(value.toFixed(found.digits)));
+    const write = (value) => String(Number(value.toFixed(found.digits))).replace('-', '−');
     at('zero').textContent = write(found.zero);
     at('full').textContent = write(colour.valueOf(255 / 2 ** gain, found));
   }

@@ -1,0 +1,218 @@
+"""Sections of the report of a comparison that are made of figures: summary, gates, what moved, distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelgauge.engine.baseline import Compared
+from pixelgauge.engine.gates import Verdict
+from pixelgauge.engine.row_columns import names_within
+from pixelgauge.engine.summary import Summary
+from pixelgauge.markup import Markup, element
+from pixelgauge.metric import Metric
+from pixelgauge.report.charts.distribution import distribution
+from pixelgauge.report.charts.figures import figure, side_by_side
+from pixelgauge.report.charts.frame import Rule
+from pixelgauge.report.charts.histogram import histogram
+from pixelgauge.report.charts.scatter import scatter
+from pixelgauge.report.document import Document
+from pixelgauge.report.moves import Moved
+from pixelgauge.report.written import change, counted, pair_name, score
+
+Metrics = Mapping[str, Metric[Any]]
+
+_PERCENTILES = (0, 1, 5, 25, 50, 75, 95, 99, 100)
+_HEADS = ("least", "p1", "p5", "p25", "median", "p75", "p95", "p99", "most")
+_WORDS = {True: "passed", False: "failed", None: "open"}
+_LOOKS = {True: "badge pass", False: "badge fail", None: "badge warn"}
+_MOST_SCATTERS = 15
+"""Pairs of metrics that are drawn: of six metrics all, of more those of the first."""
+_SHOWN_PAIRS = 5
+
+
+def summary_section(page: Document, summary: Summary, metrics: Metrics, notes: Sequence[str]) -> None:
+    """Show counts by status, and figures of each metric."""
+    tiles = [("Pairs", summary.count, ""), ("Scored", summary.statuses["ok"], "")]
+    tiles += [
+        (status.capitalize(), count, "bad") for status, count in sorted(summary.statuses.items()) if status != "ok"
+    ]
+    figures = [
+        element("div", element("dt", name), element("dd", f"{count:,}"), class_=look or None)
+        for name, count, look in tiles
+    ]
+    rows = []
+    for name, found in summary.compute().items():
+        metric, values = metrics[name], summary.finite(name)
+        at = np.percentile(values, _PERCENTILES).tolist() if values.size else [None] * len(_PERCENTILES)
+        cells = [score(metric, value) for value in (found.mean, found.std, *at)]
+        rows.append([metric.label, f"{found.count:,}", *cells, f"{found.infinite:,}" if found.infinite else "–"])
+    heads = ["metric", "pairs", "mean", "std", *_HEADS, "infinite"]
+    said = [element("p", note, class_="note") for note in notes]
+    page.section(
+        "summary", "Summary", element("dl", *figures, class_="figures"), scrolled(heads, rows, "scroll dense"), *said
+    )
+
+
+def scrolled(heads: Sequence[object], rows: Sequence[Sequence[object]], class_: str = "scroll") -> Markup:
+    """Table that scrolls by itself where the page is narrow."""
+    lines = [element("tr", element("th", first, scope="row"), *(_cell(cell) for cell in rest)) for first, *rest in rows]
+    head = element("thead", element("tr", *map(_head, heads)))
+    return element(
+        "div",
+        element("table", head, element("tbody", *lines)),
+        class_=class_,
+        tabindex=0,
+        role="group",
+        aria_label="Table",
+    )
+
+
+def _head(head: object) -> Markup:
+    return head if isinstance(head, Markup) and head.startswith("<th") else element("th", head, scope="col")
+
+
+def _cell(cell: object) -> Markup:
+    return cell if isinstance(cell, Markup) and cell.startswith("<td") else element("td", cell)
+
+
+def gates_section(page: Document, verdicts: Sequence[Verdict], metrics: Metrics, roots: tuple[str, str]) -> None:
+    """Show how each gate came out, and which pairs broke it."""
+    if not verdicts:
+        return
+    rows = []
+    for verdict in verdicts:
+        metric = None if verdict.metric is None else metrics[verdict.metric]
+        value = "–" if verdict.value is None or metric is None else score(metric, verdict.value)
+        shown = [
+            element(
+                "li",
+                pair_name(names_within((row.ref, row.test), roots)),
+                "" if metric is None or found is None else Markup(" <b>{}</b>").format(score(metric, found)),
+            )
+            for found, row in verdict.worst[:_SHOWN_PAIRS]
+        ]
+        more = max(verdict.broken, len(verdict.worst)) - len(shown)
+        if more > 0:
+            shown.append(element("li", f"and {more:,} more"))
+        broke = element("ul", *shown, class_="gate-pairs") if shown else ""
+        rows.append(
+            [
+                element("span", verdict.gate, class_="code"),
+                element("td", element("span", _WORDS[verdict.passed], class_=_LOOKS[verdict.passed]), class_="text"),
+                value,
+                f"{verdict.judged:,}",
+                element("td", verdict.reason, broke, class_="text"),
+            ]
+        )
+    failed = sum(verdict.passed is False for verdict in verdicts)
+    note = f"{failed} of {counted(len(verdicts), 'gate')} failed." if failed else "No gate failed."
+    page.section(
+        "gates",
+        "Gates",
+        scrolled(["gate", "", "value", "judged", element("th", "what broke it", scope="col", class_="text")], rows),
+        note=note,
+    )
+
+
+def moves_section(page: Document, moved: Mapping[str, Moved], compared: Compared, metrics: Metrics) -> None:
+    """Show what moved since the earlier run."""
+    rows, charts = [], []
+    for name, found in moved.items():
+        metric = metrics[name]
+        by = None if found.before is None or found.after is None else found.after - found.before
+        better = by is not None and by != 0 and (by > 0) == metric.higher_is_better
+        look = "better" if better else "worse" if by else None
+        rows.append(
+            [
+                metric.label,
+                score(metric, found.before),
+                score(metric, found.after),
+                element("td", "–" if by is None else change(metric, by), class_=look),
+                f"{found.better:,}",
+                f"{found.worse:,}",
+                f"{found.same:,}",
+            ]
+        )
+        if found.better or found.worse:
+            title = f"Change of {metric.label}"
+            chart = histogram(
+                found.changes, title=title, x_title=f"new less old, {metric.label}", rules=[Rule(0.0, "0")]
+            )
+            charts.append(figure(chart, title, f"{'Higher' if metric.higher_is_better else 'Lower'} is better."))
+    heads = ["metric", "mean before", "mean now", "change", "pairs better", "worse", "same"]
+    listed = [
+        element("p", f"{counted(count, 'pair')} {what}: ", Markup(", ").join(map(pair_name, names)), class_="note")
+        for what, count, names in (
+            ("new, not in the baseline", compared.new, compared.new_names),
+            ("gone, in the baseline alone", compared.gone, compared.gone_names),
+        )
+        if count
+    ]
+    note = f"{counted(compared.pairs, 'pair')} in both; means are over the scores that are finite in both."
+    table = element("div", scrolled(heads, rows), class_="moves")
+    page.section("moved", "Since the baseline", table, *listed, side_by_side(*charts), note=note)
+
+
+def distributions_section(
+    page: Document, summary: Summary, metrics: Metrics, limits: Mapping[str, Sequence[float]], sample: Sample
+) -> None:
+    """Show histogram and distribution of each metric, and metrics over each other."""
+    blocks = []
+    for name, found in summary.compute().items():
+        metric, values = metrics[name], summary.finite(name)
+        if values.size < 2:
+            continue
+        rules = [Rule(limit, f"limit {limit:g}") for limit in limits.get(name, ())]
+        better = "Higher is better." if metric.higher_is_better else "Lower is better."
+        infinite = f" {found.infinite:,} infinite of identical images are left out." if found.infinite else ""
+        first = histogram(values, title=f"Histogram of {metric.label}", x_title=metric.label, rules=rules)
+        second = distribution(values, title=f"Distribution of {metric.label}", x_title=metric.label, rules=rules)
+        blocks.append(
+            side_by_side(
+                figure(first, metric.label, f"{better}{infinite}"),
+                figure(second, "Share of pairs at or below", "Percentiles are marked."),
+            )
+        )
+    if not blocks:
+        return
+    page.style("charts/charts.css")
+    page.section(
+        "distributions", "Distributions", element("div", *blocks, class_="metric-charts"), *_scatters(sample, metrics)
+    )
+
+
+class Sample:
+    """Scores of some pairs, a column a metric."""
+
+    def __init__(self, names: Sequence[str], rows: Sequence[Mapping[str, float]], total: int) -> None:
+        self.columns: dict[str, npt.NDArray[np.float64]] = {
+            name: np.array([row.get(name, np.nan) for row in rows], np.float64) for name in names
+        }
+        self.count, self.total = len(rows), total
+
+
+def _scatters(sample: Sample, metrics: Metrics) -> list[Markup]:
+    pairs = list(combinations(metrics, 2))[:_MOST_SCATTERS]
+    if not pairs or sample.count < 2:
+        return []
+    figures, options = [], []
+    of = "all pairs" if sample.count == sample.total else f"a random {sample.count:,} of {sample.total:,} pairs"
+    for i, (x, y) in enumerate(pairs):
+        title = f"{metrics[y].label} over {metrics[x].label}"
+        chart = scatter(
+            sample.columns[x], sample.columns[y], title=title, x_title=metrics[x].label, y_title=metrics[y].label
+        )
+        figures.append(element("div", figure(chart, title, f"Of {of}."), id=f"scatter-{i}", hidden=i > 0))
+        options.append(element("option", title, value=f"scatter-{i}"))
+    choice = element(
+        "div",
+        element("label", "Two metrics", for_="scatter-choice"),
+        element("select", *options, id="scatter-choice", data_shows=True),
+        class_="choice screen-only",
+    )
+    return [element("div", choice if len(pairs) > 1 else "", *figures, class_="scatters")]

@@ -1,0 +1,393 @@
+"""The report of a comparison: what it says is what the run said, what it shows is of the files' own pixels."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tracemalloc
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pixelgauge
+from pixelgauge.cli import main
+from pixelgauge.engine.comparison import CompareOptions, prepare
+from pixelgauge.engine.pairing import Pairing
+from pixelgauge.engine.rows import ScoreRow
+from pixelgauge.engine.summary import Summary
+from pixelgauge.report.compare import MOST_BYTES, CompareReport
+from tests.pictures import random_pixels
+from tests.report.runs import held, pixels_of, report_of, save_pairs
+from tests.report.test_document import HOSTILE, Reader
+
+
+def ids(page: str) -> set[str]:
+    return set(re.findall(r' id="([^"]+)"', page))
+
+
+def groups(page: str) -> dict[str, list[int]]:
+    """Places in the run of the pairs of each group."""
+    found = {}
+    for heading, shots in re.findall(
+        r'<div class="group"><h3>(.*?)</h3>.*?<ul class="shots">(.*?)</ul>', page, re.DOTALL
+    ):
+        found[heading] = [int(i) for i in re.findall(r'<button type="button" data-pair="pair-(\d+)"', shots)]
+    return found
+
+
+def test_a_report_has_its_sections_rows_and_figures(tmp_path: Path) -> None:
+    save_pairs(tmp_path, 10)
+    (tmp_path / "test/009.png").unlink()
+    page = report_of(tmp_path, metrics=("psnr", "ssim"))
+    assert {"summary", "distributions", "pairs", "rows", "made-with"} <= ids(page)
+    rows = list(pixelgauge.compare(tmp_path / "ref", tmp_path / "test", metrics=("psnr", "ssim")))
+    data = held(page)["rows-data"]
+    assert [row[1] for row in data["rows"]] == [f"{i:03}.png" for i in range(10)]
+    for row, (_, _, _, status, message, problems, values, before, _) in zip(rows, data["rows"], strict=True):
+        assert data["statuses"][status] == row.status
+        assert message == row.message
+        assert (problems, before) == ([], None)
+        numbers = {n: float(value) for n, value in zip(("psnr", "ssim"), values, strict=True) if value is not None}
+        assert numbers == pytest.approx(dict(row.values), rel=1e-11)
+    assert ">9</dd>" in page
+    mean = np.mean([row.values["ssim"] for row in rows if row.values])
+    assert f"<td>{mean:.6f}</td>" in page
+    assert "All 10 rows of the run." in page
+
+
+def test_each_pair_stands_once_worst_first(tmp_path: Path) -> None:
+    save_pairs(tmp_path, 70)
+    found = groups(report_of(tmp_path, metrics=("mse",)))
+    shown = [index for each in found.values() for index in each]
+    assert len(shown) == len(set(shown)) == 64
+    rows = list(pixelgauge.compare(tmp_path / "ref", tmp_path / "test", metrics=("mse",)))
+    order = sorted(range(70), key=lambda i: (-rows[i].values["mse"], i))
+    assert found["Worst"] == order[:24]
+    best = sorted(range(70), key=lambda i: (rows[i].values["mse"], i))
+    assert found["Best"] == best[:24]
+    assert len(found["A random sample"]) == 16
+
+
+def test_metrics_take_turns_in_what_is_worst(tmp_path: Path) -> None:
+    save_pairs(tmp_path, 60)
+    worst = groups(report_of(tmp_path, metrics=("mse", "ssim")))["Worst"]
+    rows = list(pixelgauge.compare(tmp_path / "ref", tmp_path / "test", metrics=("mse", "ssim")))
+    by_mse = sorted(range(60), key=lambda i: (-rows[i].values["mse"], i))
+    by_ssim = sorted(range(60), key=lambda i: (rows[i].values["ssim"], i))
+    assert worst[0] == by_mse[0]
+    assert set(by_mse[:12]) | set(by_ssim[:12]) <= set(worst)
+
+
+def test_maps_are_of_the_files_own_pixels(tmp_path: Path) -> None:
+    save_pairs(tmp_path, 2, (40, 32, 3))
+    pair = held(report_of(tmp_path, metrics=("psnr", "ssim")))["pair-1"]
+    x, y = (np.asarray(Image.open(tmp_path / side / "001.png")).astype(int) for side in ("ref", "test"))
+    difference, similarity = pair["maps"]
+    assert (pair["w"], pair["h"]) == (32, 40)
+    assert (pixels_of(difference) == abs(x - y).max(axis=2)).all()
+    assert (difference["zero"], difference["full"]) == (0, 255)
+    index = pixelgauge.ssim(x.astype(np.uint8), y.astype(np.uint8), full=True)[1].mean(axis=2)
+    values = similarity["zero"] + pixels_of(similarity) / 255 * (similarity["full"] - similarity["zero"])
+    assert abs(values - index).max() <= (1 - similarity["full"]) / 255
+    assert similarity["part"] == pytest.approx([5 / 32, 5 / 40, 22 / 32, 30 / 40])
+    assert [image["exact"] for image in pair["images"]] == [True, True]
+    assert (pixels_of(pair["images"][1]) == y).all()
+
+
+def test_a_pixel_that_differs_is_never_lost_when_a_map_is_made_smaller(tmp_path: Path) -> None:
+    x = np.zeros((3000, 1200, 3), np.uint8)
+    y = x.copy()
+    y[2345, 678, 1] = 200
+    Image.fromarray(x).save(tmp_path / "x.png")
+    Image.fromarray(y).save(tmp_path / "y.png")
+    pixelgauge.compare_report(pixelgauge.compare(tmp_path / "x.png", tmp_path / "y.png"), tmp_path / "r.html")
+    pair = held((tmp_path / "r.html").read_text())["pair-0"]
+    values = pixels_of(pair["maps"][0])
+    assert values.shape == (1024, 410)
+    assert np.argwhere(values == 200).tolist() == [[2345 * 1024 // 3000, 678 * 410 // 1200]]
+    assert not pair["images"][0]["exact"]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "options"),
+    [(np.uint16, {}), (np.uint16, {"data_range": 4095}), (np.float32, {"data_range": 1.0})],
+)
+def test_other_depths_are_shown_by_their_range(tmp_path: Path, dtype: type, options: dict[str, float]) -> None:
+    top = options.get("data_range", 65535)
+    x = (random_pixels((32, 32), 1) / 255 * top).astype(dtype)
+    y = x.copy()
+    y[3, 4] = top - y[3, 4]
+    run = pixelgauge.compare([x], [y], channel_axis=None, **options)
+    pixelgauge.compare_report(run, tmp_path / "r.html")
+    pair = held((tmp_path / "r.html").read_text())["pair-0"]
+    assert abs(pixels_of(pair["images"][0]).astype(float) - x.astype(float) / top * 255).max() <= 0.51
+    assert pixels_of(pair["maps"][0])[3, 4] == 255
+    assert pair["maps"][0]["full"] == pytest.approx(abs(float(x[3, 4]) - float(y[3, 4])))
+
+
+def test_images_are_read_by_the_runs_own_options(tmp_path: Path) -> None:
+    save_pairs(tmp_path, 2)
+    pair = held(report_of(tmp_path, crop_border=2, luma="bt601"))["pair-1"]
+    assert (pair["w"], pair["h"]) == (20, 20)
+    assert pixels_of(pair["images"][0]).shape == (20, 20)
+
+
+def test_what_cannot_be_read_again_is_said(tmp_path: Path) -> None:
+    save_pairs(tmp_path, 3)
+    run = pixelgauge.compare(tmp_path / "ref", tmp_path / "test", workers=1)
+    report = CompareReport(run.comparison, run.pairing)
+    for row, pair in run.with_pairs():
+        report.add(row, pair)
+    (tmp_path / "test/001.png").unlink()
+    report.write(tmp_path / "r.html", run.summary)
+    page = (tmp_path / "r.html").read_text()
+    assert "Not shown: <bdi>TEST: " in page
+    assert set(held(page)) == {"rows-data", "pair-0", "pair-2"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<script>alert(1)</script>.png".replace("/", "\u2215"),
+        "<img src=x onerror=alert(1)>.png",
+        '" autofocus onfocus="alert(1).png',
+        "a\n<b>\rc.png",
+        "\u202egnp.gpj.png",
+        "שלום.png",
+        os.fsdecode(b"\xff\xfe<i>.png"),
+        "{0.__class__}{title}.png",
+        "x" * 240 + "&lt;.png",
+        "%3Cscript%3E.png",
+    ],
+)
+def test_hostile_names_change_nothing(tmp_path: Path, name: str) -> None:
+    def made(folder: Path, stem: str) -> str:
+        for side in ("ref", "test"):
+            (folder / side).mkdir(parents=True)
+            for i, each in enumerate((stem, "lost.png")):
+                if side == "ref" or not i:
+                    Image.fromarray(random_pixels((16, 16, 3), i + 7 * (side == "test"))).save(folder / side / each)
+        return report_of(folder)
+
+    plain, hostile = made(tmp_path / "a", "plain.png"), made(tmp_path / "b", name)
+    ours, theirs = Reader(plain), Reader(hostile)
+    assert [tag for tag, _ in theirs.elements] == [tag for tag, _ in ours.elements]
+    titled = [{*attrs} - {"title"} for _, attrs in ours.elements]
+    assert [{*attrs} - {"title"} for _, attrs in theirs.elements] == titled
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\ud800-\udfff]", hostile)
+    assert hostile.count("<bdi") == plain.count("<bdi")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_names_of_any_length_in_rows(tmp_path: Path, text: str) -> None:
+    comparison = prepare(CompareOptions(("mse",)))
+    pairing = Pairing("", "", [], Counter())
+    report = CompareReport(comparison, pairing)
+    summary = Summary({"mse": False})
+    for i in range(3):
+        row = ScoreRow(f"{text}{i}", text, "unreadable", text)
+        report.add(row, None, [text])
+        summary.update(row)
+    report.write(tmp_path / "r.html", summary)
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert len(held(page)["rows-data"]["rows"]) == 3
+    assert "alert(1)" not in "".join(
+        inside for tag, attrs, inside in Reader(page).inside if tag == "script" and not attrs
+    )
+
+
+def many(report: CompareReport, summary: Summary, count: int, fails: int = 0, name: str = "{}.png") -> None:
+    values = np.random.default_rng(0).random(count).tolist()
+    for i, value in enumerate(values):
+        path = name.format(i)
+        row = ScoreRow(path, path, "missing", "gone") if i < fails else ScoreRow(path, path, "ok", "", {"mse": value})
+        report.add(row, None, ["mse is over"] if value > 0.999 and i >= fails else [])
+        summary.update(row)
+
+
+def written(folder: Path, count: int, fails: int = 0, name: str = "{}.png") -> tuple[str, dict[str, object]]:
+    comparison = prepare(CompareOptions(("mse",)))
+    report = CompareReport(comparison, Pairing("", "", [], Counter()))
+    summary = Summary({"mse": False})
+    many(report, summary, count, fails, name)
+    report.write(folder / "r.html", summary)
+    page = (folder / "r.html").read_text(encoding="utf-8")
+    return page, held(page)["rows-data"]
+
+
+def test_a_long_table_holds_all_that_is_notable_and_a_sample(tmp_path: Path) -> None:
+    page, data = written(tmp_path, 30_000, fails=500)
+    rows = data["rows"]
+    assert isinstance(rows, list)
+    assert len(rows) == 10_000
+    notable = [row for row in rows if row[3] != 0 or row[5]]
+    broken = sum(1 for value in np.random.default_rng(0).random(30_000)[500:] if value > 0.999)
+    assert len(notable) == 500 + broken
+    assert f"10,000 of 30,000 rows: all {500 + broken} rows that failed or broke a gate, and a random sample" in page
+    assert [row[0] for row in rows] == sorted(row[0] for row in rows)
+
+
+def test_more_failures_than_fit_are_a_stated_sample(tmp_path: Path) -> None:
+    page, data = written(tmp_path, 26_000, fails=25_000)
+    assert len(data["rows"]) == 10_000 + 1_000 - 1 or len(data["rows"]) == 11_000  # type: ignore[arg-type]
+    assert "a random sample of 10,000 of the 25," in page
+
+
+def test_long_names_are_cut_and_said_to_be(tmp_path: Path) -> None:
+    page, data = written(tmp_path, 10_000, name="x" * 4000 + "{}.png")
+    assert len(page.encode()) < MOST_BYTES
+    assert len(data["rows"]) == 10_000  # type: ignore[arg-type]
+    assert "Names and messages are cut to 240 characters." in page
+
+
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    comparison = prepare(CompareOptions(("mse",)))
+    most = []
+    for count in (25_000, 100_000):
+        report = CompareReport(comparison, Pairing("", "", [], Counter()))
+        tracemalloc.start()
+        many(report, Summary({"mse": False}), count)
+        most.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+    assert most[1] < most[0] + 3_000_000  # eight bytes a score of the summary, and NumPy's draw
+
+
+def test_a_run_of_large_noisy_images_stays_within_its_bytes(tmp_path: Path) -> None:
+    stack = random_pixels((40, 700, 700, 3), 1)
+    run = pixelgauge.compare(list(stack), list(stack[::-1]), metrics=("mse",))
+    pixelgauge.compare_report(run, tmp_path / "r.html")
+    size = (tmp_path / "r.html").stat().st_size
+    assert 0.6 * MOST_BYTES < size <= MOST_BYTES
+    pair = held((tmp_path / "r.html").read_text())["pair-0"]
+    assert pair["w"] == 700
+    assert pair["images"][0]["w"] < 700
+
+
+def test_a_baseline_shows_what_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_pairs(tmp_path, 8)
+    assert main(["compare", "ref", "test", "--quiet", "--output", "old.csv"]) == 0
+    Image.fromarray(random_pixels((24, 24, 3), 99)).save("test/003.png")
+    Image.fromarray(random_pixels((24, 24, 3), 98)).save("test/new.png")
+    Image.fromarray(random_pixels((24, 24, 3), 98)).save("ref/new.png")
+    (tmp_path / "test/007.png").unlink()
+    (tmp_path / "ref/007.png").unlink()
+    command = ["compare", "ref", "test", "--quiet", "--report", "r.html", "--report-baseline", "old.csv"]
+    assert main(command) == 0
+    page = (tmp_path / "r.html").read_text()
+    moved = page[page.index('<section id="moved"') : page.index('<section id="distributions"')]
+    assert "7 pairs in both" in moved
+    assert "1 pair new" in moved
+    assert "1 pair gone" in moved
+    assert re.search(r"<td>0</td><td>1</td><td>6</td>", moved)
+    assert held(page)["rows-data"]["rows"][3][7] is not None
+    assert held(page)["rows-data"]["rows"][-1][7] is None
+
+
+def test_gates_are_shown_with_what_broke_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_pairs(tmp_path, 6)
+    gates = ["--fail-under", "ssim=.5", "--fail-over", "mse=1e9", "--fail-under", "mean:ssim=.999"]
+    assert main(["compare", "ref", "test", "--metrics", "ssim,mse", "--quiet", "--report", "r.html", *gates]) == 3
+    page = (tmp_path / "r.html").read_text()
+    section = page[page.index('<section id="gates"') : page.index('<section id="distributions"')]
+    assert "2 of 3 gates failed." in section
+    assert section.count('class="badge fail"') == 2
+    assert "005.png" in section
+    rows = held(page)["rows-data"]["rows"]
+    assert [bool(row[5]) for row in rows] == [i > 2 for i in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--report-baseline", "old.csv"], "needs --report"),
+        (["--report", "a.csv", "--output", "a.csv"], "the same file"),
+        (["--report", "a.xml", "--junit", "a.xml"], "the same file"),
+        (["--report", "ref/000.png"], "read by this very command"),
+        (["--report", "notes.txt"], "is no report"),
+        (["--report", "nowhere/a.html"], "nowhere"),
+        (["--report", "a.html", "--report-baseline", "none.csv"], "none.csv"),
+        (["--report", "a.html", "--report-baseline", "notes.txt"], "notes.txt"),
+    ],
+)
+def test_wrong_use_is_told_before_any_work(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_pairs(tmp_path, 2)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(SystemExit) as stopped:
+        raise SystemExit(main(["compare", "ref", "test", *arguments]))
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert not (tmp_path / "a.html").exists()
+
+
+def test_a_report_replaces_a_report(tmp_path: Path) -> None:
+    save_pairs(tmp_path, 2)
+    assert report_of(tmp_path)[:9] == report_of(tmp_path)[:9] == "<!doctype"
+
+
+def test_archives_frames_and_rows_from_before_are_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_pairs(tmp_path, 3)
+    for side in ("ref", "test"):
+        shutil.make_archive(side, "zip", side)
+    command = ["compare", "ref.zip", "test.zip", "--quiet", "--output", "rows.csv", "--report", "r.html"]
+    assert main(command) == 0
+    assert {"pair-0", "pair-1", "pair-2"} <= set(held((tmp_path / "r.html").read_text()))
+    assert main([*command, "--resume"]) == 0
+    assert {"pair-0", "pair-1", "pair-2"} <= set(held((tmp_path / "r.html").read_text()))
+    pages = [Image.fromarray(random_pixels((16, 16, 3), i)) for i in range(3)]
+    pages[0].save("a.tif", save_all=True, append_images=pages[1:])
+    pages[1].save("b.tif", save_all=True, append_images=pages[1:])
+    assert main(["compare", "a.tif", "b.tif", "--frames", "--quiet", "--report", "r.html"]) == 0
+    data = held((tmp_path / "r.html").read_text())
+    assert [row[1] for row in data["rows-data"]["rows"]] == ["a.tif[0]", "a.tif[1]", "a.tif[2]"]
+    assert {"pair-0", "pair-1", "pair-2"} <= set(data)
+
+
+def test_an_empty_run_has_a_page(tmp_path: Path) -> None:
+    for side in ("ref", "test"):
+        (tmp_path / side).mkdir()
+        Image.fromarray(random_pixels((16, 16, 3), 0)).save(tmp_path / side / f"{side}.png")
+    page = report_of(tmp_path)
+    assert "pairs" not in {*re.findall(r'<section id="([^"]+)"', page)}
+    assert len(held(page)["rows-data"]["rows"]) == 2
+
+
+class Labels(HTMLParser):
+    """Ids of controls, those that labels are for, and controls with a name of their own."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.controls: list[dict[str, str | None]] = []
+        self.labelled: set[str | None] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag in ("input", "select"):
+            self.controls.append(found)
+        if tag == "label":
+            self.labelled.add(found.get("for"))
+
+
+def test_every_control_has_a_name(tmp_path: Path) -> None:
+    save_pairs(tmp_path, 4)
+    labels = Labels(report_of(tmp_path, metrics=("psnr", "ssim", "mse")))
+    assert len(labels.controls) > 10
+    assert [c for c in labels.controls if "aria-label" not in c and c.get("id") not in labels.labelled] == []
