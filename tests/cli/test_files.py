@@ -276,7 +276,7 @@ def test_the_demo_writes_into_an_empty_folder_only(folders, capsys):
         if path.is_file():
             assert path.read_bytes() == (folders / "empty" / path.relative_to(folders / "new" / "er")).read_bytes()
     code, _, err = run(capsys, "demo", "--overwrite")
-    assert (code, err) == (2, "pixelgauge demo: error: --overwrite needs --output DIR or --report OUT\n")
+    assert (code, err) == (2, "pixelgauge demo: error: --overwrite needs --output DIR\n")
 
 
 @pytest.mark.boundary

@@ -111,13 +111,13 @@ def test_hostile_columns_change_nothing(folder: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["--versus", "other"], "--versus needs --report OUT"),
-        (["--groups", "site"], "--groups needs --report OUT"),
+        (["--versus", "other"], "--versus needs --report FILE"),
+        (["--groups", "site"], "--groups needs --report FILE"),
         (["--report", "r.html", "--versus", "score"], "--versus and --score are both score"),
         (["--report", "r.html", "--groups", "label"], "--groups and --label are both label"),
         (["--report", "r.html", "--versus", "absent"], "absent"),
-        (["--report", "t.csv", "--overwrite"], "is read by this very command"),
-        (["--report", "there.html"], "there.html exists: choose another name or give --overwrite"),
+        (["--report", "t.csv"], "is read by this very command"),
+        (["--report", "there.html"], "there.html: exists and is no report of pixelgauge"),
         (["--report", "r.html", "--csv", "r.html"], "--csv and --report are both r.html"),
         (["--report", "no/r.html"], "no/r.html"),
         (["--report", "r.html", "--memory-budget", "40000000"], "leave out --report"),
@@ -195,5 +195,6 @@ def test_the_demo_ends_on_a_page(folder: Path, capsys: pytest.CaptureFixture[str
     require_self_contained(page)
     assert {"answers", "disagreement", "pictures", "next"} <= set(page.sections)
     assert sum(tag == "img" for tag, _ in page.elements) == 6 * 6
-    code, _, err = run(capsys, "demo", "--report", "demo.html")
-    assert (code, "demo.html exists: choose another name or give --overwrite" in err) == (2, True)
+    (folder / "t.html").write_text("kept")
+    code, _, err = run(capsys, "demo", "--report", "t.html")
+    assert (code, "t.html: exists and is no report of pixelgauge" in err) == (2, True)

@@ -83,7 +83,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--csv", type=Path, metavar="OUT", help="write the curve's points")
     parser.add_argument("--plot", type=Path, metavar="OUT", help="draw the curve: .png or .svg (needs the plot extra)")
     add_report_options(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace the files that are written if they exist")
+    parser.add_argument("--overwrite", action="store_true", help="replace the files of --csv and --plot if they exist")
     parser.add_argument(
         "--memory-budget", type=_integer, metavar="BYTES", help="AUROC alone, of a Parquet file larger than memory"
     )
@@ -163,12 +163,13 @@ def _check_options(args: argparse.Namespace) -> None:
         raise UsageError(f"--memory-budget {shown(args.memory_budget)}: give at least {LEAST_BUDGET} bytes")
     if args.label.strip() == args.score.strip():
         raise UsageError(f"--label and --score are both {shown(args.label)!r}: name two columns")
-    outputs = {name: path for name in ("csv", "plot", "report") if (path := getattr(args, name)) is not None}
+    written = {name: path for name in ("csv", "plot", "report") if (path := getattr(args, name)) is not None}
+    outputs = {name: path for name, path in written.items() if name != "report"}
     if args.overwrite and not outputs:
-        raise UsageError("--overwrite needs --csv OUT, --plot OUT or --report OUT")
-    if given(args, "curve") and args.csv is None and args.plot is None:
+        raise UsageError("--overwrite needs --csv OUT or --plot OUT")
+    if given(args, "curve") and not outputs:
         raise UsageError("--curve needs --csv OUT or --plot OUT")
-    for (first, path), (second, other) in combinations(outputs.items(), 2):
+    for (first, path), (second, other) in combinations(written.items(), 2):
         if _one_file(path, other):
             raise UsageError(f"--{first} and --{second} are both {shown(path)}: name two files")
     require_report(args)

@@ -30,7 +30,7 @@ _CHOSEN_BY = {
 def add_report_options(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument(
-        "--report", type=Path, metavar="OUT", help="write a page of HTML: curves, operating points, scores by class"
+        "--report", type=Path, metavar="FILE", help="write a page to look at: curves, operating points, scores by class"
     )
     parser.add_argument(
         "--versus", metavar="COLUMN", help="scores of another model, which the page compares by DeLong's paired test"
@@ -45,12 +45,16 @@ def require_report(args: argparse.Namespace) -> None:
         if column is None:
             continue
         if args.report is None:
-            raise UsageError(f"--{option} needs --report OUT: it says what the page shows")
+            raise UsageError(f"--{option} needs --report FILE: it says what the page shows")
         if column.strip() in (args.label.strip(), args.score.strip()):
             taken = "--label" if column.strip() == args.label.strip() else "--score"
             raise UsageError(f"--{option} and {taken} are both {shown(column)}: name another column")
     if args.report is not None and args.file.suffix.lower() == ".npy" and (args.versus or args.groups):
         raise UsageError(f"{shown(args.file)}: a .npy file has no columns but label and score: use another kind")
+    if args.report is not None:
+        from pixelgauge.report.document import require_report_writable
+
+        require_report_writable(str(args.report), [str(args.file)])
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ import numpy as np
 from pixelgauge.cli import EXIT_DONE, UsageError
 from pixelgauge.cli.demo_images import CONTENTS, DEGRADATIONS, SIZE, STRENGTHS, Picture
 from pixelgauge.cli.demo_page import demo_page
-from pixelgauge.cli.demo_report import add_report_options, require_report
 from pixelgauge.cli.terminal import number
 from pixelgauge.engine.comparison import CompareOptions, Comparison, prepare
 from pixelgauge.engine.registry import METRICS
@@ -56,11 +55,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "each metric answers. Needs no data and no network.",
     )
     parser.add_argument("--output", metavar="DIR", help="also write the pictures, scores.csv and index.html to DIR")
-    add_report_options(parser)
+    parser.add_argument("--report", metavar="FILE", help="also write a page to look at, all of it in one file")
     parser.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="write to a DIR that is not empty, whose other files stay as they are, and replace the file of --report",
+        "--overwrite", action="store_true", help="write to a DIR that is not empty; other files there stay as they are"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the tables")
     parser.set_defaults(run=run)
@@ -68,9 +65,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     """Make, degrade, score and show."""
-    if args.overwrite and args.output is None and args.report is None:
-        raise UsageError("--overwrite needs --output DIR or --report OUT")
-    require_report(args)
+    if args.overwrite and args.output is None:
+        raise UsageError("--overwrite needs --output DIR")
+    if args.report is not None:
+        from pixelgauge.report.document import require_report_writable
+
+        require_report_writable(args.report)
     if args.output is not None:
         _require_folder_or_nothing(args.output)
         if not args.overwrite:
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
         if args.output is not None:
             print(f"pictures, scores.csv and index.html in {printable(args.output)}")
         if args.report is not None:
-            print(f"the page is {printable(str(args.report))}: open it in any browser")
+            print(f"the page is {printable(args.report)}: open it in any browser")
     return EXIT_DONE
 
 
@@ -152,7 +152,7 @@ def _scored(content: str, picture: Picture, case: int, comparison: Comparison) -
 
 
 def _write_page(
-    path: Path,
+    path: str,
     pictures: dict[str, Picture],
     results: list[_Result],
     left_out: dict[str, str],

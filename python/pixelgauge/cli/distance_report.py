@@ -4,38 +4,27 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from pixelgauge.cli import UsageError
 from pixelgauge.distribution.feature_sets import MAIN
 from pixelgauge.engine.distances import Measured, Outputs, Sides
-from pixelgauge.files.reading import shown
-from pixelgauge.files.writing import require_writable
 
 
 def add_report_options(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument(
         "--report",
-        type=Path,
-        metavar="OUT",
-        help="write a page of HTML: figures with intervals, samples, nearest real neighbours, a map of the features",
+        metavar="FILE",
+        help="write a page to look at: figures with intervals, samples, nearest real neighbours, a map of the features",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace the file of --report if it exists")
 
 
 def require_report(args: argparse.Namespace) -> None:
     """Raise for a page that cannot be written, before the work."""
-    if args.report is None:
-        if args.overwrite:
-            raise UsageError("--overwrite needs --report OUT")
-        return
-    try:
-        require_writable(args.report, overwrite=args.overwrite, inputs=[args.a, args.b])
-    except FileExistsError as error:
-        rest = "" if args.overwrite else ": choose another name or give --overwrite"
-        raise UsageError(f"--report: {shown(args.report)} {error.strerror}{rest}") from error
+    if args.report is not None:
+        from pixelgauge.report.document import require_report_writable
+
+        require_report_writable(args.report, [args.a, args.b])
 
 
 def samples_for(sides: Sides) -> Outputs:

@@ -22,6 +22,8 @@ from pixelgauge.report.pictures import thumbnail
 
 Pixels = npt.NDArray[np.uint8]
 
+_MOST_CHARACTERS = 100_000
+"""Of one picture: a page stays far below what may be sent by mail."""
 _MIDDLE = 1
 """Of the three strengths, that which is shown."""
 
@@ -128,7 +130,7 @@ def _pictures(page: Document, demo: Demo) -> None:
 
 
 def _picture(pixels: Pixels, content: str, name: str, scores: Sequence[str]) -> Markup:
-    small = thumbnail(pixels)
+    small = thumbnail(pixels, _MOST_CHARACTERS)
     size = attributes(src=Markup(small.address), alt=f"{content}, {name}", width=small.width, height=small.height)
     caption = element("figcaption", element("strong", name), *(element("span", score) for score in scores))
     return element("figure", Markup('<img{} loading="lazy">').format(size), caption, class_="picture")

@@ -13,6 +13,8 @@ from pixelgauge.report.nearest import Nearest
 from pixelgauge.report.pictures import thumbnail
 from pixelgauge.report.principal import chosen
 
+_MOST_CHARACTERS = 80_000
+"""Of one picture: a page stays far below what may be sent by mail."""
 SAMPLES = 24
 
 
@@ -45,7 +47,7 @@ def _pictures(source: FeatureSource, numbers: list[int], notes: Sequence[str] = 
     names = source.image_names()
     found = []
     for i, (number, pixels) in enumerate(zip(numbers, source.pixels(numbers), strict=True)):
-        small = thumbnail(np.ascontiguousarray(pixels))
+        small = thumbnail(np.ascontiguousarray(pixels), _MOST_CHARACTERS)
         whose = shown(names[number], 120)
         size = attributes(src=Markup(small.address), alt=whose, width=small.width, height=small.height)
         image = Markup('<img{} loading="lazy">').format(size)
