@@ -214,6 +214,7 @@ def _versus(page: Document, scored: Scored, column: str, others: Array) -> None:
     difference = Estimate(
         "difference", by.difference, by.low, by.high, f"{by.difference:+.4f} [{by.low:+.4f}, {by.high:+.4f}]"
     )
+    reach = scales.spanning([0.0, by.low, by.high], room=0.05)
     p = "< 0.0001" if by.p_value < 1e-4 else f"{by.p_value:.4f}"
     page.section(
         "comparison",
@@ -221,7 +222,13 @@ def _versus(page: Document, scored: Scored, column: str, others: Array) -> None:
         side_by_side(
             figure(interval_plot(rows, title="AUROC of both scores", x_title="AUROC"), "AUROC of each"),
             figure(
-                interval_plot([difference], title="Difference of the AUROCs", x_title="", rules=[Rule(0.0, "none")]),
+                interval_plot(
+                    [difference],
+                    title="Difference of the AUROCs",
+                    x_title="",
+                    rules=[Rule(0.0, "none")],
+                    scale=reach,
+                ),
                 "Their difference",
                 "Of the same rows, so it may be surer than the two figures by themselves.",
             ),

@@ -133,7 +133,7 @@ def _picture(pixels: Pixels, content: str, name: str, scores: Sequence[str]) -> 
     small = thumbnail(pixels, _MOST_CHARACTERS)
     size = attributes(src=Markup(small.address), alt=f"{content}, {name}", width=small.width, height=small.height)
     caption = element("figcaption", element("strong", name), *(element("span", score) for score in scores))
-    return element("figure", Markup('<img{} loading="lazy">').format(size), caption, class_="picture")
+    return element("figure", Markup('<img{} decoding="async">').format(size), caption, class_="picture")
 
 
 def _next(page: Document, demo: Demo) -> None:

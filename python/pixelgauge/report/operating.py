@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pixelgauge.images import Array
@@ -78,25 +78,30 @@ def points_section(points: Sequence[NamedPoint]) -> Markup:
 
 
 def _table(points: Sequence[NamedPoint]) -> Markup:
-    head = ("", "threshold", "sensitivity", "specificity", "precision", "accuracy", "F1", "MCC", "TP", "FP", "FN", "TN")
-    rows = []
-    for one in points:
-        point, confusion = one.point, one.point.confusion
-        shares = (point.sensitivity, point.specificity, point.precision)
-        counts = (confusion.true_positives, confusion.false_positives, confusion.false_negatives)
-        rows.append([
-            one.letter,
-            f"{point.threshold:.6g}",
-            *map(_share, shares),
-            *(_figure(value) for value in (confusion.accuracy, confusion.f1, confusion.mcc)),
-            *(f"{count:,.0f}" for count in (*counts, confusion.true_negatives)),
-        ])  # fmt: skip
-    return table(head, rows)
+    """Lay out a column for each point, which a sheet of paper has room for."""
+
+    def row(title: str, figure_of: Callable[[OperatingPoint], object]) -> list[object]:
+        return [title, *(figure_of(one.point) for one in points)]
+
+    rows = [
+        row("threshold", lambda point: f"{point.threshold:.6g}"),
+        row("sensitivity", lambda point: _share(point.sensitivity)),
+        row("specificity", lambda point: _share(point.specificity)),
+        row("precision", lambda point: _share(point.precision)),
+        row("accuracy", lambda point: _figure(point.confusion.accuracy)),
+        row("F1", lambda point: _figure(point.confusion.f1)),
+        row("MCC", lambda point: _figure(point.confusion.mcc)),
+        row("true positives", lambda point: f"{point.confusion.true_positives:,.0f}"),
+        row("false positives", lambda point: f"{point.confusion.false_positives:,.0f}"),
+        row("false negatives", lambda point: f"{point.confusion.false_negatives:,.0f}"),
+        row("true negatives", lambda point: f"{point.confusion.true_negatives:,.0f}"),
+    ]
+    return table(("", *(one.letter for one in points)), rows)
 
 
 def _share(interval: ProportionInterval) -> Markup:
-    ends = element("span", f"{interval.low:.3f} to {interval.high:.3f}", class_="muted")
-    return Markup("{} {}").format(_figure(interval.proportion), ends)
+    ends = element("span", f"{interval.low:.3f}–{interval.high:.3f}", class_="muted")
+    return Markup("{}<br>{}").format(_figure(interval.proportion), ends)
 
 
 def _figure(value: float) -> str:

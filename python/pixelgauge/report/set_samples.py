@@ -50,7 +50,7 @@ def _pictures(source: FeatureSource, numbers: list[int], notes: Sequence[str] = 
         small = thumbnail(np.ascontiguousarray(pixels), _MOST_CHARACTERS)
         whose = shown(names[number], 120)
         size = attributes(src=Markup(small.address), alt=whose, width=small.width, height=small.height)
-        image = Markup('<img{} loading="lazy">').format(size)
+        image = Markup('<img{} decoding="async">').format(size)
         note = element("figcaption", notes[i]) if notes else element("figcaption", name(names[number], 40))
         found.append(element("figure", image, note, class_="picture", title=whose))
     return found
