@@ -10,6 +10,7 @@ from typing import Any
 
 from pixelgauge._version import __version__
 from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError, add_option, message
+from pixelgauge.cli.distance_report import add_report_options, report_of, require_report, samples_for
 from pixelgauge.cli.networks import add_network_options, asked_network, asked_preset, extraction_from
 from pixelgauge.cli.terminal import Progress
 from pixelgauge.engine.distances import (
@@ -50,12 +51,14 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--explain", action="store_true", help="also the FID under every preset, and what each differs in"
     )
+    add_report_options(parser)
     add_network_options(parser, "each side")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Compute and print."""
+    require_report(args)
     names = list(dict.fromkeys(name.strip() for name in args.metrics.split(",") if name.strip()))
     wanted = chosen(DISTANCES, names)
     values = checked_options(DISTANCES, wanted, (), {name: getattr(args, name) for name in options_of(DISTANCES)})
@@ -90,7 +93,8 @@ def _facts(args: argparse.Namespace, wanted: dict[str, Metric[SetFamily]], value
         impossible = require_possible(sides, wanted, values)
         left = {name: metric for name, metric in wanted.items() if name not in impossible}
         failed = _told(args, impossible, all_failed=not left)
-        found = measure(sides, left, values, bars.reach)
+        also = None if args.report is None else samples_for(sides)
+        found = measure(sides, left, values, bars.reach, also)
         failed |= _told(args, found.failed, all_failed=not found.values and not args.explain)
         facts: dict[str, Any] = {
             "version": __version__,
@@ -102,6 +106,8 @@ def _facts(args: argparse.Namespace, wanted: dict[str, Metric[SetFamily]], value
             networks = partial(_under, args)
             facts["explain"] = under_every_preset(sides, found.values.get("fid"), networks, bars.reach)
         facts |= fingerprint(sides)
+        if args.report is not None:
+            report_of(args, sides, found, facts, failed)
     return {**facts, "failed": failed} if failed else facts
 
 
