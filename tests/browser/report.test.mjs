@@ -2,7 +2,7 @@
 // PIXELGAUGE_SHOTS. `make_reports.py` makes the reports.
 
 import assert from 'node:assert/strict';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { VIEWS, launch, machine, open, settled } from './browser.mjs';
@@ -15,6 +15,7 @@ import { closed, pinched, tapped } from './touch.mjs';
 const FOLDER = process.env.PIXELGAUGE_REPORTS;
 const SHOTS = process.env.PIXELGAUGE_SHOTS ?? path.join(FOLDER, 'shots');
 const files = (await readdir(FOLDER)).filter((file) => file.endsWith('.html')).sort();
+const MOST_BYTES = 20e6;
 const LOOKS = [
   ['desktop', {}], ['phone', { view: VIEWS.phone }], ['dark', { dark: true }], ['phone-dark', { view: VIEWS.phone, dark: true }],
 ];
@@ -90,6 +91,17 @@ for (const file of files) {
       }));
     }
 
+    it('is one file of at most 20 MB', async () => {
+      const { size } = await stat(path.join(FOLDER, file));
+      assert.ok(size <= MOST_BYTES, `${size} bytes`);
+    });
+
+    it('without colour', () => on(file, {}, async (page, report) => {
+      await page.emulateVisionDeficiency('achromatopsia');
+      await none(report, await blanks(page));
+      await picture(page, file, 'without-colour');
+    }));
+
     it('print', () => on(file, {}, async (page, report) => {
       await page.setViewport({ width: 794, height: 1123 });
       await page.emulateMediaType('print');
@@ -154,6 +166,8 @@ for (const file of files) {
       await none(report, faults);
     }));
 
+    it('a pair that is opened keeps its zoom from view to view, also by two fingers', () => on(file, { view: VIEWS.phone }, zoomed));
+
     if (file.includes('hostile')) it('hostile names are text', () => on(file, {}, hostile));
     if (file.includes('large')) it('ten thousand rows scroll and filter without a long frame', () => on(file, {}, fast));
   });
@@ -184,11 +198,42 @@ async function inDialog(page, file, act, size = 'desktop') {
       if (leaves) await show();
     }
   }
-  if (size === 'phone') {
-    const stage = await page.$('dialog:modal [role="group"][tabindex="0"]');
-    if (stage) await pinched(page, stage);
-  }
   return faults;
+}
+
+// Only of pages that open pairs.
+async function zoomed(page, report) {
+  const opener = await page.$('button[data-pair]');
+  if (!opener) return;
+  await opener.evaluate((node) => node.click());
+  await settled(page);
+  const said = () => page.$eval('#viewer-zoom-said', (node) => parseFloat(node.textContent));
+  const show = async (key) => {
+    await page.keyboard.press(key);
+    await settled(page);
+  };
+  const views = (await page.$$('#viewer-views button')).length;
+  const found = { before: [], pinched: [], keys: [] };
+  const all = async (into) => {
+    for (let view = 2; view <= views; view++) {
+      await show(String(view));
+      into.push(await said());
+    }
+  };
+  await show('2');
+  found.before.push(await said());
+  await show('3');
+  await pinched(page, await page.$('#viewer-stage'));
+  await settled(page);
+  await all(found.pinched);
+  await show('+');
+  await all(found.keys);
+  const [fitted] = found.before;
+  const words = JSON.stringify(found);
+  assert.ok(found.pinched[0] > 1.3 * fitted, `two fingers: ${words}`);
+  assert.ok(found.keys[0] > 1.3 * found.pinched[0] || found.keys[0] >= 800, `plus: ${words}`);
+  for (const values of [found.pinched, found.keys]) assert.ok(values.every((value) => Math.abs(value / values[0] - 1) < 0.2), `from view to view: ${words}`);
+  await none(report);
 }
 
 async function hostile(page, report) {
