@@ -20,6 +20,7 @@ from pixelgauge.markup import Markup, element
 from pixelgauge.report.compare_sections import (
     Sample,
     distributions_section,
+    gates_said,
     gates_section,
     moves_section,
     summary_section,
@@ -204,11 +205,14 @@ class CompareReport:
             f": {summary.statuses['ok']:,} scored{failed}.",
         ]
         if verdicts:
-            broken = sum(verdict.passed is False for verdict in verdicts)
-            said.append(f" {broken} of {counted(len(verdicts), 'gate')} failed." if broken else " No gate failed.")
+            said.append(f" {gates_said(verdicts)}")
         roots = [root for root in self._roots if root]
         if len(roots) == 2:
-            said += [Markup("<br>Reference {}, test {}").format(*(name(root, 120) for root in roots))]
+            said += [
+                Markup("<br>Reference <code>{}</code>, test <code>{}</code>").format(
+                    *(name(root, 120) for root in roots)
+                )
+            ]
         return element("p", *said, class_="lead")
 
     def _notes(self, is_complete: bool) -> Iterable[str]:

@@ -27,7 +27,7 @@ from pixelgauge.report.written import change, counted, pair_name, score
 Metrics = Mapping[str, Metric[Any]]
 
 _PERCENTILES = (0, 1, 5, 25, 50, 75, 95, 99, 100)
-_HEADS = ("least", "p1", "p5", "p25", "median", "p75", "p95", "p99", "most")
+_HEADS = ("min", "p1", "p5", "p25", "median", "p75", "p95", "p99", "max")
 _WORDS = {True: "passed", False: "failed", None: "open"}
 _LOOKS = {True: "badge pass", False: "badge fail", None: "badge warn"}
 _MOST_SCATTERS = 15
@@ -45,13 +45,14 @@ def summary_section(page: Document, summary: Summary, metrics: Metrics, notes: S
         element("div", element("dt", name), element("dd", f"{count:,}"), class_=look or None)
         for name, count, look in tiles
     ]
-    rows = []
-    for name, found in summary.compute().items():
+    rows, computed = [], summary.compute()
+    has_infinite = any(found.infinite for found in computed.values())
+    for name, found in computed.items():
         metric, values = metrics[name], summary.finite(name)
         at = np.percentile(values, _PERCENTILES).tolist() if values.size else [None] * len(_PERCENTILES)
         cells = [score(metric, value) for value in (found.mean, found.std, *at)]
-        rows.append([metric.label, f"{found.count:,}", *cells, f"{found.infinite:,}" if found.infinite else "–"])
-    heads = ["metric", "pairs", "mean", "std", *_HEADS, "infinite"]
+        rows.append([metric.label, f"{found.count:,}", *cells, *([f"{found.infinite:,}"] if has_infinite else [])])
+    heads = ["metric", "pairs", "mean", "std", *_HEADS, *(["infinite"] if has_infinite else [])]
     said = [element("p", note, class_="note") for note in notes]
     page.section(
         "summary", "Summary", element("dl", *figures, class_="figures"), scrolled(heads, rows, "scroll dense"), *said
@@ -109,14 +110,17 @@ def gates_section(page: Document, verdicts: Sequence[Verdict], metrics: Metrics,
                 element("td", verdict.reason, broke, class_="text"),
             ]
         )
+    last = element("th", "what broke it", scope="col", class_="text")
+    table = scrolled(["gate", "", "value", "judged", last], rows)
+    page.section("gates", "Gates", table, note=gates_said(verdicts))
+
+
+def gates_said(verdicts: Sequence[Verdict]) -> str:
+    """Say in a sentence how gates came out."""
     failed = sum(verdict.passed is False for verdict in verdicts)
-    note = f"{failed} of {counted(len(verdicts), 'gate')} failed." if failed else "No gate failed."
-    page.section(
-        "gates",
-        "Gates",
-        scrolled(["gate", "", "value", "judged", element("th", "what broke it", scope="col", class_="text")], rows),
-        note=note,
-    )
+    if failed and len(verdicts) == 1:
+        return "The gate failed."
+    return f"{failed} of {len(verdicts)} gates failed." if failed else "No gate failed."
 
 
 def moves_section(page: Document, moved: Mapping[str, Moved], compared: Compared, metrics: Metrics) -> None:

@@ -137,7 +137,7 @@ class Gallery:
         scores = [
             f"{metric.label} {score(metric, kept.row.values.get(text))}" for text, metric in self._metrics.items()
         ]
-        said = "   ".join([*scores, *kept.problems])
+        said = " · ".join([*scores, *kept.problems])
         value = {"names": [text for text in names if text is not None], "scores": said, **as_json(pictures)}
         page.data(f"pair-{kept.index}", json_text(value), data_pictures=True)
 
