@@ -96,6 +96,24 @@ def test_a_page_that_cannot_be_written_is_refused_before_the_work(
 
 
 @pytest.mark.cli
+def test_figures_are_not_lost_with_an_image_that_went_away(
+    sets: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = FeatureSource.pixels
+
+    def gone(source: FeatureSource, numbers: list[int]) -> Any:
+        (sets / "fake" / "003.png").unlink(missing_ok=True)
+        return whole(source, numbers)
+
+    monkeypatch.setattr(FeatureSource, "pixels", gone)
+    code, out, err = run(capsys, "distance", "real", "fake", "--report", "r.html")
+    assert code == 2
+    assert out.startswith("fid ")
+    assert "003.png" in err
+    assert not (sets / "r.html").exists()
+
+
+@pytest.mark.cli
 def test_the_page_changes_no_figure(sets: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plain = run(capsys, "distance", "real", "fake", "--json")[1]
     with_page = run(capsys, "distance", "real", "fake", "--json", "--report", "r.html")[1]

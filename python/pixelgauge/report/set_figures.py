@@ -14,7 +14,7 @@ from pixelgauge.distribution.neighbour_intervals import density_coverage_interva
 from pixelgauge.engine.distances import DENSITY_K, PRECISION_K, Features
 from pixelgauge.report.doubts import found
 
-_MOST_WORK = 1e11
+_MOST_WORK = 2e10
 """Pairs of samples times features beyond which no interval over all pairs is computed for a page."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pixelgauge.markup import Markup
-from pixelgauge.report.charts.frame import TEXT, Size, picture
+from pixelgauge.report.charts.frame import TEXT, Size, picture, shortened, text_width
 from pixelgauge.report.charts.svg import element, label
 from pixelgauge.report.charts.ticks import figure
 
@@ -32,7 +32,7 @@ def share_bars(parts: Mapping[str, float], *, title: str) -> Markup:
     for i, (name, value) in enumerate(parts.items()):
         y = 6 + i * _ROW
         written = f"{figure(value, '.5g')}, {value / total:.0%}"
-        marks.append(label(2.0, y + TEXT, name, role="chart-key"))
+        marks.append(label(2.0, y + TEXT, shortened(name, _WIDTH - text_width(written) - 20), role="chart-key"))
         marks.append(label(_WIDTH - 2, y + TEXT, written, anchor="end", role="chart-value"))
         y += TEXT + 6
         width = _WIDTH - 4
