@@ -11,6 +11,7 @@ import math
 import os
 import warnings
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -19,6 +20,7 @@ import numpy as np
 from pixelgauge._version import __version__
 from pixelgauge.checks import ArgumentValueError
 from pixelgauge.cli import EXIT_DONE, UsageError, given
+from pixelgauge.cli.auroc_report import add_report_options, beside_the_scores, report_of, require_report
 from pixelgauge.files.cells import EXACT, number
 from pixelgauge.files.reading import FileError, shown
 from pixelgauge.files.tables import PARQUET, Table, import_parquet, read_table
@@ -80,6 +82,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--curve", choices=tuple(_CURVES), default="roc", help="what --csv and --plot hold")
     parser.add_argument("--csv", type=Path, metavar="OUT", help="write the curve's points")
     parser.add_argument("--plot", type=Path, metavar="OUT", help="draw the curve: .png or .svg (needs the plot extra)")
+    add_report_options(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace the files of --csv and --plot if they exist")
     parser.add_argument(
         "--memory-budget", type=_integer, metavar="BYTES", help="AUROC alone, of a Parquet file larger than memory"
@@ -96,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
     table = read_table(args.file, args.label, args.score, args.missing)
     scores = _metric_input(args, "score", table.scores, score_array)
     truth = _truth(args, table)
+    beside = beside_the_scores(args, table)
     auroc, interval, notes = _auroc(args, scores, truth)
     threshold = args.threshold
     if threshold is None:
@@ -128,12 +132,15 @@ def run(args: argparse.Namespace) -> int:
                 figure = _plot(args.curve, points, auroc, interval, args.level, confusion, threshold)
                 file = both.enter_context(replacing(args.plot, overwrite=args.overwrite))
                 figure.savefig(file, format=args.plot.suffix.lower()[1:], dpi=150)
+    if args.report:
+        report_of(args, result, truth, scores, interval, beside)
     _print(result, args.json)
     return EXIT_DONE
 
 
 def _run_out_of_core(args: argparse.Namespace) -> int:
-    alone = ("pos_label", "interval", "level", "seed", "missing", "threshold", "best", "curve", "csv", "plot")
+    alone = ("pos_label", "interval", "level", "seed", "missing", "threshold", "best", "curve", "csv", "plot", "report",
+             "versus", "groups")  # fmt: skip
     ignored = [f"--{name.replace('_', '-')}" for name in alone if given(args, name)]
     if ignored:
         raise UsageError(f"--memory-budget gives AUROC alone: leave out {', '.join(ignored)}")
@@ -156,13 +163,16 @@ def _check_options(args: argparse.Namespace) -> None:
         raise UsageError(f"--memory-budget {shown(args.memory_budget)}: give at least {LEAST_BUDGET} bytes")
     if args.label.strip() == args.score.strip():
         raise UsageError(f"--label and --score are both {shown(args.label)!r}: name two columns")
-    outputs = {name: path for name in ("csv", "plot") if (path := getattr(args, name)) is not None}
+    written = {name: path for name in ("csv", "plot", "report") if (path := getattr(args, name)) is not None}
+    outputs = {name: path for name, path in written.items() if name != "report"}
     if args.overwrite and not outputs:
         raise UsageError("--overwrite needs --csv OUT or --plot OUT")
     if given(args, "curve") and not outputs:
         raise UsageError("--curve needs --csv OUT or --plot OUT")
-    if len(outputs) == 2 and _one_file(args.csv, args.plot):
-        raise UsageError(f"--csv and --plot are both {shown(args.csv)}: name two files")
+    for (first, path), (second, other) in combinations(written.items(), 2):
+        if _one_file(path, other):
+            raise UsageError(f"--{first} and --{second} are both {shown(path)}: name two files")
+    require_report(args)
     for name, path in outputs.items():
         try:
             require_writable(path, overwrite=args.overwrite, inputs=[args.file])
@@ -172,7 +182,7 @@ def _check_options(args: argparse.Namespace) -> None:
     if args.plot:
         if args.plot.suffix.lower() not in (".png", ".svg"):
             raise UsageError(f"--plot {shown(args.plot)}: use .png or .svg")
-        from pixelgauge.ranking.display import new_axes
+        from pixelgauge.drawing import new_axes
 
         new_axes()
     if args.file.suffix.lower() in PARQUET:
@@ -316,7 +326,7 @@ def _plot(
     threshold: float,
 ) -> Any:
     """Figure of a curve, with the point of a threshold."""
-    from pixelgauge.ranking.display import new_axes
+    from pixelgauge.drawing import new_axes
 
     axes = new_axes()
     text = f"AUROC {auroc:.4f}"

@@ -55,6 +55,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "each metric answers. Needs no data and no network.",
     )
     parser.add_argument("--output", metavar="DIR", help="also write the pictures, scores.csv and index.html to DIR")
+    parser.add_argument("--report", metavar="FILE", help="also write a page to look at, all of it in one file")
     parser.add_argument(
         "--overwrite", action="store_true", help="write to a DIR that is not empty; other files there stay as they are"
     )
@@ -66,6 +67,10 @@ def run(args: argparse.Namespace) -> int:
     """Make, degrade, score and show."""
     if args.overwrite and args.output is None:
         raise UsageError("--overwrite needs --output DIR")
+    if args.report is not None:
+        from pixelgauge.report.document import require_report_writable
+
+        require_report_writable(args.report)
     if args.output is not None:
         _require_folder_or_nothing(args.output)
         if not args.overwrite:
@@ -84,8 +89,10 @@ def run(args: argparse.Namespace) -> int:
             _write(args.output, _contents(pictures, results, comparison), overwrite=args.overwrite)
         except OSError as error:
             raise UsageError(f"--output {args.output}: {error}") from error
+    fingerprint = {**comparison.fingerprint(), "isa": isa()}
+    if args.report is not None:
+        _write_page(args.report, pictures, results, left_out, fingerprint)
     if args.json:
-        fingerprint = {**comparison.fingerprint(), "isa": isa()}
         print(
             json.dumps(
                 {
@@ -107,6 +114,8 @@ def run(args: argparse.Namespace) -> int:
             print(f"{METRICS[metric].label} is left out: {printable(remedy)}")
         if args.output is not None:
             print(f"pictures, scores.csv and index.html in {printable(args.output)}")
+        if args.report is not None:
+            print(f"the page is {printable(args.report)}: open it in any browser")
     return EXIT_DONE
 
 
@@ -140,6 +149,21 @@ def _scored(content: str, picture: Picture, case: int, comparison: Comparison) -
             raise result
         scores[name] = float(result[0])
     return _Result(content, degradation.name, STRENGTHS[strength], level, scores, degraded)
+
+
+def _write_page(
+    path: str,
+    pictures: dict[str, Picture],
+    results: list[_Result],
+    left_out: dict[str, str],
+    fingerprint: dict[str, object],
+) -> None:
+    from pixelgauge.report.demo_page import Case, Demo, write_demo_page
+
+    cases = [Case(r.content, r.degradation, STRENGTHS.index(r.strength), r.scores, r.picture) for r in results]
+    metrics = {name: METRICS[name] for name in results[0].scores}
+    remedies = {METRICS[name].label: remedy for name, remedy in left_out.items()}
+    write_demo_page(path, Demo(pictures, cases, metrics, remedies, fingerprint))
 
 
 def _print_by_degradation(results: list[_Result]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from pixelgauge._version import __version__
 from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError, add_option, message
+from pixelgauge.cli.distance_report import add_report_options, report_of, require_report, samples_for
 from pixelgauge.cli.networks import add_network_options, asked_network, asked_preset, extraction_from
 from pixelgauge.cli.terminal import Progress
 from pixelgauge.engine.distances import (
@@ -50,29 +52,38 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--explain", action="store_true", help="also the FID under every preset, and what each differs in"
     )
+    add_report_options(parser)
     add_network_options(parser, "each side")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Compute and print."""
+    require_report(args)
     names = list(dict.fromkeys(name.strip() for name in args.metrics.split(",") if name.strip()))
     wanted = chosen(DISTANCES, names)
     values = checked_options(DISTANCES, wanted, (), {name: getattr(args, name) for name in options_of(DISTANCES)})
-    facts = _facts(args, {name: metric for name, metric in DISTANCES.items() if name in wanted}, values)
-    failed = facts.get("failed", {})
-    if args.json:
+    facts, write_page = _facts(args, {name: metric for name, metric in DISTANCES.items() if name in wanted}, values)
+    _print(facts, as_json=args.json)
+    write_page()  # at the end: the figures are not lost if it fails
+    return EXIT_SOME_FAILED if facts.get("failed") else EXIT_DONE
+
+
+def _print(facts: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
         print(json.dumps(facts))
-        return EXIT_SOME_FAILED if failed else EXIT_DONE
+        return
     for name, value in facts["metrics"].items():
         print(f"{name:12} {value:.10g}")
     for name, row in facts.get("explain", {}).items():
         print(f"fid under {name:15} {row['fid']:.10g}  {row['difference']:+.6g}  {row['source']}")
     print(f"\n{_fingerprint(facts)}")
-    return EXIT_SOME_FAILED if failed else EXIT_DONE
 
 
-def _facts(args: argparse.Namespace, wanted: dict[str, Metric[SetFamily]], values: Values) -> dict[str, Any]:
+def _facts(
+    args: argparse.Namespace, wanted: dict[str, Metric[SetFamily]], values: Values
+) -> tuple[dict[str, Any], Callable[[], None]]:
+    """Compute; and return what writes the page, if one is asked for."""
     extraction = extraction_from(args, outputs=outputs_of(wanted).names())
     with Progress("img", quiet=args.quiet) as bars:
         a = FeatureSource(args.a, "A", limit=args.limit, seed=args.seed)
@@ -90,7 +101,8 @@ def _facts(args: argparse.Namespace, wanted: dict[str, Metric[SetFamily]], value
         impossible = require_possible(sides, wanted, values)
         left = {name: metric for name, metric in wanted.items() if name not in impossible}
         failed = _told(args, impossible, all_failed=not left)
-        found = measure(sides, left, values, bars.reach)
+        also = None if args.report is None else samples_for(sides)
+        found = measure(sides, left, values, bars.reach, also)
         failed |= _told(args, found.failed, all_failed=not found.values and not args.explain)
         facts: dict[str, Any] = {
             "version": __version__,
@@ -102,7 +114,8 @@ def _facts(args: argparse.Namespace, wanted: dict[str, Metric[SetFamily]], value
             networks = partial(_under, args)
             facts["explain"] = under_every_preset(sides, found.values.get("fid"), networks, bars.reach)
         facts |= fingerprint(sides)
-    return {**facts, "failed": failed} if failed else facts
+    whole = {**facts, "failed": failed} if failed else facts
+    return whole, lambda: None if args.report is None else report_of(args, sides, found, facts, failed)
 
 
 def _under(args: argparse.Namespace, preset: str) -> Extraction:

@@ -220,6 +220,8 @@ class Measured:
     values: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     failed: dict[str, Exception] = field(default_factory=dict)
+    features: tuple[Features, Features] = ({}, {})
+    """What was collected of each side, by output."""
 
 
 def require_possible(sides: Sides, metrics: Mapping[str, Metric[SetFamily]], values: Values) -> dict[str, Exception]:
@@ -238,6 +240,7 @@ def measure(
     metrics: Mapping[str, Metric[SetFamily]],
     values: Values,
     report: Report | None = None,
+    also: Outputs | None = None,
 ) -> Measured:
     """Go through the images of each side once, and compute every metric; one that fails does not lose the others.
 
@@ -250,11 +253,16 @@ def measure(
         Their options.
     report : callable, optional
         Told of the progress.
+    also : Outputs, optional
+        What is collected beside what the metrics need, and changes none of them.
     """
-    needed = outputs_of(metrics)
-    of_a = sides.a.collect(sides.extraction, needed.samples_of_a, needed.moments, report)
-    of_b = sides.b.collect(sides.extraction, needed.samples_of_b, needed.moments, report)
-    found = Measured()
+    own = outputs_of(metrics)
+    needed = own | (also or Outputs())
+    of_a: Features = sides.a.collect(sides.extraction, needed.samples_of_a, needed.moments, report)
+    of_b: Features = sides.b.collect(sides.extraction, needed.samples_of_b, needed.moments, report)
+    found = Measured(features=(of_a, of_b))
+    of_a = _as_needed(sides.a, of_a, needed.samples_of_a - own.samples_of_a, sides.extraction)
+    of_b = _as_needed(sides.b, of_b, needed.samples_of_b - own.samples_of_b, sides.extraction)
     for name, metric in metrics.items():
         try:
             one = metric.family.measure(sides, of_a, of_b, values)
@@ -264,6 +272,14 @@ def measure(
         found.values |= one.values
         found.facts |= one.facts
     return found
+
+
+def _as_needed(side: FeatureSource, of_side: Features, extra: frozenset[str], extraction: Extraction) -> Features:
+    """Give metrics what they would have without the samples that were collected for others."""
+    return {
+        output: side.summed(found, extraction, output) if output in extra and side.stats is None else found
+        for output, found in of_side.items()
+    }
 
 
 def under_every_preset(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from typing import Any, TypeGuard
@@ -27,7 +27,7 @@ from pixelgauge.full_reference.arguments import DataRange
 from pixelgauge.images import as_array, canonical_images, is_picture, path_name
 from pixelgauge.images.archives import image_members, opened_members
 from pixelgauge.images.folders import list_images, names_within
-from pixelgauge.perceptual.image_batches import image_set
+from pixelgauge.perceptual.image_batches import files_as_set, image_set
 
 _BLOCK = 3072
 """Rows that are added to statistics at a time: the core's own chunk."""
@@ -250,6 +250,22 @@ class FeatureSource:
         found._choose(np.arange(start, stop))
         return found
 
+    def pixels(self, numbers: Sequence[int]) -> Iterator[npt.NDArray[np.uint8]]:
+        """Images of some places as (H, W, 3) of 8 bits, to be looked at."""
+        some = copy(self)
+        some._choose(np.asarray(numbers, np.int64))
+        with some._image_input() as images:
+            if self.holds_arrays:
+                found = image_set(images, "a page", name=self.name, **self._array_options)
+            else:
+                found = files_as_set(images, some._names or some.image_names())
+            for i in range(len(found)):
+                levels = found.read(i)[0]
+                if levels.dtype != np.uint8 or (found.low, found.high) != (0, 255):
+                    share = (levels.astype(np.float64) - found.low) / (found.high - found.low)
+                    levels = np.rint(255 * np.clip(share, 0, 1)).astype(np.uint8)
+                yield levels
+
     @contextmanager
     def _image_input(self) -> Iterator[Any]:
         if self._archive is None:
@@ -344,6 +360,18 @@ class FeatureSource:
                 else:
                     summed[output].update(features)
         return {**{output: np.concatenate(parts) for output, parts in kept.items()}, **summed}
+
+    def summed(
+        self, features: npt.NDArray[Any], extraction: Extraction, output: str
+    ) -> FeatureStats | npt.NDArray[Any]:
+        """Return what :meth:`collect` gives where samples are not wanted, of samples that it gave."""
+        count, width = features.shape
+        if self.features is not None or count <= width:
+            return features
+        stats = self._new_statistics(extraction, output, width)
+        for start in range(0, count, _BLOCK):
+            stats.update(features[start : start + _BLOCK])
+        return stats
 
     def _new_statistics(self, extraction: Extraction, output: str, width: int) -> FeatureStats:
         if self.kept is not None:

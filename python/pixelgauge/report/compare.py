@@ -86,12 +86,12 @@ def compare_report(
 
     Examples
     --------
-    >>> import numpy as np, pixelgauge
+    >>> import numpy as np, os, pixelgauge, tempfile
     >>> ref = np.zeros((3, 32, 32), np.uint8)
     >>> test = ref + np.arange(3, dtype=np.uint8)[:, None, None]
     >>> run = pixelgauge.compare(ref, test, metrics=("mse", "psnr"), channel_axis=None)
-    >>> summary = pixelgauge.compare_report(run, "report.html")
-    >>> summary.count
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     pixelgauge.compare_report(run, os.path.join(folder, "report.html")).count
     3
     """
     if not isinstance(run, CompareRun):

@@ -117,14 +117,14 @@ class Frame:
         rules: Sequence[Rule] = (),
     ) -> None:
         self.size, self.x, self.y = size, x, y
-        self._x_title, self._y_title = x_title, y_title
+        self._x_title, self._y_title = (shortened(title, size.width - 20) for title in (x_title, y_title))
         self._keys = [(left, row, key) for left, row, key in _laid_out(keys, size.width)]
         rows = 1 + max((row for _, row, _ in self._keys), default=-1)
         self.left = 10 + max((text_width(text) for _, text in y.ticks), default=0)
         self.right = size.width - 14
-        self._rules = self._placed(rules)
+        self._rules = self._placed([Rule(rule.value, shortened(rule.name, size.width / 2)) for rule in rules])
         self._names = (TEXT + 3) * (1 + max((row for *_, row in self._rules), default=-1))
-        self.top = 14 + (TEXT + 7) * (rows + bool(y_title)) + self._names
+        self.top = 17 + (TEXT + 7) * (rows + bool(y_title)) + self._names
         self.bottom = size.height - 10 - TEXT - (TEXT + 7 if x_title else 0)
 
     def across(self, values: npt.ArrayLike) -> Values:
@@ -156,7 +156,7 @@ class Frame:
         if self._x_title:
             marks.append(label(self.right, self.size.height - 7, self._x_title, anchor="end", role="chart-name"))
         if self._y_title:
-            marks.append(label(2, self.top - self._names - 12, self._y_title, role="chart-name"))
+            marks.append(label(2, self.top - self._names - 14, self._y_title, role="chart-name"))
         for left, row, key in self._keys:
             y = 14 + row * (TEXT + 7)
             marks.append(element("g", key.mark, transform=f"translate({left + 13:.2f} {y:.2f})"))

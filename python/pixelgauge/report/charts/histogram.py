@@ -79,6 +79,7 @@ def class_histogram(
     title: str,
     x_title: str = "",
     rules: Sequence[Rule] = (),
+    edges: Values | None = None,
     size: Size = NORMAL,
 ) -> Markup:
     """Draw several sets of numbers over each other, each as shares of its own.
@@ -89,6 +90,8 @@ def class_histogram(
         Up to four sets by name.
     title, x_title, rules, size
         As of :func:`histogram`.
+    edges : (B + 1,) numpy.ndarray of float64, optional
+        Of the bins, which several charts share; what lies beyond them is counted in the outermost.
 
     Returns
     -------
@@ -100,7 +103,7 @@ def class_histogram(
     everything = np.concatenate(list(finite.values()))
     if not everything.size:
         return picture(size, title, "None of the numbers is finite: there is nothing to draw.")
-    edges = bins.round_bins(everything)
+    edges = bins.round_bins(everything) if edges is None else edges
     shares = {name: _counts(values, edges) / max(1, len(values)) for name, values in finite.items()}
     highest = max(float(share.max()) for share in shares.values())
     looks = dict(zip(given, _LOOKS, strict=False))

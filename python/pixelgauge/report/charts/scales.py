@@ -14,8 +14,8 @@ from pixelgauge.report.charts.ticks import round_numbers, written
 
 Values = npt.NDArray[np.float64]
 
-_RATES = (0.0001, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9999)
-"""Rates that are written along an axis of normal quantiles."""
+_RATES = (0.5, 0.1, 0.01, 0.9, 0.99, 0.001, 0.999, 0.05, 0.95, 0.0001, 0.9999, 0.2, 0.8, 0.02, 0.98, 0.005, 0.995)
+"""Rates that are written along an axis of normal quantiles, those that matter most first."""
 
 _MOST = 1e300
 """Numbers beyond it are not drawn: sums and spans of those within stay floats."""
@@ -101,9 +101,13 @@ def logarithmic(low: float, high: float) -> Scale:
 
 def probit(low: float, high: float) -> Scale:
     """Scale of normal quantiles between two rates within (0, 1), as error trade-offs are drawn."""
-    numbers = [rate for rate in _RATES if low <= rate <= high]
-    while len(numbers) > 7:
-        numbers = numbers[::2]
+    ends = _quantiles(np.array([low, high]))
+    numbers: list[float] = []
+    for rate in (rate for rate in _RATES if low <= rate <= high):
+        places = (_quantiles(np.array([rate, *numbers])) - ends[0]) / (ends[1] - ends[0])
+        if (np.abs(places[1:] - places[0]) > 0.11).all():
+            numbers.append(rate)
+    numbers.sort()
     return Scale(low, high, tuple((rate, _percent(rate)) for rate in numbers), _quantiles)
 
 
