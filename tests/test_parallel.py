@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -161,3 +164,46 @@ def test_what_cannot_be_had_is_an_error_and_counts_for_nothing() -> None:
         assert memory.held == 0
 
     on_a_thread(memory, work)
+
+
+FORKS = """
+import os, sys, threading, numpy as np
+from pixelgauge import _core
+
+memory, kept, stop = _core.ArrayMemory(), [], threading.Event()
+
+def work():
+    memory.use()
+    kept.append([np.ones(100_000, np.uint8) for _ in range(8)])
+    while not stop.is_set():
+        np.empty(100_000, np.uint8), np.empty(300_000, np.uint8)
+
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads:
+    thread.start()
+while len(kept) < len(threads):
+    pass
+children = []
+for _ in range(40):
+    child = os.fork()
+    if child == 0:
+        whole = all(array.all() for arrays in kept for array in arrays)
+        kept.clear()
+        memory.close()
+        os._exit(0 if whole and memory.held == 0 else 1)
+    children.append(child)
+ends = {os.waitpid(child, 0)[1] for child in children}
+stop.set()
+for thread in threads:
+    thread.join()
+sys.exit(0 if ends == {0} else 1)
+"""
+
+
+@pytest.mark.property
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_children_of_a_fork_drop_arrays_whoever_held_the_lock() -> None:
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKS], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert run.returncode == 0, run.stderr

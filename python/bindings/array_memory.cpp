@@ -2,6 +2,7 @@
 //
 // The system clears every page of memory that it hands out, and an allocator gives megabytes back as soon as they are free: the pages
 // of a decoded image cost a third of what decoding it does. What is held is never more than the arrays once took together.
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -9,6 +10,11 @@
 #include <new>
 #include <utility>
 #include <vector>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#define PIXELGAUGE_HAS_FORK 1
+#endif
 
 #include "bindings.h"
 
@@ -30,6 +36,17 @@ constexpr size_t kAlignment = 64;        // a register, and a line of the caches
 constexpr size_t kLeastKept = 64 << 10;  // smaller ones the allocator keeps by itself
 constexpr uint64_t kPatience = 64;       // blocks that are asked for until one that nobody took goes back to the system
 
+// Forks that led to this process. A child may have been made while another thread of its parent, which it does not have, held a lock.
+std::atomic<int> forks{0};
+
+int forks_so_far() {
+#ifdef PIXELGAUGE_HAS_FORK
+    static const int registered = pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+    static_cast<void>(registered);
+#endif
+    return forks.load(std::memory_order_relaxed);
+}
+
 // Stands before the data of an array.
 struct alignas(kAlignment) Head {
     void* block;
@@ -41,7 +58,7 @@ class Memory {
   public:
     void* take(size_t bytes, bool cleared) {
         if (bytes > PTRDIFF_MAX - 2 * sizeof(Head)) return nullptr;
-        if (bytes >= kLeastKept) {
+        if (bytes >= kLeastKept && is_ours()) {
             if (Head* head = spare(bytes)) {
                 if (cleared) std::memset(head + 1, 0, bytes);
                 return head + 1;
@@ -71,7 +88,7 @@ class Memory {
     void give(void* data) {
         if (!data) return;
         Head* head = static_cast<Head*>(data) - 1;
-        if (head->bytes >= kLeastKept) {
+        if (head->bytes >= kLeastKept && is_ours()) {
             const std::lock_guard<std::mutex> lock(mutex_);
             in_use_ -= head->bytes;
             if (!closed_ && keep(head)) return;
@@ -81,19 +98,26 @@ class Memory {
 
     // Gives back what is spare, and from now on whatever is freed.
     void close() {
+        if (!is_ours()) return;
         const std::lock_guard<std::mutex> lock(mutex_);
         closed_ = true;
         release(0);
     }
 
     size_t held() {
+        if (!is_ours()) return 0;
         const std::lock_guard<std::mutex> lock(mutex_);
         return in_use_ + kept_;
     }
 
-    ~Memory() { release(0); }
+    ~Memory() {
+        if (is_ours()) release(0);
+    }
 
   private:
+    // A child of a fork leaves its parent's blocks and lock alone: it takes from the allocator and gives back to it.
+    bool is_ours() const { return forks_so_far() == made_in_; }
+
     // A block that is large enough and wastes no more than a quarter; counts it, or the new one that is made instead, as used.
     Head* spare(size_t bytes) {
         const std::lock_guard<std::mutex> lock(mutex_);
@@ -119,7 +143,7 @@ class Memory {
 
     // Takes back what was counted as used and could not be made.
     void missed(size_t bytes) {
-        if (bytes < kLeastKept) return;
+        if (bytes < kLeastKept || !is_ours()) return;
         const std::lock_guard<std::mutex> lock(mutex_);
         in_use_ -= bytes;
     }
@@ -146,6 +170,7 @@ class Memory {
         std::free(head->block);
     }
 
+    const int made_in_ = forks_so_far();
     std::mutex mutex_;
     std::vector<Head*> spare_;  // the one that was freed first is the first
     size_t in_use_ = 0, kept_ = 0, most_ = 0;
