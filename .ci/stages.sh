@@ -156,6 +156,22 @@ stage_coverage() {
   echo "coverage: $(tail -n 1 "$work/coverage.log")" >>"$work/figures"
 }
 
+# The reports in Debian's Chromium: keys, fingers, axe's rules, no request, hostile names, frame times. Pictures of them outlive the run.
+stage_browser() {
+  need chromium chromium
+  need node nodejs
+  need npm npm
+  enter suite '.[cpu,test]'
+  local shots
+  shots=$(mktemp -d -t pixelgauge-reports.XXXXXX)
+  python -m tests.browser.make_reports "$work/reports"
+  cp -R tests/browser "$work/browser"
+  npm ci --prefix "$work/browser" --ignore-scripts --no-audit --no-fund --silent
+  PIXELGAUGE_REPORTS=$work/reports PIXELGAUGE_SHOTS=$shots npm test --prefix "$work/browser" | tee "$work/browser.log"
+  echo "reports' pictures: $shots" >>"$work/figures"
+  grep -E '^(Chrome/|scroll:|filter:)' "$work/browser.log" >>"$work/figures"
+}
+
 stage_tsan() { test_cpp tsan; }
 
 need_clang() {

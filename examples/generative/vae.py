@@ -309,7 +309,7 @@ def draw_detection(path, found):
     for digit, (anomalous, scores) in found.items():
         point = pixelgauge.operating_point(anomalous, scores, fpr=0.05)
         display = pixelgauge.RocCurveDisplay.from_predictions(anomalous, scores, name=f"digit {digit} unseen")
-        display.plot(roc_axes)
+        display.plot(roc_axes, plot_chance_level=True, chance_level_kw={"label": None})
         precision, recall, _ = pixelgauge.precision_recall_curve(anomalous, scores)
         (line,) = precision_axes.plot(recall, precision, label=f"digit {digit} unseen")
         at = {"color": line.get_color(), "marker": "o"}

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from pixelgauge.perceptual.inception import InceptionFeatures as InceptionFeatures
     from pixelgauge.perceptual.lpips import LPIPS as LPIPS
     from pixelgauge.perceptual.onnx_features import OnnxFeatures as OnnxFeatures
+    from pixelgauge.perceptual.score_map import ScoreMapDisplay as ScoreMapDisplay
     from pixelgauge.proportions import ProportionInterval as ProportionInterval
     from pixelgauge.proportions import proportion_interval as proportion_interval
     from pixelgauge.ranking.aupro import aupro as aupro
@@ -76,6 +77,9 @@ if TYPE_CHECKING:
     from pixelgauge.ranking.delong_tests import PairwiseTest as PairwiseTest
     from pixelgauge.ranking.delong_tests import delong_pairwise as delong_pairwise
     from pixelgauge.ranking.delong_tests import delong_test as delong_test
+    from pixelgauge.ranking.display import AuproCurveDisplay as AuproCurveDisplay
+    from pixelgauge.ranking.display import DetCurveDisplay as DetCurveDisplay
+    from pixelgauge.ranking.display import PrecisionRecallDisplay as PrecisionRecallDisplay
     from pixelgauge.ranking.display import RocCurveDisplay as RocCurveDisplay
     from pixelgauge.ranking.groups import auroc_by_column as auroc_by_column
     from pixelgauge.ranking.groups import auroc_by_group as auroc_by_group
@@ -152,6 +156,7 @@ _MODULES = {
     "perceptual.inception": ["InceptionFeatures"],
     "perceptual.lpips": ["LPIPS"],
     "perceptual.onnx_features": ["OnnxFeatures"],
+    "perceptual.score_map": ["ScoreMapDisplay"],
     "proportions": ["ProportionInterval", "proportion_interval"],
     "ranking.aupro": ["aupro"],
     "ranking.average_precision_interval": ["AveragePrecisionInterval", "average_precision_interval"],
@@ -164,7 +169,7 @@ _MODULES = {
         "roc_curve",
     ],
     "ranking.delong_tests": ["DelongTest", "PairwiseTest", "delong_pairwise", "delong_test"],
-    "ranking.display": ["RocCurveDisplay"],
+    "ranking.display": ["AuproCurveDisplay", "DetCurveDisplay", "PrecisionRecallDisplay", "RocCurveDisplay"],
     "ranking.groups": ["auroc_by_column", "auroc_by_group", "top_k_accuracy_score"],
     "ranking.histogram": ["Bounds", "RankingHistogram"],
     "ranking.inputs": ["UndefinedMetricWarning"],

@@ -8,6 +8,7 @@ from statistics import NormalDist
 from typing import Literal, NamedTuple
 
 from pixelgauge.checks import checked_level, one_of, whole_number
+from pixelgauge.notebooks import in_notebooks
 
 ProportionMethod = Literal["blaker", "clopper-pearson", "wilson"]
 
@@ -19,6 +20,7 @@ _HALVINGS = 200
 """More than any two floats are apart: a bisection ends where there is none between."""
 
 
+@in_notebooks
 class ProportionInterval(NamedTuple):
     """A share and its confidence interval."""
 

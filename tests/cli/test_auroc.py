@@ -124,12 +124,6 @@ def test_plot(tmp_path: Path, kind: str, extension: str) -> None:
     assert out.read_bytes().startswith(b"\x89PNG" if extension == "png" else b"<?xml")
 
 
-def test_display_draws() -> None:
-    pytest.importorskip("matplotlib", reason="matplotlib, the plot extra, is not installed")
-    axes = pixelgauge.RocCurveDisplay.from_predictions(Y, S, name="model").plot()
-    assert axes.get_legend().get_texts()[0].get_text() == f"model (AUC = {pixelgauge.roc_auc_score(Y, S):.4f})"
-
-
 def test_memory_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path / "t.parquet")
     assert main(["auroc", str(path), "--memory-budget", str(1 << 26), "--json"]) == 0

@@ -17,11 +17,13 @@ from PIL import Image
 import pixelgauge
 from pixelgauge.cli import main
 from pixelgauge.engine.comparison import CompareOptions, prepare
-from pixelgauge.engine.pairing import Pairing
+from pixelgauge.engine.items import ArrayItem
+from pixelgauge.engine.pairing import Pairing, pair_of
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import Summary
 from pixelgauge.report.compare import MOST_BYTES, CompareReport
 from tests.pictures import random_pixels
+from tests.places import SHARED, needs_shared
 from tests.report.runs import held, pixels_of, report_of, save_pairs
 from tests.report.test_document import HOSTILE, Reader
 
@@ -137,6 +139,21 @@ def test_images_are_read_by_the_runs_own_options(tmp_path: Path) -> None:
     assert pixels_of(pair["images"][0]).shape == (20, 20)
 
 
+@needs_shared("weights", "images")
+def test_the_map_of_lpips_is_its_spatial_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime", reason="onnxruntime, the cpu extra, is not installed")
+    monkeypatch.setenv("PIXELGAUGE_CACHE", str(tmp_path / "cache"))
+    weights = [str(SHARED / "weights" / name) for name in ("alexnet_features.pth", "lpips_v0.1_alex.pth")]
+    assert main(["models", "add", "lpips-alex", *weights]) == 0
+    paths = [SHARED / "images" / name for name in ("ex_ref.png", "ex_p0.png")]
+    pixelgauge.compare_report(pixelgauge.compare(*paths, metrics="lpips"), tmp_path / "r.html")
+    found = held((tmp_path / "r.html").read_text())["pair-0"]["maps"][-1]
+    _, distances = pixelgauge.LPIPS("alex")(*map(str, paths), spatial=True)
+    assert found["name"] == "lpips"
+    assert found["full"] == pytest.approx(distances.max())
+    assert abs(pixels_of(found) / 255 * found["full"] - distances).max() <= 0.51 / 255 * found["full"]
+
+
 def test_what_cannot_be_read_again_is_said(tmp_path: Path) -> None:
     save_pairs(tmp_path, 3)
     run = pixelgauge.compare(tmp_path / "ref", tmp_path / "test", workers=1)
@@ -245,27 +262,48 @@ def test_long_names_are_cut_and_said_to_be(tmp_path: Path) -> None:
     assert "Names and messages are cut to 240 characters." in page
 
 
+@pytest.mark.parametrize("name", ["<" * 4000 + "{}", "\u202e" * 4000 + "{}", '"' * 4000 + "{}"])
+def test_a_run_of_the_most_hostile_rows_stays_within_its_bytes(tmp_path: Path, name: str) -> None:
+    comparison = prepare(CompareOptions(("mse",)))
+    images = [
+        (ArrayItem(name.format(i), random_pixels((64, 64, 3), i)), ArrayItem(name, random_pixels((64, 64, 3), 7)))
+        for i in range(80)
+    ]
+    report = CompareReport(comparison, Pairing("", "", [], Counter()))
+    summary = Summary({"mse": False})
+    for i in range(4_000):
+        ref, test = images[i % 80]
+        row = ScoreRow(name.format(i), name, "unscorable", name[:2000], {"mse": float(i)})
+        report.add(row, pair_of(ref, test), [name[:2000]] * 3)
+        summary.update(row)
+    report.write(tmp_path / "r.html", summary, workers=2)
+    assert (tmp_path / "r.html").stat().st_size <= MOST_BYTES
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "as many as fit into this file" in page or "are cut to 80 characters" in page
+    assert len(held(page)) == 65
+
+
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     comparison = prepare(CompareOptions(("mse",)))
     most = []
-    for count in (25_000, 100_000):
+    for count in (12_000, 36_000):
         report = CompareReport(comparison, Pairing("", "", [], Counter()))
         tracemalloc.start()
         many(report, Summary({"mse": False}), count)
         most.append(tracemalloc.get_traced_memory()[0])
         tracemalloc.stop()
-    assert most[1] < most[0] + 3_000_000  # eight bytes a score of the summary, and NumPy's draw
+    assert most[1] < most[0] + 1_500_000  # eight bytes a score of the summary, and NumPy's draw
 
 
 def test_a_run_of_large_noisy_images_stays_within_its_bytes(tmp_path: Path) -> None:
-    stack = random_pixels((40, 700, 700, 3), 1)
+    stack = random_pixels((24, 640, 640, 3), 1)
     run = pixelgauge.compare(list(stack), list(stack[::-1]), metrics=("mse",))
     pixelgauge.compare_report(run, tmp_path / "r.html")
     size = (tmp_path / "r.html").stat().st_size
     assert 0.6 * MOST_BYTES < size <= MOST_BYTES
     pair = held((tmp_path / "r.html").read_text())["pair-0"]
-    assert pair["w"] == 700
-    assert pair["images"][0]["w"] < 700
+    assert pair["w"] == 640
+    assert pair["images"][0]["w"] < 640
 
 
 def test_a_baseline_shows_what_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,6 +370,34 @@ def test_wrong_use_is_told_before_any_work(
     assert said in capsys.readouterr().err
     assert (tmp_path / "notes.txt").read_text() == "mine"
     assert not (tmp_path / "a.html").exists()
+
+
+def test_rows_that_were_taken_before_are_not_in_a_report(tmp_path: Path) -> None:
+    save_pairs(tmp_path, 5)
+    run = pixelgauge.compare(tmp_path / "ref", tmp_path / "test")
+    next(run)
+    next(run)
+    assert pixelgauge.compare_report(run, tmp_path / "r.html").count == 3
+    page = (tmp_path / "r.html").read_text()
+    assert [row[1] for row in held(page)["rows-data"]["rows"]] == ["002.png", "003.png", "004.png"]
+    assert "<strong>3 pairs</strong>" in page
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (3, 2)])
+def test_pairs_too_small_for_a_window_have_pictures_and_say_what_they_lack(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    x, y = random_pixels((*size, 3), 1), random_pixels((*size, 3), 2)
+    pixelgauge.compare_report(pixelgauge.compare([x], [y], metrics="mse"), tmp_path / "r.html")
+    pair = held((tmp_path / "r.html").read_text())["pair-0"]
+    assert [found["name"] for found in pair["maps"]] == ["difference"]
+    assert any("no map" in note for note in pair["notes"])
+
+
+@pytest.mark.parametrize(("run", "said"), [("ref", "must be a CompareRun"), (None, "must be a CompareRun")])
+def test_what_is_no_run_is_refused(tmp_path: Path, run: object, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        pixelgauge.compare_report(run, tmp_path / "r.html")  # type: ignore[arg-type]
 
 
 def test_a_report_replaces_a_report(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def _check_options(args: argparse.Namespace) -> None:
     if args.plot:
         if args.plot.suffix.lower() not in (".png", ".svg"):
             raise UsageError(f"--plot {shown(args.plot)}: use .png or .svg")
-        from pixelgauge.ranking.display import new_axes
+        from pixelgauge.drawing import new_axes
 
         new_axes()
     if args.file.suffix.lower() in PARQUET:
@@ -326,7 +326,7 @@ def _plot(
     threshold: float,
 ) -> Any:
     """Figure of a curve, with the point of a threshold."""
-    from pixelgauge.ranking.display import new_axes
+    from pixelgauge.drawing import new_axes
 
     axes = new_axes()
     text = f"AUROC {auroc:.4f}"

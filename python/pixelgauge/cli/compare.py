@@ -312,9 +312,7 @@ def _print_failures(failures: list[ScoreRow], pairing: Pairing, output: str | No
 
 
 def _print_summary(summary: Summary, comparison: Comparison, pairing: Pairing, args: argparse.Namespace) -> None:
-    statuses = ", ".join(f"{n} {status}" for status, n in sorted(summary.statuses.items()) if status != "ok")
-    failed = f", {summary.failed} failed ({statuses})" if summary.failed else ""
-    print(f"\n{summary.count} pair{'s' * (summary.count != 1)}: {summary.statuses['ok']} scored{failed}")
+    print(f"\n{summary}")
     if pairing.ignored:
         kinds = ", ".join(f"{n} {kind or 'without extension'}" for kind, n in pairing.ignored.most_common(5))
         print(f"not images by their extension, ignored: {printable(kinds)}{', ...' * (len(pairing.ignored) > 5)}")

@@ -30,6 +30,7 @@ from pixelgauge.distribution.samples import as_features
 from pixelgauge.files.reading import shown
 from pixelgauge.files.writing import replacing, require_writable
 from pixelgauge.images import path_name
+from pixelgauge.notebooks import facts
 from pixelgauge.presets import INCEPTION_PRESETS
 
 MAIN = "2048"
@@ -370,6 +371,11 @@ class FeatureSet:
         outputs = ", ".join(f"{name}={width}" for name, width in self._about.outputs.items())
         made = self._about.fingerprint.get("preset")
         return f"FeatureSet({len(self)} samples, {outputs}, preset={made!r})"
+
+    def _repr_html_(self) -> str:
+        made = self._about.fingerprint.get("preset")
+        said = {"samples": len(self), "outputs": self._about.outputs, "preset": made}
+        return str(facts("FeatureSet", said))
 
 
 def in_blocks(batches: Iterator[npt.NDArray[Any]], rows: int) -> Iterator[npt.NDArray[Any]]:

@@ -20,6 +20,7 @@ from pixelgauge.files.pickles import looks_pickled
 from pixelgauge.files.reading import FileError, open_regular
 from pixelgauge.files.writing import replacing, require_writable
 from pixelgauge.images import path_name
+from pixelgauge.notebooks import facts
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -172,6 +173,10 @@ class FeatureStats:
     def __repr__(self) -> str:
         count = "unknown" if self._is_frozen else self._count
         return f"FeatureStats(dim={self.dim}, count={count}, preset={self.preset!r})"
+
+    def _repr_html_(self) -> str:
+        count = "unknown" if self._is_frozen else self._count
+        return str(facts("FeatureStats", {"dim": self.dim, "count": count, "preset": self.preset}))
 
     @property
     def _is_frozen(self) -> bool:

@@ -17,6 +17,7 @@ from pixelgauge.distribution.feature_sets import require_made_alike
 from pixelgauge.distribution.feature_stats import LOST, FeatureStats, lost_moments
 from pixelgauge.distribution.moments import checked_moments, number_array
 from pixelgauge.distribution.samples import as_features, samples
+from pixelgauge.notebooks import in_notebooks
 
 Float64Array = npt.NDArray[np.float64]
 Method = Literal["auto", "newton-schulz", "eigh", "svd"]
@@ -29,6 +30,7 @@ _LOST = 128 * _EPS
 """Eigenvalues of a Gram matrix below this share of the largest are rounding, or too much of it."""
 
 
+@in_notebooks
 @dataclass(frozen=True)
 class FrechetInfo:
     """How a Fréchet distance was computed."""

@@ -14,6 +14,7 @@ from pixelgauge.distribution.feature_stats import FeatureStats
 from pixelgauge.distribution.frechet import frechet_distance, given_moments
 from pixelgauge.distribution.frechet_influence import Influence, Moments
 from pixelgauge.distribution.samples import as_features, samples
+from pixelgauge.notebooks import in_notebooks
 
 Float64Array = npt.NDArray[np.float64]
 Features = npt.NDArray[np.floating]
@@ -22,6 +23,7 @@ SAMPLES_A_FEATURE = 10
 """Least samples a feature of the smallest subset, where none is given."""
 
 
+@in_notebooks
 class FrechetInfinity(NamedTuple):
     """A Fréchet distance extrapolated to infinitely many samples, its slope against 1 / N, and its standard error."""
 

@@ -17,6 +17,7 @@ from pixelgauge.distribution.frechet_influence import Influence
 from pixelgauge.distribution.sample_pairs import feature_pair
 from pixelgauge.distribution.samples import as_features, samples
 from pixelgauge.distribution.score_test import ScoreTest
+from pixelgauge.notebooks import in_notebooks
 
 Float64Array = npt.NDArray[np.float64]
 Moments = tuple[Float64Array, Float64Array]
@@ -28,6 +29,7 @@ SURE_A_FEATURE = 20
 """Samples a feature below which a warning is given: what is left of the bias, and skewed features, tell most there."""
 
 
+@in_notebooks
 class FrechetInterval(NamedTuple):
     """A Fréchet distance, the interval of the distance of the populations, and the estimate that the interval is of."""
 

@@ -14,6 +14,7 @@ from pixelgauge.distribution.polynomial_kernel import PolynomialKernel, one_poin
 from pixelgauge.distribution.sample_pairs import Features, feature_pair
 from pixelgauge.distribution.samples import samples
 from pixelgauge.distribution.score_test import Orders, ScoreTest
+from pixelgauge.notebooks import in_notebooks
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -25,6 +26,7 @@ _PAIR_SAMPLES = 256
 """Samples of a set whose pairs say how far the kernel of two and the influence of both go together."""
 
 
+@in_notebooks
 class KernelInterval(NamedTuple):
     """A kernel distance over all samples, with its interval and standard error."""
 

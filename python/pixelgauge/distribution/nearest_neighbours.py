@@ -9,8 +9,10 @@ from pixelgauge import _core
 from pixelgauge.checks import whole_number
 from pixelgauge.distribution.sample_pairs import as_the_core_reads, feature_pair
 from pixelgauge.distribution.samples import samples
+from pixelgauge.notebooks import in_notebooks
 
 
+@in_notebooks
 class PrecisionRecall(NamedTuple):
     """Improved precision and recall, each from 0 to 1."""
 
@@ -18,6 +20,7 @@ class PrecisionRecall(NamedTuple):
     recall: float
 
 
+@in_notebooks
 class DensityCoverage(NamedTuple):
     """Density (0 and up, 1 expected for equal distributions) and coverage (0 to 1)."""
 
@@ -25,6 +28,7 @@ class DensityCoverage(NamedTuple):
     coverage: float
 
 
+@in_notebooks
 class NeighbourMetrics(NamedTuple):
     """What :class:`PrecisionRecall` and :class:`DensityCoverage` hold."""
 

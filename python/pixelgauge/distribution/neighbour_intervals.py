@@ -12,6 +12,7 @@ from pixelgauge import _core
 from pixelgauge.checks import checked_level
 from pixelgauge.distribution.nearest_neighbours import density_coverage, precision_recall
 from pixelgauge.distribution.sample_pairs import Features, feature_pair
+from pixelgauge.notebooks import in_notebooks
 from pixelgauge.proportions import normal_quantile, proportion_interval
 
 Float64Array = npt.NDArray[np.float64]
@@ -20,6 +21,7 @@ _ELEMENTS = 2**22
 """Distances of a block of rows."""
 
 
+@in_notebooks
 class NeighbourInterval(NamedTuple):
     """A figure with the ends of its interval."""
 
@@ -28,6 +30,7 @@ class NeighbourInterval(NamedTuple):
     high: float
 
 
+@in_notebooks
 class PrecisionRecallInterval(NamedTuple):
     """Precision and recall, each with its interval."""
 
@@ -35,6 +38,7 @@ class PrecisionRecallInterval(NamedTuple):
     recall: NeighbourInterval
 
 
+@in_notebooks
 class DensityCoverageInterval(NamedTuple):
     """Density and coverage, each with its interval."""
 

@@ -9,12 +9,14 @@ import numpy.typing as npt
 
 from pixelgauge.distribution.feature_sets import require_made_alike
 from pixelgauge.distribution.samples import as_features
+from pixelgauge.notebooks import in_notebooks
 
 Float64Array = npt.NDArray[np.float64]
 
 Features = npt.NDArray[Any]
 
 
+@in_notebooks
 class MeanStd(NamedTuple):
     """Mean and standard deviation (ddof 0) over subsets or splits."""
 

@@ -19,9 +19,11 @@ from pixelgauge.engine.inputs import Given
 from pixelgauge.engine.pair_lists import listed_pairs
 from pixelgauge.engine.pairing import Pair, Pairing, find_pairs
 from pixelgauge.engine.pipeline import score_pairs
+from pixelgauge.engine.row_tables import summary_table
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import Summary
 from pixelgauge.images import is_picture, path_name
+from pixelgauge.markup import element
 
 
 class CompareRun(Iterator[ScoreRow]):
@@ -75,6 +77,9 @@ class CompareRun(Iterator[ScoreRow]):
                 row, pair = next(self._rows), self._noted.waiting.popleft()
             self.summary.update(row)
         return row, pair
+
+    def _repr_html_(self) -> str:
+        return str(summary_table(self.summary) + element("p", self.comparison))
 
     def __enter__(self) -> Self:
         return self

@@ -67,3 +67,8 @@ class ScoreRow:
     values: Mapping[str, float] = field(default_factory=dict)
     files: tuple[FileState | None, FileState | None] = field(default=(None, None), compare=False)
     samples: int = field(default=0, compare=False)
+
+    def _repr_html_(self) -> str:
+        from pixelgauge.engine.row_tables import row_table
+
+        return str(row_table(self))

@@ -38,6 +38,11 @@ class MetricSummary:
     worst: list[tuple[float, ScoreRow]]
     """The ten worst that are finite, worst first."""
 
+    def _repr_html_(self) -> str:
+        from pixelgauge.engine.row_tables import metric_table
+
+        return str(metric_table(self))
+
 
 class Summary:
     """Counts and, for each metric, mean, median, standard deviation and the worst ten, of rows added one by one.
@@ -71,6 +76,16 @@ class Summary:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Summary.from_bytes, (self.to_bytes(),)
+
+    def __str__(self) -> str:
+        statuses = ", ".join(f"{n} {status}" for status, n in sorted(self.statuses.items()) if status != "ok")
+        failed = f", {self.failed} failed ({statuses})" if self.failed else ""
+        return f"{self.count} pair{'s' * (self.count != 1)}: {self.statuses['ok']} scored{failed}"
+
+    def _repr_html_(self) -> str:
+        from pixelgauge.engine.row_tables import summary_table
+
+        return str(summary_table(self))
 
     def update(self, row: ScoreRow) -> None:
         """Count a row in."""

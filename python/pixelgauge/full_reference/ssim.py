@@ -24,6 +24,7 @@ from pixelgauge.full_reference.arguments import (
     result_of,
 )
 from pixelgauge.images import Array, Images, canonical_pair, value_range_length
+from pixelgauge.notebooks import in_notebooks
 from pixelgauge.presets import SSIM_PRESETS, SSIMPreset, preset_row
 
 _PLAIN_EXPONENTS = (1, 1, 1)
@@ -33,6 +34,7 @@ _LARGEST_WINDOW = 2**31 - 1  # an int of the C ABI
 _OVERRIDES = ("window", "window_size", "sigma", "k1", "k2", "border", "covariance", "downsample")
 
 
+@in_notebooks
 class SSIMComponents(NamedTuple):
     """Means over the windows of the three factors of SSIM: a float each for one image, (N,) arrays for a batch."""
 

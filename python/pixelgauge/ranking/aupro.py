@@ -10,7 +10,7 @@ from pixelgauge import _core
 from pixelgauge.checks import require_number
 from pixelgauge.images import Array
 from pixelgauge.ranking.arrays import exact_join, to_array
-from pixelgauge.ranking.inputs import pack, require_ranks, score_array, scores_of
+from pixelgauge.ranking.inputs import Float64Array, pack, require_ranks, score_array, scores_of
 
 
 def aupro(masks: object, maps: object, *, max_fpr: float = 0.3) -> float:
@@ -54,6 +54,17 @@ def aupro(masks: object, maps: object, *, max_fpr: float = 0.3) -> float:
     >>> pixelgauge.aupro(mask, np.array([[0.9, 0.8, 0.1, 0.2], [0.3, 0.1, 0.2, 0.7]]))
     1.0
     """
+    return area_below(*overlap_curve(masks, maps, max_fpr), max_fpr)
+
+
+def area_below(rate: Float64Array, overlap: Float64Array, max_fpr: float) -> float:
+    """Area below an overlap curve that ends at `max_fpr`, divided by that."""
+    area = float(np.sum(np.diff(rate) * (overlap[1:] + overlap[:-1])) / 2)
+    return min(1.0, area / max_fpr)  # weights 1/(area regions) add up to one only up to rounding
+
+
+def overlap_curve(masks: object, maps: object, max_fpr: float) -> tuple[Float64Array, Float64Array]:
+    """Points of the curve: rates that rise from 0 to `max_fpr`, and overlaps; arguments as :func:`aupro`."""
     require_number("max_fpr", max_fpr)
     if not 0 < max_fpr <= 1:
         raise ValueError(f"max_fpr={max_fpr} must be in (0, 1]")
@@ -87,8 +98,7 @@ def aupro(masks: object, maps: object, *, max_fpr: float = 0.3) -> float:
     if stop < len(rate):
         height = np.interp(max_fpr, rate[stop - 1 : stop + 1], overlap[stop - 1 : stop + 1])
         rate, overlap = np.append(rate[:stop], max_fpr), np.append(overlap[:stop], height)
-    area = float(np.sum(np.diff(rate) * (overlap[1:] + overlap[:-1])) / 2)
-    return min(1.0, area / max_fpr)  # weights 1/(area regions) add up to one only up to rounding
+    return rate, overlap
 
 
 def _images(x: Any, name: str) -> list[Array]:

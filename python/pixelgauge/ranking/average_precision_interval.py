@@ -18,6 +18,7 @@ import numpy as np
 
 from pixelgauge import _core
 from pixelgauge.checks import ArgumentValueError, checked_level, one_of
+from pixelgauge.notebooks import in_notebooks
 from pixelgauge.proportions import logit_limits, normal_quantile, student_quantile
 from pixelgauge.ranking.binary_inputs import binary_inputs
 from pixelgauge.ranking.inputs import Float64Array
@@ -45,6 +46,7 @@ _FINE = 12
 """Cells into which an interpolation divides the distance of two powers."""
 
 
+@in_notebooks
 class AveragePrecisionInterval(NamedTuple):
     """An average precision and its confidence interval."""
 

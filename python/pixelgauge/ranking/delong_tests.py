@@ -12,6 +12,7 @@ import numpy as np
 
 from pixelgauge import caller
 from pixelgauge.checks import checked_level, one_of
+from pixelgauge.notebooks import in_notebooks
 from pixelgauge.proportions import normal_quantile, student_cdf, student_quantile
 from pixelgauge.ranking.binary_inputs import binary_inputs
 from pixelgauge.ranking.clusters import Clusters, clusters_of
@@ -26,6 +27,7 @@ _ALTERNATIVES = ("two-sided", "greater", "less")
 _CORRECTIONS = ("holm", "bonferroni", "none")
 
 
+@in_notebooks
 class DelongTest(NamedTuple):
     """Two AUROCs, the z statistic of their difference and its p value, and the difference with its interval."""
 
@@ -38,6 +40,7 @@ class DelongTest(NamedTuple):
     high: float
 
 
+@in_notebooks
 class PairwiseTest(NamedTuple):
     """One pair of several scores: as :class:`DelongTest`, with their names and the corrected p value."""
 

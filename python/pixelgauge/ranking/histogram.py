@@ -11,6 +11,7 @@ import numpy as np
 from pixelgauge.files.archive import bytes_of, read_arrays, write_arrays
 from pixelgauge.files.reading import FileError
 from pixelgauge.images import Array
+from pixelgauge.notebooks import facts, in_notebooks
 from pixelgauge.ranking.arrays import beyond_float64, column
 from pixelgauge.ranking.inputs import check_lengths, label_array, require_ranks, score_array, target_type
 
@@ -20,6 +21,7 @@ _ROUNDING = 2.0**-50
 """Relative, a term: what the sums of average precision may round is added to its interval."""
 
 
+@in_notebooks
 class Bounds(NamedTuple):
     """An interval that contains the exact value."""
 
@@ -78,6 +80,19 @@ class RankingHistogram:
             raise ValueError("edges must be finite and rise")
         self._edges = inner
         self._counts = np.zeros((2, len(inner) + 1), np.int64)
+
+    def __repr__(self) -> str:
+        return f"RankingHistogram({len(self._edges) + 1} bins, {self.positives} positives, {self.negatives} negatives)"
+
+    def _repr_html_(self) -> str:
+        said: dict[str, object] = {
+            "bins": len(self._edges) + 1,
+            "positives": self.positives,
+            "negatives": self.negatives,
+        }
+        if self.positives and self.negatives:
+            said["AUROC"] = self.auroc()
+        return str(facts("RankingHistogram", said))
 
     @property
     def edges(self) -> Array:

@@ -6,6 +6,7 @@ import math
 import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Literal, NamedTuple, overload
 
 import numpy as np
@@ -13,6 +14,8 @@ import numpy as np
 from pixelgauge import _core, caller
 from pixelgauge.checks import ArgumentValueError, checked_level, one_of, real_number, whole_number
 from pixelgauge.images import Array
+from pixelgauge.markup import table
+from pixelgauge.notebooks import MOST_LINES, figure, in_notebooks, more
 from pixelgauge.proportions import logit_limits, normal_quantile, student_quantile
 from pixelgauge.ranking.binary_inputs import binary_inputs
 from pixelgauge.ranking.clusters import Clusters, clusters_of
@@ -31,6 +34,7 @@ _FEW_WITHIN, _LEAST_WITHIN = 20, 10
 """Negatives within `max_fpr` below which an interval is warned of, and refused."""
 
 
+@in_notebooks
 class AurocInterval(NamedTuple):
     """An AUROC and its confidence interval."""
 
@@ -45,6 +49,12 @@ class GroupIntervals(NamedTuple):
 
     groups: dict[object, AurocInterval]
     mean: AurocInterval
+
+    def _repr_html_(self) -> str:
+        groups = [(group, *found) for group, found in islice(self.groups.items(), MOST_LINES)]
+        rows = [[*map(figure, row)] for row in (*groups, ("mean", *self.mean))]
+        head = ("group", *AurocInterval._fields)
+        return str(table(head, rows, "GroupIntervals") + more(len(self.groups), "more groups"))
 
 
 @overload

@@ -12,6 +12,7 @@ import numpy as np
 from pixelgauge import _core
 from pixelgauge.checks import ArgumentValueError, checked_level, real_number
 from pixelgauge.images import Array
+from pixelgauge.notebooks import in_notebooks
 from pixelgauge.proportions import ProportionInterval, ProportionMethod, proportion_interval
 from pixelgauge.ranking.binary_inputs import binary_inputs
 from pixelgauge.ranking.inputs import require_ranks, truth_of
@@ -19,6 +20,7 @@ from pixelgauge.ranking.intervals import warn_of_few
 from pixelgauge.ranking.thresholds import Confusion, plain_threshold, require_two_classes
 
 
+@in_notebooks
 class SensitivityInterval(NamedTuple):
     """A sensitivity (or a specificity) with its interval, and the threshold it belongs to."""
 
@@ -28,6 +30,7 @@ class SensitivityInterval(NamedTuple):
     threshold: float
 
 
+@in_notebooks
 class SpecificityInterval(NamedTuple):
     """A specificity with its interval, and the threshold it belongs to."""
 
@@ -37,6 +40,7 @@ class SpecificityInterval(NamedTuple):
     threshold: float
 
 
+@in_notebooks
 @dataclass(frozen=True)
 class OperatingPoint:
     """A threshold, what is called there, and the figures that follow with their intervals."""

@@ -11,6 +11,7 @@ import numpy as np
 from pixelgauge import _core
 from pixelgauge.checks import ArgumentValueError, flag, require_number
 from pixelgauge.images import Array
+from pixelgauge.notebooks import in_notebooks
 from pixelgauge.ranking.arrays import at_least
 from pixelgauge.ranking.binary_inputs import binary_inputs
 from pixelgauge.ranking.inputs import Float64Array, require_ranks, truth_of, weight_array
@@ -18,6 +19,7 @@ from pixelgauge.ranking.inputs import Float64Array, require_ranks, truth_of, wei
 Criterion = Literal["youden", "f1", "mcc", "accuracy", "balanced_accuracy", "closest"]
 
 
+@in_notebooks
 @dataclass(frozen=True)
 class Confusion:
     """Counts (or weights) of a binary decision, and the figures that follow; NaN where a denominator is zero."""
@@ -132,6 +134,7 @@ def confusion_at_threshold(
     return Confusion(tp, fp, fn, tn)
 
 
+@in_notebooks
 class FprAtTpr(NamedTuple):
     """A false positive rate, and the threshold that attains it."""
 

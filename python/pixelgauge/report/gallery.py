@@ -8,7 +8,7 @@ from typing import Any
 from pixelgauge.engine.items import Source
 from pixelgauge.engine.pairing import Pairing
 from pixelgauge.engine.row_columns import names_within
-from pixelgauge.files.reading import cut, printable
+from pixelgauge.files.reading import shown
 from pixelgauge.markup import Markup, element
 from pixelgauge.metric import Metric
 from pixelgauge.parallel import ordered_map
@@ -16,7 +16,7 @@ from pixelgauge.report.document import Document, json_text, package_text
 from pixelgauge.report.pair_pictures import PairPictures, Photographer, as_json
 from pixelgauge.report.pictures import Picture
 from pixelgauge.report.selection import Group, Kept
-from pixelgauge.report.written import change, counted, in_line, name, pair_name, score
+from pixelgauge.report.written import MOST_WHOLE, change, counted, in_line, name, pair_name, score
 
 _NAMES = {
     "worst": ("Worst", "by each metric in turn"),
@@ -54,7 +54,7 @@ class Gallery:
         all_kept = [kept for group in groups for kept in group.pairs]
         if not all_kept:
             return
-        found = self._found(self._with_sources(all_kept), most, workers)
+        found = self._found(all_kept, most, workers)
         note = (
             "Differences and maps are computed from the files’ own pixels, not from the pictures that are shown here."
         )
@@ -86,14 +86,14 @@ class Gallery:
             sources.append((kept.row.ref, kept.row.test) if pair is None else self._pairing.sources(pair))
         return sources
 
-    def _found(self, sources: list[tuple[Source | None, Source | None]], most: int, workers: int) -> Iterator[Found]:
+    def _found(self, all_kept: list[Kept], most: int, workers: int) -> Iterator[Found]:
         """Pictures of each; room that one leaves goes to those after it."""
         waiting: list[int] = []
-        left = most
+        left = most - sum(map(self._overhead, all_kept))
 
         def shares() -> Iterator[tuple[Source | None, Source | None, int]]:
-            for i, (ref, test) in enumerate(sources):
-                share = (left - sum(waiting)) // (len(sources) - i)
+            for i, (ref, test) in enumerate(self._with_sources(all_kept)):
+                share = (left - sum(waiting)) // (len(all_kept) - i)
                 waiting.append(share)
                 yield ref, test, share
 
@@ -101,11 +101,11 @@ class Gallery:
             ref, test, share = asked
             if ref is None or test is None:
                 return "there is no partner"
-            return self._photographer(ref, test, share - _MARKUP)
+            return self._photographer(ref, test, share)
 
         for found in ordered_map(made, shares(), workers, 0):
             waiting.pop(0)
-            left -= _MARKUP + (_size(found) if isinstance(found, PairPictures) else 0)
+            left -= _size(found) if isinstance(found, PairPictures) else 0
             yield found
 
     def _card(self, kept: Kept, pictures: Found) -> Markup:
@@ -119,7 +119,7 @@ class Gallery:
         broke = []
         if kept.problems:
             what = f"broke {counted(len(kept.problems), 'gate')}"
-            whole = cut(printable("; ".join(kept.problems)))
+            whole = shown("; ".join(kept.problems), MOST_WHOLE)
             broke = [element("p", element("span", what, class_="badge fail", title=whole), class_="broke")]
         scores = element("p", *self._scores(kept), class_="scores")
         return Markup('<li class="shot">{}').format(
@@ -132,18 +132,25 @@ class Gallery:
             moved = f" ({change(metric, value - old)})" if None not in (value, old) and value != old else ""  # type: ignore[operator]
             yield element("span", f"{metric.label} ", element("b", score(metric, value)), moved)
 
+    def _overhead(self, kept: Kept) -> int:
+        """Bytes of a card and its data beside the pictures."""
+        return len(self._card(kept, "").encode()) + len(json_text(self._said(kept))) + _MARKUP
+
     def _hold(self, page: Document, kept: Kept, pictures: PairPictures) -> None:
+        page.data(f"pair-{kept.index}", json_text({**self._said(kept), **as_json(pictures)}), data_pictures=True)
+
+    def _said(self, kept: Kept) -> dict[str, Any]:
         names = in_line(names_within((kept.row.ref, kept.row.test), self._roots))
         scores = [
             f"{metric.label} {score(metric, kept.row.values.get(text))}" for text, metric in self._metrics.items()
         ]
-        said = " · ".join([*scores, *kept.problems])
-        value = {"names": [text for text in names if text is not None], "scores": said, **as_json(pictures)}
-        page.data(f"pair-{kept.index}", json_text(value), data_pictures=True)
+        problems = [shown(text, _MOST_PROBLEM) for text in kept.problems]
+        return {"names": [text for text in names if text is not None], "scores": " · ".join([*scores, *problems])}
 
 
-_MARKUP = 4_000
-"""Bytes of a card and its data beside the pictures, for usual names."""
+_MOST_PROBLEM = 400
+_MARKUP = 2_500
+"""Bytes of a pair that do not depend on its names: elements, sizes, notes."""
 
 
 def _size(pictures: PairPictures) -> int:

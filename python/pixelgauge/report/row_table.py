@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, get_args
 
 from pixelgauge.engine.row_columns import names_within
 from pixelgauge.engine.rows import Status
-from pixelgauge.files.reading import cut, printable
+from pixelgauge.files.reading import shown
 from pixelgauge.markup import Markup, element
 from pixelgauge.metric import Metric
 from pixelgauge.report.document import json_text
@@ -44,13 +45,11 @@ def table_data(
     pictures : mapping of int to str
         Ids of the elements that hold a row's pictures, by its place in the run.
     """
-    most, lines = 0, []
     for most in _LENGTHS:
-        lines = [_line(kept, list(metrics), roots, pictures, most) for kept in table.rows]
-        if sum(map(len, lines)) + len(lines) <= MOST_CHARACTERS:
+        line_of = partial(_line, metrics=list(metrics), roots=roots, pictures=pictures, most=most)
+        lines, is_whole = _within(table.rows, line_of)
+        if is_whole:
             break
-    else:
-        lines = _within(table.rows, lines)
     longest = max((len(text) for kept in table.rows for text in _texts(kept)), default=0)
     head = {
         "metrics": [{"name": metric.label, "digits": metric.digits} for metric in metrics.values()],
@@ -66,16 +65,16 @@ def _texts(kept: Kept) -> list[str]:
 
 def _line(kept: Kept, metrics: list[str], roots: tuple[str, str], pictures: Mapping[int, str], most: int) -> str:
     row = kept.row
-    first, second = in_line(names_within((row.ref, row.test), roots))
+    first, second = in_line(names_within((row.ref, row.test), roots), most)
     before = kept.before
     return json_text(
         [
             kept.index,
-            cut(first, most),
-            None if second is None else cut(second, most),
+            first,
+            second,
             _STATUSES.index(row.status),
-            cut(printable(row.message), most),
-            [cut(printable(problem), most) for problem in kept.problems],
+            shown(row.message, most),
+            [shown(problem, most) for problem in kept.problems],
             [_number(row.values.get(name)) for name in metrics],
             None if before is None else [_number(before.get(name)) for name in metrics],
             pictures.get(kept.index),
@@ -89,15 +88,17 @@ def _number(value: float | None) -> object:
     return repr(value)
 
 
-def _within(rows: list[Kept], lines: list[str]) -> list[str]:
-    """Lines that fit: of notable rows first."""
-    taken, room = set(), MOST_CHARACTERS
+def _within(rows: list[Kept], line_of: Callable[[Kept], str]) -> tuple[list[str], bool]:
+    """Lines that fit, of notable rows first, in the order of the run; and whether they are all."""
+    taken: dict[int, str] = {}
+    room = MOST_CHARACTERS
     for at in sorted(range(len(rows)), key=lambda i: not rows[i].is_notable):
-        room -= len(lines[at]) + 1
+        line = line_of(rows[at])
+        room -= len(line) + 1
         if room < 0:
             break
-        taken.add(at)
-    return [line for at, line in enumerate(lines) if at in taken]
+        taken[at] = line
+    return [taken[at] for at in sorted(taken)], len(taken) == len(rows)
 
 
 def _note(table: TableRows, shown: int, cut_to: int) -> str:
@@ -145,7 +146,7 @@ def table_markup(metrics: Mapping[str, Metric[Any]]) -> Markup:
         id="rows-filter",
         class_="rows-filter",
         role="search",
-        aria_label="Rows",
+        aria_label="Filter of rows",
     )
     heads = [_head("index", "#", "place"), _head("name", "pair", "text"), _head("status", "status", "text")]
     heads += [_head(str(i), metric.label, "") for i, metric in enumerate(metrics.values())]
@@ -159,7 +160,15 @@ def table_markup(metrics: Mapping[str, Metric[Any]]) -> Markup:
         [
             form,
             element("p", element("span", "", id="rows-count", role="status"), class_="muted"),
-            element("div", grid, id="rows-scroll", class_="rows-scroll", tabindex=0, role="region", aria_label="Rows"),
+            element(
+                "div",
+                grid,
+                id="rows-scroll",
+                class_="rows-scroll",
+                tabindex=0,
+                role="region",
+                aria_label="Table of rows",
+            ),
             element("div", "", id="rows-detail", class_="detail", hidden=True, aria_live="polite"),
             Markup("<noscript><p>The table needs JavaScript.</p></noscript>"),
         ]

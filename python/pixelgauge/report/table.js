@@ -21,6 +21,7 @@
   const body = document.getElementById('rows-body');
   const count = document.getElementById('rows-count');
   const detail = document.getElementById('rows-detail');
+  region.querySelector('table').style.minWidth = `${29 + 8 * given.metrics.length}rem`;
   const filter = { text: '', statuses: null, ranges: {} };
   let by = 'index';
   let descending = false;
@@ -78,7 +79,7 @@
   }
 
   function draw(anew) {
-    const [first, last] = rows.visible(shown.length, HEIGHT, region.scrollTop, region.clientHeight, 8);
+    const [first, last] = rows.visible(shown.length, HEIGHT, region.scrollTop, Math.max(region.clientHeight, 600), 8);
     if (!anew && first === drawn[0] && last === drawn[1]) return;
     const focused = body.contains(document.activeElement);
     drawn = [first, last];

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pixelgauge.files.reading import cut, printable
+from pixelgauge.files.reading import cut, shown
 from pixelgauge.markup import Markup, element
 from pixelgauge.metric import Metric
 
 MOST_NAME = 72
 """Characters of a name that stand in the page; the whole is its title."""
+MOST_WHOLE = 4096
+"""Characters of a whole name: of one whose every character is escaped the middle is left out."""
 
 
 def score(metric: Metric[Any], value: float | None) -> str:
@@ -34,7 +36,7 @@ def counted(count: int, one: str, many: str = "") -> str:
 
 def name(text: str, most: int = MOST_NAME) -> Markup:
     """Name of a stranger's: one line, its direction kept to itself, the whole in its title where it is cut."""
-    whole = printable(text)
+    whole = shown(text, MOST_WHOLE)
     return element("bdi", cut(whole, most), title=whole if len(whole) > most else None)
 
 
@@ -44,9 +46,9 @@ def pair_name(names: tuple[str | None, str | None], most: int = MOST_NAME) -> Ma
     return name(first, most) if second is None else Markup("{} → {}").format(name(first, most), name(second, most))
 
 
-def in_line(names: tuple[str | None, str | None]) -> tuple[str, str | None]:
-    """Names as text of a line: one where they are equal or one is missing."""
-    ref, test = (None if text is None else printable(text) for text in names)
+def in_line(names: tuple[str | None, str | None], most: int = MOST_WHOLE) -> tuple[str, str | None]:
+    """Names as text of a line, each of at most so many characters: one where they are equal or one is missing."""
+    ref, test = names
     if ref is None or test is None or ref == test:
-        return ref or test or "", None
-    return ref, test
+        return shown(ref or test or "", most), None
+    return shown(ref, most), shown(test, most)
