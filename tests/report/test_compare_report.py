@@ -372,6 +372,34 @@ def test_wrong_use_is_told_before_any_work(
     assert not (tmp_path / "a.html").exists()
 
 
+def test_rows_that_were_taken_before_are_not_in_a_report(tmp_path: Path) -> None:
+    save_pairs(tmp_path, 5)
+    run = pixelgauge.compare(tmp_path / "ref", tmp_path / "test")
+    next(run)
+    next(run)
+    assert pixelgauge.compare_report(run, tmp_path / "r.html").count == 3
+    page = (tmp_path / "r.html").read_text()
+    assert [row[1] for row in held(page)["rows-data"]["rows"]] == ["002.png", "003.png", "004.png"]
+    assert "<strong>3 pairs</strong>" in page
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (3, 2)])
+def test_pairs_too_small_for_a_window_have_pictures_and_say_what_they_lack(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    x, y = random_pixels((*size, 3), 1), random_pixels((*size, 3), 2)
+    pixelgauge.compare_report(pixelgauge.compare([x], [y], metrics="mse"), tmp_path / "r.html")
+    pair = held((tmp_path / "r.html").read_text())["pair-0"]
+    assert [found["name"] for found in pair["maps"]] == ["difference"]
+    assert any("no map" in note for note in pair["notes"])
+
+
+@pytest.mark.parametrize(("run", "said"), [("ref", "must be a CompareRun"), (None, "must be a CompareRun")])
+def test_what_is_no_run_is_refused(tmp_path: Path, run: object, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        pixelgauge.compare_report(run, tmp_path / "r.html")  # type: ignore[arg-type]
+
+
 def test_a_report_replaces_a_report(tmp_path: Path) -> None:
     save_pairs(tmp_path, 2)
     assert report_of(tmp_path)[:9] == report_of(tmp_path)[:9] == "<!doctype"

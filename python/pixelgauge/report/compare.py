@@ -66,7 +66,7 @@ def compare_report(
     Returns
     -------
     Summary
-        Of all rows that the run has handed out.
+        Of the rows that the page is of: rows that were taken before are not.
 
     Raises
     ------
@@ -102,10 +102,12 @@ def compare_report(
     require_report_writable(path_name(path, "path"))
     before = None if baseline is None else report_baseline(path_name(baseline, "baseline"), run.comparison, run.pairing)
     report = CompareReport(run.comparison, run.pairing, before)
+    summary = Summary({name: metric.higher_is_better for name, metric in run.comparison.metrics.items()})
     for row, pair in run.with_pairs():
+        summary.update(row)
         report.add(row, pair)
-    report.write(path, run.summary, workers=workers)
-    return run.summary
+    report.write(path, summary, workers=workers)
+    return summary
 
 
 def report_baseline(path: str, comparison: Comparison, pairing: Pairing) -> Baseline:
