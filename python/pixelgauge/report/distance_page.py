@@ -110,8 +110,8 @@ def _figures(page: Document, compared: Compared, figures: list[SetFigure]) -> No
         side_by_side(*plots, *([] if parts is None else [parts])),
         *failed,
         element("div", _needs(compared), class_="scroll", tabindex="0"),
-        note="An interval says how far the figure of other samples of the same populations may lie from this one; the "
-        "figures of two runs differ if their intervals do not meet.",
+        note="A 95% interval holds the values that these samples do not speak against; what it is of is said at each "
+        "figure. Where the intervals of two models overlap, their difference may be chance.",
     )
 
 

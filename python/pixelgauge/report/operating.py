@@ -96,7 +96,7 @@ def _table(points: Sequence[NamedPoint]) -> Markup:
         row("false negatives", lambda point: f"{point.confusion.false_negatives:,.0f}"),
         row("true negatives", lambda point: f"{point.confusion.true_negatives:,.0f}"),
     ]
-    return table(("", *(one.letter for one in points)), rows)
+    return table(("figure", *(one.letter for one in points)), rows)
 
 
 def _share(interval: ProportionInterval) -> Markup:
