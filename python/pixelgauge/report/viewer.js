@@ -63,7 +63,6 @@
       return node;
     });
     at('name').replaceChildren(names[0], ...(names[1] ? [' → ', names[1]] : []));
-    at('name').tabIndex = at('name').scrollHeight > at('name').clientHeight ? 0 : -1; // what scrolls wants keys
     at('scores').textContent = pair.scores;
     at('place').textContent = `${order.indexOf(id) + 1} of ${order.length}`;
     const smaller = pair.images.some((image) => image.w < pair.w) || pair.maps.some((found) => found.w < pair.w - 40);
@@ -269,7 +268,7 @@
     const step = 0.1 * Math.min(box().width, box().height);
     const views = [...at('views').children];
     const by = { ArrowLeft: [step, 0], ArrowRight: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key];
-    const own = event.target.matches('input, select, #viewer-name');
+    const own = event.target.matches('input, select');
     if (by && !own) {
       view = zoom.moved(view, size(), box(), ...by);
       lay();
