@@ -101,7 +101,7 @@ def baseline(work: Path, out: Path) -> None:
 def hostile(work: Path, out: Path) -> None:
     """Names and messages that are markup, script, quotes, right-to-left, of several lines, and of 4 kB."""
     names = [f"{name}/script>.png" if name.endswith("<") else name for name in HOSTILE]
-    ref, test = folders(work, names, 48, 4)
+    ref, test = folders(work, names, 160, 4)
     for name in names[::3]:  # messages that repeat the name
         (Path(test) / name).write_bytes(b"<script>window.__ran = 8</script>")
     longest = "/".join(["<marquee>" + "x" * 240] * 16) + "/<script>window.__ran = 9<"
@@ -128,7 +128,7 @@ def hostile(work: Path, out: Path) -> None:
 def large(work: Path, out: Path) -> None:
     """Ten thousand pairs, a hundred files many times over."""
     names = [f"{i:03}.png" for i in range(100)]
-    folders(work, names, 32, 5)
+    folders(work, names, 64, 5)
     for side in ("ref", "test"):
         for i in range(10_000):
             group = work / side / f"group {i // 100:02}"

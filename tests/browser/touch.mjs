@@ -13,7 +13,11 @@ export async function tapped(page, control, opened) {
   await settled(page);
   const change = await changes(page, control, async () => {
     if (kind === 'range') return dragged(page, control);
-    if (kind === 'widget') await swiped(page, control);
+    if (kind === 'widget') {
+      const ownGestures = await control.evaluate((node) => getComputedStyle(node).touchAction === 'none');
+      if (ownGestures) await pinched(page, control); // a picture that fits has nowhere to move to
+      await swiped(page, control);
+    }
     await page.touchscreen.tap(at.x, at.y);
     if (kind === 'text' || kind === 'textarea') await page.keyboard.sendCharacter('1');
     return undefined;

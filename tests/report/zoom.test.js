@@ -47,7 +47,8 @@ test('whatever is done, no more of the box is empty than must be', () => {
         if (length <= room) close(start + length / 2, room / 2, 'middle');
         else assert.ok(start <= 1e-6 && start + length >= room - 1e-6);
       }
-      assert.ok(view.scale >= 1);
+      const [least, most] = zoom.limits(size, BOX);
+      assert.ok(view.scale >= least && view.scale <= most);
     }
   }
 });

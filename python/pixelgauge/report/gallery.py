@@ -24,6 +24,8 @@ _NAMES = {
     "best": ("Best", "by each metric in turn"),
     "random": ("A random sample", "of all others that have a score"),
 }
+_ALL = ("All that have a score", "the worst by each metric in turn first")
+"""Of a run of few pairs."""
 _TINY = 96
 """Pixels of a thumbnail's side below which it is shown in squares."""
 
@@ -60,7 +62,7 @@ class Gallery:
         )
         with page.open_section("pairs", "Pairs", note=note):
             for group in groups:
-                heading, how = _NAMES[group.name]
+                heading, how = _ALL if len(groups) == 1 else _NAMES[group.name]
                 said = element("p", f"{counted(len(group.pairs), 'pair')}, {how}", class_="muted")
                 page.add(Markup('<div class="group">'), element("h3", heading), said, Markup('<ul class="shots">'))
                 for kept in group.pairs:

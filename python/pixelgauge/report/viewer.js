@@ -176,6 +176,19 @@
       panes[0].over.style.clipPath = 'none';
     }
     at('zoom-said').textContent = `${Math.round(100 * scale)} %`;
+    const [least, most] = zoom.limits(size(), box());
+    const near = (a, b) => Math.abs(a - b) < 1e-6;
+    disable('out', view.scale <= least * (1 + 1e-6));
+    disable('in', view.scale >= most * (1 - 1e-6));
+    disable('fit', near(view.scale, 1));
+    disable('pixels', near(scale, 1));
+  }
+
+  // A button that would do nothing; where it had the focus, the pictures have it then.
+  function disable(name, is) {
+    const button = dialog.querySelector(`[data-do="${name}"]`);
+    if (is && button === document.activeElement) stage.focus();
+    button.disabled = is;
   }
 
   function set(node, left, top, width, height) {
@@ -286,7 +299,7 @@
     fingers.set(event.pointerId, here);
     stage.setPointerCapture(event.pointerId);
     const divider = (box().width * at('split').value) / 100;
-    dragsDivider = mode === 'slider' && fingers.size === 1 && (view.scale === 1 || Math.abs(here.x - divider) < 24);
+    dragsDivider = mode === 'slider' && fingers.size === 1 && (view.scale <= 1 || Math.abs(here.x - divider) < 24);
     if (dragsDivider) split(here.x);
   });
 

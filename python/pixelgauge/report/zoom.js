@@ -19,10 +19,16 @@ const zoom = (() => {
     return { left: box.width / 2 - view.x * width, top: box.height / 2 - view.y * height, width, height };
   }
 
+  // Least and most scale: from the whole picture, or one pixel for one, whichever is smaller.
+  function limits(size, box) {
+    const k = fitted(size, box);
+    return [Math.min(1, 1 / k), Math.max(1, MOST_PIXELS / k)];
+  }
+
   // The nearest view that leaves no more of the box empty than it must.
   function kept(view, size, box) {
-    const most = Math.max(1, MOST_PIXELS / fitted(size, box));
-    const scale = Math.min(Math.max(view.scale, 1), most);
+    const [least, most] = limits(size, box);
+    const scale = Math.min(Math.max(view.scale, least), most);
     const k = fitted(size, box) * scale;
     const inside = (part, whole, room) => {
       const half = room / (2 * whole);
@@ -51,7 +57,7 @@ const zoom = (() => {
     return kept(next, size, box);
   }
 
-  return { START, fitted, place, kept, moved, about };
+  return { START, fitted, limits, place, kept, moved, about };
 })();
 
 if (typeof module === 'object') module.exports = zoom;
