@@ -15,10 +15,10 @@ from PIL import Image
 
 import pixelgauge
 from pixelgauge.engine import items, pipeline
-from pixelgauge.engine.budget import Budget, Share, memory_size
 from pixelgauge.engine.pairing import find_pairs
 from pixelgauge.engine.pipeline import score_pairs
 from pixelgauge.images import read_image
+from pixelgauge.images.budget import Budget, Share, memory_size
 from pixelgauge.images.headers import decoding_bytes
 from pixelgauge.runtime import memory_limit
 from tests.engine.runs import comparing

@@ -49,6 +49,12 @@ def memory_size(value: object) -> int | None:
     return size
 
 
+def budget_of(memory: object) -> Budget | None:
+    """Make a budget of an argument ``memory``, as :func:`memory_size` reads it; None where there is no bound."""
+    most = memory_size(memory)
+    return None if most is None else Budget(most)
+
+
 class Budget:
     """Bytes that threads hold for images, first come, first served; any thread may give back what another took.
 
@@ -106,7 +112,7 @@ class Budget:
 
 
 class Share:
-    """What is held for one pair; nothing is, where there is no budget."""
+    """What is held for one pair or one image; nothing is, where there is no budget."""
 
     def __init__(self, budget: Budget | None = None) -> None:
         self._budget, self._held = budget, 0
@@ -116,23 +122,35 @@ class Share:
         """Whether there is a budget."""
         return self._budget is not None
 
+    def took(self, need: int) -> bool:
+        """Hold so many bytes and no more, if that takes no waiting, and say whether; else nothing is held."""
+        if self._budget is None:
+            return True
+        if self._held < need:
+            self.keep(0)
+            if not self._budget.took(need):
+                return False
+            self._held = need
+        self.keep(need)
+        return True
+
+    def wait_for(self, need: int) -> None:
+        """Hold so many bytes, once those who came before have theirs; until then nothing is held."""
+        self.keep(0)
+        if self._budget is not None:
+            self._budget.wait_for(need)
+            self._held = need
+
     def admitted(self, load: Callable[[], tuple[_Read, int]]) -> _Read:
         """Hand out what `load` returns, once the bytes that it says are held for it.
 
         It is called again after waiting: meanwhile nothing is held, what it had read neither.
         """
         found, need = load()
-        if self._budget is None:
-            return found
-        if not self._budget.took(need):
+        while not self.took(need):  # once, unless it is replaced meanwhile by what needs more
             del found
-            self._budget.wait_for(need)
-            self._held = need
-            found, again = load()
-            if again > need:  # it was replaced meanwhile
-                self.keep(0)
-                return self.admitted(load)
-        self._held = need
+            self.wait_for(need)
+            found, need = load()
         return found
 
     def keep(self, bytes_: int) -> None:
