@@ -10,10 +10,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from pixelgauge.checks import ArgumentValueError, whole_number
-from pixelgauge.runtime import memory_limit
+from pixelgauge.runtime import memory_limit, release_freed_memory
 
 _SHARE = 2
 """Of the memory that the process may use, a half is for decoded images where nothing else is said."""
+_LARGE = 1 << 25
+"""Bytes that are worth giving back to the system, which takes milliseconds: of fewer the C library keeps little."""
 _SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*(?:([kKMGT])(i?B)?|B)?")
 _POWERS = {"k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
 
@@ -105,7 +107,11 @@ class Budget:
                 self._changed.notify_all()
 
     def give_back(self, bytes_: int) -> None:
-        """Return bytes that were taken."""
+        """Return bytes that were taken, once what they were taken for is freed."""
+        if self._waiting and bytes_ >= _LARGE:
+            # Or else each thread keeps what its image left, beside the one that another decodes within the bound: four
+            # threads, one image of 48 megapixels at a time, peaked at 690 to 830 MB, and do now at 460.
+            release_freed_memory()
         with self._changed:
             self._held -= bytes_
             self._changed.notify_all()
