@@ -324,6 +324,17 @@ def test_decoding_takes_no_more_than_was_told(tmp_path: Path) -> None:
     assert len(told.stdout.splitlines()) == 2 * len(SAVED)
 
 
+@pytest.mark.parity
+@pytest.mark.parametrize("edges", [(1500, 1499), (7, 5)])
+def test_every_kind_is_what_pillow_converts(tmp_path: Path, edges: tuple[int, int]) -> None:
+    picture = Image.fromarray(random_pixels((30, 40, 3), 1)).resize(edges)
+    for name, (mode, options) in SAVED.items():
+        picture.convert(mode).save(tmp_path / name, **options)
+        with Image.open(tmp_path / name) as image:
+            expected = np.asarray(image.convert("RGB"))
+        np.testing.assert_array_equal(preprocess.read_rgb(tmp_path / name), expected, name)
+
+
 @pytest.mark.property
 def test_what_is_told_grows_with_the_file_and_with_what_comes_after(tmp_path: Path) -> None:
     Image.fromarray(random_pixels((20, 30, 3), 1)).save(tmp_path / "x.png")
