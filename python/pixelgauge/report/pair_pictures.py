@@ -157,7 +157,7 @@ def _eight_bits(pixels: Pixels, low: float, high: float) -> Bytes:
 
 def _covered(size: tuple[int, ...], of_map: tuple[int, ...], preset: str) -> tuple[float, float, float, float]:
     """Part of an image that windows have their centres in: maps of presets without borders are smaller."""
-    step = 1 if SSIM_PRESETS[preset].downsample == "none" else max(1, round(min(size) / 256))
+    step = SSIM_PRESETS[preset].downsample_factor(size[0], size[1])
     height, width = (min(1.0, step * length / whole) for length, whole in zip(of_map, size, strict=True))
     return ((1 - width) / 2, (1 - height) / 2, width, height)
 
