@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import gc
 import os
 import re
 import shutil
 import tracemalloc
+import weakref
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -99,6 +102,15 @@ def test_maps_are_of_the_files_own_pixels(tmp_path: Path) -> None:
     assert similarity["part"] == pytest.approx([5 / 32, 5 / 40, 22 / 32, 30 / 40])
     assert [image["exact"] for image in pair["images"]] == [True, True]
     assert (pixels_of(pair["images"][1]) == y).all()
+
+
+def test_a_map_of_halved_images_covers_them(tmp_path: Path) -> None:
+    save_pairs(tmp_path, 2, (640, 640, 3))
+    for preset, factor in (("piq", 2), ("matlab", 3)):
+        pair = held(report_of(tmp_path, metrics=("ssim",), preset=preset))["pair-1"]
+        reduced = -(-640 // factor) if preset == "matlab" else 640 // factor
+        covered = factor * (reduced - 10) / 640
+        assert pair["maps"][1]["part"][2:] == pytest.approx([covered, covered])
 
 
 def test_a_pixel_that_differs_is_never_lost_when_a_map_is_made_smaller(tmp_path: Path) -> None:
@@ -281,6 +293,37 @@ def test_a_run_of_the_most_hostile_rows_stays_within_its_bytes(tmp_path: Path, n
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "as many as fit into this file" in page or "are cut to 80 characters" in page
     assert len(held(page)) == 65
+
+
+@pytest.mark.property
+def test_a_percentile_is_one_number_all_over_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_pairs(tmp_path, 40)
+    gates = ["--fail-under", "p5:psnr=100", "--fail-under", "p5:ssim=1"]
+    main(["compare", "ref", "test", "--quiet", "--json", "--output", "rows.csv", "--report", "r.html", *gates])
+    page = (tmp_path / "r.html").read_text()
+    with open("rows.csv") as file:
+        ssim = [float(row["ssim"]) for row in csv.DictReader(line for line in file if not line.startswith("#"))]
+    expected = f"{np.percentile(ssim, 5):.6f}"
+    assert f"<td>{expected}</td>" in page[page.index('id="summary"') : page.index('id="gates"')]
+    assert f"<td>{expected}</td>" in page[page.index('id="gates"') : page.index('id="distributions"')]
+    marks = re.findall(r"Empirical distribution of 40 numbers: p5  ([0-9.]+); p25", page)
+    assert float(marks[0]) == pytest.approx(float(expected), abs=1e-3)
+    assert "a gate on a percentile counts them" in page  # the first pair is equal
+
+
+@pytest.mark.property
+def test_pairs_that_are_not_shown_are_not_kept(tmp_path: Path) -> None:
+    report = CompareReport(prepare(CompareOptions(("mse",))), Pairing("", "", [], Counter()))
+    alive: list[weakref.ref[ArrayItem]] = []
+    for i in range(600):
+        items = [ArrayItem(f"{side}[{i}]", random_pixels((8, 8, 3), i)) for side in ("ref", "test")]
+        alive += map(weakref.ref, items)
+        row = ScoreRow(items[0].name, items[1].name, "ok", "", {"mse": float(i * 7 % 600)})
+        report.add(row, pair_of(*items), ["is over"] * (i % 2))
+    del items
+    gc.collect()
+    assert 100 < sum(one() is not None for one in alive) < 450
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
