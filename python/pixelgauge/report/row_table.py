@@ -83,9 +83,7 @@ def _line(kept: Kept, metrics: list[str], roots: tuple[str, str], pictures: Mapp
 
 
 def _number(value: float | None) -> object:
-    if value is None or math.isfinite(value):
-        return None if value is None else float(f"{value:.12g}")
-    return repr(value)
+    return value if value is None or math.isfinite(value) else repr(value)
 
 
 def _within(rows: list[Kept], line_of: Callable[[Kept], str]) -> tuple[list[str], bool]:
