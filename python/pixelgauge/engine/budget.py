@@ -49,6 +49,10 @@ def memory_size(value: object) -> int | None:
     return size
 
 
+class BudgetClosedError(Exception):
+    """Bytes were waited for, and nobody needs what they were for any more."""
+
+
 class Budget:
     """Bytes that threads hold for images, first come, first served; any thread may give back what another took.
 
@@ -64,6 +68,7 @@ class Budget:
         self._most, self._held = most, 0
         self._changed = threading.Condition()
         self._waiting: deque[object] = deque()
+        self._is_closed = False
         self.short: Callable[[], None] = lambda: None
         """Called on a thread that will have to wait, before it does: to have bytes given back that are held for no more
         than company."""
@@ -85,18 +90,33 @@ class Budget:
             return True
 
     def wait_for(self, need: int) -> None:
-        """Take bytes, once those who came before have theirs."""
+        """Take bytes, once those who came before have theirs.
+
+        Raises
+        ------
+        BudgetClosedError
+            If the budget is closed first.
+        """
         ticket = object()
         with self._changed:
             self._waiting.append(ticket)
-        self.short()
-        with self._changed:
-            try:
-                self._changed.wait_for(lambda: self._waiting[0] is ticket and self._fits(need))
+        try:
+            self.short()
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_closed or (self._waiting[0] is ticket and self._fits(need)))
+                if self._is_closed:
+                    raise BudgetClosedError
                 self._held += need
-            finally:
+        finally:
+            with self._changed:
                 self._waiting.remove(ticket)
                 self._changed.notify_all()
+
+    def close(self) -> None:
+        """Send away those who wait: they have not begun, and need not."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
 
     def give_back(self, bytes_: int) -> None:
         """Return bytes that were taken."""
@@ -122,17 +142,15 @@ class Share:
         It is called again after waiting: meanwhile nothing is held, what it had read neither.
         """
         found, need = load()
-        if self._budget is None:
-            return found
-        if not self._budget.took(need):
+        while self._budget is not None and need > self._held:
+            self.keep(0)
+            if self._budget.took(need):
+                self._held = need
+                break
             del found
             self._budget.wait_for(need)
             self._held = need
-            found, again = load()
-            if again > need:  # it was replaced meanwhile
-                self.keep(0)
-                return self.admitted(load)
-        self._held = need
+            found, need = load()  # more than before, if it was replaced meanwhile
         return found
 
     def keep(self, bytes_: int) -> None:
