@@ -22,6 +22,7 @@ from pixelgauge.report.charts.histogram import histogram
 from pixelgauge.report.charts.scatter import scatter
 from pixelgauge.report.document import Document
 from pixelgauge.report.moves import Moved
+from pixelgauge.report.tables import figure_list, scrolled
 from pixelgauge.report.written import change, counted, pair_name, score
 
 Metrics = Mapping[str, Metric[Any]]
@@ -44,10 +45,7 @@ def summary_section(page: Document, summary: Summary, metrics: Metrics, notes: S
     tiles += [
         (status.capitalize(), count, "bad") for status, count in sorted(summary.statuses.items()) if status != "ok"
     ]
-    figures = [
-        element("div", element("dt", name), element("dd", f"{count:,}"), class_=look or None)
-        for name, count, look in tiles
-    ]
+    figures = figure_list((name, f"{count:,}", look) for name, count, look in tiles)
     rows, computed = [], summary.compute()
     has_infinite = any(found.infinite for found in computed.values())
     for name, found in computed.items():
@@ -59,36 +57,12 @@ def summary_section(page: Document, summary: Summary, metrics: Metrics, notes: S
     if has_infinite:
         notes = [*notes, "Means, std and percentiles leave infinite scores out; a gate on a percentile counts them."]
     said = [element("p", note, class_="note") for note in notes]
-    page.section(
-        "summary", "Summary", element("dl", *figures, class_="figures"), scrolled(heads, rows, "scroll dense"), *said
-    )
+    page.section("summary", "Summary", figures, scrolled(heads, rows, "scroll dense"), *said)
 
 
 def _percentiles(values: npt.NDArray[np.float64]) -> dict[str, float]:
     """Percentiles of finite scores by name: between ranks, as the median of a summary and a gate's are."""
     return dict(zip(_PERCENTILES, np.percentile(values, [*_PERCENTILES.values()]).tolist(), strict=True))
-
-
-def scrolled(heads: Sequence[object], rows: Sequence[Sequence[object]], class_: str = "scroll") -> Markup:
-    """Table that scrolls by itself where the page is narrow."""
-    lines = [element("tr", element("th", first, scope="row"), *(_cell(cell) for cell in rest)) for first, *rest in rows]
-    head = element("thead", element("tr", *map(_head, heads)))
-    return element(
-        "div",
-        element("table", head, element("tbody", *lines)),
-        class_=class_,
-        tabindex=0,
-        role="group",
-        aria_label="Table",
-    )
-
-
-def _head(head: object) -> Markup:
-    return head if isinstance(head, Markup) and head.startswith("<th") else element("th", head, scope="col")
-
-
-def _cell(cell: object) -> Markup:
-    return cell if isinstance(cell, Markup) and cell.startswith("<td") else element("td", cell)
 
 
 def gates_section(page: Document, verdicts: Sequence[Verdict], metrics: Metrics, roots: tuple[str, str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge.markup import Markup, attributes, element
+from pixelgauge.markup import Markup, element
 from pixelgauge.metric import Metric
 from pixelgauge.report.charts import ticks
 from pixelgauge.report.charts.figures import figure, side_by_side
@@ -131,9 +131,10 @@ def _pictures(page: Document, demo: Demo) -> None:
 
 def _picture(pixels: Pixels, content: str, name: str, scores: Sequence[str]) -> Markup:
     small = thumbnail(pixels, _MOST_CHARACTERS)
-    size = attributes(src=Markup(small.address), alt=f"{content}, {name}", width=small.width, height=small.height)
+    size = {"width": small.width, "height": small.height}
+    image = element("img", src=Markup(small.address), alt=f"{content}, {name}", **size, decoding="async")
     caption = element("figcaption", element("strong", name), *(element("span", score) for score in scores))
-    return element("figure", Markup('<img{} decoding="async">').format(size), caption, class_="picture")
+    return element("figure", image, caption, class_="picture")
 
 
 def _next(page: Document, demo: Demo) -> None:

@@ -163,5 +163,4 @@ def _size(pictures: PairPictures) -> int:
 
 def _image(picture: Picture) -> Markup:
     tiny = "tiny" if max(picture.width, picture.height) < _TINY else None
-    image = element("img", src=picture.address, alt="", width=picture.width, height=picture.height, class_=tiny)
-    return Markup(str(image).removesuffix("</img>"))
+    return element("img", src=Markup(picture.address), alt="", width=picture.width, height=picture.height, class_=tiny)
