@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gc
+import json
 import os
 import re
 import shutil
+import threading
+import time
 import tracemalloc
 import weakref
 from collections import Counter
@@ -24,7 +28,9 @@ from pixelgauge.engine.items import ArrayItem
 from pixelgauge.engine.pairing import Pairing, pair_of
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import Summary
+from pixelgauge.report import pair_pictures
 from pixelgauge.report.compare import MOST_BYTES, CompareReport
+from pixelgauge.report.pictures import Picture
 from tests.pictures import random_pixels
 from tests.places import SHARED, needs_shared
 from tests.report.runs import held, pixels_of, report_of, save_pairs
@@ -467,6 +473,56 @@ def test_archives_frames_and_rows_from_before_are_looked_at_again(
     data = held((tmp_path / "r.html").read_text())
     assert [row[1] for row in data["rows-data"]["rows"]] == ["a.tif[0]", "a.tif[1]", "a.tif[2]"]
     assert {"pair-0", "pair-1", "pair-2"} <= set(data)
+
+
+@pytest.mark.property
+def test_pictures_are_made_within_the_memory_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_pairs(tmp_path, 12)
+    (tmp_path / "ref/005.png").write_bytes(b"broken")
+    lock, active, most = threading.Lock(), 0, 0
+    photograph = pair_pictures.photograph
+
+    def slow(pixels: np.ndarray, room: int) -> Picture:
+        nonlocal active, most
+        with lock:
+            active += 1
+            most = max(most, active)
+        time.sleep(0.002)
+        found = photograph(pixels, room)
+        with lock:
+            active -= 1
+        return found
+
+    monkeypatch.setattr(pair_pictures, "photograph", slow)
+    pages = []
+    for memory in (1, None):
+        run = pixelgauge.compare(tmp_path / "ref", tmp_path / "test", workers=2)
+        pixelgauge.compare_report(run, tmp_path / "r.html", workers=4, memory=memory)
+        if memory == 1:
+            assert most == 1
+        pages.append(held((tmp_path / "r.html").read_text(encoding="utf-8")))
+    assert pages[0] == pages[1]
+    assert len(pages[0]) == 12
+    with pytest.raises(ValueError, match="memory="):
+        pixelgauge.compare_report(run, tmp_path / "r.html", memory="0")
+
+
+@pytest.mark.cli
+def test_a_page_that_cannot_be_written_costs_no_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*args: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "r.html")
+
+    monkeypatch.chdir(tmp_path)
+    save_pairs(tmp_path, 3)
+    monkeypatch.setattr(CompareReport, "write", full)
+    command = ["compare", "ref", "test", "--quiet", "--json", "--report", "r.html", "--junit", "r.xml"]
+    assert main(command) == 2
+    told = capsys.readouterr()
+    assert json.loads(told.out)["counts"]["ok"] == 3
+    assert "r.html" in told.err
+    assert "<testsuite" in (tmp_path / "r.xml").read_text()
 
 
 def test_an_empty_run_has_a_page(tmp_path: Path) -> None:

@@ -253,7 +253,6 @@ def _compare(
             output.finish()
         if junit is not None:
             junit.finish(verdicts)
-        page.write(run.summary, verdicts, progress, is_complete=is_complete)
     if args.json:
         of_gates = {**gates.report(verdicts, is_complete=is_complete), "stopped": not is_complete}
         report = _report(args, comparison, pairing, run.summary, rows, failures, of_gates)
@@ -264,6 +263,8 @@ def _compare(
         _print_summary(run.summary, comparison, pairing, args)
         gates.print(verdicts, lambda row: _name(row, pairing), is_complete=is_complete)
         _print_settings(args, comparison, is_complete=is_complete)
+    sys.stdout.flush()
+    page.write(run.summary, verdicts, is_complete=is_complete)  # at the end: the figures are not lost if it fails
     return _exit_code(run.summary, verdicts)
 
 

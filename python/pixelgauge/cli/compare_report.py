@@ -43,7 +43,7 @@ class RunReport:
     def __init__(
         self, args: argparse.Namespace, comparison: Comparison, pairing: Pairing, inputs: Iterable[str]
     ) -> None:
-        self._path, self._workers = args.report, args.workers
+        self._path, self._workers, self._memory, self._quiet = args.report, args.workers, args.memory, args.quiet
         if self._path is None:
             if args.report_baseline is not None:
                 raise UsageError("--report-baseline needs --report FILE")
@@ -65,15 +65,18 @@ class RunReport:
         if self._path is not None:
             self._report.add(row, pair, problems)
 
-    def write(self, summary: Summary, verdicts: Sequence[Verdict], progress: Progress, *, is_complete: bool) -> None:
+    def write(self, summary: Summary, verdicts: Sequence[Verdict], *, is_complete: bool) -> None:
         """Write the page."""
-        if self._path is not None:
+        if self._path is None:
+            return
+        with Progress("pair", quiet=self._quiet) as progress:
             progress.start(None, name="report")
             self._report.write(
                 self._path,
                 summary,
                 verdicts=verdicts,
                 workers=self._workers,
+                memory=self._memory,
                 is_complete=is_complete,
                 step=progress.step,
             )

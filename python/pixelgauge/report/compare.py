@@ -8,6 +8,7 @@ from typing import Any
 
 from pixelgauge.checks import ArgumentTypeError, whole_number
 from pixelgauge.engine.baseline import Baseline
+from pixelgauge.engine.budget import memory_size
 from pixelgauge.engine.compare import CompareRun
 from pixelgauge.engine.comparison import Comparison
 from pixelgauge.engine.gates import Verdict
@@ -49,6 +50,7 @@ def compare_report(
     *,
     baseline: str | os.PathLike[str] | None = None,
     workers: int | None = None,
+    memory: int | str | None = None,
 ) -> Summary:
     """Take the rows of a run that are still to come, and write a report of them: one file of HTML.
 
@@ -62,6 +64,8 @@ def compare_report(
         A file of rows that ``compare --output`` wrote: the report shows what moved since.
     workers : int, optional
         Pairs whose pictures are made at a time; default :func:`get_num_threads`.
+    memory : int or str, optional
+        Bytes that these may take together, as of :func:`compare`.
 
     Returns
     -------
@@ -99,6 +103,7 @@ def compare_report(
             "run", "", f"must be a CompareRun, not {type(run).__name__}", "pass what compare() returns"
         )
     workers = get_num_threads() if workers is None else whole_number("workers", workers, 1)
+    bytes_at_most = memory_size(memory)
     require_report_writable(path_name(path, "path"))
     before = None if baseline is None else report_baseline(path_name(baseline, "baseline"), run.comparison, run.pairing)
     report = CompareReport(run.comparison, run.pairing, before)
@@ -106,7 +111,7 @@ def compare_report(
     for row, pair in run.with_pairs():
         summary.update(row)
         report.add(row, pair)
-    report.write(path, summary, workers=workers)
+    report.write(path, summary, workers=workers, memory=bytes_at_most)
     return summary
 
 
@@ -157,6 +162,7 @@ class CompareReport:
         *,
         verdicts: Sequence[Verdict] = (),
         workers: int = 1,
+        memory: int | None = None,
         is_complete: bool = True,
         step: Callable[[], None] = lambda: None,
     ) -> None:
@@ -170,6 +176,8 @@ class CompareReport:
         verdicts : sequence of Verdict
         workers : int
             Pairs whose pictures are made at a time.
+        memory : int, optional
+            Bytes that these may take together.
         is_complete : bool
             Whether the run was not stopped.
         step : callable
@@ -192,7 +200,7 @@ class CompareReport:
             distributions_section(page, summary, self._metrics, limits, sample)
             page.script("choice.js")
             room = max(MOST_BYTES - _REST - page.size - len(data.json), _LEAST_FOR_PAIRS)
-            gallery = Gallery(self._pairing, self._metrics, Photographer(self._comparison))
+            gallery = Gallery(self._pairing, self._metrics, Photographer(self._comparison, memory))
             gallery.write(page, groups, room, workers, step)
             page.section("rows", "Rows", table_markup(self._metrics), note=data.note)
             page.data("rows-data", data.json)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pixelgauge.engine.budget import Budget, Share
 from pixelgauge.engine.comparison import Comparison
 from pixelgauge.engine.items import Source
 from pixelgauge.engine.pipeline import PairPixels, UnfitPairError, read_pair
@@ -23,6 +24,9 @@ from pixelgauge.report.pictures import Bytes, Picture, photograph, thumbnail, va
 
 _FOR_THUMBNAILS, _FOR_IMAGES = 0.2, 0.6
 """Share of the room that both thumbnails have, and of what they leave both images; the maps have the rest."""
+
+_TIMES = 8
+"""What both images and a map of three channels take while it is made, in bytes of the images."""
 
 Pixels = npt.NDArray[Any]
 
@@ -60,10 +64,13 @@ class Photographer:
     ----------
     comparison : Comparison
         Of the run: by it the images are read, and it tells which maps there are.
+    memory : int, optional
+        Bytes that the images and maps of all that are made at a time may take.
     """
 
-    def __init__(self, comparison: Comparison) -> None:
+    def __init__(self, comparison: Comparison, memory: int | None = None) -> None:
         self._options = comparison.options
+        self._budget = None if memory is None else Budget(max(1, memory // _TIMES))
         values = comparison.options.values
         bases = {name: metric for name, (metric, _) in self._options.variants.items()}
         of_ssim = next((name for name, base in bases.items() if base == "ssim"), None)
@@ -77,10 +84,17 @@ class Photographer:
 
     def __call__(self, ref: Source, test: Source, most: int) -> PairPictures | str:
         """Pictures of a pair in at most about `most` characters, or why there are none."""
+        share = Share(self._budget)
         try:
-            pair = read_pair(ref, test, self._options)
+            return self._pictures(read_pair(ref, test, self._options, share), most)
         except UnfitPairError as error:
             return printable(cut(error.message, 300))
+        except MemoryError:
+            return "there is not enough memory for its pictures"
+        finally:
+            share.keep(0)
+
+    def _pictures(self, pair: PairPixels, most: int) -> PairPictures:
         x, y = pair.x[0], pair.y[0]
         low, high = self._range(pair)
         shown = [_eight_bits(image, low, high) for image in (x, y)]
