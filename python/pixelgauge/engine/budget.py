@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import reprlib
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
-from pixelgauge.checks import ArgumentValueError, whole_number
+from pixelgauge.checks import byte_size
 from pixelgauge.runtime import memory_limit
 
 _SHARE = 2
 """Of the memory that the process may use, a half is for decoded images where nothing else is said."""
-_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*(?:([kKMGT])(i?B)?|B)?")
-_POWERS = {"k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
 
 _Read = TypeVar("_Read")
 
@@ -26,27 +22,12 @@ def memory_size(value: object) -> int | None:
     Parameters
     ----------
     value : int, str or None
-        Bytes, also as text: ``"500M"`` and ``"500MiB"`` are of 1024 x 1024, ``"500MB"`` of a million.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is no such size, or less than one byte.
+        As of :func:`pixelgauge.checks.byte_size`, with its errors.
     """
     if value is None:
         limit = memory_limit()
         return None if limit is None else limit // _SHARE
-    if not isinstance(value, str):
-        return whole_number("memory", value, 1)
-    found = _SIZE.fullmatch(value.strip())
-    remedy = "give bytes, or a number with K, M, G or T, such as 2G"
-    if found is None:
-        raise ArgumentValueError("memory", reprlib.repr(value), "is no size", remedy)
-    base = 1000 if found[3] == "B" else 1024
-    size = int(float(found[1]) * base ** _POWERS.get(found[2] or "", 0))
-    if size < 1:
-        raise ArgumentValueError("memory", reprlib.repr(value), "is less than a byte", remedy)
-    return size
+    return byte_size("memory", value)
 
 
 class BudgetClosedError(Exception):
