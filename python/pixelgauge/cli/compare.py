@@ -15,7 +15,7 @@ from pixelgauge.checks import whole_number
 from pixelgauge.cli import EXIT_DONE, EXIT_GATE_FAILED, EXIT_SOME_FAILED, UsageError, add_option
 from pixelgauge.cli.compare_gates import AskedGates, ReadyGates, add_gate_options
 from pixelgauge.cli.compare_report import RunReport, add_report_options
-from pixelgauge.cli.terminal import Progress, columns_of, number, pad, shortened, width
+from pixelgauge.cli.terminal import Progress, columns_of, pad, shortened, width
 from pixelgauge.engine.budget import memory_size
 from pixelgauge.engine.compare import CompareRun
 from pixelgauge.engine.comparison import CompareOptions, Comparison, compare_options, prepare
@@ -296,7 +296,7 @@ class _Table:
     def line(self, row: ScoreRow) -> str:
         cells = [pad(shortened(_name(row, self._pairing), self._width), self._width)]
         if row.values or row.status == "ok":
-            cells += [f"{number(m, row.values.get(name)):>{_column(m)}}" for name, m in self._metrics.items()]
+            cells += [f"{m.written(row.values.get(name)):>{_column(m)}}" for name, m in self._metrics.items()]
         if row.status != "ok":
             cells.append(f" {row.status}: {printable(row.message)}")
         elif row.message:
@@ -335,16 +335,16 @@ def _print_summary(summary: Summary, comparison: Comparison, pairing: Pairing, a
         first = max(12, *(len(metric.label) for metric, _ in figures))
         print(f"\n{'over images':{first}} {'count':>8} {'mean':>{_COLUMN}} {'median':>{_COLUMN}} {'std':>{_COLUMN}}")
         for metric, found in figures:
-            cells = (f"{number(metric, value):>{_COLUMN}}" for value in (found.mean, found.median, found.std))
+            cells = (f"{metric.written(value):>{_COLUMN}}" for value in (found.mean, found.median, found.std))
             print(f"{metric.label:{first}} {found.count:>8} {' '.join(cells)}{_infinite_note(found)}")
         if args.psnr == "pooled":
-            pooled = number(METRICS["psnr"], summary.pooled_psnr)
+            pooled = METRICS["psnr"].written(summary.pooled_psnr)
             print(f"{'psnr dB of all pixels together':{first + 9}} {pooled:>{_COLUMN}}")
         for metric, found in figures:
             if found.worst:
                 print(f"\nworst by {metric.label}")
             for value, row in found.worst:
-                print(f"{number(metric, value):>{_COLUMN}}  {shortened(_name(row, pairing), room)}")
+                print(f"{metric.written(value):>{_COLUMN}}  {shortened(_name(row, pairing), room)}")
 
 
 def _print_settings(args: argparse.Namespace, comparison: Comparison, *, is_complete: bool) -> None:

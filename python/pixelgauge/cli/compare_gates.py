@@ -9,7 +9,6 @@ from typing import Any
 
 from pixelgauge.checks import ArgumentValueError
 from pixelgauge.cli import UsageError
-from pixelgauge.cli.terminal import number
 from pixelgauge.engine.baseline import Baseline, parse_drop
 from pixelgauge.engine.comparison import Comparison
 from pixelgauge.engine.gates import Gate, Gates, Judge, PairJudge, RunJudge, StrictJudge, Verdict, parse_gate
@@ -131,11 +130,11 @@ class ReadyGates(Gates):
         if verdicts:
             print("\ngates")
         for verdict in verdicts:
-            value = "" if verdict.value is None else number(self._metrics[verdict.metric or ""], verdict.value)
+            value = "" if verdict.value is None else self._metrics[verdict.metric or ""].written(verdict.value)
             said = verdict.reason or value or f"{verdict.judged} pair{'s' * (verdict.judged != 1)}"
             print(f"{_WORDS[verdict.passed]:6}  {verdict.gate}: {said}")
             for score, row in verdict.worst if verdict.value is None else ():  # the summary lists the worst of the run
-                shown = "-" if verdict.metric is None else number(self._metrics[verdict.metric], score)
+                shown = "-" if verdict.metric is None else self._metrics[verdict.metric].written(score)
                 print(f"{shown:>{_COLUMN}}  {name_of(row)}")
         if self._baseline is not None:
             found = self._baseline.compared(is_complete=is_complete)
