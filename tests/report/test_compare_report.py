@@ -374,6 +374,21 @@ def test_a_baseline_shows_what_moved(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert re.search(r"<td>0</td><td>1</td><td>6</td>", moved)
     assert held(page)["rows-data"]["rows"][3][7] is not None
     assert held(page)["rows-data"]["rows"][-1][7] is None
+    judged = [
+        "compare",
+        "ref",
+        "test",
+        "--quiet",
+        "--report",
+        "r.html",
+        "--baseline",
+        "old.csv",
+        "--allow-drop",
+        "ssim=9",
+    ]
+    assert main(judged) == 3  # of psnr
+    again = (tmp_path / "r.html").read_text()
+    assert again[again.index('<section id="moved"') : again.index('<section id="distributions"')] == moved
 
 
 def test_gates_are_shown_with_what_broke_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

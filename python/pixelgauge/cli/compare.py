@@ -185,7 +185,7 @@ def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing, ReadyGates,
     pairing = _pairing(args)
     pairing = of_frames(pairing) if args.frames else pairing
     gates = asked.ready(comparison, pairing, _inputs(args, pairing))
-    return comparison, pairing, gates, RunReport(args, comparison, pairing, _inputs(args, pairing))
+    return comparison, pairing, gates, RunReport(args, comparison, pairing, _inputs(args, pairing), gates.baseline)
 
 
 def _pairing(args: argparse.Namespace) -> Pairing:

@@ -110,6 +110,8 @@ def compare_report(
     summary = Summary({name: metric.higher_is_better for name, metric in run.comparison.metrics.items()})
     for row, pair in run.with_pairs():
         summary.update(row)
+        if before is not None:
+            before.add(row)
         report.add(row, pair)
     report.write(path, summary, workers=workers, memory=bytes_at_most)
     return summary
@@ -130,7 +132,7 @@ class CompareReport:
     comparison : Comparison
     pairing : Pairing
     baseline : Baseline, optional
-        Of an earlier run.
+        Of an earlier run; whoever made it holds the rows against it.
     """
 
     def __init__(self, comparison: Comparison, pairing: Pairing, baseline: Baseline | None = None) -> None:
@@ -144,10 +146,7 @@ class CompareReport:
 
     def add(self, row: ScoreRow, pair: Pair | None, problems: Sequence[str] = ()) -> None:
         """Look at a row, and at the gates that it broke, in words."""
-        before = None
-        if self._baseline is not None:
-            before = self._baseline.before(row)
-            self._baseline.add(row)
+        before = None if self._baseline is None else self._baseline.before(row)
         kept = Kept(self._count, row, pair, problems, before)
         self._count += 1
         self._selection.add(kept)
