@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import re
 import reprlib
 from collections.abc import Collection
 from typing import Any, Self
@@ -131,6 +132,38 @@ def require_number(name: str, value: object) -> None:
     except (TypeError, ValueError):
         pass
     raise ArgumentTypeError(name, repr(value), "must be a number")
+
+
+_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*(?:([kKMGT])(i?B)?|B)?")
+_POWERS = {"k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
+
+
+def byte_size(name: str, value: object) -> int:
+    """Return an argument that is a number of bytes, at least one.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument.
+    value : int or str
+        Bytes, also as text: ``"500M"`` and ``"500MiB"`` are of 1024 x 1024, ``"500MB"`` of a million.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no such size.
+    """
+    if not isinstance(value, str):
+        return whole_number(name, value, 1)
+    found = _SIZE.fullmatch(value.strip())
+    remedy = "give bytes, or a number with K, M, G or T, such as 2G"
+    if found is None:
+        raise ArgumentValueError(name, reprlib.repr(value), "is no size", remedy)
+    base = 1000 if found[3] == "B" else 1024
+    size = int(float(found[1]) * base ** _POWERS.get(found[2] or "", 0))
+    if size < 1:
+        raise ArgumentValueError(name, reprlib.repr(value), "is less than a byte", remedy)
+    return size
 
 
 def real_number(name: str, value: object) -> float:

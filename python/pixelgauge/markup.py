@@ -103,6 +103,10 @@ def attributes(**values: object) -> Markup:
     return Markup("").join(parts)
 
 
+_VOID = {"img", "input"}
+"""Elements that have no content, and no end."""
+
+
 def element(tag: str, *content: object, **named: object) -> Markup:
     """Build an element with its content and attributes (see :func:`attributes`).
 
@@ -110,7 +114,11 @@ def element(tag: str, *content: object, **named: object) -> Markup:
     --------
     >>> element("td", "1 < 2", class_="number")
     '<td class="number">1 &lt; 2</td>'
+    >>> element("img", alt="")
+    '<img alt="">'
     """
+    if tag in _VOID:
+        return Markup("<{}{}>").format(Markup(tag), attributes(**named))
     return Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), attributes(**named), Markup("").join(content))
 
 
@@ -122,7 +130,8 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: obj
     head : sequence
         Of the columns; empty for a table of headings and values.
     rows : iterable of sequence
-        Numbers are given as text, with the digits that they shall have.
+        Numbers are given as text, with the digits that they shall have. What is an element ``th`` or ``td`` already
+        stands as it is.
     caption : optional
         Above the table.
 
@@ -132,9 +141,13 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: obj
     '<table><tbody><tr><th scope="row">ssim</th><td>0.9876</td></tr></tbody></table>'
     """
     lines = [
-        element("tr", element("th", first, scope="row"), *(element("td", cell) for cell in rest))
-        for first, *rest in rows
+        element("tr", element("th", first, scope="row"), *(_cell("td", cell) for cell in rest)) for first, *rest in rows
     ]
-    heading = element("thead", element("tr", *(element("th", cell, scope="col") for cell in head))) if head else ""
+    heading = element("thead", element("tr", *(_cell("th", cell, scope="col") for cell in head))) if head else ""
     above = element("caption", caption) if caption else ""
     return element("table", above, heading, element("tbody", *lines))
+
+
+def _cell(tag: str, content: object, **named: object) -> Markup:
+    is_cell = isinstance(content, Markup) and content.startswith(f"<{tag}")
+    return content if is_cell else element(tag, content, **named)  # type: ignore[return-value]

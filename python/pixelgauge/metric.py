@@ -104,6 +104,10 @@ class Metric(Generic[Family]):
         """Name and unit."""
         return f"{self.name} {self.unit}" if self.unit else self.name
 
+    def written(self, value: float | None) -> str:
+        """Value with its digits; a dash if there is none."""
+        return "-" if value is None else format(value, self.digits)
+
 
 Asked = Sequence[tuple[Metric[Any], Values]]
 """Metrics of one family, each with its options; a metric may be there several times, by names of its variants."""

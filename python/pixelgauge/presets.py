@@ -32,6 +32,13 @@ class SSIMPreset:
     clips_to_range: bool = False
     """The program clips its images to a (low, high) data range."""
 
+    def downsample_factor(self, height: int, width: int) -> int:
+        """Pixels along a side of which one is made before the windows slide: MATLAB rounds halves up, piq to even."""
+        if self.downsample == "none":
+            return 1
+        least = min(height, width) / 256
+        return max(1, int(least + 0.5) if self.downsample == "matlab" else round(least))
+
 
 @dataclass(frozen=True)
 class MSSSIMPreset:

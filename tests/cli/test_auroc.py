@@ -128,6 +128,7 @@ def test_memory_budget(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     path = write(tmp_path / "t.parquet")
     assert main(["auroc", str(path), "--memory-budget", str(1 << 26), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["auroc"] == pixelgauge.roc_auc_score(Y, S)
+    assert main(["auroc", str(path), "--memory-budget", "64M", "--json"]) == 0
     assert main(["auroc", str(path), "--memory-budget", str(1 << 26), "--best", "f1"]) == 2
 
 
@@ -414,7 +415,9 @@ def test_labels_that_are_true_or_false(tmp_path: Path, capsys: pytest.CaptureFix
     (["--level", "0.99999999999999999"], "--level 1.0: give a number between 0 and 1"),
     (["--seed", str(2**128)], "--seed 340282366920938463463374607431768211456: give an integer of at least 0, and below"),
     (["--memory-budget", "1000"], "--memory-budget 1000: give at least 33554432 bytes"),
-    (["--memory-budget", str(10**30)], "--memory-budget 1000000000000000000000000000000: give at least"),
+    (["--memory-budget", "2k"], "--memory-budget 2048: give at least 33554432 bytes"),
+    (["--memory-budget", "9999999T"], "--memory-budget 10995115178248372224: give at least"),
+    (["--memory-budget", str(10**30)], "0' is no size: give bytes, or a number with K, M, G or T"),
     (["--memory-budget", "40000000"], "--memory-budget reads Parquet files"),
     (["--memory-budget", "40000000", "--seed", "0", "--missing", "error"], "AUROC alone: leave out --seed, --missing"),
     (["--pos-label", "7"], "--pos-label 7 is not among the labels 0, 1 of"),

@@ -47,12 +47,23 @@ def test_each_value_lies_over_its_window() -> None:
     assert {int(column + left + 0.5) for column in columns} == set(range(27, 34))
 
 
-def test_downsampled_maps_cover_the_image() -> None:
-    x = random_pixels((800, 640))
-    display = pixelgauge.ScoreMapDisplay.from_images(x, 255 - x, preset="piq", channel_axis=None)
+@pytest.mark.parametrize(("preset", "factor"), [("piq", 2), ("matlab", 3)])
+def test_downsampled_maps_cover_the_image(preset: str, factor: int) -> None:
+    x = random_pixels((800, 640))  # 640 / 256 is a half, which the programs round otherwise
+    display = pixelgauge.ScoreMapDisplay.from_images(x, 255 - x, preset=preset, channel_axis=None)
     left, right, bottom, top = display.extent
-    assert (right - left, bottom - top) == tuple(3 * n for n in display.score_map.shape[::-1])
-    assert right - left > 0.95 * (640 - 30)
+    assert (right - left, bottom - top) == tuple(factor * n for n in display.score_map.shape[::-1])
+    assert 640 - 12 * factor < right - left <= 640
+    assert 800 - 12 * factor < bottom - top <= 800
+
+
+@pytest.mark.parametrize("preset", ["piq", "matlab"])
+def test_the_factor_is_that_of_the_map(preset: str) -> None:
+    for side in (127, 128, 129, 383, 384, 385, 640, 641):
+        factor = pixelgauge.presets.SSIM_PRESETS[preset].downsample_factor(side + 7, side)
+        _, found = pixelgauge.ssim(*random_pixels((2, side + 7, side)), preset=preset, channel_axis=None, full=True)
+        reduced = -(-side // factor) if preset == "matlab" else side // factor
+        assert found.shape[1] == reduced - 10, side
 
 
 @pytest.mark.parametrize("channel_axis", [-1, 0, 1])

@@ -164,6 +164,31 @@ def test_bins_hold_all_and_are_few(values: list[float]) -> None:
     assert 1 <= len(edges) - 1 <= bins.MOST_BINS + 2
 
 
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50))
+@settings(max_examples=200, deadline=None)
+def test_bins_of_changes_have_zero_in_the_middle_of_one(values: list[float]) -> None:
+    changes = np.array([0.0, *values])
+    edges = bins.round_bins(changes, around_zero=True)
+    assert (np.diff(edges) > 0).all()
+    assert edges[0] <= changes.min()
+    assert changes.max() <= edges[-1]
+    assert 1 <= len(edges) - 1 <= bins.MOST_BINS + 2
+    at = int(np.searchsorted(edges, 0.0, side="right"))
+    assert edges[at - 1] == pytest.approx(-edges[at])
+
+
+def test_marks_lie_on_the_curve_by_their_own_numbers() -> None:
+    chart = distribution([1.0, 2.0, 4.0, np.inf], title="t", named={"low": 1.0, "middle": 3.0, "far": 9.0})
+    assert described(chart) == "Empirical distribution of 4 numbers: low  1; middle  3; far  9."
+    names = [
+        "".join(text.itertext()) for text in parsed(chart).iter(f"{SVG}text") if text.get("class") == "chart-label"
+    ]
+    assert names == ["low  1", "middle  3"]
+    heights = [float(dot.get("cy", "")) for dot in parsed(chart).iter(f"{SVG}circle")]
+    bottom = float(re.findall(r'd="M[0-9.]+ ([0-9.]+)H', chart)[0])
+    assert (bottom - heights[1]) / (bottom - heights[0]) == pytest.approx(2, rel=1e-3)  # half of them, and a quarter
+
+
 @given(st.floats(-1e300, 1e300), st.floats(-1e300, 1e300), st.integers(2, 10))
 @settings(max_examples=300, deadline=None)
 def test_ticks_are_few_rising_within_and_told_apart(one: float, other: float, most: int) -> None:

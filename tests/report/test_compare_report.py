@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import errno
+import gc
+import json
 import os
 import re
 import shutil
+import threading
+import time
 import tracemalloc
+import weakref
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,7 +28,9 @@ from pixelgauge.engine.items import ArrayItem
 from pixelgauge.engine.pairing import Pairing, pair_of
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import Summary
+from pixelgauge.report import pair_pictures
 from pixelgauge.report.compare import MOST_BYTES, CompareReport
+from pixelgauge.report.pictures import Picture
 from tests.pictures import random_pixels
 from tests.places import SHARED, needs_shared
 from tests.report.runs import held, pixels_of, report_of, save_pairs
@@ -55,7 +64,7 @@ def test_a_report_has_its_sections_rows_and_figures(tmp_path: Path) -> None:
         assert message == row.message
         assert (problems, before) == ([], None)
         numbers = {n: float(value) for n, value in zip(("psnr", "ssim"), values, strict=True) if value is not None}
-        assert numbers == pytest.approx(dict(row.values), rel=1e-11)
+        assert numbers == row.values
     assert ">9</dd>" in page
     mean = np.mean([row.values["ssim"] for row in rows if row.values])
     assert f"<td>{mean:.6f}</td>" in page
@@ -99,6 +108,15 @@ def test_maps_are_of_the_files_own_pixels(tmp_path: Path) -> None:
     assert similarity["part"] == pytest.approx([5 / 32, 5 / 40, 22 / 32, 30 / 40])
     assert [image["exact"] for image in pair["images"]] == [True, True]
     assert (pixels_of(pair["images"][1]) == y).all()
+
+
+def test_a_map_of_halved_images_covers_them(tmp_path: Path) -> None:
+    save_pairs(tmp_path, 2, (640, 640, 3))
+    for preset, factor in (("piq", 2), ("matlab", 3)):
+        pair = held(report_of(tmp_path, metrics=("ssim",), preset=preset))["pair-1"]
+        reduced = -(-640 // factor) if preset == "matlab" else 640 // factor
+        covered = factor * (reduced - 10) / 640
+        assert pair["maps"][1]["part"][2:] == pytest.approx([covered, covered])
 
 
 def test_a_pixel_that_differs_is_never_lost_when_a_map_is_made_smaller(tmp_path: Path) -> None:
@@ -283,6 +301,37 @@ def test_a_run_of_the_most_hostile_rows_stays_within_its_bytes(tmp_path: Path, n
     assert len(held(page)) == 65
 
 
+@pytest.mark.property
+def test_a_percentile_is_one_number_all_over_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_pairs(tmp_path, 40)
+    gates = ["--fail-under", "p5:psnr=100", "--fail-under", "p5:ssim=1"]
+    main(["compare", "ref", "test", "--quiet", "--json", "--output", "rows.csv", "--report", "r.html", *gates])
+    page = (tmp_path / "r.html").read_text()
+    with open("rows.csv") as file:
+        ssim = [float(row["ssim"]) for row in csv.DictReader(line for line in file if not line.startswith("#"))]
+    expected = f"{np.percentile(ssim, 5):.6f}"
+    assert f"<td>{expected}</td>" in page[page.index('id="summary"') : page.index('id="gates"')]
+    assert f"<td>{expected}</td>" in page[page.index('id="gates"') : page.index('id="distributions"')]
+    marks = re.findall(r"Empirical distribution of 40 numbers: p5  ([0-9.]+); p25", page)
+    assert float(marks[0]) == pytest.approx(float(expected), abs=1e-3)
+    assert "a gate on a percentile counts them" in page  # the first pair is equal
+
+
+@pytest.mark.property
+def test_pairs_that_are_not_shown_are_not_kept(tmp_path: Path) -> None:
+    report = CompareReport(prepare(CompareOptions(("mse",))), Pairing("", "", [], Counter()))
+    alive: list[weakref.ref[ArrayItem]] = []
+    for i in range(600):
+        items = [ArrayItem(f"{side}[{i}]", random_pixels((8, 8, 3), i)) for side in ("ref", "test")]
+        alive += map(weakref.ref, items)
+        row = ScoreRow(items[0].name, items[1].name, "ok", "", {"mse": float(i * 7 % 600)})
+        report.add(row, pair_of(*items), ["is over"] * (i % 2))
+    del items
+    gc.collect()
+    assert 100 < sum(one() is not None for one in alive) < 450
+
+
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     comparison = prepare(CompareOptions(("mse",)))
     most = []
@@ -325,6 +374,21 @@ def test_a_baseline_shows_what_moved(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert re.search(r"<td>0</td><td>1</td><td>6</td>", moved)
     assert held(page)["rows-data"]["rows"][3][7] is not None
     assert held(page)["rows-data"]["rows"][-1][7] is None
+    judged = [
+        "compare",
+        "ref",
+        "test",
+        "--quiet",
+        "--report",
+        "r.html",
+        "--baseline",
+        "old.csv",
+        "--allow-drop",
+        "ssim=9",
+    ]
+    assert main(judged) == 3  # of psnr
+    again = (tmp_path / "r.html").read_text()
+    assert again[again.index('<section id="moved"') : again.index('<section id="distributions"')] == moved
 
 
 def test_gates_are_shown_with_what_broke_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -424,6 +488,56 @@ def test_archives_frames_and_rows_from_before_are_looked_at_again(
     data = held((tmp_path / "r.html").read_text())
     assert [row[1] for row in data["rows-data"]["rows"]] == ["a.tif[0]", "a.tif[1]", "a.tif[2]"]
     assert {"pair-0", "pair-1", "pair-2"} <= set(data)
+
+
+@pytest.mark.property
+def test_pictures_are_made_within_the_memory_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_pairs(tmp_path, 12)
+    (tmp_path / "ref/005.png").write_bytes(b"broken")
+    lock, active, most = threading.Lock(), 0, 0
+    photograph = pair_pictures.photograph
+
+    def slow(pixels: np.ndarray, room: int) -> Picture:
+        nonlocal active, most
+        with lock:
+            active += 1
+            most = max(most, active)
+        time.sleep(0.002)
+        found = photograph(pixels, room)
+        with lock:
+            active -= 1
+        return found
+
+    monkeypatch.setattr(pair_pictures, "photograph", slow)
+    pages = []
+    for memory in (1, None):
+        run = pixelgauge.compare(tmp_path / "ref", tmp_path / "test", workers=2)
+        pixelgauge.compare_report(run, tmp_path / "r.html", workers=4, memory=memory)
+        if memory == 1:
+            assert most == 1
+        pages.append(held((tmp_path / "r.html").read_text(encoding="utf-8")))
+    assert pages[0] == pages[1]
+    assert len(pages[0]) == 12
+    with pytest.raises(ValueError, match="memory="):
+        pixelgauge.compare_report(run, tmp_path / "r.html", memory="0")
+
+
+@pytest.mark.cli
+def test_a_page_that_cannot_be_written_costs_no_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*args: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "r.html")
+
+    monkeypatch.chdir(tmp_path)
+    save_pairs(tmp_path, 3)
+    monkeypatch.setattr(CompareReport, "write", full)
+    command = ["compare", "ref", "test", "--quiet", "--json", "--report", "r.html", "--junit", "r.xml"]
+    assert main(command) == 2
+    told = capsys.readouterr()
+    assert json.loads(told.out)["counts"]["ok"] == 3
+    assert "r.html" in told.err
+    assert "<testsuite" in (tmp_path / "r.xml").read_text()
 
 
 def test_an_empty_run_has_a_page(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from pixelgauge.markup import Markup, element
 from pixelgauge.report.document import document, json_text
+from tests.places import ROOT
 
 WHEN = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 HOSTILE = [
@@ -150,3 +151,16 @@ def test_memory_does_not_grow_with_the_page(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert (tmp_path / "a.html").stat().st_size > 30_000_000
     assert most < 4_000_000
+
+
+def test_no_style_is_of_nothing() -> None:
+    room = ROOT / "python/pixelgauge/report"
+    sources = "".join(
+        path.read_text(encoding="utf-8") for end in ("py", "js", "html") for path in sorted(room.rglob(f"*.{end}"))
+    )
+    for sheet in sorted(room.rglob("*.css")):
+        rules = re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.DOTALL)
+        heads = " ".join(re.findall(r"([^{}]*)\{", rules))
+        for name in set(re.findall(r"[.#]([a-zA-Z][\w-]*)", heads)):
+            word = name.rpartition("-")[2]  # of chart-dashed and chart-of-3, which are put together
+            assert name in sources or (name.startswith("chart-") and (word in sources or word.isdecimal())), name

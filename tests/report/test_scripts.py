@@ -23,7 +23,9 @@ def written() -> list[list[object]]:
     rng = np.random.default_rng(1)
     values = [0.0, 1.0, -1.0, 0.5, 1e-5, 123456.0, 1234567.0, 99.99999, 0.000123456789, 1e-7, 2.5e9, 848.252]
     values += (rng.standard_normal(200) * 10.0 ** rng.integers(-8, 9, 200)).tolist()
-    return [[value, digits, format(value, digits)] for value in values for digits in (".4f", ".6f", ".6g")]
+    values += (rng.integers(-(2**20), 2**20, 400) / 2.0 ** rng.integers(0, 22, 400)).tolist()  # ties among them
+    values += [0.5, 1.5, 0.03125, -0.03125, 123.0625, 12.28125, 1234565.0, 1234575.0, 0.0000152587890625]
+    return [[value, digits, format(value, digits)] for value in values for digits in (".0f", ".4f", ".6f", ".6g")]
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)

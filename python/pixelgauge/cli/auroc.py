@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from pixelgauge._version import __version__
-from pixelgauge.checks import ArgumentValueError
+from pixelgauge.checks import ArgumentValueError, byte_size
 from pixelgauge.cli import EXIT_DONE, UsageError, given
 from pixelgauge.cli.auroc_report import add_report_options, beside_the_scores, report_of, require_report
 from pixelgauge.files.cells import EXACT, number
@@ -85,7 +85,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     add_report_options(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace the files of --csv and --plot if they exist")
     parser.add_argument(
-        "--memory-budget", type=_integer, metavar="BYTES", help="AUROC alone, of a Parquet file larger than memory"
+        "--memory-budget", metavar="SIZE", help="AUROC alone, of a Parquet file, within so many bytes, as 2G"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
@@ -159,6 +159,8 @@ def _check_options(args: argparse.Namespace) -> None:
         raise UsageError(f"--seed {shown(args.seed)}: give an integer of at least 0, and below 2^128")
     if not 0 < args.level < 1 or (1 + args.level) / 2 == 1:  # a quantile of 1 is infinite
         raise UsageError(f"--level {args.level}: give a number between 0 and 1")
+    if args.memory_budget is not None:
+        args.memory_budget = byte_size("memory_budget", args.memory_budget)
     if args.memory_budget is not None and not LEAST_BUDGET <= args.memory_budget < 2**63:
         raise UsageError(f"--memory-budget {shown(args.memory_budget)}: give at least {LEAST_BUDGET} bytes")
     if args.label.strip() == args.score.strip():

@@ -15,7 +15,7 @@ from pixelgauge.checks import whole_number
 from pixelgauge.cli import EXIT_DONE, EXIT_GATE_FAILED, EXIT_SOME_FAILED, UsageError, add_memory_option, add_option
 from pixelgauge.cli.compare_gates import AskedGates, ReadyGates, add_gate_options
 from pixelgauge.cli.compare_report import RunReport, add_report_options
-from pixelgauge.cli.terminal import Progress, columns_of, number, pad, shortened, width
+from pixelgauge.cli.terminal import Progress, columns_of, pad, shortened, width
 from pixelgauge.engine.compare import CompareRun
 from pixelgauge.engine.comparison import CompareOptions, Comparison, compare_options, prepare
 from pixelgauge.engine.frame_pairs import of_frames
@@ -181,7 +181,7 @@ def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing, ReadyGates,
     pairing = _pairing(args)
     pairing = of_frames(pairing) if args.frames else pairing
     gates = asked.ready(comparison, pairing, _inputs(args, pairing))
-    return comparison, pairing, gates, RunReport(args, comparison, pairing, _inputs(args, pairing))
+    return comparison, pairing, gates, RunReport(args, comparison, pairing, _inputs(args, pairing), gates.baseline)
 
 
 def _pairing(args: argparse.Namespace) -> Pairing:
@@ -249,7 +249,6 @@ def _compare(
             output.finish()
         if junit is not None:
             junit.finish(verdicts)
-        page.write(run.summary, verdicts, progress, is_complete=is_complete)
     if args.json:
         of_gates = {**gates.report(verdicts, is_complete=is_complete), "stopped": not is_complete}
         report = _report(args, comparison, pairing, run.summary, rows, failures, of_gates)
@@ -260,6 +259,8 @@ def _compare(
         _print_summary(run.summary, comparison, pairing, args)
         gates.print(verdicts, lambda row: _name(row, pairing), is_complete=is_complete)
         _print_settings(args, comparison, is_complete=is_complete)
+    sys.stdout.flush()
+    page.write(run.summary, verdicts, is_complete=is_complete)  # at the end: the figures are not lost if it fails
     return _exit_code(run.summary, verdicts)
 
 
@@ -291,7 +292,7 @@ class _Table:
     def line(self, row: ScoreRow) -> str:
         cells = [pad(shortened(_name(row, self._pairing), self._width), self._width)]
         if row.values or row.status == "ok":
-            cells += [f"{number(m, row.values.get(name)):>{_column(m)}}" for name, m in self._metrics.items()]
+            cells += [f"{m.written(row.values.get(name)):>{_column(m)}}" for name, m in self._metrics.items()]
         if row.status != "ok":
             cells.append(f" {row.status}: {printable(row.message)}")
         elif row.message:
@@ -330,16 +331,16 @@ def _print_summary(summary: Summary, comparison: Comparison, pairing: Pairing, a
         first = max(12, *(len(metric.label) for metric, _ in figures))
         print(f"\n{'over images':{first}} {'count':>8} {'mean':>{_COLUMN}} {'median':>{_COLUMN}} {'std':>{_COLUMN}}")
         for metric, found in figures:
-            cells = (f"{number(metric, value):>{_COLUMN}}" for value in (found.mean, found.median, found.std))
+            cells = (f"{metric.written(value):>{_COLUMN}}" for value in (found.mean, found.median, found.std))
             print(f"{metric.label:{first}} {found.count:>8} {' '.join(cells)}{_infinite_note(found)}")
         if args.psnr == "pooled":
-            pooled = number(METRICS["psnr"], summary.pooled_psnr)
+            pooled = METRICS["psnr"].written(summary.pooled_psnr)
             print(f"{'psnr dB of all pixels together':{first + 9}} {pooled:>{_COLUMN}}")
         for metric, found in figures:
             if found.worst:
                 print(f"\nworst by {metric.label}")
             for value, row in found.worst:
-                print(f"{number(metric, value):>{_COLUMN}}  {shortened(_name(row, pairing), room)}")
+                print(f"{metric.written(value):>{_COLUMN}}  {shortened(_name(row, pairing), room)}")
 
 
 def _print_settings(args: argparse.Namespace, comparison: Comparison, *, is_complete: bool) -> None:

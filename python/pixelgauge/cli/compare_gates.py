@@ -9,7 +9,6 @@ from typing import Any
 
 from pixelgauge.checks import ArgumentValueError
 from pixelgauge.cli import UsageError
-from pixelgauge.cli.terminal import number
 from pixelgauge.engine.baseline import Baseline, parse_drop
 from pixelgauge.engine.comparison import Comparison
 from pixelgauge.engine.gates import Gate, Gates, Judge, PairJudge, RunJudge, StrictJudge, Verdict, parse_gate
@@ -124,21 +123,21 @@ class ReadyGates(Gates):
 
     def __init__(self, judges: list[Judge], baseline: Baseline | None, comparison: Comparison) -> None:
         super().__init__(judges)
-        self._baseline, self._metrics = baseline, comparison.metrics
+        self.baseline, self._metrics = baseline, comparison.metrics
 
     def print(self, verdicts: list[Verdict], name_of: Any, *, is_complete: bool) -> None:
         """Print how each came out, and which pairs it is about."""
         if verdicts:
             print("\ngates")
         for verdict in verdicts:
-            value = "" if verdict.value is None else number(self._metrics[verdict.metric or ""], verdict.value)
+            value = "" if verdict.value is None else self._metrics[verdict.metric or ""].written(verdict.value)
             said = verdict.reason or value or f"{verdict.judged} pair{'s' * (verdict.judged != 1)}"
             print(f"{_WORDS[verdict.passed]:6}  {verdict.gate}: {said}")
             for score, row in verdict.worst if verdict.value is None else ():  # the summary lists the worst of the run
-                shown = "-" if verdict.metric is None else number(self._metrics[verdict.metric], score)
+                shown = "-" if verdict.metric is None else self._metrics[verdict.metric].written(score)
                 print(f"{shown:>{_COLUMN}}  {name_of(row)}")
-        if self._baseline is not None:
-            found = self._baseline.compared(is_complete=is_complete)
+        if self.baseline is not None:
+            found = self.baseline.compared(is_complete=is_complete)
             print(f"\nbaseline {found.path}: {found.pairs} pair{'s' * (found.pairs != 1)} in both")
             for what, count, names in (("new", found.new, found.new_names), ("gone", found.gone, found.gone_names)):
                 if count:
@@ -147,7 +146,7 @@ class ReadyGates(Gates):
 
     def report(self, verdicts: list[Verdict], *, is_complete: bool) -> dict[str, Any]:
         """Make the JSON of the same."""
-        baseline = None if self._baseline is None else asdict(self._baseline.compared(is_complete=is_complete))
+        baseline = None if self.baseline is None else asdict(self.baseline.compared(is_complete=is_complete))
         return {"gates": [_record(verdict) for verdict in verdicts], "baseline": baseline}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from pixelgauge.cli import UsageError
 from pixelgauge.cli.terminal import Progress
+from pixelgauge.engine.baseline import Baseline
 from pixelgauge.engine.comparison import Comparison
 from pixelgauge.engine.gates import Verdict
 from pixelgauge.engine.pairing import Pair, Pairing
@@ -38,12 +39,19 @@ class RunReport:
     pairing : Pairing
     inputs : iterable of str
         Files that the command reads.
+    judged : Baseline, optional
+        Which a gate holds the rows against: it is read and held once.
     """
 
     def __init__(
-        self, args: argparse.Namespace, comparison: Comparison, pairing: Pairing, inputs: Iterable[str]
+        self,
+        args: argparse.Namespace,
+        comparison: Comparison,
+        pairing: Pairing,
+        inputs: Iterable[str],
+        judged: Baseline | None,
     ) -> None:
-        self._path, self._workers = args.report, args.workers
+        self._path, self._workers, self._memory, self._quiet = args.report, args.workers, args.memory, args.quiet
         if self._path is None:
             if args.report_baseline is not None:
                 raise UsageError("--report-baseline needs --report FILE")
@@ -55,25 +63,34 @@ class RunReport:
             path = getattr(args, other)
             if path is not None and target_of(path) == target_of(self._path):
                 raise UsageError(f"--report and --{other} name the same file: name two")
-        before = args.report_baseline if args.report_baseline is not None else args.baseline
-        require_report_writable(self._path, [*inputs, *([] if before is None else [before])])
-        baseline = None if before is None else report_baseline(before, comparison, pairing)
-        self._report = CompareReport(comparison, pairing, baseline)
+        require_report_writable(
+            self._path, [*inputs, *(name for name in (args.report_baseline, args.baseline) if name)]
+        )
+        self._own: Baseline | None = None
+        if args.report_baseline is not None:
+            self._own = report_baseline(args.report_baseline, comparison, pairing)
+        self._report = CompareReport(comparison, pairing, self._own or judged)
 
     def add(self, row: ScoreRow, pair: Pair | None, problems: Sequence[str]) -> None:
         """Look at a row."""
-        if self._path is not None:
-            self._report.add(row, pair, problems)
+        if self._path is None:
+            return
+        if self._own is not None:
+            self._own.add(row)
+        self._report.add(row, pair, problems)
 
-    def write(self, summary: Summary, verdicts: Sequence[Verdict], progress: Progress, *, is_complete: bool) -> None:
+    def write(self, summary: Summary, verdicts: Sequence[Verdict], *, is_complete: bool) -> None:
         """Write the page."""
-        if self._path is not None:
+        if self._path is None:
+            return
+        with Progress("pair", quiet=self._quiet) as progress:
             progress.start(None, name="report")
             self._report.write(
                 self._path,
                 summary,
                 verdicts=verdicts,
                 workers=self._workers,
+                memory=self._memory,
                 is_complete=is_complete,
                 step=progress.step,
             )

@@ -20,7 +20,6 @@ import numpy as np
 from pixelgauge.cli import EXIT_DONE, UsageError
 from pixelgauge.cli.demo_images import CONTENTS, DEGRADATIONS, SIZE, STRENGTHS, Picture
 from pixelgauge.cli.demo_page import demo_page
-from pixelgauge.cli.terminal import number
 from pixelgauge.engine.comparison import CompareOptions, Comparison, prepare
 from pixelgauge.engine.registry import METRICS
 from pixelgauge.files.reading import printable
@@ -173,7 +172,7 @@ def _print_by_degradation(results: list[_Result]) -> None:
         for strength, level in zip(STRENGTHS, degradation.levels, strict=True):
             these = [r.scores for r in results if (r.degradation, r.strength) == (degradation.name, strength)]
             cells = (
-                f"{number(METRICS[name], fmean(scores[name] for scores in these)):>9}" for name in results[0].scores
+                f"{METRICS[name].written(fmean(scores[name] for scores in these)):>9}" for name in results[0].scores
             )
             head = degradation.name if strength == STRENGTHS[0] else ""
             print(f"{head:10} {strength:8} {level:>5g} {degradation.level:13} " + " ".join(cells))
@@ -187,7 +186,7 @@ def _print_by_content(results: list[_Result], metric: str) -> None:
         these = {r.degradation: r.scores[metric] for r in results if (r.content, r.strength) == (content, strength)}
         print(
             f"{content:10} "
-            + " ".join(f"{number(METRICS[metric], these[degradation.name]):>9}" for degradation in DEGRADATIONS)
+            + " ".join(f"{METRICS[metric].written(these[degradation.name]):>9}" for degradation in DEGRADATIONS)
         )
 
 
@@ -231,7 +230,7 @@ def _contents(pictures: dict[str, Picture], results: list[_Result], comparison: 
         files[address] = _encoded(result.picture)
         table.writerow({**result.record(), "settings": str(comparison)})
         lines = "\n".join(
-            f"{METRICS[name].label:8} {number(METRICS[name], score)}" for name, score in result.scores.items()
+            f"{METRICS[name].label:8} {METRICS[name].written(score)}" for name, score in result.scores.items()
         )
         sections[result.content].append((address, f"{result.degradation} {result.level:g}\n{lines}"))
     page = demo_page("pixelgauge demo: how each metric answers", str(comparison), sections)

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from pixelgauge.files.reading import printable
-from pixelgauge.metric import Metric
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -38,11 +37,6 @@ def shortened(path: str, columns: int) -> str:
             break
         kept.append(c)
     return "…" + "".join(reversed(kept))
-
-
-def number(metric: Metric[Any], value: float | None) -> str:
-    """Write a value with its metric's digits; a dash if there is none."""
-    return "-" if value is None else format(value, metric.digits)
 
 
 def columns_of(stream: TextIO) -> int | None:

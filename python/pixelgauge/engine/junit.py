@@ -14,8 +14,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from pixelgauge.engine.gates import Verdict
 from pixelgauge.engine.rows import ScoreRow
-from pixelgauge.files.reading import FileError, cut, open_regular, printable
-from pixelgauge.files.writing import replacing, require_writable
+from pixelgauge.files.reading import cut, printable
+from pixelgauge.files.writing import replacing, require_replaceable
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _COUNTS = 'tests="{}" failures="{}" errors="0" skipped="{}"'
@@ -32,14 +32,7 @@ def require_junit_writable(path: str, inputs: Iterable[str]) -> None:
     OSError
         If it cannot be written, or is an input.
     """
-    require_writable(path, overwrite=True, inputs=inputs)
-    try:
-        with open_regular(path) as file:
-            start = file.read(200)
-    except FileNotFoundError:
-        return
-    if start and b"<testsuite" not in start:
-        raise FileError(path, "exists and is no JUnit report", "name another file, or delete it")
+    require_replaceable(path, b"<testsuite", "JUnit report", inputs)
 
 
 @contextlib.contextmanager

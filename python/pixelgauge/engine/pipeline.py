@@ -123,6 +123,11 @@ class Flow:
         if self._budget is not None:
             self._budget.short = self.batches.flush
 
+    def close(self) -> None:
+        """Have nobody wait for memory any more, where no more rows are wanted."""
+        if self._budget is not None:
+            self._budget.close()
+
     def begin(self, ref: Source, test: Source) -> _Begun:
         """Read two images, and score them by whatever takes them one by one."""
         names = name_of(ref), name_of(test)
@@ -263,13 +268,17 @@ def _scored(
 
     # Rows wait, not images: sixteen a worker hide a slow pair.
     late: deque[ScoreRow | _Begun] = deque()
-    with closing(ordered_map(begun, pairing.pairs, workers, 15 * workers)) as found:
+    with closing(ordered_map(begun, pairing.pairs, workers, 15 * workers)) as found, closing(flow):
         for one in found:
             late.append(one)
-            while late and (isinstance(late[0], ScoreRow) or len(late) > _MOST_LATE):
+            while late and (_is_ready(late[0]) or len(late) > _MOST_LATE):
                 yield _row(flow, late.popleft())
         while late:
             yield _row(flow, late.popleft())
+
+
+def _is_ready(one: ScoreRow | _Begun) -> bool:
+    return isinstance(one, ScoreRow) or one.waiting is None or one.waiting.is_scored.is_set()
 
 
 def _row(flow: Flow, one: ScoreRow | _Begun) -> ScoreRow:

@@ -57,7 +57,7 @@ def _score(metric: str, value: float | None) -> Markup:
     known = _known(metric)
     if value is None:
         return Markup("-")
-    return Markup(format(value, known.digits)) if known else figure(value)
+    return Markup(known.written(value)) if known else figure(value)
 
 
 def _known(metric: str) -> Metric[Any] | None:

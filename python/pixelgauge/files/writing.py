@@ -20,6 +20,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from pixelgauge.files.reading import FileError, open_regular
+
 PREFIX = ".pixelgauge-"
 _LEFT_BEHIND = re.compile(re.escape(PREFIX) + r"(tmp|old)-[a-z0-9_]{8}")
 _OLD_SECONDS = 24 * 3600
@@ -78,6 +80,36 @@ def require_writable(
         raise OSError(error.errno, error.strerror, name) from error
     os.close(handle)
     os.remove(temporary)
+
+
+def require_replaceable(path: str, mark: bytes, kind: str, inputs: Iterable[str] = ()) -> None:
+    """Raise unless a file can be put there: where nothing is, or in the place of another of its kind.
+
+    Parameters
+    ----------
+    path : str
+    mark : bytes
+        What stands within the first 4096 bytes of all that are of this kind.
+    kind : str
+        What they are called, ``a JUnit report`` without its article.
+    inputs : iterable of str
+        Files that are being read.
+
+    Raises
+    ------
+    FileError
+        If there is a file of another kind.
+    OSError
+        As :func:`require_writable`.
+    """
+    require_writable(path, overwrite=True, inputs=inputs)
+    try:
+        with open_regular(path) as file:
+            start = file.read(4096)
+    except FileNotFoundError:
+        return
+    if start and mark not in start:
+        raise FileError(path, f"exists and is no {kind}", "name another file, or delete it")
 
 
 def _is(found: os.stat_result, path: str | os.PathLike[str]) -> bool:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import reprlib
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
-from pixelgauge.checks import ArgumentValueError, whole_number
+from pixelgauge.checks import byte_size
 from pixelgauge.runtime import memory_limit, release_freed_memory
 
 _SHARE = 2
 """Of the memory that the process may use, a half is for decoded images where nothing else is said."""
 _LARGE = 1 << 25
 """Bytes that are worth giving back to the system, which takes milliseconds: of fewer the C library keeps little."""
-_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*(?:([kKMGT])(i?B)?|B)?")
-_POWERS = {"k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
 
 _Read = TypeVar("_Read")
 
@@ -28,27 +24,16 @@ def memory_size(value: object) -> int | None:
     Parameters
     ----------
     value : int, str or None
-        Bytes, also as text: ``"500M"`` and ``"500MiB"`` are of 1024 x 1024, ``"500MB"`` of a million.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is no such size, or less than one byte.
+        As of :func:`pixelgauge.checks.byte_size`, with its errors.
     """
     if value is None:
         limit = memory_limit()
         return None if limit is None else limit // _SHARE
-    if not isinstance(value, str):
-        return whole_number("memory", value, 1)
-    found = _SIZE.fullmatch(value.strip())
-    remedy = "give bytes, or a number with K, M, G or T, such as 2G"
-    if found is None:
-        raise ArgumentValueError("memory", reprlib.repr(value), "is no size", remedy)
-    base = 1000 if found[3] == "B" else 1024
-    size = int(float(found[1]) * base ** _POWERS.get(found[2] or "", 0))
-    if size < 1:
-        raise ArgumentValueError("memory", reprlib.repr(value), "is less than a byte", remedy)
-    return size
+    return byte_size("memory", value)
+
+
+class BudgetClosedError(Exception):
+    """Bytes were waited for, and nobody needs what they were for any more."""
 
 
 def budget_of(memory: object) -> Budget | None:
@@ -72,6 +57,7 @@ class Budget:
         self._most, self._held = most, 0
         self._changed = threading.Condition()
         self._waiting: deque[object] = deque()
+        self._is_closed = False
         self.short: Callable[[], None] = lambda: None
         """Called on a thread that will have to wait, before it does: to have bytes given back that are held for no more
         than company."""
@@ -93,18 +79,33 @@ class Budget:
             return True
 
     def wait_for(self, need: int) -> None:
-        """Take bytes, once those who came before have theirs."""
+        """Take bytes, once those who came before have theirs.
+
+        Raises
+        ------
+        BudgetClosedError
+            If the budget is closed first.
+        """
         ticket = object()
         with self._changed:
             self._waiting.append(ticket)
-        self.short()
-        with self._changed:
-            try:
-                self._changed.wait_for(lambda: self._waiting[0] is ticket and self._fits(need))
+        try:
+            self.short()
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_closed or (self._waiting[0] is ticket and self._fits(need)))
+                if self._is_closed:
+                    raise BudgetClosedError
                 self._held += need
-            finally:
+        finally:
+            with self._changed:
                 self._waiting.remove(ticket)
                 self._changed.notify_all()
+
+    def close(self) -> None:
+        """Send away those who wait: they have not begun, and need not."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
 
     def give_back(self, bytes_: int) -> None:
         """Return bytes that were taken, once what they were taken for is freed."""

@@ -107,9 +107,7 @@ class ScoreMapDisplay(Display):
             tuple[float, Array],
             ssim(x, y, data_range=data_range, preset=preset, channel_axis=channel_axis, full=True),
         )
-        factor = 1
-        if preset_row(SSIM_PRESETS, preset).downsample != "none":
-            factor = max(1, int(min(height, width) / 256 + 0.5))
+        factor = preset_row(SSIM_PRESETS, preset).downsample_factor(height, width)
         score_map = _mean_of_channels(index, seen.channel_axis)
         return cls(
             score_map, picture, score, name or f"ssim {preset}", _middle(score_map.shape, (height, width), factor),

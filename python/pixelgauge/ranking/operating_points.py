@@ -135,18 +135,23 @@ def operating_point(
             raise ArgumentValueError("precision", str(wanted), f"is met by no threshold: the highest is {highest!r}")
         at = int(np.argmax(np.where(meets, tp, -1)))
     confusion = Confusion(float(tp[at]), float(fp[at]), p - float(tp[at]), n - float(fp[at]))
+    return point_of(plain_threshold(thresholds, at), confusion, level)
 
-    def interval(successes: float, trials: float) -> ProportionInterval:
-        if trials == 0:
+
+def point_of(threshold: float, confusion: Confusion, level: float) -> OperatingPoint:
+    """Point of a threshold, with Clopper and Pearson's intervals of what whole samples it decides."""
+
+    def interval(successes: float, failures: float) -> ProportionInterval:
+        if successes + failures == 0:
             return ProportionInterval(math.nan, 0.0, 1.0)
-        return proportion_interval(int(successes), int(trials), level=level, method="clopper-pearson")
+        return proportion_interval(int(successes), int(successes + failures), level=level, method="clopper-pearson")
 
     return OperatingPoint(
-        plain_threshold(thresholds, at),
+        threshold,
         confusion,
-        interval(confusion.true_positives, p),
-        interval(confusion.true_negatives, n),
-        interval(confusion.true_positives, confusion.true_positives + confusion.false_positives),
+        interval(confusion.true_positives, confusion.false_negatives),
+        interval(confusion.true_negatives, confusion.false_positives),
+        interval(confusion.true_positives, confusion.false_positives),
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from pixelgauge.files.reading import shown
 from pixelgauge.images import Array
-from pixelgauge.markup import Markup, element, name, table
+from pixelgauge.markup import Markup, element, name
 from pixelgauge.ranking.average_precision_interval import average_precision_interval
 from pixelgauge.ranking.delong_tests import delong_test
 from pixelgauge.ranking.inputs import score_array, scores_of
@@ -28,6 +28,7 @@ from pixelgauge.report.document import Document, document
 from pixelgauge.report.doubts import found
 from pixelgauge.report.operating import named_points, points_section
 from pixelgauge.report.ranked import OperatingSpot, Ranked, det_chart, precision_recall_chart, roc_chart
+from pixelgauge.report.tables import figure_list, scrolled
 
 _MOST_GROUPS = 30
 """Groups that are drawn: beyond it the lowest and the highest."""
@@ -106,18 +107,18 @@ def _summary(page: Document, scored: Scored) -> None:
         _estimate("AUROC", scored.auroc, scored.interval),
         _estimate("average precision", scored.average_precision, ap.value),
     ]
-    figures = {
-        "samples": f"{count:,}",
-        "positives": f"{positives:,}",
-        "share of positives": f"{positives / count:.1%}",
-    }
+    figures = [
+        ("samples", f"{count:,}", ""),
+        ("positives", f"{positives:,}", ""),
+        ("share of positives", f"{positives / count:.1%}", ""),
+    ]
     told = [said for said in (scored.said, ap.said and f"average precision: {ap.said}") if said]
     chart = interval_plot(rows, title="AUROC and average precision with their intervals", x_title="")
     note = f"The {_level(scored)} intervals of the population that the samples come from."
     page.section(
         "summary",
         "Summary",
-        _figures(figures),
+        figure_list(figures),
         side_by_side(_scores(scored), figure(chart, "How sure the figures are", note)),
         *(element("p", doubt, class_="note") for doubt in told),
     )
@@ -233,7 +234,7 @@ def _versus(page: Document, scored: Scored, column: str, others: Array) -> None:
                 "Of the same rows, so it may be surer than the two figures by themselves.",
             ),
         ),
-        element("div", table(("test", "z", "p"), [("DeLong, two-sided", f"{by.z:.4g}", p)]), class_="scroll"),
+        scrolled(("test", "z", "p"), [("DeLong, two-sided", f"{by.z:.4g}", p)]),
         note=" ".join(one for one in ("Both scores of the same rows, by DeLong's test.", test.said) if one),
     )
 
@@ -243,14 +244,6 @@ def _estimate(title: str, value: float, interval: Any) -> Estimate:
         return Estimate(title, value, None, None, _plain(value))
     written = f"{_plain(value)} [{_plain(interval.low)}, {_plain(interval.high)}]"
     return Estimate(title, value, interval.low, interval.high, written)
-
-
-def _figures(values: Mapping[str, str]) -> Markup:
-    return element(
-        "dl",
-        *(element("div", element("dt", key), element("dd", value)) for key, value in values.items()),
-        class_="figures",
-    )
 
 
 def _floats(scores: Array) -> Values:

@@ -16,6 +16,7 @@ from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import Summary
 from pixelgauge.files.reading import cut
 from pixelgauge.images import path_name
+from pixelgauge.images.budget import memory_size
 from pixelgauge.markup import Markup, element
 from pixelgauge.report.compare_sections import (
     Sample,
@@ -49,6 +50,7 @@ def compare_report(
     *,
     baseline: str | os.PathLike[str] | None = None,
     workers: int | None = None,
+    memory: int | str | None = None,
 ) -> Summary:
     """Take the rows of a run that are still to come, and write a report of them: one file of HTML.
 
@@ -62,6 +64,8 @@ def compare_report(
         A file of rows that ``compare --output`` wrote: the report shows what moved since.
     workers : int, optional
         Pairs whose pictures are made at a time; default :func:`get_num_threads`.
+    memory : int or str, optional
+        Bytes that these may take together, as of :func:`compare`.
 
     Returns
     -------
@@ -99,14 +103,17 @@ def compare_report(
             "run", "", f"must be a CompareRun, not {type(run).__name__}", "pass what compare() returns"
         )
     workers = get_num_threads() if workers is None else whole_number("workers", workers, 1)
+    bytes_at_most = memory_size(memory)
     require_report_writable(path_name(path, "path"))
     before = None if baseline is None else report_baseline(path_name(baseline, "baseline"), run.comparison, run.pairing)
     report = CompareReport(run.comparison, run.pairing, before)
     summary = Summary({name: metric.higher_is_better for name, metric in run.comparison.metrics.items()})
     for row, pair in run.with_pairs():
         summary.update(row)
+        if before is not None:
+            before.add(row)
         report.add(row, pair)
-    report.write(path, summary, workers=workers)
+    report.write(path, summary, workers=workers, memory=bytes_at_most)
     return summary
 
 
@@ -116,14 +123,16 @@ def report_baseline(path: str, comparison: Comparison, pairing: Pairing) -> Base
 
 
 class CompareReport:
-    """A report of a run whose rows are shown to it as they come, in memory that does not grow with the run.
+    """A report of a run whose rows are shown to it as they come.
+
+    Its memory does not grow with the run, but for sixteen bytes a score of what is held against a baseline.
 
     Parameters
     ----------
     comparison : Comparison
     pairing : Pairing
     baseline : Baseline, optional
-        Of an earlier run.
+        Of an earlier run; whoever made it holds the rows against it.
     """
 
     def __init__(self, comparison: Comparison, pairing: Pairing, baseline: Baseline | None = None) -> None:
@@ -137,10 +146,7 @@ class CompareReport:
 
     def add(self, row: ScoreRow, pair: Pair | None, problems: Sequence[str] = ()) -> None:
         """Look at a row, and at the gates that it broke, in words."""
-        before = None
-        if self._baseline is not None:
-            before = self._baseline.before(row)
-            self._baseline.add(row)
+        before = None if self._baseline is None else self._baseline.before(row)
         kept = Kept(self._count, row, pair, problems, before)
         self._count += 1
         self._selection.add(kept)
@@ -155,6 +161,7 @@ class CompareReport:
         *,
         verdicts: Sequence[Verdict] = (),
         workers: int = 1,
+        memory: int | None = None,
         is_complete: bool = True,
         step: Callable[[], None] = lambda: None,
     ) -> None:
@@ -168,6 +175,8 @@ class CompareReport:
         verdicts : sequence of Verdict
         workers : int
             Pairs whose pictures are made at a time.
+        memory : int, optional
+            Bytes that these may take together.
         is_complete : bool
             Whether the run was not stopped.
         step : callable
@@ -190,7 +199,7 @@ class CompareReport:
             distributions_section(page, summary, self._metrics, limits, sample)
             page.script("choice.js")
             room = max(MOST_BYTES - _REST - page.size - len(data.json), _LEAST_FOR_PAIRS)
-            gallery = Gallery(self._pairing, self._metrics, Photographer(self._comparison))
+            gallery = Gallery(self._pairing, self._metrics, Photographer(self._comparison, memory))
             gallery.write(page, groups, room, workers, step)
             page.section("rows", "Rows", table_markup(self._metrics), note=data.note)
             page.data("rows-data", data.json)

@@ -22,12 +22,16 @@ from pixelgauge.report.charts.histogram import histogram
 from pixelgauge.report.charts.scatter import scatter
 from pixelgauge.report.document import Document
 from pixelgauge.report.moves import Moved
+from pixelgauge.report.tables import figure_list, scrolled
 from pixelgauge.report.written import change, counted, pair_name, score
 
 Metrics = Mapping[str, Metric[Any]]
 
-_PERCENTILES = (0, 1, 5, 25, 50, 75, 95, 99, 100)
-_HEADS = ("min", "p1", "p5", "p25", "median", "p75", "p95", "p99", "max")
+_PERCENTILES = {
+    "min": 0, "p1": 1, "p5": 5, "p25": 25, "median": 50, "p75": 75, "p95": 95, "p99": 99, "max": 100,
+}  # fmt: skip
+_MARKED = ("p5", "p25", "median", "p75", "p95")
+"""On the curve of the distribution."""
 _WORDS = {True: "passed", False: "failed", None: "open"}
 _LOOKS = {True: "badge pass", False: "badge fail", None: "badge warn"}
 _MOST_SCATTERS = 15
@@ -41,44 +45,24 @@ def summary_section(page: Document, summary: Summary, metrics: Metrics, notes: S
     tiles += [
         (status.capitalize(), count, "bad") for status, count in sorted(summary.statuses.items()) if status != "ok"
     ]
-    figures = [
-        element("div", element("dt", name), element("dd", f"{count:,}"), class_=look or None)
-        for name, count, look in tiles
-    ]
+    figures = figure_list((name, f"{count:,}", look) for name, count, look in tiles)
     rows, computed = [], summary.compute()
     has_infinite = any(found.infinite for found in computed.values())
     for name, found in computed.items():
         metric, values = metrics[name], summary.finite(name)
-        at = np.percentile(values, _PERCENTILES).tolist() if values.size else [None] * len(_PERCENTILES)
-        cells = [score(metric, value) for value in (found.mean, found.std, *at)]
+        at = _percentiles(values) if values.size else dict.fromkeys(_PERCENTILES)
+        cells = [score(metric, value) for value in (found.mean, found.std, *at.values())]
         rows.append([metric.label, f"{found.count:,}", *cells, *([f"{found.infinite:,}"] if has_infinite else [])])
-    heads = ["metric", "pairs", "mean", "std", *_HEADS, *(["infinite"] if has_infinite else [])]
+    heads = ["metric", "pairs", "mean", "std", *_PERCENTILES, *(["infinite"] if has_infinite else [])]
+    if has_infinite:
+        notes = [*notes, "Means, std and percentiles leave infinite scores out; a gate on a percentile counts them."]
     said = [element("p", note, class_="note") for note in notes]
-    page.section(
-        "summary", "Summary", element("dl", *figures, class_="figures"), scrolled(heads, rows, "scroll dense"), *said
-    )
+    page.section("summary", "Summary", figures, scrolled(heads, rows, "scroll dense"), *said)
 
 
-def scrolled(heads: Sequence[object], rows: Sequence[Sequence[object]], class_: str = "scroll") -> Markup:
-    """Table that scrolls by itself where the page is narrow."""
-    lines = [element("tr", element("th", first, scope="row"), *(_cell(cell) for cell in rest)) for first, *rest in rows]
-    head = element("thead", element("tr", *map(_head, heads)))
-    return element(
-        "div",
-        element("table", head, element("tbody", *lines)),
-        class_=class_,
-        tabindex=0,
-        role="group",
-        aria_label="Table",
-    )
-
-
-def _head(head: object) -> Markup:
-    return head if isinstance(head, Markup) and head.startswith("<th") else element("th", head, scope="col")
-
-
-def _cell(cell: object) -> Markup:
-    return cell if isinstance(cell, Markup) and cell.startswith("<td") else element("td", cell)
+def _percentiles(values: npt.NDArray[np.float64]) -> dict[str, float]:
+    """Percentiles of finite scores by name: between ranks, as the median of a summary and a gate's are."""
+    return dict(zip(_PERCENTILES, np.percentile(values, [*_PERCENTILES.values()]).tolist(), strict=True))
 
 
 def gates_section(page: Document, verdicts: Sequence[Verdict], metrics: Metrics, roots: tuple[str, str]) -> None:
@@ -145,7 +129,11 @@ def moves_section(page: Document, moved: Mapping[str, Moved], compared: Compared
         if found.better or found.worse:
             title = f"Change of {metric.label}"
             chart = histogram(
-                found.changes, title=title, x_title=f"new less old, {metric.label}", rules=[Rule(0.0, "0")]
+                found.changes,
+                title=title,
+                x_title=f"new less old, {metric.label}",
+                rules=[Rule(0.0, "0")],
+                around_zero=True,
             )
             charts.append(figure(chart, title, f"{'Higher' if metric.higher_is_better else 'Lower'} is better."))
     heads = ["metric", "mean before", "mean now", "change", "pairs better", "worse", "same"]
@@ -175,11 +163,18 @@ def distributions_section(
         better = "Higher is better." if metric.higher_is_better else "Lower is better."
         infinite = f" {found.infinite:,} infinite of identical images are left out." if found.infinite else ""
         first = histogram(values, title=f"Histogram of {metric.label}", x_title=metric.label, rules=rules)
-        second = distribution(values, title=f"Distribution of {metric.label}", x_title=metric.label, rules=rules)
+        at = _percentiles(values)
+        second = distribution(
+            values,
+            title=f"Distribution of {metric.label}",
+            x_title=metric.label,
+            named={which: at[which] for which in _MARKED},
+            rules=rules,
+        )
         blocks.append(
             side_by_side(
                 figure(first, metric.label, f"{better}{infinite}"),
-                figure(second, "Share of pairs at or below", "Percentiles are marked."),
+                figure(second, "Share of pairs at or below", "Percentiles of the table above are marked."),
             )
         )
     if not blocks:

@@ -15,7 +15,7 @@ from pixelgauge.distribution.feature_stats import FeatureStats
 from pixelgauge.engine.distances import Features, Sides
 from pixelgauge.engine.feature_sources import FeatureSource
 from pixelgauge.files.reading import shown
-from pixelgauge.markup import Markup, element, name, table
+from pixelgauge.markup import Markup, element, name
 from pixelgauge.report.charts import ticks
 from pixelgauge.report.charts.figures import figure, side_by_side
 from pixelgauge.report.charts.histogram import class_histogram
@@ -28,6 +28,7 @@ from pixelgauge.report.nearest import nearest_real
 from pixelgauge.report.principal import MOST_SAMPLES, principal_plane
 from pixelgauge.report.set_figures import SetFigure, set_figures
 from pixelgauge.report.set_samples import SAMPLES, neighbour_rows, sample_grid
+from pixelgauge.report.tables import scrolled
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _figures(page: Document, compared: Compared, figures: list[SetFigure]) -> No
         "Figures",
         side_by_side(*plots, *([] if parts is None else [parts])),
         *failed,
-        element("div", _needs(compared), class_="scroll", tabindex="0"),
+        _needs(compared),
         note="A 95% interval holds the values that these samples do not speak against; what it is of is said at each "
         "figure. Where the intervals of two models overlap, their difference may be chance.",
     )
@@ -148,7 +149,7 @@ def _needs(compared: Compared) -> Markup:
         rows.append(
             (f"{letter}, {role}", held, f"{count:,}" if count else "unknown", f"{dim:,}" if dim else "–", ratio)
         )
-    return table(("side", "holds", "samples", "features", "samples a feature"), rows)
+    return scrolled(("side", "holds", "samples", "features", "samples a feature"), rows)
 
 
 def _presets(page: Document, compared: Compared) -> None:
@@ -158,24 +159,16 @@ def _presets(page: Document, compared: Compared) -> None:
     ]
     highest = max(row["fid"] for row in compared.explained.values())
     listed = [
-        element(
-            "tr",
-            element("th", preset, scope="row"),
-            element("td", f"{row['fid']:.6g}"),
-            element("td", _difference(row)),
-            element("td", row["source"], class_="text"),
-        )
+        (preset, f"{row['fid']:.6g}", _difference(row), element("td", row["source"], class_="text"))
         for preset, row in compared.explained.items()
     ]
-    head = [element("th", title, scope="col") for title in ("preset", "FID", "difference")]
-    head.append(element("th", "what it does", scope="col", class_="text"))
-    whole = element("table", element("thead", element("tr", *head)), element("tbody", *listed))
+    head = ("preset", "FID", "difference", element("th", "what it does", scope="col", class_="text"))
     chart = interval_plot(rows, title="FID under every preset", x_title="FID", scale=linear(0.0, 1.05 * highest))
     page.section(
         "presets",
         "Under other presets",
         side_by_side(figure(chart, "FID by preset", "The same images, resized and scaled as each program does it.")),
-        element("div", whole, class_="scroll", tabindex="0"),
+        scrolled(head, listed),
         note="Figures compare only within one preset. The spread here is of programs, not of models.",
     )
 

@@ -21,8 +21,7 @@ from typing import BinaryIO
 
 from pixelgauge._version import __version__
 from pixelgauge.checks import ArgumentValueError
-from pixelgauge.files.reading import FileError, open_regular
-from pixelgauge.files.writing import replacing, require_writable
+from pixelgauge.files.writing import replacing, require_replaceable
 from pixelgauge.markup import Markup, element
 
 _SECTIONS = "{sections}"
@@ -218,11 +217,4 @@ def require_report_writable(path: str, inputs: Iterable[str] = ()) -> None:
     OSError
         If it cannot be written, or is an input.
     """
-    require_writable(path, overwrite=True, inputs=inputs)
-    try:
-        with open_regular(path) as file:
-            start = file.read(4096)
-    except FileNotFoundError:
-        return
-    if start and b'name="generator" content="pixelgauge' not in start:
-        raise FileError(path, "exists and is no report of pixelgauge", "name another file, or delete it")
+    require_replaceable(path, b'name="generator" content="pixelgauge', "report of pixelgauge", inputs)

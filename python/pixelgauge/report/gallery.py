@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 from pixelgauge.engine.items import Source
@@ -56,11 +57,10 @@ class Gallery:
         all_kept = [kept for group in groups for kept in group.pairs]
         if not all_kept:
             return
-        found = self._found(all_kept, most, workers)
         note = (
             "Differences and maps are computed from the files’ own pixels, not from the pictures that are shown here."
         )
-        with page.open_section("pairs", "Pairs", note=note):
+        with closing(self._found(all_kept, most, workers)) as found, page.open_section("pairs", "Pairs", note=note):
             for group in groups:
                 heading, how = _ALL if len(groups) == 1 else _NAMES[group.name]
                 said = element("p", f"{counted(len(group.pairs), 'pair')}, {how}", class_="muted")
@@ -88,7 +88,7 @@ class Gallery:
             sources.append((kept.row.ref, kept.row.test) if pair is None else self._pairing.sources(pair))
         return sources
 
-    def _found(self, all_kept: list[Kept], most: int, workers: int) -> Iterator[Found]:
+    def _found(self, all_kept: list[Kept], most: int, workers: int) -> Generator[Found, None, None]:
         """Pictures of each; room that one leaves goes to those after it."""
         waiting: list[int] = []
         left = most - sum(map(self._overhead, all_kept))
@@ -105,10 +105,11 @@ class Gallery:
                 return "there is no partner"
             return self._photographer(ref, test, share)
 
-        for found in ordered_map(made, shares(), workers, 0):
-            waiting.pop(0)
-            left -= _size(found) if isinstance(found, PairPictures) else 0
-            yield found
+        with closing(ordered_map(made, shares(), workers, 0)) as pictures:
+            for found in pictures:
+                waiting.pop(0)
+                left -= _size(found) if isinstance(found, PairPictures) else 0
+                yield found
 
     def _card(self, kept: Kept, pictures: Found) -> Markup:
         names = names_within((kept.row.ref, kept.row.test), self._roots)
@@ -162,5 +163,4 @@ def _size(pictures: PairPictures) -> int:
 
 def _image(picture: Picture) -> Markup:
     tiny = "tiny" if max(picture.width, picture.height) < _TINY else None
-    image = element("img", src=picture.address, alt="", width=picture.width, height=picture.height, class_=tiny)
-    return Markup(str(image).removesuffix("</img>"))
+    return element("img", src=Markup(picture.address), alt="", width=picture.width, height=picture.height, class_=tiny)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,5 +55,5 @@ class Moves:
         up, down = int((new > old).sum()), int((new < old).sum())
         better, worse = (up, down) if higher_is_better else (down, up)
         before, after = old[both], new[both]
-        means = [float(values.mean()) if values.size else None for values in (before, after)]
+        means = [math.fsum(values) / values.size if values.size else None for values in (before, after)]  # as a Summary
         return Moved(after - before, means[0], means[1], better, worse, old.size - up - down)

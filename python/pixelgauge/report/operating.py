@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pixelgauge.images import Array
-from pixelgauge.markup import Markup, element, table
-from pixelgauge.proportions import ProportionInterval, proportion_interval
-from pixelgauge.ranking.operating_points import OperatingPoint, operating_point
+from pixelgauge.markup import Markup, element
+from pixelgauge.proportions import ProportionInterval
+from pixelgauge.ranking.operating_points import OperatingPoint, operating_point, point_of
 from pixelgauge.ranking.thresholds import best_threshold, confusion_at_threshold
 from pixelgauge.report.charts.figures import figure, side_by_side
 from pixelgauge.report.charts.outcomes import outcomes
 from pixelgauge.report.doubts import found
+from pixelgauge.report.tables import scrolled
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,7 @@ def named_points(truth: Array, scores: Array, threshold: float, chosen_by: str, 
 
 
 def _at(truth: Array, scores: Array, threshold: float, level: float) -> OperatingPoint:
-    confusion = confusion_at_threshold(truth, scores, threshold)
-    tp, fp = int(confusion.true_positives), int(confusion.false_positives)
-    fn, tn = int(confusion.false_negatives), int(confusion.true_negatives)
-
-    def interval(successes: int, trials: int) -> ProportionInterval:
-        if trials == 0:
-            return ProportionInterval(math.nan, 0.0, 1.0)
-        return proportion_interval(successes, trials, level=level, method="clopper-pearson")
-
-    return OperatingPoint(threshold, confusion, interval(tp, tp + fn), interval(tn, tn + fp), interval(tp, tp + fp))
+    return point_of(threshold, confusion_at_threshold(truth, scores, threshold), level)
 
 
 def points_section(points: Sequence[NamedPoint]) -> Markup:
@@ -74,7 +66,7 @@ def points_section(points: Sequence[NamedPoint]) -> Markup:
         )
         for one in points
     ]
-    return side_by_side(*pictures, small=True) + element("div", _table(points), class_="scroll", tabindex="0")
+    return side_by_side(*pictures, small=True) + _table(points)
 
 
 def _table(points: Sequence[NamedPoint]) -> Markup:
@@ -96,7 +88,7 @@ def _table(points: Sequence[NamedPoint]) -> Markup:
         row("false negatives", lambda point: f"{point.confusion.false_negatives:,.0f}"),
         row("true negatives", lambda point: f"{point.confusion.true_negatives:,.0f}"),
     ]
-    return table(("figure", *(one.letter for one in points)), rows)
+    return scrolled(("figure", *(one.letter for one in points)), rows)
 
 
 def _share(interval: ProportionInterval) -> Markup:

@@ -18,11 +18,15 @@ from pixelgauge.engine.pipeline import PairPixels, UnfitPairError, read_pair
 from pixelgauge.files.reading import cut, printable
 from pixelgauge.full_reference.ssim import ssim
 from pixelgauge.images import value_range_bounds
+from pixelgauge.images.budget import Budget, Share
 from pixelgauge.presets import SSIM_PRESETS
 from pixelgauge.report.pictures import Bytes, Picture, photograph, thumbnail, value_map
 
 _FOR_THUMBNAILS, _FOR_IMAGES = 0.2, 0.6
 """Share of the room that both thumbnails have, and of what they leave both images; the maps have the rest."""
+
+_TIMES = 8
+"""What both images and a map of three channels take while it is made, in bytes of the images."""
 
 Pixels = npt.NDArray[Any]
 
@@ -60,10 +64,13 @@ class Photographer:
     ----------
     comparison : Comparison
         Of the run: by it the images are read, and it tells which maps there are.
+    memory : int, optional
+        Bytes that the images and maps of all that are made at a time may take.
     """
 
-    def __init__(self, comparison: Comparison) -> None:
+    def __init__(self, comparison: Comparison, memory: int | None = None) -> None:
         self._options = comparison.options
+        self._budget = None if memory is None else Budget(max(1, memory // _TIMES))
         values = comparison.options.values
         bases = {name: metric for name, (metric, _) in self._options.variants.items()}
         of_ssim = next((name for name, base in bases.items() if base == "ssim"), None)
@@ -77,10 +84,17 @@ class Photographer:
 
     def __call__(self, ref: Source, test: Source, most: int) -> PairPictures | str:
         """Pictures of a pair in at most about `most` characters, or why there are none."""
+        share = Share(self._budget)
         try:
-            pair = read_pair(ref, test, self._options)
+            return self._pictures(read_pair(ref, test, self._options, share), most)
         except UnfitPairError as error:
             return printable(cut(error.message, 300))
+        except MemoryError:
+            return "there is not enough memory for its pictures"
+        finally:
+            share.keep(0)
+
+    def _pictures(self, pair: PairPixels, most: int) -> PairPictures:
         x, y = pair.x[0], pair.y[0]
         low, high = self._range(pair)
         shown = [_eight_bits(image, low, high) for image in (x, y)]
@@ -157,7 +171,7 @@ def _eight_bits(pixels: Pixels, low: float, high: float) -> Bytes:
 
 def _covered(size: tuple[int, ...], of_map: tuple[int, ...], preset: str) -> tuple[float, float, float, float]:
     """Part of an image that windows have their centres in: maps of presets without borders are smaller."""
-    step = 1 if SSIM_PRESETS[preset].downsample == "none" else max(1, round(min(size) / 256))
+    step = SSIM_PRESETS[preset].downsample_factor(size[0], size[1])
     height, width = (min(1.0, step * length / whole) for length, whole in zip(of_map, size, strict=True))
     return ((1 - width) / 2, (1 - height) / 2, width, height)
 

@@ -83,9 +83,7 @@ def _line(kept: Kept, metrics: list[str], roots: tuple[str, str], pictures: Mapp
 
 
 def _number(value: float | None) -> object:
-    if value is None or math.isfinite(value):
-        return None if value is None else float(f"{value:.12g}")
-    return repr(value)
+    return value if value is None or math.isfinite(value) else repr(value)
 
 
 def _within(rows: list[Kept], line_of: Callable[[Kept], str]) -> tuple[list[str], bool]:
@@ -135,7 +133,7 @@ def table_markup(metrics: Mapping[str, Metric[Any]]) -> Markup:
     options = element("option", "all", value="") + element("option", "failed or broke a gate", value="notable")
     form = element(
         "form",
-        element("div", element("label", "Name, message", for_="rows-text"), _void(search)),
+        element("div", element("label", "Name, message", for_="rows-text"), search),
         element(
             "div",
             element("label", "Status", for_="rows-status"),
@@ -175,15 +173,10 @@ def table_markup(metrics: Mapping[str, Metric[Any]]) -> Markup:
     )
 
 
-def _void(markup: Markup) -> Markup:
-    return Markup(str(markup).removesuffix("</input>"))
-
-
 def _end(name: str, placeholder: str, label: str) -> Markup:
-    end = element(
+    return element(
         "input", id=f"rows-{name}", name=name, type="number", step="any", placeholder=placeholder, aria_label=label
     )
-    return _void(end)
 
 
 def _head(by: str, title: str, kind: str) -> Markup:

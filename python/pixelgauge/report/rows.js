@@ -11,17 +11,29 @@ const rows = (() => {
     return cell;
   }
 
+  // A tie goes to the even digit, as in Python and so in the command's own lines; toFixed goes away from zero.
+  function toEven(write, places) {
+    const MORE = 40;
+    const text = write(places);
+    const [digits, exponent] = write(places + MORE).split('e');
+    if (!/^50+$/.test(digits.slice(-MORE))) return text;
+    const below = digits.slice(0, -MORE).replace(/\.$/, '');
+    if ('13579'.includes(below.at(-1))) return text;
+    return exponent === undefined ? below : `${below}e${exponent}`;
+  }
+
   // As Python writes it with the formats .4f and .6g.
   function written(value, digits) {
     if (value === null) return '–';
     if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
     const places = parseInt(digits.slice(1), 10);
-    if (digits.endsWith('f')) return value.toFixed(places).replace('-', '−');
+    const fixed = (count) => value.toFixed(count);
+    if (digits.endsWith('f')) return toEven(fixed, places).replace('-', '−');
     if (value === 0) return '0';
     const exponent = Math.floor(Math.log10(Math.abs(Number(value.toPrecision(places)))));
     const text = exponent < -4 || exponent >= places
-      ? value.toExponential(places - 1).replace(/\.?0+e/, 'e').replace(/e([+-])(\d)$/, 'e$10$2')
-      : value.toFixed(Math.max(0, places - 1 - exponent)).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
+      ? toEven((count) => value.toExponential(count), places - 1).replace(/\.?0+e/, 'e').replace(/e([+-])(\d)$/, 'e$10$2')
+      : toEven(fixed, Math.max(0, places - 1 - exponent)).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
     return text.replaceAll('-', '−');
   }
 

@@ -1,6 +1,7 @@
 """Rows of a run that a report keeps, while they come: the worst and best, a random sample, and those of its table.
 
-What is kept is bounded, however long the run: a few hundred pairs for pictures, and rows for a table of ten thousand.
+What is kept is bounded, however long the run: a few hundred pairs for pictures, and rows for a table of ten thousand,
+without their pairs, which may hold pixels or whole files.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 import random
 from bisect import insort
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Generic, TypeVar
 
@@ -133,7 +134,7 @@ class Selection:
                     self._moved[name].add(-math.inf if math.isnan(change) else change, kept)
         if values:
             self._random.add(kept)
-        (self._notable if kept.is_notable else self._plain).add(kept)
+        (self._notable if kept.is_notable else self._plain).add(replace(kept, pair=None))
 
     def groups(self) -> list[Group]:
         """Pairs to show with pictures, each once: by each metric in turn, then at random from all others."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from pixelgauge.engine.feature_sources import FeatureSource
 from pixelgauge.files.reading import shown
-from pixelgauge.markup import Markup, attributes, element, name
+from pixelgauge.markup import Markup, element, name
 from pixelgauge.report.nearest import Nearest
 from pixelgauge.report.pictures import thumbnail
 from pixelgauge.report.principal import chosen
@@ -49,8 +49,8 @@ def _pictures(source: FeatureSource, numbers: list[int], notes: Sequence[str] = 
     for i, (number, pixels) in enumerate(zip(numbers, source.pixels(numbers), strict=True)):
         small = thumbnail(np.ascontiguousarray(pixels), _MOST_CHARACTERS)
         whose = shown(names[number], 120)
-        size = attributes(src=Markup(small.address), alt=whose, width=small.width, height=small.height)
-        image = Markup('<img{} decoding="async">').format(size)
+        size = {"width": small.width, "height": small.height}
+        image = element("img", src=Markup(small.address), alt=whose, **size, decoding="async")
         note = element("figcaption", notes[i]) if notes else element("figcaption", name(names[number], 40))
         found.append(element("figure", image, note, class_="picture", title=whose))
     return found

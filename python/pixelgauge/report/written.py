@@ -21,7 +21,7 @@ def score(metric: Metric[Any], value: float | None) -> str:
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    return format(value, metric.digits).replace("-", "−")
+    return metric.written(value).replace("-", "−")
 
 
 def change(metric: Metric[Any], value: float) -> str:

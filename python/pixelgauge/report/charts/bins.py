@@ -12,7 +12,7 @@ from pixelgauge.report.charts.ticks import round_step
 LEAST_BINS, MOST_BINS = 8, 60
 
 
-def round_bins(values: Values, *, least: int = LEAST_BINS, most: int = MOST_BINS) -> Values:
+def round_bins(values: Values, *, least: int = LEAST_BINS, most: int = MOST_BINS, around_zero: bool = False) -> Values:
     """Rising edges of bins that hold all of some drawable numbers.
 
     Parameters
@@ -20,12 +20,14 @@ def round_bins(values: Values, *, least: int = LEAST_BINS, most: int = MOST_BINS
     values : (N,) numpy.ndarray of float64
     least, most : int
         Bins there may be between the least and the greatest number, nearly.
+    around_zero : bool
+        Whether 0 is the middle of a bin, as it must be of changes: neither side has those that did not change.
 
     Returns
     -------
     (B + 1,) numpy.ndarray of float64
-        Multiples of 1, 2 or 5 times a power of ten, or halves around whole numbers; a number that equals an edge
-        belongs above it.
+        Multiples of 1, 2 or 5 times a power of ten, or the middles between those; a number that equals an edge belongs
+        above it.
 
     References
     ----------
@@ -42,6 +44,7 @@ def round_bins(values: Values, *, least: int = LEAST_BINS, most: int = MOST_BINS
     step = round_step(high - low, int(min(max(wanted, least), most)))
     if step == 0 or max(abs(low), abs(high)) / step > 2**50:
         return np.array([low, high])
-    first = math.floor(low / step)
-    count = math.floor(high / step) - first + 1
-    return np.asarray((first + np.arange(count + 1)) * step)
+    shift = 0.5 if around_zero else 0.0
+    first = math.floor(low / step + shift)
+    count = math.floor(high / step + shift) - first + 1
+    return np.asarray((first - shift + np.arange(count + 1)) * step)

@@ -1,8 +1,8 @@
-"""The empirical distribution: the share of numbers up to each number, with percentiles named on the curve."""
+"""The empirical distribution: the share of numbers up to each number, with some numbers named on the curve."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,6 @@ from pixelgauge.report.charts.svg import element, label, path
 from pixelgauge.report.charts.thinning import thinned
 from pixelgauge.report.charts.ticks import written
 
-PERCENTILES = (5, 25, 50, 75, 95)
 _MOST_STEPS = 2000
 """Steps that are drawn: beyond it, every so many, so that the curve is within a two-thousandth of its height."""
 
@@ -24,7 +23,7 @@ def distribution(
     *,
     title: str,
     x_title: str = "",
-    percentiles: Sequence[float] = PERCENTILES,
+    named: Mapping[str, float] | None = None,
     rules: Sequence[Rule] = (),
     size: Size = NORMAL,
 ) -> Markup:
@@ -38,8 +37,8 @@ def distribution(
         The chart's accessible name.
     x_title : str
         What the numbers are.
-    percentiles : sequence of float
-        To mark and to name, of 0 to 100; each is one of the numbers.
+    named : mapping of str to float, optional
+        Numbers to mark on the curve by these names, lowest first, such as ``5%`` and what the page says it is.
     rules : sequence of Rule
         Numbers to draw a line at.
     size : Size
@@ -68,37 +67,30 @@ def distribution(
     # each step goes up where its number is: the height before it is that of the step before
     heights = np.concatenate([[below / count], steps[1][:-1]])
     curve = thinned(frame.points(steps[0], heights))
-    found = _percentiles(ordered, percentiles)
-    names = written([value for _, value in found])
-    told = ", ".join(f"{percent:g}% up to {name}" for (percent, _), name in zip(found, names, strict=True))
+    marked = dict(named or {})
+    labels = [f"{name}  {text}" for name, text in zip(marked, written([*marked.values()]), strict=True)]
+    told = "".join(f" {text};" for text in labels).removesuffix(";")
     return picture(
         size,
         title,
-        f"Empirical distribution of {count:,} numbers: {told}.",
+        f"Empirical distribution of {count:,} numbers{':' if told else ''}{told}.",
         *frame.axes(),
         element("path", d=path(curve), class_="chart-line chart-of-1"),
         *(
-            _named(frame, percent, value, name)
-            for (percent, value), name in zip(found, names, strict=True)
+            _mark(frame, value, int(np.searchsorted(ordered, value, side="right")) / count, text)
+            for value, text in zip(marked.values(), labels, strict=True)
             if drawn[0] <= value <= drawn[-1]
         ),
         *frame.rules(),
     )
 
 
-def _percentiles(ordered: scales.Values, percentiles: Sequence[float]) -> list[tuple[float, float]]:
-    """Least of the numbers that so many percent do not exceed."""
-    ranks = [max(1, int(np.ceil(percent / 100 * len(ordered) - 1e-9))) for percent in percentiles]
-    return [(percent, float(ordered[rank - 1])) for percent, rank in zip(percentiles, ranks, strict=True)]
-
-
-def _named(frame: Frame, percent: float, value: float, written_value: str) -> Markup:
+def _mark(frame: Frame, value: float, share: float, name: str) -> Markup:
     """Draw a dot on the curve, and its name where the rising curve leaves room: right below it, or left above."""
-    x, y = frame.points([value], [percent / 100])[0].tolist()
-    name = f"{percent:g}%  {written_value}"
+    x, y = frame.points([value], [share])[0].tolist()
     room = text_width(name) + 12
     fits_right, fits_left = x + room <= frame.size.width, x - room >= frame.left
     dot = element("circle", cx=x, cy=y, r=3.5, class_="chart-dot chart-of-1")
-    if fits_right and not (fits_left and (percent < 15 or percent > 85)):
+    if fits_right and not (fits_left and (share < 0.15 or share > 0.85)):
         return dot + label(x + 9, min(y + 0.35 * TEXT + 3, frame.bottom - 4), name)
     return dot + label(x - 9, y - 2, name, anchor="end")

@@ -24,6 +24,7 @@ def histogram(
     title: str,
     x_title: str = "",
     rules: Sequence[Rule] = (),
+    around_zero: bool = False,
     size: Size = NORMAL,
 ) -> Markup:
     """Draw how many of some numbers lie where.
@@ -38,6 +39,8 @@ def histogram(
         What the numbers are.
     rules : sequence of Rule
         Numbers to draw a line at.
+    around_zero : bool
+        Whether 0 is the middle of a bin.
     size : Size
 
     Returns
@@ -49,7 +52,7 @@ def histogram(
     finite = given[scales.drawable(given)]
     if not finite.size:
         return picture(size, title, f"None of {len(given):,} numbers is finite: there is nothing to draw.")
-    edges = bins.round_bins(finite)
+    edges = bins.round_bins(finite, around_zero=around_zero)
     counts = _counts(finite, edges)
     y = scales.counts(int(counts.max()))
     x = scales.linear(float(edges[0]), float(edges[-1]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -85,18 +84,6 @@ def spanning(values: npt.ArrayLike, *, most: int = 6, room: float = 0.03) -> Sca
     low, high = (float(given.min()), float(given.max())) if given.size else (0.0, 1.0)
     extra = (high - low) * room
     return linear(low - extra, high + extra, most=most)
-
-
-def logarithmic(low: float, high: float) -> Scale:
-    """Scale of decades between two positive ends."""
-    low, high = (low, high) if low < high else (low / 2, high * 2)
-    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
-    if last - first < 1:
-        numbers = [value for value in round_numbers(low, high, 5) if value > 0]
-    else:
-        numbers = [float(f"1e{exponent}") for exponent in range(first, last + 1, max(1, (last - first) // 5))]
-    texts = [written([value])[0] for value in numbers]
-    return Scale(low, high, tuple(zip(numbers, texts, strict=True)), np.log10)
 
 
 def probit(low: float, high: float) -> Scale:
