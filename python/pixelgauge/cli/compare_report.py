@@ -43,7 +43,7 @@ class RunReport:
     def __init__(
         self, args: argparse.Namespace, comparison: Comparison, pairing: Pairing, inputs: Iterable[str]
     ) -> None:
-        self._path, self._workers = args.report, args.workers
+        self._path, self._workers, self._is_pooled = args.report, args.workers, args.psnr == "pooled"
         if self._path is None:
             if args.report_baseline is not None:
                 raise UsageError("--report-baseline needs --report FILE")
@@ -75,5 +75,6 @@ class RunReport:
                 verdicts=verdicts,
                 workers=self._workers,
                 is_complete=is_complete,
+                is_pooled=self._is_pooled,
                 step=progress.step,
             )

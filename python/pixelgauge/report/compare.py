@@ -156,6 +156,7 @@ class CompareReport:
         verdicts: Sequence[Verdict] = (),
         workers: int = 1,
         is_complete: bool = True,
+        is_pooled: bool = False,
         step: Callable[[], None] = lambda: None,
     ) -> None:
         """Write the page.
@@ -170,6 +171,8 @@ class CompareReport:
             Pairs whose pictures are made at a time.
         is_complete : bool
             Whether the run was not stopped.
+        is_pooled : bool
+            Whether to show PSNR of all pixels together too; the run has the metric ``psnr`` then.
         step : callable
             Called after the pictures of each pair.
         """
@@ -179,7 +182,7 @@ class CompareReport:
             page.style("compare.css")
             page.lead = self._lead(summary, verdicts)
             page.facts = {**self._comparison.fingerprint(), "isa": isa(), "settings": str(self._comparison)}
-            summary_section(page, summary, self._metrics, list(self._notes(is_complete)))
+            summary_section(page, summary, self._metrics, list(self._notes(is_complete)), is_pooled=is_pooled)
             gates_section(page, verdicts, self._metrics, self._roots)
             self._write_moves(page, is_complete)
             limits: dict[str, list[float]] = {}
