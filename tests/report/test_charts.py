@@ -141,6 +141,34 @@ def test_what_is_not_drawn_is_said() -> None:
     )
 
 
+def test_finite_numbers_are_never_called_infinite() -> None:
+    for values in ([1e308, -1e308, 1.0], [1e308, -1e308], [1.7976931348623157e308]):
+        for chart in (
+            histogram(values, title="t"),
+            class_histogram({"a": values, "b": values}, title="t"),
+            distribution([*values, 1.7976931348623157e308], title="t"),
+            scatter(values, values, title="t", x_title="x", y_title="y"),
+        ):
+            assert "infinite" not in chart
+            assert "finite: " not in chart
+    assert "1 infinite and 1 beyond ±1e300, not drawn" in described(histogram([1e308, np.inf, 1.0], title="t"))
+
+
+def test_a_chart_without_numbers_shows_why() -> None:
+    for chart in (
+        histogram([np.inf, np.inf], title="t"),
+        class_histogram({"a": [np.inf], "b": [np.inf]}, title="t"),
+        distribution([np.inf, np.inf], title="t"),
+    ):
+        texts = " ".join(one.text or "" for one in parsed(chart).iter(f"{SVG}text"))
+        assert texts == "There is nothing to draw: 2 infinite."
+    assert "there are no numbers" in histogram([], title="t")
+
+
+def test_one_number_is_no_plural() -> None:
+    assert "1 number." in described(histogram([3.0], title="t"))
+
+
 def test_bars_hold_every_number() -> None:
     titles = [one.text or "" for one in parsed(histogram(VALUES, title="t")).iter(f"{SVG}title")][1:]
     assert sum(int(title.rpartition(": ")[2]) for title in titles) == len(VALUES)

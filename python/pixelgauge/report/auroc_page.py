@@ -151,14 +151,17 @@ def _curves(page: Document, scored: Scored, spots: list[OperatingSpot]) -> None:
 
 def _scores(scored: Scored) -> Markup:
     values, truth = _floats(scored.scores), np.asarray(scored.truth, bool)
+    drawn = values[scales.drawable(values)]
+    has_line = drawn.size > 0 and bool(scales.drawable(scored.threshold))
     chart = class_histogram(
         {"negative": values[~truth], "positive": values[truth]},
         title="Scores of both classes",
         x_title=scored.score,
-        rules=[Rule(float(scored.threshold), "A")] if math.isfinite(scored.threshold) else [],
+        rules=[Rule(float(scored.threshold), "A")] if has_line else [],
     )
-    note = "Shares of each class by itself; the line is the threshold of operating point A."
-    return figure(chart, "Scores by class", f"{note} {not_drawn(values)}")
+    note = "Shares of each class by itself" + ("; the line is the threshold of operating point A." if has_line else ".")
+    lost = not_drawn(values)
+    return figure(chart, "Scores by class", f"{note} {lost}." if lost else note)
 
 
 def _groups(page: Document, scored: Scored, column: str, groups: Array) -> None:
