@@ -66,6 +66,18 @@ def test_statistics_say_what_they_cannot_show(sets: Path, capsys: pytest.Capture
     assert "B holds features: its pictures are not in the file" in page.text
     interval = frechet_interval(features[:200] + 0.1, FeatureStats.load("stats.npz"))
     assert f"{interval.high:.4g}]" in page.text
+    assert "95% interval of the distance of B's population from the very statistics of A, taken as fixed" in page.text
+    assert "distance of the populations" not in page.text
+
+
+@pytest.mark.cli
+def test_two_statistics_say_why_there_is_no_interval(sets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, seed in (("a.npz", 0), ("b.npz", 1)):
+        FeatureStats(10).update(np.random.default_rng(seed).normal(size=(400, 10))).save(name)
+    assert run(capsys, "distance", "a.npz", "b.npz", "--report", "r.html")[0] == 0
+    page = Page(sets / "r.html")
+    assert "no interval: A and B hold statistics alone, and it takes the features of one side's samples" in page.text
+    assert "sampling error" not in page.text
 
 
 @pytest.mark.cli
