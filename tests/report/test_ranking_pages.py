@@ -221,6 +221,9 @@ def test_the_demo_ends_on_a_page(folder: Path, capsys: pytest.CaptureFixture[str
     require_self_contained(page)
     assert {"answers", "disagreement", "pictures", "next"} <= set(page.sections)
     assert sum(tag == "img" for tag, _ in page.elements) == 6 * 6
+    digits = re.findall(r"SSIM [01]\.(\d+)", page.text[page.text.index("The pictures", 2000) :])
+    assert {len(one) for one in digits} == {6}
+    assert not re.search(r"SSIM [01](?!\.)\b", page.text)
     (folder / "t.html").write_text("kept")
     code, _, err = run(capsys, "demo", "--report", "t.html")
     assert (code, "t.html: exists and is no report of pixelgauge" in err) == (2, True)

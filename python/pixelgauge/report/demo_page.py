@@ -13,12 +13,12 @@ import numpy.typing as npt
 
 from pixelgauge.markup import Markup, attributes, element
 from pixelgauge.metric import Metric
-from pixelgauge.report.charts import ticks
 from pixelgauge.report.charts.figures import figure, side_by_side
 from pixelgauge.report.charts.intervals import Estimate, interval_plot
 from pixelgauge.report.charts.scatter import scatter
 from pixelgauge.report.document import Document, document
 from pixelgauge.report.pictures import thumbnail
+from pixelgauge.report.written import score
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -89,7 +89,7 @@ def _answers(page: Document, demo: Demo) -> None:
                 fmean(case.scores[name] for case in demo.cases if (case.degradation, case.strength) == (way, i))
                 for i in range(3)
             )
-            rows.append(Estimate(way, medium, min(mild, strong), max(mild, strong), ticks.figure(medium)))
+            rows.append(Estimate(way, medium, min(mild, strong), max(mild, strong), score(metric, medium)))
         better = "higher is better" if metric.higher_is_better else "lower is better"
         heading = Markup("{} <span class='muted'>{}</span>").format(name.upper(), better)
         title = name.upper() + (f", {metric.unit}" if metric.unit else "")
@@ -124,7 +124,7 @@ def _pictures(page: Document, demo: Demo) -> None:
             found = [_picture(reference, content, "reference", [])]
             for case in demo.cases:
                 if case.content == content and case.strength == _MIDDLE:
-                    scores = [f"{name.upper()} {ticks.figure(case.scores[name])}" for name in shown]
+                    scores = [f"{name.upper()} {score(demo.metrics[name], case.scores[name])}" for name in shown]
                     found.append(_picture(case.picture, content, case.degradation, scores))
             page.add(element("h3", content), element("div", *found, class_="pictures pictures-large"))
 
@@ -132,7 +132,7 @@ def _pictures(page: Document, demo: Demo) -> None:
 def _picture(pixels: Pixels, content: str, name: str, scores: Sequence[str]) -> Markup:
     small = thumbnail(pixels, _MOST_CHARACTERS)
     size = attributes(src=Markup(small.address), alt=f"{content}, {name}", width=small.width, height=small.height)
-    caption = element("figcaption", element("strong", name), *(element("span", score) for score in scores))
+    caption = element("figcaption", element("strong", name), *(element("span", one) for one in scores))
     return element("figure", Markup('<img{} decoding="async">').format(size), caption, class_="picture")
 
 
