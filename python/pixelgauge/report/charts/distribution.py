@@ -77,12 +77,12 @@ def distribution(
         f"Empirical distribution of {count:,} numbers: {told}.",
         *frame.axes(),
         element("path", d=path(curve), class_="chart-line chart-of-1"),
+        *frame.rules(),  # below the names, which no line shall strike through
         *(
             _named(frame, percent, value, name)
             for (percent, value), name in zip(found, names, strict=True)
             if drawn[0] <= value <= drawn[-1]
         ),
-        *frame.rules(),
     )
 
 
