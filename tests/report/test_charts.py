@@ -23,6 +23,7 @@ from pixelgauge.report.charts.point_map import point_map
 from pixelgauge.report.charts.scatter import MOST_DOTS, scatter
 from pixelgauge.report.charts.shares import share_bars
 from pixelgauge.report.charts.thinning import ERROR, thinned
+from pixelgauge.report.document import package_text
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "</svg><script>alert(1)</script>\"'&\n\u202eשלום" + "x" * 4000
@@ -139,6 +140,56 @@ def test_what_is_not_drawn_is_said() -> None:
     assert "1 with a number that is not finite" in described(
         scatter([1, 2, np.inf], [1, 2, 3], title="t", x_title="x", y_title="y")
     )
+
+
+def test_finite_numbers_are_never_called_infinite() -> None:
+    for values in ([1e308, -1e308, 1.0], [1e308, -1e308], [1.7976931348623157e308]):
+        for chart in (
+            histogram(values, title="t"),
+            class_histogram({"a": values, "b": values}, title="t"),
+            distribution([*values, 1.7976931348623157e308], title="t"),
+            scatter(values, values, title="t", x_title="x", y_title="y"),
+        ):
+            assert "infinite" not in chart
+            assert "finite: " not in chart
+    assert "1 infinite and 1 beyond ±1e300, not drawn" in described(histogram([1e308, np.inf, 1.0], title="t"))
+
+
+def test_a_chart_without_numbers_shows_why() -> None:
+    for chart in (
+        histogram([np.inf, np.inf], title="t"),
+        class_histogram({"a": [np.inf], "b": [np.inf]}, title="t"),
+        distribution([np.inf, np.inf], title="t"),
+    ):
+        texts = " ".join(one.text or "" for one in parsed(chart).iter(f"{SVG}text"))
+        assert texts == "There is nothing to draw: 2 infinite."
+    assert "there are no numbers" in histogram([], title="t")
+
+
+def test_no_line_strikes_through_a_name() -> None:
+    """Lines at numbers are drawn first, and names have a halo of the paper's colour that covers them."""
+    rows = [Estimate("difference", 0.5, 0.1, 0.9, "0.5 [0.1, 0.9]")]
+    for chart in (
+        interval_plot(rows, title="t", x_title="", rules=[Rule(0.4, "all")]),
+        distribution(
+            VALUES, title="t", named={"50%": float(np.median(VALUES))}, rules=[Rule(float(np.median(VALUES)), "limit")]
+        ),
+    ):
+        last = chart.rindex('class="chart-rule"')
+        names = [
+            chart.index(f'class="{role}"') for role in ("chart-key", "chart-value", "chart-label") if role in chart
+        ]
+        assert names
+        assert min(names) > last
+    halo = re.search(
+        r"^(.*)\{ paint-order: stroke; stroke: var\(--paper\)", package_text("charts/charts.css"), re.MULTILINE
+    )
+    assert halo is not None
+    assert {"chart-value", "chart-key", "chart-label", "chart-rule-name"} <= set(re.findall(r"chart-[a-z-]+", halo[1]))
+
+
+def test_one_number_is_no_plural() -> None:
+    assert "1 number." in described(histogram([3.0], title="t"))
 
 
 def test_bars_hold_every_number() -> None:

@@ -391,6 +391,21 @@ def test_a_baseline_shows_what_moved(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert again[again.index('<section id="moved"') : again.index('<section id="distributions"')] == moved
 
 
+def test_psnr_of_all_pixels_together_is_shown_where_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_pairs(tmp_path, 4)
+    command = ["compare", "ref", "test", "--metrics", "psnr", "--quiet", "--report", "r.html"]
+    assert main([*command, "--psnr", "pooled"]) == 0
+    printed = re.search(r"psnr dB of all pixels together +(\S+)", capsys.readouterr().out)
+    assert printed is not None
+    summary = (tmp_path / "r.html").read_text().split('<section id="summary"')[1].split("</section>")[0]
+    assert f"psnr dB of all pixels together: <strong>{printed[1]}</strong>" in summary
+    assert main(command) == 0
+    assert "of all pixels together" not in (tmp_path / "r.html").read_text()
+
+
 def test_gates_are_shown_with_what_broke_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     save_pairs(tmp_path, 6)

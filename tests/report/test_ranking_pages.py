@@ -87,11 +87,37 @@ def test_the_page_says_what_the_command_prints(folder: Path, capsys: pytest.Capt
     for value in (result["auroc"], result["low"], result["high"], result["average_precision"]):
         assert f"{value:.4f}" in page.text
     assert f"{result['threshold']:.6g}" in page.text
+    printed = {
+        "negative predictive value": "negative_predictive_value",
+        "balanced accuracy": "balanced_accuracy",
+        "F1": "f1",
+        "MCC": "mcc",
+        "Youden's J": "youden_j",
+    }
+    for title, key in printed.items():
+        assert f"{title}{result[key]:.3f}" in page.text
     table = np.genfromtxt(folder / "t.csv", delimiter=",", skip_header=1, usecols=(0, 1, 2), encoding="utf-8")
     test = delong_test(table[:, 0], table[:, 1], table[:, 2])
     assert f"{test.z:.4g}" in page.text
     assert f"{test.difference:+.4f} [{test.low:+.4f}, {test.high:+.4f}]" in page.text
     assert (folder / "r.html").stat().st_size < 400_000
+
+
+@pytest.mark.cli
+@pytest.mark.parametrize("some", [False, True])
+def test_groups_without_a_figure_draw_none_and_say_it_once(
+    folder: Path, capsys: pytest.CaptureFixture[str], some: bool
+) -> None:
+    lines = ["label,score,site"]
+    lines += [f"{i % 2},{i * i % 37},{'many' if some and i > 4 else f'g{i}'}" for i in range(80)]
+    (folder / "g.csv").write_text("\n".join(lines))
+    assert run(capsys, "auroc", "g.csv", "--groups", "site", "--report", "r.html")[0] == 0
+    page = Page(folder / "r.html")
+    groups = page.text[page.text.index("Groups", page.text.index("true negatives")) :]
+    assert "nan" not in groups
+    assert groups.count("fewer than two samples of a class") == 1
+    assert ("mean of the groups" in groups) == some
+    assert ("1 group of column site" in groups) == some
 
 
 @pytest.mark.cli
@@ -195,6 +221,9 @@ def test_the_demo_ends_on_a_page(folder: Path, capsys: pytest.CaptureFixture[str
     require_self_contained(page)
     assert {"answers", "disagreement", "pictures", "next"} <= set(page.sections)
     assert sum(tag == "img" for tag, _ in page.elements) == 6 * 6
+    digits = re.findall(r"SSIM [01]\.(\d+)", page.text[page.text.index("The pictures", 2000) :])
+    assert {len(one) for one in digits} == {6}
+    assert not re.search(r"SSIM [01](?!\.)\b", page.text)
     (folder / "t.html").write_text("kept")
     code, _, err = run(capsys, "demo", "--report", "t.html")
     assert (code, "t.html: exists and is no report of pixelgauge" in err) == (2, True)

@@ -47,7 +47,7 @@ def test_images_have_every_section(sets: Path, capsys: pytest.CaptureFixture[str
     fid = float(re.search(r"fid +(\S+)", out)[1])  # type: ignore[index]
     assert f"FID {fid:.5g}" in page.text
     assert "an interval of the distance takes at least 100" in page.text  # of 10 features
-    assert "1 have the very features of a real one: copies." in page.text
+    assert "1 has the very features of a real one: copies." in page.text
     assert sum(tag == "img" for tag, _ in page.elements) == 24 + 24 + 8 * 5
     assert "\u2068" not in "".join(str(attrs.get("alt")) for _, attrs in page.elements)
 
@@ -66,6 +66,18 @@ def test_statistics_say_what_they_cannot_show(sets: Path, capsys: pytest.Capture
     assert "B holds features: its pictures are not in the file" in page.text
     interval = frechet_interval(features[:200] + 0.1, FeatureStats.load("stats.npz"))
     assert f"{interval.high:.4g}]" in page.text
+    assert "95% interval of the distance of B's population from the very statistics of A, taken as fixed" in page.text
+    assert "distance of the populations" not in page.text
+
+
+@pytest.mark.cli
+def test_two_statistics_say_why_there_is_no_interval(sets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, seed in (("a.npz", 0), ("b.npz", 1)):
+        FeatureStats(10).update(np.random.default_rng(seed).normal(size=(400, 10))).save(name)
+    assert run(capsys, "distance", "a.npz", "b.npz", "--report", "r.html")[0] == 0
+    page = Page(sets / "r.html")
+    assert "no interval: A and B hold statistics alone, and it takes the features of one side's samples" in page.text
+    assert "sampling error" not in page.text
 
 
 @pytest.mark.cli
@@ -79,6 +91,14 @@ def test_features_have_neighbours_and_a_map_without_pictures(sets: Path, capsys:
     page = Page(sets / "r.html")
     assert page.sections == ["figures", "neighbours", "map", "not-shown", "made-with"]
     assert "is needs Inception's output" in page.text
+    nearest = nearest_real(a, b, 0)
+    assert f", at {nearest.distances[nearest.examples(0)[0][0], 0]:.4g}" in page.text
+    closer = int((nearest.distances[:, 0] < nearest.among_real.min()).sum())
+    assert f"two real samples is {nearest.among_real.min():.4g}, of 60 that were asked; {closer} of 60" in page.text
+    made_with = page.text[page.text.rindex("preset") - 300 :]
+    assert "presetnot known" in made_with  # a file of features does not say its preset
+    assert "samples of A60" in made_with
+    assert "frechet rank of B10" in made_with
 
 
 @pytest.mark.boundary

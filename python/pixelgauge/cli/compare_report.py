@@ -52,6 +52,7 @@ class RunReport:
         judged: Baseline | None,
     ) -> None:
         self._path, self._workers, self._memory, self._quiet = args.report, args.workers, args.memory, args.quiet
+        self._is_pooled = args.psnr == "pooled"
         if self._path is None:
             if args.report_baseline is not None:
                 raise UsageError("--report-baseline needs --report FILE")
@@ -92,5 +93,6 @@ class RunReport:
                 workers=self._workers,
                 memory=self._memory,
                 is_complete=is_complete,
+                is_pooled=self._is_pooled,
                 step=progress.step,
             )

@@ -29,6 +29,7 @@ from pixelgauge.report.doubts import found
 from pixelgauge.report.operating import named_points, points_section
 from pixelgauge.report.ranked import OperatingSpot, Ranked, det_chart, precision_recall_chart, roc_chart
 from pixelgauge.report.tables import figure_list, scrolled
+from pixelgauge.report.written import counted
 
 _MOST_GROUPS = 30
 """Groups that are drawn: beyond it the lowest and the highest."""
@@ -81,8 +82,9 @@ def write_auroc_page(path: str | os.PathLike[str], scored: Scored) -> None:
             "operating-points",
             "Operating points",
             points_section(points),
-            note="What is decided if every score at or above a threshold is called positive. Intervals are Clopper and "
-            "Pearson's; of a threshold that was chosen where a figure looks best, they do not allow for the choice.",
+            note="What is decided if every score at or above a threshold is called positive. The intervals of "
+            "sensitivity, specificity and precision are Clopper and Pearson's; of a threshold that was chosen where a "
+            "figure looks best, they do not allow for the choice.",
         )
         if scored.groups is not None:
             _groups(page, scored, *scored.groups)
@@ -152,14 +154,17 @@ def _curves(page: Document, scored: Scored, spots: list[OperatingSpot]) -> None:
 
 def _scores(scored: Scored) -> Markup:
     values, truth = _floats(scored.scores), np.asarray(scored.truth, bool)
+    drawn = values[scales.drawable(values)]
+    has_line = drawn.size > 0 and bool(scales.drawable(scored.threshold))
     chart = class_histogram(
         {"negative": values[~truth], "positive": values[truth]},
         title="Scores of both classes",
         x_title=scored.score,
-        rules=[Rule(float(scored.threshold), "A")] if math.isfinite(scored.threshold) else [],
+        rules=[Rule(float(scored.threshold), "A")] if has_line else [],
     )
-    note = "Shares of each class by itself; the line is the threshold of operating point A."
-    return figure(chart, "Scores by class", f"{note} {not_drawn(values)}")
+    note = "Shares of each class by itself" + ("; the line is the threshold of operating point A." if has_line else ".")
+    lost = not_drawn(values)
+    return figure(chart, "Scores by class", f"{note} {lost}." if lost else note)
 
 
 def _groups(page: Document, scored: Scored, column: str, groups: Array) -> None:
@@ -168,11 +173,15 @@ def _groups(page: Document, scored: Scored, column: str, groups: Array) -> None:
         page.section("groups", "Groups", element("p", intervals.said, class_="note"))
         return
     known = {str(group): one for group, one in intervals.value.groups.items() if not math.isnan(one.auroc)}
+    if not known:
+        page.section("groups", "Groups", element("p", f"No group has a figure: {intervals.said}.", class_="note"))
+        return
     ordered = sorted(known, key=lambda group: (known[group].auroc, group))
     drawn = ordered
     if len(ordered) > _MOST_GROUPS:
         drawn = ordered[: _MOST_GROUPS // 2] + ordered[-_MOST_GROUPS // 2 :]
-    rows = [_estimate("mean of the groups", intervals.value.mean.auroc, intervals.value.mean)]
+    mean = intervals.value.mean
+    rows = [] if math.isnan(mean.auroc) else [_estimate("mean of the groups", mean.auroc, mean)]
     rows += [_estimate(group, known[group].auroc, known[group]) for group in drawn]
     plot = interval_plot(rows, title="AUROC of each group", x_title="AUROC", rules=[Rule(scored.auroc, "all")])
     values, truth, names = _floats(scored.scores), np.asarray(scored.truth, bool), np.asarray(groups).astype(str)
@@ -187,12 +196,10 @@ def _groups(page: Document, scored: Scored, column: str, groups: Array) -> None:
             x_title=scored.score, edges=edges, size=SMALL,
         )  # fmt: skip
         multiples.append(figure(chart, name(group), f"{positives:,} of {int(here.sum()):,} are positive"))
-    lost = len(intervals.value.groups) - len(known)
     some = f": the {_MOST_GROUPS // 2} lowest and the {_MOST_GROUPS // 2} highest" if len(ordered) > len(drawn) else ""
     said = [
-        f"{len(known):,} groups of column {shown(column, 80)}, by their AUROC{some}.",
-        f"{lost:,} have fewer than two samples of a class, and no figure." if lost else "",
-        intervals.said,
+        f"{counted(len(known), 'group')} of column {shown(column, 80)}, by their AUROC{some}.",
+        f"{intervals.said[:1].upper()}{intervals.said[1:]}." if intervals.said else "",
     ]
     page.section(
         "groups",

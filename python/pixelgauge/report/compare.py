@@ -163,6 +163,7 @@ class CompareReport:
         workers: int = 1,
         memory: int | None = None,
         is_complete: bool = True,
+        is_pooled: bool = False,
         step: Callable[[], None] = lambda: None,
     ) -> None:
         """Write the page.
@@ -179,6 +180,8 @@ class CompareReport:
             Bytes that these may take together.
         is_complete : bool
             Whether the run was not stopped.
+        is_pooled : bool
+            Whether to show PSNR of all pixels together too; the run has the metric ``psnr`` then.
         step : callable
             Called after the pictures of each pair.
         """
@@ -188,7 +191,7 @@ class CompareReport:
             page.style("compare.css")
             page.lead = self._lead(summary, verdicts)
             page.facts = {**self._comparison.fingerprint(), "isa": isa(), "settings": str(self._comparison)}
-            summary_section(page, summary, self._metrics, list(self._notes(is_complete)))
+            summary_section(page, summary, self._metrics, list(self._notes(is_complete)), is_pooled=is_pooled)
             gates_section(page, verdicts, self._metrics, self._roots)
             self._write_moves(page, is_complete)
             limits: dict[str, list[float]] = {}

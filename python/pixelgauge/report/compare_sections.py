@@ -39,8 +39,10 @@ _MOST_SCATTERS = 15
 _SHOWN_PAIRS = 5
 
 
-def summary_section(page: Document, summary: Summary, metrics: Metrics, notes: Sequence[str]) -> None:
-    """Show counts by status, and figures of each metric."""
+def summary_section(
+    page: Document, summary: Summary, metrics: Metrics, notes: Sequence[str], *, is_pooled: bool = False
+) -> None:
+    """Show counts by status, and figures of each metric; where it is asked for, PSNR of all pixels together."""
     tiles = [("Pairs", summary.count, ""), ("Scored", summary.statuses["ok"], "")]
     tiles += [
         (status.capitalize(), count, "bad") for status, count in sorted(summary.statuses.items()) if status != "ok"
@@ -57,6 +59,10 @@ def summary_section(page: Document, summary: Summary, metrics: Metrics, notes: S
     if has_infinite:
         notes = [*notes, "Means, std and percentiles leave infinite scores out; a gate on a percentile counts them."]
     said = [element("p", note, class_="note") for note in notes]
+    if is_pooled:
+        metric = metrics["psnr"]
+        pooled = element("strong", score(metric, summary.pooled_psnr))
+        said.insert(0, element("p", f"{metric.label} of all pixels together: ", pooled))
     page.section("summary", "Summary", figures, scrolled(heads, rows, "scroll dense"), *said)
 
 

@@ -133,7 +133,7 @@ def _picture(pixels: Pixels, content: str, name: str, scores: Sequence[str]) -> 
     small = thumbnail(pixels, _MOST_CHARACTERS)
     size = {"width": small.width, "height": small.height}
     image = element("img", src=Markup(small.address), alt=f"{content}, {name}", **size, decoding="async")
-    caption = element("figcaption", element("strong", name), *(element("span", said) for said in scores))
+    caption = element("figcaption", element("strong", name), *(element("span", one) for one in scores))
     return element("figure", image, caption, class_="picture")
 
 

@@ -24,11 +24,14 @@ from pixelgauge.report.charts.point_map import point_map
 from pixelgauge.report.charts.scales import linear
 from pixelgauge.report.charts.shares import share_bars
 from pixelgauge.report.document import Document, document
-from pixelgauge.report.nearest import nearest_real
+from pixelgauge.report.nearest import Nearest, nearest_real
 from pixelgauge.report.principal import MOST_SAMPLES, principal_plane
 from pixelgauge.report.set_figures import SetFigure, set_figures
 from pixelgauge.report.set_samples import SAMPLES, neighbour_rows, sample_grid
 from pixelgauge.report.tables import scrolled
+
+_OF_FILES = ("preset", "weights")
+"""Facts that a file of features may not say; of others None stands for the default."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def write_distance_page(path: str | os.PathLike[str], compared: Compared) -> Non
     with document(path, f"{shown(_short(sides.b), 60)} against {shown(_short(sides.a), 60)}", "distance") as page:
         page.style("charts/charts.css")
         page.style("sets.css")
-        page.facts = compared.facts
+        page.facts = _made_with(compared.facts)
         figures = set_figures(compared.values, *compared.features, sides.seed)
         page.lead = _lead(compared, figures)
         _figures(page, compared, figures)
@@ -77,6 +80,23 @@ def write_distance_page(path: str | os.PathLike[str], compared: Compared) -> Non
             _neighbours(page, compared, a, b)
             _map(page, compared, a, b)
         _lacking(page, compared)
+
+
+def _made_with(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Put what decided the numbers in words: a fact of both sides stands for each by itself."""
+    written: dict[str, Any] = {}
+    for key, value in facts.items():
+        if isinstance(value, Mapping):
+            written[key] = _made_with(value)
+        elif isinstance(value, (list, tuple)) and len(value) == 2:
+            one = "samples" if key == "counts" else key
+            for side, each in zip("AB", value, strict=True):
+                written[f"{one} of {side}"] = "not known" if each is None else each
+        elif value is None and key in _OF_FILES:
+            written[key] = "not known"
+        else:
+            written[key] = f"{value:.3g}" if isinstance(value, float) else value
+    return written
 
 
 def _short(source: FeatureSource) -> str:
@@ -198,20 +218,27 @@ def _neighbours(page: Document, compared: Compared, a: Any, b: Any) -> None:
     if len(nearest.among_real):
         sets["real to nearest other real"] = nearest.among_real
     chart = class_histogram(sets, title="Distances to the nearest real sample", x_title="distance of features")
-    closer = float((nearest.distances[:, 0] < np.min(nearest.among_real, initial=np.inf)).mean())
-    equal = int((nearest.distances[:, 0] == 0).sum())
-    said = [
-        f"Of {len(nearest.asked):,} generated samples {closer:.1%} lie nearer to a real one than any two of the "
-        f"{len(nearest.among_real):,} real ones that were asked." if len(nearest.among_real) else "",
-        f"{equal:,} have the very features of a real one: copies." if equal else "",
-    ]  # fmt: skip
+    said = [_said_of_nearness(nearest)] if len(nearest.among_real) else []
+    if equal := int((nearest.distances[:, 0] == 0).sum()):
+        said.append(f"{equal:,} {'has' if equal == 1 else 'have'} the very features of a real one: copies.")
     page.section(
         "neighbours",
         "Nearest real samples",
-        side_by_side(figure(chart, "How near", " ".join(one for one in said if one))),
+        side_by_side(figure(chart, "How near", " ".join(said))),
         neighbour_rows(compared.sides.a, compared.sides.b, nearest, nearest.examples(seed)),
         note="Left a generated sample, right the real ones whose features are nearest, with their distances. A model "
         "that repeats its training images shows it here.",
+    )
+
+
+def _said_of_nearness(nearest: Nearest) -> str:
+    """Say how many generated samples are nearer to a real one than real ones are to each other."""
+    least, asked = float(nearest.among_real.min()), len(nearest.asked)
+    closer = int((nearest.distances[:, 0] < least).sum())
+    return (
+        f"The least distance between two real samples is {least:.4g}, of {len(nearest.among_real):,} that were asked; "
+        f"{closer:,} of {asked:,} generated ones ({closer / asked:.1%}) {'lies' if closer == 1 else 'lie'} nearer than "
+        "that to a real one."
     )
 
 

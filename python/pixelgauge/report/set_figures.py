@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelgauge.distribution.feature_sets import MAIN
+from pixelgauge.distribution.feature_stats import FeatureStats
 from pixelgauge.distribution.frechet_interval import frechet_interval
 from pixelgauge.distribution.kernel_interval import kernel_distance_interval
 from pixelgauge.distribution.neighbour_intervals import density_coverage_interval, precision_recall_interval
@@ -114,7 +115,21 @@ def _interval(interval: _Interval, a: Any, b: Any, seed: int) -> tuple[dict[str,
             f"no interval here: over all pairs of {len(a):,} and {len(b):,} samples it takes long; the function of the "
             "Python interface gives it"
         )
+    fixed = [letter for letter, side in (("A", a), ("B", b)) if isinstance(side, FeatureStats)]
+    if len(fixed) == 2:
+        return {}, "no interval: A and B hold statistics alone, and it takes the features of one side's samples"
     given = found(lambda: interval.compute(a, b, seed))
+    doubt = f"{given.said} (a is A, the real side, and b is B)" if given.said else ""
     if given.value is None:
-        return {}, f"no interval: {given.said}"
-    return dict(given.value), "; ".join(one for one in (f"95% interval {interval.said}", given.said) if one)
+        return {}, f"no interval: {doubt}"
+    said = f"95% interval {_of_fixed(fixed[0]) if fixed else interval.said}"
+    return dict(given.value), "; ".join(one for one in (said, doubt) if one)
+
+
+def _of_fixed(letter: str) -> str:
+    """Say what an interval is of where a side is statistics, a fixed reference."""
+    other = "B" if letter == "A" else "A"
+    return (
+        f"of the distance of {other}'s population from the very statistics of {letter}, taken as fixed: the bias that "
+        f"{letter}'s own samples bring is in it, that of {other}'s samples is not, and the figure may lie above it"
+    )

@@ -29,7 +29,7 @@ def neighbour_rows(a: FeatureSource, b: FeatureSource, nearest: Nearest, rows: S
     lines = []
     for row, why in rows:
         generated = _shown(b, [int(nearest.asked[row])], [why])
-        others = _shown(a, nearest.places[row].tolist(), [f"{distance:.4g}" for distance in nearest.distances[row]])
+        others = _shown(a, nearest.places[row].tolist(), [f"at {distance:.4g}" for distance in nearest.distances[row]])
         lines.append(element("div", *generated, element("div", *others, class_="pictures"), class_="neighbours"))
     return Markup("").join(lines)
 
@@ -38,7 +38,7 @@ def _shown(source: FeatureSource, numbers: list[int], notes: Sequence[str]) -> l
     if source.holds_images:
         return _pictures(source, numbers, notes)
     return [
-        element("figure", element("figcaption", element("span", f"sample {number:,}"), " ", note), class_="picture")
+        element("figure", element("figcaption", f"sample {number:,}, {note}"), class_="picture")
         for number, note in zip(numbers, notes, strict=True)
     ]
 

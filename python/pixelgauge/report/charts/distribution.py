@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pixelgauge.markup import Markup
 from pixelgauge.report.charts import scales
-from pixelgauge.report.charts.frame import NORMAL, TEXT, Frame, Rule, Size, picture, text_width
+from pixelgauge.report.charts.frame import NORMAL, TEXT, Frame, Rule, Size, empty_picture, picture, text_width
 from pixelgauge.report.charts.svg import element, label, path
 from pixelgauge.report.charts.thinning import thinned
 from pixelgauge.report.charts.ticks import written
@@ -52,7 +52,7 @@ def distribution(
     ordered = np.sort(given[~np.isnan(given)])
     drawn = ordered[scales.drawable(ordered)]
     if not drawn.size:
-        return picture(size, title, f"None of {len(given):,} numbers is finite: there is nothing to draw.")
+        return empty_picture(size, title, scales.undrawable(given) or "there are no numbers")
     count, below = len(ordered), int((ordered < drawn[0]).sum())
     frame = Frame(
         size,
@@ -76,12 +76,12 @@ def distribution(
         f"Empirical distribution of {count:,} numbers{':' if told else ''}{told}.",
         *frame.axes(),
         element("path", d=path(curve), class_="chart-line chart-of-1"),
+        *frame.rules(),  # below the names, which no line shall strike through
         *(
             _mark(frame, value, int(np.searchsorted(ordered, value, side="right")) / count, text)
             for value, text in zip(marked.values(), labels, strict=True)
             if drawn[0] <= value <= drawn[-1]
         ),
-        *frame.rules(),
     )
 
 

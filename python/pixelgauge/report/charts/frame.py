@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from textwrap import wrap
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +78,18 @@ def picture(size: Size, title: str, description: str, *marks: Markup) -> Markup:
         viewBox=f"0 0 {size.width:g} {size.height:g}",
         xmlns="http://www.w3.org/2000/svg",
     )
+
+
+def empty_picture(size: Size, title: str, reason: str) -> Markup:
+    """Make a picture of nothing, which says why there is nothing to draw."""
+    said = f"There is nothing to draw: {reason}."
+    lines = wrap(said, max(1, int((size.width - 20) / _LETTER)))
+    first = size.height / 2 - (len(lines) - 1) * (TEXT + 5) / 2
+    marks = [
+        label(size.width / 2, first + i * (TEXT + 5), line, anchor="middle", role="chart-name")
+        for i, line in enumerate(lines)
+    ]
+    return picture(size, title, said, *marks)
 
 
 @dataclass(frozen=True)

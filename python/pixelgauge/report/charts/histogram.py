@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pixelgauge.markup import Markup
 from pixelgauge.report.charts import bins, scales
-from pixelgauge.report.charts.frame import NORMAL, Frame, Key, Rule, Size, picture
+from pixelgauge.report.charts.frame import NORMAL, Frame, Key, Rule, Size, empty_picture, picture
 from pixelgauge.report.charts.scales import Values
 from pixelgauge.report.charts.svg import element, path
 from pixelgauge.report.charts.ticks import figure, written
@@ -51,7 +51,7 @@ def histogram(
     given = np.ravel(np.asarray(values, np.float64))
     finite = given[scales.drawable(given)]
     if not finite.size:
-        return picture(size, title, f"None of {len(given):,} numbers is finite: there is nothing to draw.")
+        return empty_picture(size, title, scales.undrawable(given) or "there are no numbers")
     edges = bins.round_bins(finite, around_zero=around_zero)
     counts = _counts(finite, edges)
     y = scales.counts(int(counts.max()))
@@ -105,7 +105,8 @@ def class_histogram(
     finite = {name: values[scales.drawable(values)] for name, values in given.items()}
     everything = np.concatenate(list(finite.values()))
     if not everything.size:
-        return picture(size, title, "None of the numbers is finite: there is nothing to draw.")
+        lost = scales.undrawable(np.concatenate(list(given.values())))
+        return empty_picture(size, title, lost or "there are no numbers")
     edges = bins.round_bins(everything) if edges is None else edges
     shares = {name: _counts(values, edges) / max(1, len(values)) for name, values in finite.items()}
     highest = max(float(share.max()) for share in shares.values())
@@ -145,7 +146,7 @@ def _swatch(i: int, look: str) -> Markup:
 def _number(given: Values) -> str:
     """How many numbers there are, and how many of them are not drawn."""
     lost = not_drawn(given)
-    return f"{len(given):,} numbers" + (f" ({lost})" if lost else "")
+    return f"{len(given):,} {'number' if len(given) == 1 else 'numbers'}" + (f" ({lost})" if lost else "")
 
 
 def _where(finite: Values) -> str:
@@ -157,9 +158,5 @@ def _where(finite: Values) -> str:
 
 def not_drawn(values: npt.ArrayLike) -> str:
     """Say how many numbers a chart does not show, for the text beside it; empty if it shows all."""
-    given = np.ravel(np.asarray(values, np.float64))
-    nan = int(np.isnan(given).sum())
-    beyond = len(given) - nan - int(scales.drawable(given).sum())
-    said = [f"{beyond:,} infinite" if beyond else "", f"{nan:,} not a number" if nan else ""]
-    lost = " and ".join(one for one in said if one)
+    lost = scales.undrawable(values)
     return f"{lost}, not drawn" if lost else ""

@@ -11,7 +11,7 @@ from pixelgauge.report.charts import scales
 from pixelgauge.report.charts.frame import TEXT, Frame, Rule, Size, picture, shortened, text_width
 from pixelgauge.report.charts.svg import element, label
 
-_ROW = 34.0
+_ROW = 38.0
 _WIDTH = 440.0
 
 
@@ -59,10 +59,10 @@ def interval_plot(
     marks = frame.axes()
     step = (frame.bottom - frame.top) / max(1, len(rows))
     for i, row in enumerate(rows):
-        y = frame.top + (i + 0.72) * step
+        y = frame.top + (i + 0.76) * step
         room = frame.right - frame.left - text_width(row.written) - 12
-        marks.append(label(frame.left, y - 9, shortened(row.name, room), role="chart-key"))
-        marks.append(label(frame.right, y - 9, row.written, anchor="end", role="chart-value"))
+        marks.append(label(frame.left, y - 11, shortened(row.name, room), role="chart-key"))
+        marks.append(label(frame.right, y - 11, row.written, anchor="end", role="chart-value"))
         marks.append(element("path", d=f"M{frame.left:.2f} {y:.2f}H{frame.right:.2f}", class_="chart-grid"))
         if row.low is not None and row.high is not None:
             left, right = frame.across([row.low, row.high]).tolist()
@@ -72,4 +72,4 @@ def interval_plot(
             x = float(frame.across([row.value])[0])
             marks.append(element("circle", cx=x, cy=y, r=4.5, class_="chart-dot chart-of-1"))
     told = "; ".join(f"{row.name} {row.written}" for row in rows)
-    return picture(size, title, told, *marks, *frame.rules())
+    return picture(size, title, told, *frame.rules(), *marks)

@@ -25,6 +25,18 @@ def drawable(values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     return np.asarray(np.abs(np.asarray(values, np.float64)) <= _MOST)
 
 
+def undrawable(values: npt.ArrayLike) -> str:
+    """Say how many numbers cannot be drawn, and why; empty if all can be."""
+    given = np.ravel(np.asarray(values, np.float64))
+    kinds = (
+        ("infinite", np.isinf(given)),
+        ("beyond ±1e300", np.isfinite(given) & ~drawable(given)),
+        ("not a number", np.isnan(given)),
+    )
+    found = [f"{int(is_it.sum()):,} {kind}" for kind, is_it in kinds if is_it.any()]
+    return " and ".join([", ".join(found[:-1]), found[-1]] if len(found) > 1 else found)
+
+
 def _even(values: Values) -> Values:
     return values
 

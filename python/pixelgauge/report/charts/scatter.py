@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from pixelgauge.markup import Markup
 from pixelgauge.report.charts import scales
-from pixelgauge.report.charts.frame import SQUARE, Frame, Size, picture
+from pixelgauge.report.charts.frame import SQUARE, Frame, Size, empty_picture, picture
 from pixelgauge.report.charts.svg import Points, coordinate, element
 from pixelgauge.report.charts.ticks import figure
 
@@ -47,13 +47,14 @@ def scatter(
     drawn = pairs[:, scales.drawable(pairs).all(axis=0)]
     count, lost = drawn.shape[1], pairs.shape[1] - drawn.shape[1]
     if not count:
-        return picture(size, title, f"None of {pairs.shape[1]:,} pairs is finite: there is nothing to draw.")
+        return empty_picture(size, title, f"of {pairs.shape[1]:,} pairs none has two numbers that can be drawn")
     across, up = scales.spanning(drawn[0]), scales.spanning(drawn[1])
     frame = Frame(size, across, up, x_title=x_title, y_title=y_title)
     points = frame.points(drawn[0], drawn[1])
     how = "" if count <= MOST_DOTS else " A dot's area grows with the number of pairs in its square."
-    left_out = f" {lost:,} with a number that is not finite are not drawn." if lost else ""
-    told = f"{count:,} pairs: {x_title} {_range(drawn[0])}, {y_title} {_range(drawn[1])}.{left_out}{how}"
+    left_out = f" {lost:,} with a number that is not finite, or beyond ±1e300, are not drawn." if lost else ""
+    where = f"{x_title} {_range(drawn[0])}, {y_title} {_range(drawn[1])}"
+    told = f"{count:,} {'pair' if count == 1 else 'pairs'}: {where}.{left_out}{how}"
     marks = dots(points) if count <= MOST_DOTS else counted(points)
     return picture(size, title, told, *frame.axes(), marks)
 
