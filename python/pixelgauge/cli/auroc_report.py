@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pixelgauge.cli import UsageError, given
+from pixelgauge.cli.written import naming
 from pixelgauge.files.reading import FileError, shown
 from pixelgauge.files.tables import Table, read_table
 from pixelgauge.images import Array
@@ -54,7 +55,8 @@ def require_report(args: argparse.Namespace) -> None:
     if args.report is not None:
         from pixelgauge.report.document import require_report_writable
 
-        require_report_writable(str(args.report), [str(args.file)])
+        with naming("--report", args.report):
+            require_report_writable(str(args.report), [str(args.file)])
 
 
 @dataclass(frozen=True)

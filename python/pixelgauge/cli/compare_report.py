@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from pixelgauge.cli import UsageError
 from pixelgauge.cli.terminal import Progress
+from pixelgauge.cli.written import TO_READ, naming
 from pixelgauge.engine.comparison import Comparison
 from pixelgauge.engine.gates import Verdict
 from pixelgauge.engine.pairing import Pair, Pairing
@@ -43,7 +44,7 @@ class RunReport:
     def __init__(
         self, args: argparse.Namespace, comparison: Comparison, pairing: Pairing, inputs: Iterable[str]
     ) -> None:
-        self._path, self._workers = args.report, args.workers
+        self._path, self._workers, self._quiet = args.report, args.workers, args.quiet
         if self._path is None:
             if args.report_baseline is not None:
                 raise UsageError("--report-baseline needs --report FILE")
@@ -56,8 +57,10 @@ class RunReport:
             if path is not None and target_of(path) == target_of(self._path):
                 raise UsageError(f"--report and --{other} name the same file: name two")
         before = args.report_baseline if args.report_baseline is not None else args.baseline
-        require_report_writable(self._path, [*inputs, *([] if before is None else [before])])
-        baseline = None if before is None else report_baseline(before, comparison, pairing)
+        with naming("--report", self._path):
+            require_report_writable(self._path, inputs)
+        with naming("--report-baseline", before, TO_READ):
+            baseline = None if before is None else report_baseline(before, comparison, pairing)
         self._report = CompareReport(comparison, pairing, baseline)
 
     def add(self, row: ScoreRow, pair: Pair | None, problems: Sequence[str]) -> None:
@@ -65,9 +68,11 @@ class RunReport:
         if self._path is not None:
             self._report.add(row, pair, problems)
 
-    def write(self, summary: Summary, verdicts: Sequence[Verdict], progress: Progress, *, is_complete: bool) -> None:
-        """Write the page."""
-        if self._path is not None:
+    def write(self, summary: Summary, verdicts: Sequence[Verdict], *, is_complete: bool) -> None:
+        """Write the page; errors name the option."""
+        if self._path is None:
+            return
+        with naming("--report", self._path), Progress("pair", quiet=self._quiet) as progress:
             progress.start(None, name="report")
             self._report.write(
                 self._path,
