@@ -7,6 +7,8 @@ import itertools
 import operator
 import os
 import pickle
+import subprocess
+import sys
 import threading
 import time
 
@@ -187,6 +189,41 @@ def test_any_thread_closes_a_run_that_others_go_through():
     assert 50 <= sum(counts) == run.summary.count < 100_000
     run.close()
     assert list(run) == []
+
+
+_FORKED = """
+import os, sys, warnings
+import numpy as np, pixelgauge
+from pixelgauge.parallel import ordered_map
+warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads, which is what this is about
+run = pixelgauge.compare([np.zeros((16, 16), np.uint8)] * 200, [np.zeros((16, 16), np.uint8)] * 200, workers=2)
+mapped = ordered_map(abs, range(100), 2, 2)
+next(run), next(mapped)
+if os.fork() == 0:
+    for rows in (run, mapped):
+        try:
+            list(rows)
+        except RuntimeError as error:
+            print(error)
+    with run:
+        pass
+    sys.exit()
+assert os.wait()[1] == 0
+assert len(list(run)) == 199
+assert len(list(mapped)) == 99
+"""
+
+
+@pytest.mark.boundary
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_run_in_a_forked_process_is_an_error_and_goes_on_in_its_own():
+    done = subprocess.run([sys.executable, "-c", _FORKED], capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.partition(" in process ")[0] for line in done.stdout.splitlines()] == [
+        "this run was made",
+        "this work was begun",
+    ]
+    assert done.stdout.count("begin anew here") == 2
 
 
 @pytest.mark.boundary
