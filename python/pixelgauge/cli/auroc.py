@@ -75,8 +75,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--missing",
         choices=("error", "drop", "keep"),
         default="error",
-        help="rows without a label or score (NA, null, an empty cell ...) are an error or left out; keep makes a label "
-        "such as None a class (default: error)",
+        help="rows without a value in a column that is used (NA, null, an empty cell ...) are an error or left out; "
+        "keep makes a label such as None a class (default: error)",
     )
     threshold = parser.add_mutually_exclusive_group()
     threshold.add_argument("--threshold", type=_threshold, help="show the figures at this threshold")
@@ -99,9 +99,9 @@ def run(args: argparse.Namespace) -> int:
     if args.memory_budget is not None:
         return _run_out_of_core(args)
     table = read_table(args.file, args.label, args.score, args.missing)
+    table, beside = beside_the_scores(args, table)
     scores = _metric_input(args, "score", table.scores, score_array)
     truth = _truth(args, table)
-    beside = beside_the_scores(args, table)
     auroc, interval, notes = _auroc(args, scores, truth)
     threshold = args.threshold
     if threshold is None:
