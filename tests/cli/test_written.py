@@ -148,3 +148,21 @@ def test_a_baseline_that_cannot_be_read_is_named(folder: Path, capsys: pytest.Ca
 
     assert f"{option}: No such file or directory: 'none.csv': name a file that is there" in said("none.csv")
     assert f"{option}: s.csv: is not a file of pixelgauge compare" in said("s.csv")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        ("ssim:nosuch", "--metrics 'ssim:nosuch' names no preset that is known: use one of 'wang2004', "),
+        ("psnr,ssim:", "--metrics 'ssim:' names no preset that is known: use one of 'wang2004', "),
+        ("lpips:nosuch", "--metrics 'lpips:nosuch' names no "),
+        (":skimage", "--metrics ':skimage' is not known: use some of mse, "),
+        ("mse:skimage", "--metrics 'mse:skimage' has a variant, and mse has none"),
+    ],
+)
+def test_a_variant_that_is_not_known_is_named_as_it_was_given(
+    folder: Path, capsys: pytest.CaptureFixture[str], metrics: str, said: str
+) -> None:
+    code, _, err = run(capsys, "compare", "ref", "test", "--metrics", metrics)
+    assert code == 2
+    assert said in err

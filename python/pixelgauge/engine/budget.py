@@ -9,14 +9,20 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
-from pixelgauge.checks import ArgumentValueError, whole_number
+import numpy as np
+
+from pixelgauge.checks import ArgumentTypeError, ArgumentValueError
 from pixelgauge.runtime import memory_limit
 
 _SHARE = 2
 """Of the memory that the process may use, a half is for decoded images where nothing else is said."""
-_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*(?:([kKMGT])(i?B)?|B)?")
-_POWERS = {"k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:([KMGT])(I?B)?|B)?", re.IGNORECASE | re.ASCII)
+_POWERS = {"K": 1, "M": 2, "G": 3, "T": 4}
+_MOST = 1 << 62
+"""No machine has as many bytes, and sums of two fit what counts them."""
 
+_LONGEST = 100
+"""Characters of a size."""
 _Read = TypeVar("_Read")
 
 
@@ -26,27 +32,32 @@ def memory_size(value: object) -> int | None:
     Parameters
     ----------
     value : int, str or None
-        Bytes, also as text: ``"500M"`` and ``"500MiB"`` are of 1024 x 1024, ``"500MB"`` of a million.
+        Bytes, also as text: ``"500M"`` and ``"500MiB"`` are of 1024 x 1024, ``"500MB"`` of a million, in any case.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no such size, or less than one byte.
+        If it is no such size, less than one byte, or more than any machine has.
     """
     if value is None:
         limit = memory_limit()
         return None if limit is None else limit // _SHARE
-    if not isinstance(value, str):
-        return whole_number("memory", value, 1)
-    found = _SIZE.fullmatch(value.strip())
-    remedy = "give bytes, or a number with K, M, G or T, such as 2G"
-    if found is None:
-        raise ArgumentValueError("memory", reprlib.repr(value), "is no size", remedy)
-    base = 1000 if found[3] == "B" else 1024
-    size = int(float(found[1]) * base ** _POWERS.get(found[2] or "", 0))
+    remedy = 'give bytes, or a number with K, M, G or T, such as "500M"'
+    if isinstance(value, str):
+        found = _SIZE.fullmatch(value.strip())
+        if found is None or len(value) > _LONGEST:
+            raise ArgumentValueError("memory", reprlib.repr(value), "is no size", remedy)
+        base = 1000 if found[3] in ("B", "b") else 1024
+        size = float(found[1]) * base ** _POWERS.get((found[2] or "").upper(), 0)
+    elif isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise ArgumentTypeError("memory", reprlib.repr(value), "is no size", remedy)
+    else:
+        size = value
     if size < 1:
         raise ArgumentValueError("memory", reprlib.repr(value), "is less than a byte", remedy)
-    return size
+    if size > _MOST:
+        raise ArgumentValueError("memory", reprlib.repr(value), "is more than any machine has", remedy)
+    return int(size)
 
 
 class Budget:

@@ -209,7 +209,8 @@ def compare(
         ``(ref, test)`` of single images, taken as they are needed, or ``"@FILE"``, a list of pairs in a file. Files are
         read as :func:`pixelgauge.images.read_image` does.
     metrics : str or sequence of str, default ("psnr", "ssim")
-        Of mse, mae, psnr, ssim, ms-ssim, lpips; also by variant, such as ``("ssim:skimage", "ssim:wang2004")``.
+        Of mse, mae, psnr, ssim, ms-ssim, lpips; also by variant, such as ``("ssim:skimage", "ssim:wang2004")``, or in
+        one text, ``"ssim:skimage,ssim:wang2004"``.
     workers : int, optional
         Pairs in work at a time; default :func:`get_num_threads`.
     memory : int or str, optional
@@ -266,8 +267,7 @@ def compare(
     >>> round(run.summary.compute()["mse"].mean, 4)
     1.6667
     """
-    names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
-    checked = CompareOptions(names, **options)
+    checked = CompareOptions(metrics, **options)
     bytes_at_most = memory_size(memory)
     patterns = None if pair is None else _two_texts("pair", pair)
     named = None if columns is None else _two_texts("columns", columns)
