@@ -134,8 +134,12 @@ def require_number(name: str, value: object) -> None:
     raise ArgumentTypeError(name, repr(value), "must be a number")
 
 
-_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*(?:([kKMGT])(i?B)?|B)?")
-_POWERS = {"k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:([KMGT])(I?B)?|B)?", re.IGNORECASE | re.ASCII)
+_POWERS = {"K": 1, "M": 2, "G": 3, "T": 4}
+_MOST_BYTES = 1 << 62
+"""No machine has as many, and sums of two fit what counts them."""
+_LONGEST_SIZE = 100
+"""Characters."""
 
 
 def byte_size(name: str, value: object) -> int:
@@ -146,24 +150,30 @@ def byte_size(name: str, value: object) -> int:
     name : str
         Of the argument.
     value : int or str
-        Bytes, also as text: ``"500M"`` and ``"500MiB"`` are of 1024 x 1024, ``"500MB"`` of a million.
+        Bytes, also as text: ``"500M"`` and ``"500MiB"`` are of 1024 x 1024, ``"500MB"`` of a million, in any case.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no such size.
+        If it is no such size, less than one byte, or more than any machine has.
     """
-    if not isinstance(value, str):
-        return whole_number(name, value, 1)
-    found = _SIZE.fullmatch(value.strip())
-    remedy = "give bytes, or a number with K, M, G or T, such as 2G"
-    if found is None:
-        raise ArgumentValueError(name, reprlib.repr(value), "is no size", remedy)
-    base = 1000 if found[3] == "B" else 1024
-    size = int(float(found[1]) * base ** _POWERS.get(found[2] or "", 0))
+    remedy = 'give bytes, or a number with K, M, G or T, such as "500M"'
+    size: float
+    if isinstance(value, str):
+        found = _SIZE.fullmatch(value.strip())
+        if found is None or len(value) > _LONGEST_SIZE:
+            raise ArgumentValueError(name, reprlib.repr(value), "is no size", remedy)
+        base = 1000 if found[3] in ("B", "b") else 1024
+        size = float(found[1]) * base ** _POWERS.get((found[2] or "").upper(), 0)
+    elif isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise ArgumentTypeError(name, reprlib.repr(value), "is no size", remedy)
+    else:
+        size = int(value)
     if size < 1:
         raise ArgumentValueError(name, reprlib.repr(value), "is less than a byte", remedy)
-    return size
+    if size > _MOST_BYTES:
+        raise ArgumentValueError(name, reprlib.repr(value), "is more than any machine has", remedy)
+    return int(size)
 
 
 def real_number(name: str, value: object) -> float:

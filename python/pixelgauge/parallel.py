@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -36,6 +37,7 @@ class _Crew(Generic[_Item, _Result]):
         self._pool = ThreadPoolExecutor(workers, "pixelgauge", self._join)
         self._lock = threading.Lock()
         self._given = self._done = 0
+        self._process = os.getpid()
 
     def _join(self) -> None:
         self._memory.use()
@@ -45,6 +47,10 @@ class _Crew(Generic[_Item, _Result]):
         """Have the call made, by whoever is free."""
         self._given += 1
         return self._pool.submit(self._work, item)
+
+    def require_here(self) -> None:
+        """Raise in a process that was forked since: a fork copies no thread, and no result would ever come."""
+        require_process(self._process, "this work was begun")
 
     def _work(self, item: _Item) -> _Result:
         try:
@@ -58,10 +64,21 @@ class _Crew(Generic[_Item, _Result]):
         return min(self._workers, self._given - self._done)
 
     def dismiss(self) -> None:
-        """Wait for the calls in work, and drop the others."""
+        """Wait for the calls in work, and drop the others; in a forked process there are neither."""
+        if os.getpid() != self._process:
+            return
         self._pool.shutdown(cancel_futures=True)
         self._memory.close()
         del self._pool, self._call  # which would keep one another, and the files behind them
+
+
+def require_process(process: int, what: str) -> None:
+    """Raise a ``RuntimeError`` in any process but that of the number `process`, where `what` happened."""
+    if os.getpid() != process:
+        raise RuntimeError(
+            f"{what} in process {process}, and this is process {os.getpid()}, forked from it: threads do not come "
+            "along: begin anew here, or fork before"
+        )
 
 
 def side_by_side() -> int:
@@ -90,15 +107,22 @@ def ordered_map(
     ------
     object
         One an item. When the generator is closed, calls that have not begun are dropped.
+
+    Raises
+    ------
+    RuntimeError
+        In a process that was forked after the first of them.
     """
     crew = _Crew(call, workers)
     try:
         waiting: deque[Future[_Result]] = deque()
         for item in items:
+            crew.require_here()
             waiting.append(crew.give(item))
             if len(waiting) > ahead + workers:
                 yield waiting.popleft().result()
         while waiting:
+            crew.require_here()
             yield waiting.popleft().result()
     finally:
         crew.dismiss()

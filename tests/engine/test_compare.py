@@ -7,6 +7,8 @@ import itertools
 import operator
 import os
 import pickle
+import subprocess
+import sys
 import threading
 import time
 
@@ -118,6 +120,27 @@ def test_wrong_inputs_are_refused_at_the_call(arguments, error, message, files):
         ({"preset": "skimag"}, ValueError, "preset='skimag'"),
         ({"metrics": "psnr", "preset": "skimage"}, ValueError, "is for ssim, which is not among"),
         ({"metrics": "vmaf"}, ValueError, "metrics='vmaf' is not known"),
+        ({"metrics": None}, TypeError, "metrics=None must be names of metrics: give a tuple such as"),
+        ({"metrics": 3}, TypeError, "metrics=3 must be names"),
+        ({"metrics": b"mse"}, TypeError, "metrics=b'mse' must be names"),
+        ({"metrics": ("mse", 3)}, TypeError, r"metrics=\('mse', 3\) must be names"),
+        ({"metrics": ""}, ValueError, "metrics='' is not known"),
+        ({"metrics": ()}, ValueError, "must name at least one"),
+        ({"metrics": "mse, mse"}, ValueError, "each once"),
+        (
+            {"metrics": "ssim:nosuch"},
+            ValueError,
+            "metrics='ssim:nosuch' names no preset that is known: use one of 'wang",
+        ),
+        ({"metrics": "ssim:"}, ValueError, "metrics='ssim:' names no preset that is known: use one of 'wang2004'"),
+        ({"metrics": "ms-ssim:x"}, ValueError, "metrics='ms-ssim:x' names no ms ssim preset that is known: use one of"),
+        ({"metrics": ":skimage"}, ValueError, "metrics=':skimage' is not known: use some of mse"),
+        ({"metrics": "nosuch:skimage"}, ValueError, "metrics='nosuch:skimage' is not known: use some of mse"),
+        ({"memory": 1.5}, TypeError, 'memory=1.5 is no size: give bytes, or a number .* such as "500M"'),
+        ({"memory": b"5M"}, TypeError, "memory=b'5M' is no size"),
+        ({"memory": "9" * 30}, ValueError, "is more than any machine has"),
+        ({"memory": 10**30}, ValueError, "is more than any machine has"),
+        ({"memory": "9999999T"}, ValueError, "is more than any machine has"),
         ({"workers": 0}, ValueError, "workers=0 must be"),
         ({"crop_border": -1}, ValueError, "crop_border=-1 must be"),
         ({"channel_axis": "last"}, TypeError, "channel_axis='last'"),
@@ -126,6 +149,23 @@ def test_wrong_inputs_are_refused_at_the_call(arguments, error, message, files):
 def test_wrong_options_are_refused_at_the_call(options, error, message):
     with pytest.raises(error, match=message):
         pixelgauge.compare(pictures(1), pictures(1), **options)
+
+
+def test_an_unknown_option_lists_each_once():
+    with pytest.raises(TypeError) as caught:
+        pixelgauge.compare(pictures(1), pictures(1), nosuch=1)
+    listed = str(caught.value).partition("there are ")[2].split(", ")
+    assert len(listed) == len(set(listed)) > 5
+
+
+@pytest.mark.parametrize("metrics", ["ssim:skimage,ssim:wang2004", "ssim:skimage, ssim:wang2004"])
+def test_metrics_of_one_text_are_those_of_the_command_line(metrics):
+    x, y = pictures(1), pictures(1, seed=1)
+    (row,), (other,) = (
+        pixelgauge.compare(x, y, metrics=given) for given in (metrics, ("ssim:skimage", "ssim:wang2004"))
+    )
+    assert row == other
+    assert list(row.values) == ["ssim:skimage", "ssim:wang2004"]
 
 
 @pytest.mark.boundary
@@ -187,6 +227,41 @@ def test_any_thread_closes_a_run_that_others_go_through():
     assert 50 <= sum(counts) == run.summary.count < 100_000
     run.close()
     assert list(run) == []
+
+
+_FORKED = """
+import os, sys, warnings
+import numpy as np, pixelgauge
+from pixelgauge.parallel import ordered_map
+warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads, which is what this is about
+run = pixelgauge.compare([np.zeros((16, 16), np.uint8)] * 200, [np.zeros((16, 16), np.uint8)] * 200, workers=2)
+mapped = ordered_map(abs, range(100), 2, 2)
+next(run), next(mapped)
+if os.fork() == 0:
+    for rows in (run, mapped):
+        try:
+            list(rows)
+        except RuntimeError as error:
+            print(error)
+    with run:
+        pass
+    sys.exit()
+assert os.wait()[1] == 0
+assert len(list(run)) == 199
+assert len(list(mapped)) == 99
+"""
+
+
+@pytest.mark.boundary
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_run_in_a_forked_process_is_an_error_and_goes_on_in_its_own():
+    done = subprocess.run([sys.executable, "-c", _FORKED], capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.partition(" in process ")[0] for line in done.stdout.splitlines()] == [
+        "this run was made",
+        "this work was begun",
+    ]
+    assert done.stdout.count("begin anew here") == 2
 
 
 @pytest.mark.boundary

@@ -140,6 +140,14 @@ def test_mae_against_numpy(rng: np.random.Generator, dtype: type, shape: tuple[i
 
 
 @pytest.mark.boundary
+@pytest.mark.parametrize("metrics", [("ssim:skimage", "ssim:skimage"), ["mse", "psnr", "mse"]])
+def test_a_metric_that_is_named_twice_is_refused(metrics: Any) -> None:
+    x = np.zeros((16, 16), np.uint8)
+    with pytest.raises(ValueError, match="must name each metric once"):
+        pixelgauge.scores(x, x, metrics, channel_axis=None)
+
+
+@pytest.mark.boundary
 @pytest.mark.parametrize(
     ("metrics", "error", "message"),
     [

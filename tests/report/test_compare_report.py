@@ -14,6 +14,7 @@ import time
 import tracemalloc
 import weakref
 from collections import Counter
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from PIL import Image
 
 import pixelgauge
 from pixelgauge.cli import main
+from pixelgauge.engine.compare import CompareRun
 from pixelgauge.engine.comparison import CompareOptions, prepare
 from pixelgauge.engine.items import ArrayItem
 from pixelgauge.engine.pairing import Pairing, pair_of
@@ -451,15 +453,46 @@ def test_wrong_use_is_told_before_any_work(
     assert not (tmp_path / "a.html").exists()
 
 
-def test_rows_that_were_taken_before_are_not_in_a_report(tmp_path: Path) -> None:
+def begun(run: CompareRun) -> None:
+    next(run)
+
+
+def used_up(run: CompareRun) -> None:
+    assert len(list(run)) == 5
+
+
+def left(run: CompareRun) -> None:
+    with run:
+        pass
+
+
+@pytest.mark.parametrize(("use", "said"), [(begun, "gave 1 row "), (used_up, "gave 5 rows "), (left, "is closed")])
+def test_a_run_that_lacks_rows_has_no_report(tmp_path: Path, use: Callable[[CompareRun], None], said: str) -> None:
     save_pairs(tmp_path, 5)
     run = pixelgauge.compare(tmp_path / "ref", tmp_path / "test")
-    next(run)
-    next(run)
-    assert pixelgauge.compare_report(run, tmp_path / "r.html").count == 3
-    page = (tmp_path / "r.html").read_text()
-    assert [row[1] for row in held(page)["rows-data"]["rows"]] == ["002.png", "003.png", "004.png"]
-    assert "<strong>3 pairs</strong>" in page
+    use(run)
+    with pytest.raises(ValueError, match=f"the run {said}.*new run, before taking rows"):
+        pixelgauge.compare_report(run, tmp_path / "r.html")
+    assert not (tmp_path / "r.html").exists()
+
+
+@pytest.mark.parametrize("after", range(5))
+def test_a_row_that_another_takes_meanwhile_is_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    save_pairs(tmp_path, 6)
+    run = pixelgauge.compare(tmp_path / "ref", tmp_path / "test")
+    add = CompareReport.add
+
+    def adds(report: CompareReport, row: ScoreRow, *others: object) -> None:
+        add(report, row, *others)  # type: ignore[arg-type]
+        if row.ref is not None and row.ref.endswith(f"{after}.png"):
+            next(run)
+
+    monkeypatch.setattr(CompareReport, "add", adds)
+    with pytest.raises(ValueError, match="the run gave 1 row elsewhere"):
+        pixelgauge.compare_report(run, tmp_path / "r.html")
+    assert not (tmp_path / "r.html").exists()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (3, 2)])

@@ -160,13 +160,65 @@ def test_what_leads_nowhere_is_refused(
     assert not (folder / "r.html").exists()
 
 
+_GAPS = {
+    "label": ["0", "1", "0", "1", "", "1"] * 4,
+    "score": ["1", "2", "3", "", "5", "6"] * 4,
+    "other": ["", "3", "1", "7", "2", "5"] * 4,
+    "place": ["a", "", "b", "a", "b", "a"] * 2 + ["a", "b", "b", "a", "b", "b"] * 2,
+}
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet", "npz"])
+@pytest.mark.parametrize("beside", [("other",), ("place",), ("other", "place")])
+def test_rows_that_lack_a_value_anywhere_are_left_out_everywhere(
+    folder: Path, capsys: pytest.CaptureFixture[str], kind: str, beside: tuple[str, ...]
+) -> None:
+    def saved(path: str, rows: list[tuple[str, ...]]) -> None:
+        if path.endswith(".csv"):
+            Path(path).write_text("\n".join(map(",".join, [tuple(_GAPS), *rows])) + "\n")
+            return
+        columns = {
+            name: [cell if name == "place" else float(cell) if cell else None for cell in cells]
+            for name, cells in zip(_GAPS, zip(*rows, strict=True), strict=True)
+        }
+        if path.endswith(".jsonl"):
+            records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+            Path(path).write_text("".join(json.dumps(record) + "\n" for record in records))
+        elif path.endswith(".parquet"):
+            pyarrow = pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
+            pytest.importorskip("pyarrow.parquet").write_table(pyarrow.table(columns), path)
+        else:
+            arrays = {n: np.array(c, str if n == "place" else float) for n, c in columns.items()}
+            np.savez(path, **arrays)
+
+    used = ("label", "score", *beside)
+    rows = list(zip(*_GAPS.values(), strict=True))
+    whole = [row for row in rows if all(row[list(_GAPS).index(name)] for name in used)]
+    saved(f"gaps.{kind}", rows)
+    saved(f"whole.{kind}", whole)
+    options = [text for name in beside for text in ("--versus" if name == "other" else "--groups", name)]
+    found = []
+    for name in ("gaps", "whole"):
+        argv = (f"{name}.{kind}", "--missing", "drop", "--json", "--report", f"{name}.html", *options)
+        code, out, err = run(capsys, "auroc", *argv)
+        assert (code, err) == (0, "")
+        found.append(json.loads(out))
+    assert found[0]["dropped"] == len(rows) - len(whole)
+    assert {**found[0], "file": "", "dropped": 0} == {**found[1], "file": "", "dropped": 0}
+    # the same charts and tables, but for the file's name and the time
+    pages = [Path(f"{name}.html").read_text().split('<section id="made-with"')[0] for name in ("gaps", "whole")]
+    sections = [re.findall(r'<section id="(?:groups|comparison)".*?</section>', page, re.S) for page in pages]
+    assert sections[0] == sections[1]
+
+
 @pytest.mark.boundary
-def test_rows_that_are_left_out_do_not_shift_other_columns(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "m.csv").write_text("label,score,other\n" + "0,1,\n1,2,2\n0,1,3\n1,3,4\n" * 3)
+def test_no_row_in_common_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "m.csv").write_text("label,score,other\n0,1,\n1,2,\n,,1\n1,,2\n")
     argv = ("auroc", "m.csv", "--missing", "drop", "--report", "r.html", "--versus", "other")
     code, _, err = run(capsys, *argv)
     assert code == 2
-    assert "rows are left out for missing values" in err
+    assert "m.csv" in err
+    assert "no row" in err
 
 
 @pytest.mark.boundary

@@ -9,6 +9,7 @@ import io
 import json
 import math
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from itertools import combinations
@@ -21,6 +22,7 @@ from pixelgauge._version import __version__
 from pixelgauge.checks import ArgumentValueError, byte_size
 from pixelgauge.cli import EXIT_DONE, UsageError, given
 from pixelgauge.cli.auroc_report import add_report_options, beside_the_scores, report_of, require_report
+from pixelgauge.cli.written import after_results, naming
 from pixelgauge.files.cells import EXACT, number
 from pixelgauge.files.reading import FileError, shown
 from pixelgauge.files.tables import PARQUET, Table, import_parquet, read_table
@@ -73,8 +75,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--missing",
         choices=("error", "drop", "keep"),
         default="error",
-        help="rows without a label or score (NA, null, an empty cell ...) are an error or left out; keep makes a label "
-        "such as None a class (default: error)",
+        help="rows without a value in a column that is used (NA, null, an empty cell ...) are an error or left out; "
+        "keep makes a label such as None a class (default: error)",
     )
     threshold = parser.add_mutually_exclusive_group()
     threshold.add_argument("--threshold", type=_threshold, help="show the figures at this threshold")
@@ -97,9 +99,9 @@ def run(args: argparse.Namespace) -> int:
     if args.memory_budget is not None:
         return _run_out_of_core(args)
     table = read_table(args.file, args.label, args.score, args.missing)
+    table, beside = beside_the_scores(args, table)
     scores = _metric_input(args, "score", table.scores, score_array)
     truth = _truth(args, table)
-    beside = beside_the_scores(args, table)
     auroc, interval, notes = _auroc(args, scores, truth)
     threshold = args.threshold
     if threshold is None:
@@ -122,20 +124,38 @@ def run(args: argparse.Namespace) -> int:
         **_figures(confusion),
         "version": __version__,
     }
-    if args.csv or args.plot:
-        curve, columns = _CURVES[args.curve]
-        points = curve(truth, scores)
-        with contextlib.ExitStack() as both:  # neither appears before both are whole
-            if args.csv:
-                _write_curve(both.enter_context(replacing(args.csv, overwrite=args.overwrite)), columns, points)
-            if args.plot:
-                figure = _plot(args.curve, points, auroc, interval, args.level, confusion, threshold)
-                file = both.enter_context(replacing(args.plot, overwrite=args.overwrite))
-                figure.savefig(file, format=args.plot.suffix.lower()[1:], dpi=150)
-    if args.report:
-        report_of(args, result, truth, scores, interval, beside)
-    _print(result, args.json)
+    with after_results() as after:
+        _print(result, args.json)
+        sys.stdout.flush()
+        after.code = EXIT_DONE
+        _write_curves(args, truth, scores, auroc, interval, confusion, threshold)
+        if args.report:
+            with naming("--report", args.report):
+                report_of(args, result, truth, scores, interval, beside)
     return EXIT_DONE
+
+
+def _write_curves(
+    args: argparse.Namespace,
+    truth: Array,
+    scores: Array,
+    auroc: float,
+    interval: AurocInterval | None,
+    confusion: Confusion,
+    threshold: float,
+) -> None:
+    """Write the files of ``--csv`` and ``--plot``: neither appears before both are whole."""
+    if not (args.csv or args.plot):
+        return
+    curve, columns = _CURVES[args.curve]
+    points = curve(truth, scores)
+    with naming("--csv", args.csv), naming("--plot", args.plot), contextlib.ExitStack() as both:
+        if args.csv:
+            _write_curve(both.enter_context(replacing(args.csv, overwrite=args.overwrite)), columns, points)
+        if args.plot:
+            figure = _plot(args.curve, points, auroc, interval, args.level, confusion, threshold)
+            file = both.enter_context(replacing(args.plot, overwrite=args.overwrite))
+            figure.savefig(file, format=args.plot.suffix.lower()[1:], dpi=150)
 
 
 def _run_out_of_core(args: argparse.Namespace) -> int:
@@ -176,11 +196,12 @@ def _check_options(args: argparse.Namespace) -> None:
             raise UsageError(f"--{first} and --{second} are both {shown(path)}: name two files")
     require_report(args)
     for name, path in outputs.items():
-        try:
-            require_writable(path, overwrite=args.overwrite, inputs=[args.file])
-        except FileExistsError as error:
-            rest = "" if args.overwrite else ": choose another name or give --overwrite"
-            raise UsageError(f"--{name}: {shown(path)} {error.strerror}{rest}") from error
+        with naming(f"--{name}", path):
+            try:
+                require_writable(path, overwrite=args.overwrite, inputs=[args.file])
+            except FileExistsError as error:
+                rest = "" if args.overwrite else ": choose another name or give --overwrite"
+                raise UsageError(f"--{name}: {shown(path)} {error.strerror}{rest}") from error
     if args.plot:
         if args.plot.suffix.lower() not in (".png", ".svg"):
             raise UsageError(f"--plot {shown(args.plot)}: use .png or .svg")

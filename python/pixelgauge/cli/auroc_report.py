@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pixelgauge.cli import UsageError, given
+from pixelgauge.cli.written import naming
 from pixelgauge.files.reading import FileError, shown
 from pixelgauge.files.tables import Table, read_table
 from pixelgauge.images import Array
@@ -54,7 +56,8 @@ def require_report(args: argparse.Namespace) -> None:
     if args.report is not None:
         from pixelgauge.report.document import require_report_writable
 
-        require_report_writable(str(args.report), [str(args.file)])
+        with naming("--report", args.report):
+            require_report_writable(str(args.report), [str(args.file)])
 
 
 @dataclass(frozen=True)
@@ -65,31 +68,35 @@ class Beside:
     groups: tuple[str, Array] | None = None
 
 
-def beside_the_scores(args: argparse.Namespace, table: Table) -> Beside:
-    """Read the columns that the page alone needs; rows are the same, or that is an error."""
-    versus = groups = None
+def beside_the_scores(args: argparse.Namespace, table: Table) -> tuple[Table, Beside]:
+    """Read the columns that the page alone needs; and return rows that have a value in each of them."""
+    others = {}
     if args.versus is not None:
-        other = read_table(args.file, args.label, args.versus, args.missing)
-        _require_rows(args, "versus", table, other)
+        others["versus"] = read_table(args.file, args.label, args.versus, args.missing)
+    if args.groups is not None:
+        others["groups"] = read_table(args.file, args.groups, args.score, args.missing)
+    if others and args.missing == "drop":
+        table, others = _in_common(args, table, others)
+    versus = groups = None
+    if "versus" in others:
         try:
-            versus = (args.versus, score_array(other.scores, f"column {args.versus!r},"))
+            versus = (args.versus, score_array(others["versus"].scores, f"column {args.versus!r},"))
         except (TypeError, ValueError) as error:
             raise FileError(str(args.file), str(error), "see --versus") from error
-    if args.groups is not None:
-        other = read_table(args.file, args.groups, args.score, args.missing)
-        _require_rows(args, "groups", table, other)
+    if "groups" in others:
+        other = others["groups"]
         names = other.labels if other.classes is None else np.array(other.classes, object)[other.labels]
         groups = (args.groups, np.asarray(names).astype(str) if other.classes else label_array(names))
-    return Beside(versus, groups)
+    return table, Beside(versus, groups)
 
 
-def _require_rows(args: argparse.Namespace, option: str, table: Table, other: Table) -> None:
-    if table.dropped or other.dropped:
-        column = getattr(args, option)
-        raise UsageError(
-            f"--{option} {shown(column)}: rows are left out for missing values, and not the same in each column: fill "
-            "them in, or remove those rows from the file"
-        )
+def _in_common(args: argparse.Namespace, table: Table, others: Mapping[str, Table]) -> tuple[Table, dict[str, Table]]:
+    """Rows that no column lacks a value of."""
+    common = reduce(np.intersect1d, (other.rows for other in (table, *others.values()) if other.rows is not None))
+    if not len(common):
+        columns = ", ".join(shown(getattr(args, option)) for option in ("label", "score", *others))
+        raise UsageError(f"{shown(args.file)}: no row has a value in each of the columns {columns}: fill them in")
+    return table.among(common), {option: other.among(common) for option, other in others.items()}
 
 
 def report_of(

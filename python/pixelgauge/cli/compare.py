@@ -16,6 +16,7 @@ from pixelgauge.cli import EXIT_DONE, EXIT_GATE_FAILED, EXIT_SOME_FAILED, UsageE
 from pixelgauge.cli.compare_gates import AskedGates, ReadyGates, add_gate_options
 from pixelgauge.cli.compare_report import RunReport, add_report_options
 from pixelgauge.cli.terminal import Progress, columns_of, pad, shortened, width
+from pixelgauge.cli.written import after_results, naming
 from pixelgauge.engine.compare import CompareRun
 from pixelgauge.engine.comparison import CompareOptions, Comparison, compare_options, prepare
 from pixelgauge.engine.frame_pairs import of_frames
@@ -125,18 +126,17 @@ def run(args: argparse.Namespace) -> int:
         resume = map(pairing.paths, pairing.pairs) if args.resume else None
         output = None
         if args.output is not None:
-            output = RowFile(
-                args.output,
-                comparison,
-                roots=(pairing.ref_root, pairing.test_root),
-                resume=resume,
-                with_samples=args.psnr == "pooled",
-                overwrite=args.overwrite,
-                inputs=_inputs(args, pairing),
-            )
+            with naming("--output", args.output):
+                output = RowFile(
+                    args.output,
+                    comparison,
+                    roots=(pairing.ref_root, pairing.test_root),
+                    resume=resume,
+                    with_samples=args.psnr == "pooled",
+                    overwrite=args.overwrite,
+                    inputs=_inputs(args, pairing),
+                )
     except FileExistsError as error:
-        if error.errno is not None:  # it is an input
-            raise UsageError(str(error)) from error
         raise UsageError(f"{error}: add --resume to go on with it, or --overwrite to replace it") from error
     except (OSError, ValueError) as error:
         raise UsageError(str(error)) from error
@@ -160,8 +160,7 @@ def run(args: argparse.Namespace) -> int:
 def _inputs(args: argparse.Namespace, pairing: Pairing) -> Iterator[str]:
     yield from (args.ref.removeprefix("@"), *([] if args.test is None else [args.test]))  # a list, an archive, a stack
     yield from (path for pair in pairing.pairs for path in pairing.paths(pair) if path is not None)
-    if args.baseline is not None:
-        yield args.baseline
+    yield from (path for path in (args.baseline, args.report_baseline) if path is not None)
 
 
 def _checked(args: argparse.Namespace) -> tuple[Comparison, Pairing, ReadyGates, RunReport]:
@@ -222,46 +221,48 @@ def _compare(
     if table is not None:
         print(table.head())
     is_complete = True
-    with ExitStack() as stack:
+    with after_results() as after, ExitStack() as stack:
+        stack.enter_context(naming("--junit", args.junit))
         junit = None if args.junit is None else stack.enter_context(junit_report(args.junit, str(comparison)))
-        progress = stack.enter_context(Progress("pair", quiet=args.quiet))
-        progress.start(pairing.count, len(before))
-        for number, (row, pair) in enumerate(stack.enter_context(run).with_pairs()):
-            if number >= len(before):
-                if output is not None:
-                    output.append(row)
-                progress.step()
-            problems = gates.add(row)
-            page.add(row, pair, problems)
-            if junit is not None:
-                junit.add(_name(row, pairing), row, problems)
-            if row.status != "ok":
-                failures.append(row)
-            if table is not None:
-                progress.print(table.line(row))
-            elif args.json and output is None:
-                rows.append(row)
-            if row.status != "ok" and args.on_error == "fail":
-                is_complete = False
-                break
+        with Progress("pair", quiet=args.quiet) as progress, run:
+            progress.start(pairing.count, len(before))
+            for number, (row, pair) in enumerate(run.with_pairs()):
+                if number >= len(before):
+                    if output is not None:
+                        output.append(row)
+                    progress.step()
+                problems = gates.add(row)
+                page.add(row, pair, problems)
+                if junit is not None:
+                    junit.add(_name(row, pairing), row, problems)
+                if row.status != "ok":
+                    failures.append(row)
+                if table is not None:
+                    progress.print(table.line(row))
+                elif args.json and output is None:
+                    rows.append(row)
+                if row.status != "ok" and args.on_error == "fail":
+                    is_complete = False
+                    break
         verdicts = gates.verdicts(run.summary, is_complete=is_complete)
         if output is not None:
             output.finish()
+        if args.json:
+            of_gates = {**gates.report(verdicts, is_complete=is_complete), "stopped": not is_complete}
+            report = _report(args, comparison, pairing, run.summary, rows, failures, of_gates)
+            print(json.dumps(report, indent=2, allow_nan=False))
+        else:
+            if table is None:
+                _print_failures(failures, pairing, args.output)
+            _print_summary(run.summary, comparison, pairing, args)
+            gates.print(verdicts, lambda row: _name(row, pairing), is_complete=is_complete)
+            _print_settings(args, comparison, is_complete=is_complete)
+        sys.stdout.flush()
+        after.code = _exit_code(run.summary, verdicts)
         if junit is not None:
             junit.finish(verdicts)
-    if args.json:
-        of_gates = {**gates.report(verdicts, is_complete=is_complete), "stopped": not is_complete}
-        report = _report(args, comparison, pairing, run.summary, rows, failures, of_gates)
-        print(json.dumps(report, indent=2, allow_nan=False))
-    else:
-        if table is None:
-            _print_failures(failures, pairing, args.output)
-        _print_summary(run.summary, comparison, pairing, args)
-        gates.print(verdicts, lambda row: _name(row, pairing), is_complete=is_complete)
-        _print_settings(args, comparison, is_complete=is_complete)
-    sys.stdout.flush()
-    page.write(run.summary, verdicts, is_complete=is_complete)  # at the end: the figures are not lost if it fails
-    return _exit_code(run.summary, verdicts)
+        page.write(run.summary, verdicts, is_complete=is_complete)
+    return after.code
 
 
 def _exit_code(summary: Summary, verdicts: list[Verdict]) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pixelgauge.checks import ArgumentValueError
 from pixelgauge.cli import UsageError
+from pixelgauge.cli.written import TO_READ, naming
 from pixelgauge.engine.baseline import Baseline, parse_drop
 from pixelgauge.engine.comparison import Comparison
 from pixelgauge.engine.gates import Gate, Gates, Judge, PairJudge, RunJudge, StrictJudge, Verdict, parse_gate
@@ -107,12 +108,16 @@ class AskedGates:
         baseline = None
         if args.baseline is not None:
             roots = pairing.ref_root, pairing.test_root
-            baseline = Baseline(args.baseline, self._metrics, str(comparison), roots, self._allowed, strict=args.strict)
+            with naming("--baseline", args.baseline, TO_READ):
+                baseline = Baseline(
+                    args.baseline, self._metrics, str(comparison), roots, self._allowed, strict=args.strict
+                )
             judges.append(baseline)
         if args.strict:
             judges.append(StrictJudge())
         if args.junit is not None:
-            require_junit_writable(args.junit, inputs)
+            with naming("--junit", args.junit):
+                require_junit_writable(args.junit, inputs)
             if args.output is not None and target_of(args.junit) == target_of(args.output):
                 raise UsageError("--junit and --output name the same file: name two")
         return ReadyGates(judges, baseline, comparison)

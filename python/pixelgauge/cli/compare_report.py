@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from pixelgauge.cli import UsageError
 from pixelgauge.cli.terminal import Progress
+from pixelgauge.cli.written import TO_READ, naming
 from pixelgauge.engine.baseline import Baseline
 from pixelgauge.engine.comparison import Comparison
 from pixelgauge.engine.gates import Verdict
@@ -64,12 +65,13 @@ class RunReport:
             path = getattr(args, other)
             if path is not None and target_of(path) == target_of(self._path):
                 raise UsageError(f"--report and --{other} name the same file: name two")
-        require_report_writable(
-            self._path, [*inputs, *(name for name in (args.report_baseline, args.baseline) if name)]
-        )
+        baselines = [name for name in (args.report_baseline, args.baseline) if name]
+        with naming("--report", self._path):
+            require_report_writable(self._path, [*inputs, *baselines])
         self._own: Baseline | None = None
         if args.report_baseline is not None:
-            self._own = report_baseline(args.report_baseline, comparison, pairing)
+            with naming("--report-baseline", args.report_baseline, TO_READ):
+                self._own = report_baseline(args.report_baseline, comparison, pairing)
         self._report = CompareReport(comparison, pairing, self._own or judged)
 
     def add(self, row: ScoreRow, pair: Pair | None, problems: Sequence[str]) -> None:
@@ -81,10 +83,10 @@ class RunReport:
         self._report.add(row, pair, problems)
 
     def write(self, summary: Summary, verdicts: Sequence[Verdict], *, is_complete: bool) -> None:
-        """Write the page."""
+        """Write the page; errors name the option."""
         if self._path is None:
             return
-        with Progress("pair", quiet=self._quiet) as progress:
+        with naming("--report", self._path), Progress("pair", quiet=self._quiet) as progress:
             progress.start(None, name="report")
             self._report.write(
                 self._path,

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import stat
+import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -20,6 +21,7 @@ import numpy as np
 from pixelgauge.cli import EXIT_DONE, UsageError
 from pixelgauge.cli.demo_images import CONTENTS, DEGRADATIONS, SIZE, STRENGTHS, Picture
 from pixelgauge.cli.demo_page import demo_page
+from pixelgauge.cli.written import after_results, naming
 from pixelgauge.engine.comparison import CompareOptions, Comparison, prepare
 from pixelgauge.engine.registry import METRICS
 from pixelgauge.files.reading import printable
@@ -69,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
     if args.report is not None:
         from pixelgauge.report.document import require_report_writable
 
-        require_report_writable(args.report)
+        with naming("--report", args.report):
+            require_report_writable(args.report)
     if args.output is not None:
         _require_folder_or_nothing(args.output)
         if not args.overwrite:
@@ -83,42 +86,51 @@ def run(args: argparse.Namespace) -> int:
         _scored(content, picture, index, comparison) for content, picture in pictures.items() for index in range(_CASES)
     ]
     seconds = time.perf_counter() - start
-    if args.output is not None:
-        try:
-            _write(args.output, _contents(pictures, results, comparison), overwrite=args.overwrite)
-        except OSError as error:
-            raise UsageError(f"--output {args.output}: {error}") from error
     fingerprint = {**comparison.fingerprint(), "isa": isa()}
-    if args.report is not None:
-        _write_page(args.report, pictures, results, left_out, fingerprint)
-    if args.json:
-        print(
-            json.dumps(
-                {
-                    "fingerprint": fingerprint,
-                    "left_out": left_out,
-                    "rows": [result.record() for result in results],
-                },
-                indent=2,
-                allow_nan=False,
-            )
-        )
-    else:
-        print(f"{len(pictures)} pictures of {SIZE}x{SIZE}x3, {len(results)} degraded, scored in {seconds:.1f} s\n")
-        _print_by_degradation(results)
-        for metric in _BY_CONTENT:
-            _print_by_content(results, metric)
-        print(f"\n{comparison}")
-        for metric, remedy in left_out.items():
-            print(f"{METRICS[metric].label} is left out: {printable(remedy)}")
+    with after_results() as after:
+        _print(pictures, results, comparison, left_out, fingerprint, seconds=None if args.json else seconds)
+        sys.stdout.flush()
+        after.code = EXIT_DONE
         if args.output is not None:
-            print(f"pictures, scores.csv and index.html in {printable(args.output)}")
+            try:
+                _write(args.output, _contents(pictures, results, comparison), overwrite=args.overwrite)
+            except OSError as error:
+                raise UsageError(f"--output {args.output}: {error}") from error
+            if not args.json:
+                print(f"pictures, scores.csv and index.html in {printable(args.output)}")
         if args.report is not None:
-            print(f"the page is {printable(args.report)}: open it in any browser")
+            with naming("--report", args.report):
+                _write_page(args.report, pictures, results, left_out, fingerprint)
+            if not args.json:
+                print(f"the page is {printable(args.report)}: open it in any browser")
     return EXIT_DONE
 
 
 _CASES = len(DEGRADATIONS) * len(STRENGTHS)
+
+
+def _print(
+    pictures: dict[str, Picture],
+    results: list[_Result],
+    comparison: Comparison,
+    left_out: dict[str, str],
+    fingerprint: dict[str, object],
+    *,
+    seconds: float | None,
+) -> None:
+    """Print tables, and how long it took; None: one JSON object."""
+    if seconds is None:
+        rows = [result.record() for result in results]
+        found = {"fingerprint": fingerprint, "left_out": left_out, "rows": rows}
+        print(json.dumps(found, indent=2, allow_nan=False))
+        return
+    print(f"{len(pictures)} pictures of {SIZE}x{SIZE}x3, {len(results)} degraded, scored in {seconds:.1f} s\n")
+    _print_by_degradation(results)
+    for metric in _BY_CONTENT:
+        _print_by_content(results, metric)
+    print(f"\n{comparison}")
+    for metric, remedy in left_out.items():
+        print(f"{METRICS[metric].label} is left out: {printable(remedy)}")
 
 
 def _comparison() -> tuple[Comparison, dict[str, str]]:

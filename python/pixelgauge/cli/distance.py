@@ -14,6 +14,7 @@ from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError, add_option, 
 from pixelgauge.cli.distance_report import add_report_options, report_of, require_report, samples_for
 from pixelgauge.cli.networks import add_network_options, asked_network, asked_preset, extraction_from
 from pixelgauge.cli.terminal import Progress
+from pixelgauge.cli.written import after_results
 from pixelgauge.engine.distances import (
     DISTANCES,
     SetFamily,
@@ -64,9 +65,13 @@ def run(args: argparse.Namespace) -> int:
     wanted = chosen(DISTANCES, names)
     values = checked_options(DISTANCES, wanted, (), {name: getattr(args, name) for name in options_of(DISTANCES)})
     facts, write_page = _facts(args, {name: metric for name, metric in DISTANCES.items() if name in wanted}, values)
-    _print(facts, as_json=args.json)
-    write_page()  # at the end: the figures are not lost if it fails
-    return EXIT_SOME_FAILED if facts.get("failed") else EXIT_DONE
+    code = EXIT_SOME_FAILED if facts.get("failed") else EXIT_DONE
+    with after_results() as after:
+        _print(facts, as_json=args.json)
+        sys.stdout.flush()
+        after.code = code
+        write_page()
+    return code
 
 
 def _print(facts: dict[str, Any], *, as_json: bool) -> None:

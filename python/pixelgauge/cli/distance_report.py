@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
+from pixelgauge.cli.written import naming
 from pixelgauge.distribution.feature_sets import MAIN
 from pixelgauge.engine.distances import Measured, Outputs, Sides
 
@@ -24,7 +25,8 @@ def require_report(args: argparse.Namespace) -> None:
     if args.report is not None:
         from pixelgauge.report.document import require_report_writable
 
-        require_report_writable(args.report, [args.a, args.b])
+        with naming("--report", args.report):
+            require_report_writable(args.report, [args.a, args.b])
 
 
 def samples_for(sides: Sides) -> Outputs:
@@ -51,4 +53,5 @@ def report_of(
         {"A": sides.a.name, "B": sides.b.name, **{key: value for key, value in facts.items() if key not in left_out}},
         facts.get("explain", {}),
     )
-    write_distance_page(args.report, compared)
+    with naming("--report", args.report):
+        write_distance_page(args.report, compared)

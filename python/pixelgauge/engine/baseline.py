@@ -108,7 +108,7 @@ class Baseline:
     def _read(self) -> None:
         with stored_rows(self.path) as (records, theirs):
             if lacking := [name for name in self._metrics if name not in theirs]:
-                remedy = f"it has {', '.join(theirs)}: give --metrics of these, or make the baseline anew"
+                remedy = f"it has {', '.join(theirs)}: give metrics of these, or {_ANEW}"
                 raise FileError(self.path, f"has no scores of {', '.join(lacking)}", remedy)
             known: set[str] = set()
             for line, record in records:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import reprlib
 import threading
@@ -25,6 +26,7 @@ from pixelgauge.engine.summary import Summary
 from pixelgauge.images import is_picture, path_name
 from pixelgauge.images.budget import memory_size
 from pixelgauge.markup import element
+from pixelgauge.parallel import require_process
 
 
 class CompareRun(Iterator[ScoreRow]):
@@ -49,6 +51,9 @@ class CompareRun(Iterator[ScoreRow]):
     An iterator that any number of threads may share: each row goes to one of them, in the order in which they ask. What
     ends a run, such as a pair of an iterable that is none, is raised in each of them. Any thread may close it, and ask
     its summary, which is of whole rows at any time. Runs of one process do not disturb one another.
+
+    A run belongs to the process that made it: in one that was forked since, its rows are a ``RuntimeError``, for a fork
+    copies no thread. Make a run of its own there.
     """
 
     def __init__(
@@ -72,6 +77,8 @@ class CompareRun(Iterator[ScoreRow]):
         )
         self._lock = threading.Lock()
         self._error: Exception | None = None
+        self._taken, self._is_closed = 0, False
+        self._process = os.getpid()
 
     def __next__(self) -> ScoreRow:
         return self._next()[0]
@@ -82,8 +89,36 @@ class CompareRun(Iterator[ScoreRow]):
             while True:
                 yield self._next()
 
-    def _next(self) -> tuple[ScoreRow, Pair | None]:
+    def whole(self) -> Iterator[tuple[ScoreRow, Pair | None]]:
+        """All its rows, each with the pair that it is of.
+
+        Raises
+        ------
+        ArgumentValueError
+            If rows were taken before, others are taken meanwhile, or the run is closed.
+        """
+        with contextlib.suppress(StopIteration):
+            for count in itertools.count():
+                yield self._next(count)
+
+    def _require_whole(self, count: int) -> None:
+        """Raise unless the `count` rows that one caller took are all that were, and no more are lost."""
+        if self._taken != count:
+            others = self._taken - count
+            problem = f"gave {others} row{'s' * (others != 1)} elsewhere, and all of them are needed"
+        elif self._is_closed:
+            problem = "is closed, and all of its rows are needed"
+        else:
+            return
+        remedy = "make the report of a new run, before taking rows of it; its summary is returned"
+        raise ArgumentValueError("run", "", f"the run {problem}", remedy)
+
+    def _next(self, count: int | None = None) -> tuple[ScoreRow, Pair | None]:
+        """Row, with its pair; for who took `count` before, and needs all there are."""
+        require_process(self._process, "this run was made")  # the lock may be another's for ever
         with self._lock:
+            if count is not None:
+                self._require_whole(count)
             if self._error is not None:  # the other threads must not take it for the end
                 raise self._error
             try:
@@ -96,6 +131,7 @@ class CompareRun(Iterator[ScoreRow]):
             except Exception as error:
                 self._error = error
                 raise
+            self._taken += 1
             self.summary.update(row)
         return row, pair
 
@@ -112,7 +148,10 @@ class CompareRun(Iterator[ScoreRow]):
 
     def close(self) -> None:
         """Stop: what is in work is finished, and no more rows come."""
+        if os.getpid() != self._process:  # nothing is in work here
+            return
         with self._lock:
+            self._is_closed = True
             self._before.clear()
             self._rows.close()
 
@@ -170,7 +209,8 @@ def compare(
         ``(ref, test)`` of single images, taken as they are needed, or ``"@FILE"``, a list of pairs in a file. Files are
         read as :func:`pixelgauge.images.read_image` does.
     metrics : str or sequence of str, default ("psnr", "ssim")
-        Of mse, mae, psnr, ssim, ms-ssim, lpips; also by variant, such as ``("ssim:skimage", "ssim:wang2004")``.
+        Of mse, mae, psnr, ssim, ms-ssim, lpips; also by variant, such as ``("ssim:skimage", "ssim:wang2004")``, or in
+        one text, ``"ssim:skimage,ssim:wang2004"``.
     workers : int, optional
         Pairs in work at a time; default :func:`get_num_threads`.
     memory : int or str, optional
@@ -227,8 +267,7 @@ def compare(
     >>> round(run.summary.compute()["mse"].mean, 4)
     1.6667
     """
-    names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
-    checked = CompareOptions(names, **options)
+    checked = CompareOptions(metrics, **options)
     bytes_at_most = memory_size(memory)
     patterns = None if pair is None else _two_texts("pair", pair)
     named = None if columns is None else _two_texts("columns", columns)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from pixelgauge._version import __version__
-from pixelgauge.checks import ArgumentValueError, flag
-from pixelgauge.engine.options import checked_options, chosen, options_of
+from pixelgauge.checks import ArgumentError, ArgumentValueError, flag
+from pixelgauge.engine.options import checked_options, chosen, metric_names, options_of
 from pixelgauge.engine.registry import METRICS
 from pixelgauge.images import ALPHA_CHOICES, alpha_background, decoders
 from pixelgauge.images.luma import LUMAS
@@ -62,8 +62,9 @@ class CompareOptions:
 
     Parameters
     ----------
-    metrics : sequence of str
-        Names from :data:`pixelgauge.engine.registry.METRICS`, each alone or with its variant, ``ssim:skimage``.
+    metrics : str or sequence of str
+        Names from :data:`pixelgauge.engine.registry.METRICS`, each alone or with its variant, ``ssim:skimage``; of one
+        text, parted by commas.
     **given
         Options of these metrics, as they declare them; and `data_range` (images have values in 0..data_range, others
         are refused; default: the full range of 8 or 16 bits), `gray`, `alpha` (as
@@ -75,8 +76,8 @@ class CompareOptions:
         If an option or a value is not one of these.
     """
 
-    def __init__(self, metrics: tuple[str, ...] = ("psnr", "ssim"), **given: Any) -> None:
-        self.metrics: tuple[str, ...] = tuple(metrics)
+    def __init__(self, metrics: str | Sequence[str] = ("psnr", "ssim"), **given: Any) -> None:
+        self.metrics: tuple[str, ...] = metric_names(metrics)
         self.variants = _variants(self.metrics)
         wanted = chosen(METRICS, tuple(dict.fromkeys(base for base, _ in self.variants.values())))
         self.values = checked_options(METRICS, wanted, READING, given)
@@ -105,10 +106,16 @@ def _variants(names: tuple[str, ...]) -> dict[str, tuple[str, Any]]:
     for name in names:
         base, colon, variant = name.partition(":")
         value = None
-        if colon and base in METRICS:
+        if colon:
+            if base not in METRICS:
+                raise ArgumentValueError("metrics", repr(name), "is not known", f"use some of {', '.join(METRICS)}")
             if (option := METRICS[base].variant) is None:
                 raise ArgumentValueError("metrics", repr(name), f"has a variant, and {base} has none", f"use {base}")
-            value = option.check(option.name, variant)
+            try:
+                value = option.check(option.name, variant)
+            except ArgumentError as error:  # it names the option, which was not given
+                problem = f"names no {option.name.replace('_', ' ')} that is known"
+                raise error.but(argument="metrics", value=repr(name), problem=problem) from error
         found[name] = base, value
     if not found or len(found) < len(names):
         raise ArgumentValueError("metrics", repr(",".join(names)), "must name at least one metric, and each once")

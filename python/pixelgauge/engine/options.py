@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from pixelgauge.checks import ArgumentValueError
+from pixelgauge.checks import ArgumentTypeError, ArgumentValueError
 from pixelgauge.metric import Metric, Option, Values
 
 
@@ -17,6 +18,24 @@ def options_of(metrics: Mapping[str, Metric[Any]]) -> dict[str, tuple[Option, li
         for option in metric.options:
             found.setdefault(option.name, (option, []))[1].append(metric.name)
     return found
+
+
+def metric_names(metrics: object) -> tuple[str, ...]:
+    """Names of metrics: of a sequence, or of one text in which commas part them, as on the command line.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If they are something else.
+    """
+    if isinstance(metrics, str):
+        return tuple(name.strip() for name in metrics.split(","))
+    if isinstance(metrics, Iterable) and not isinstance(metrics, bytes | bytearray):
+        names = tuple(metrics)
+        if all(isinstance(name, str) for name in names):
+            return names
+    remedy = 'give a tuple such as ("psnr", "ssim:skimage")'
+    raise ArgumentTypeError("metrics", reprlib.repr(metrics), "must be names of metrics", remedy)
 
 
 def chosen(metrics: Mapping[str, Metric[Any]], names: Sequence[str]) -> dict[str, Metric[Any]]:
@@ -64,7 +83,7 @@ def checked_options(
     own = {option.name: option for option in of_run}
     for name, value in given.items():
         if name not in own and name not in known:
-            raise TypeError(f"{name!r} is no option: there are {', '.join([*known, *own])}")
+            raise TypeError(f"{name!r} is no option: there are {', '.join(known | own)}")
         if name not in own and value is not None and not set(known[name][1]) & set(wanted):
             others = " and ".join(known[name][1])
             problem = f"is for {others}, which is not among the metrics {','.join(wanted)}"

@@ -6,11 +6,12 @@ Whatever the bytes are, the columns come value for value, or one :class:`FileErr
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Never
 
 import numpy as np
 
+from pixelgauge.checks import ArgumentValueError
 from pixelgauge.files.archive import open_archive, read_array
 from pixelgauge.files.cells import Labels, Missing, Scores
 from pixelgauge.files.npy import Array, map_npy
@@ -36,12 +37,25 @@ class Table:
         Of labels that are text, as they are met.
     dropped : int
         Rows that were left out because a label or score was missing.
+    rows : (N,) numpy.ndarray or None
+        Numbers of the rows in the file, ascending, which tell those of two reads apart; None where all are there.
     """
 
     labels: Array
     scores: Array
     classes: list[str] | None
     dropped: int
+    rows: Array | None = None
+
+    def among(self, rows: Array) -> Table:
+        """Rows of these numbers; those that were read together with ``missing="drop"``."""
+        if self.rows is None:
+            raise ArgumentValueError("rows", "", "the table was read with all its rows", "read it with missing='drop'")
+        kept = np.isin(self.rows, rows, assume_unique=True)
+        left = len(self.rows) - int(kept.sum())
+        return replace(
+            self, labels=self.labels[kept], scores=self.scores[kept], dropped=self.dropped + left, rows=self.rows[kept]
+        )
 
 
 def read_table(path: str | os.PathLike[str], label: str, score: str, missing: Missing = "error") -> Table:
@@ -92,9 +106,12 @@ def _read_text(file: BinaryIO, path: str, suffix: str, label: str, score: str, m
         reader = JsonLines(file, path, label, score)
     labels, scores = Labels(label, missing, reader.refuse), Scores(score, missing, reader.refuse)
     rows = 0
+    places: list[Array] = []
     for of_labels, of_scores, numbers in reader.blocks():
         rows += len(numbers)
         known, ranked = labels.add(of_labels, numbers), scores.add(of_scores, numbers)
+        if missing == "drop":
+            places.append(np.array(numbers))
         if known is not None or ranked is not None:
             kept: Array = np.ones(len(numbers), bool)
             for mask in (known, ranked):
@@ -102,17 +119,24 @@ def _read_text(file: BinaryIO, path: str, suffix: str, label: str, score: str, m
                     kept &= mask
             labels.keep(kept)
             scores.keep(kept, ranked)
+            if places:
+                places[-1] = places[-1][kept]
     if not rows:
         raise FileError(path, "holds no rows")
     codes, classes, left = labels.values()
-    values = scores.values() if left is None else scores.values()[left]
-    return _table(path, codes, values, classes, rows)
+    values = scores.values()
+    at = np.concatenate(places) if places else None
+    if left is not None:
+        values, at = values[left], None if at is None else at[left]
+    return _table(path, codes, values, classes, rows, at)
 
 
-def _table(path: str, labels: Array, scores: Array, classes: list[str] | None, rows: int) -> Table:
+def _table(
+    path: str, labels: Array, scores: Array, classes: list[str] | None, rows: int, places: Array | None
+) -> Table:
     if rows and not len(scores):
         raise FileError(path, f"holds no row with a label and a score, {rows} rows were left out")
-    return Table(labels, scores, classes, rows - len(scores))
+    return Table(labels, scores, classes, rows - len(scores), places)
 
 
 def _of_pair(path: str, held: Array, label: str, score: str, missing: Missing) -> Table:
@@ -165,16 +189,18 @@ def _finish(
         of_label = _count_texts(reader, labels, rows)
     if of_label is not None:
         kept = of_label if kept is None else kept & of_label
+    total = len(rows) if total is None else total
     if kept is not None:
-        scores = scores[kept]
+        scores, rows = scores[kept], rows[kept]
         labels = labels if reader else labels[kept]
     classes = None
     if reader:
         if kept is not None:
             reader.keep(kept)
         labels, classes, left = reader.values()
-        scores = scores if left is None else scores[left]
-    return _table(path, labels, scores, classes, len(rows) if total is None else total)
+        if left is not None:
+            scores, rows = scores[left], rows[left]
+    return _table(path, labels, scores, classes, total, rows if missing == "drop" else None)
 
 
 def _count_texts(reader: Labels, labels: Array | Any, rows: Array) -> Array | None:

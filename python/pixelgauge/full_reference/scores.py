@@ -72,6 +72,8 @@ def scores(
             "metrics", repr(metrics), "must be a sequence of names", 'pass a tuple such as ("psnr", "ssim:skimage")'
         )
     asked = {name: _request(name) for name in metrics}
+    if len(asked) < len(metrics):
+        raise ArgumentValueError("metrics", repr(metrics), "must name each metric once")
     values, single = one_pass(x, y, asked, data_range, channel_axis)
     for name, request in asked.items():
         if request.metric == "ms-ssim":

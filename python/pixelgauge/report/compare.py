@@ -52,12 +52,12 @@ def compare_report(
     workers: int | None = None,
     memory: int | str | None = None,
 ) -> Summary:
-    """Take the rows of a run that are still to come, and write a report of them: one file of HTML.
+    """Take all rows of a run, and write a report of them: one file of HTML.
 
     Parameters
     ----------
     run : CompareRun
-        From :func:`compare`.
+        From :func:`compare`, of which no row was taken.
     path : path
         Of the report; a report that is there is replaced, another file is not.
     baseline : path, optional
@@ -70,12 +70,13 @@ def compare_report(
     Returns
     -------
     Summary
-        Of the rows that the page is of: rows that were taken before are not.
+        Of its rows.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is of another kind or value.
+        If an argument is of another kind or value; also if rows of the run were taken before, or are meanwhile, or it
+        is closed: a page of a part would not say what is missing.
     FileError
         A ValueError: if `baseline` is no such file or was made with other options, or `path` is a file of another
         kind.
@@ -108,7 +109,7 @@ def compare_report(
     before = None if baseline is None else report_baseline(path_name(baseline, "baseline"), run.comparison, run.pairing)
     report = CompareReport(run.comparison, run.pairing, before)
     summary = Summary({name: metric.higher_is_better for name, metric in run.comparison.metrics.items()})
-    for row, pair in run.with_pairs():
+    for row, pair in run.whole():
         summary.update(row)
         if before is not None:
             before.add(row)

@@ -1,0 +1,168 @@
+"""What a command writes: no input is destroyed, results outlive a page that cannot be written, errors name options."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelgauge.cli import main
+from tests.pictures import random_pixels
+
+pytestmark = pytest.mark.cli
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for side in ("ref", "test"):
+        os.mkdir(side)
+        for i in range(3):
+            Image.fromarray(random_pixels((24, 24, 3), i + 10 * (side == "test"))).save(f"{side}/{i}.png")
+    Path("s.csv").write_text(
+        "label,score,other,place\n" + "".join(f"{i % 2},{i},{i * i % 7},{i % 3}\n" for i in range(12))
+    )
+    np.savez("a.npz", features=np.random.default_rng(0).normal(size=(30, 4)))
+    np.savez("b.npz", features=np.random.default_rng(1).normal(size=(30, 4)))
+    return tmp_path
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    try:
+        code = main(list(argv))
+    except SystemExit as error:
+        code = int(str(error.code))
+    return code, *capsys.readouterr()
+
+
+@pytest.mark.parametrize("option", ["--baseline", "--report-baseline"])
+@pytest.mark.parametrize("output", ["base.csv", "./base.csv", "link.csv", "hard.csv"])
+def test_a_baseline_is_never_replaced(
+    folder: Path, capsys: pytest.CaptureFixture[str], option: str, output: str
+) -> None:
+    assert run(capsys, "compare", "ref", "test", "--output", "base.csv")[0] == 0
+    before = Path("base.csv").read_bytes()
+    os.symlink("base.csv", "link.csv")
+    os.link("base.csv", "hard.csv")
+    argv = ["compare", "ref", "test", option, "base.csv", "--report", "page.html"]
+    for written in (["--output", output, "--overwrite"], ["--junit", output]):
+        code, out, err = run(capsys, *argv, *written)
+        assert (code, out) == (2, "")
+        assert f"{written[0]}: is read by this very command: name another file: '{output}'" in err
+        assert Path("base.csv").read_bytes() == before
+    assert not Path("page.html").exists()
+
+
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sync(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pixelgauge.files.writing.os.fsync", sync)
+
+
+_RUNS: dict[str, tuple[list[str], str]] = {
+    "compare": (["compare", "ref", "test"], "fingerprint"),
+    "auroc": (["auroc", "s.csv"], "auroc"),
+    "distance": (["distance", "a.npz", "b.npz"], "metrics"),
+    "demo": (["demo"], "rows"),
+}
+
+
+@pytest.mark.parametrize("command", _RUNS)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_results_are_not_lost_with_their_page(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str, as_json: bool
+) -> None:
+    argv, key = _RUNS[command]
+    full_disk(monkeypatch)
+    code, out, err = run(capsys, *argv, "--report", "page.html", *["--json"] * as_json)
+    assert code == 2
+    assert "the results are whole" in err
+    assert "--report: No space left on device: 'page.html': make room" in err
+    assert len(err.splitlines()) == 1
+    assert not Path("page.html").exists()
+    if as_json:
+        assert json.loads(out)[key]
+    else:
+        assert "pixelgauge 0" in out or "version" in out
+
+
+def test_other_files_at_the_end_take_no_results(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full_disk(monkeypatch)
+    for argv, said in (
+        (["compare", "ref", "test", "--junit", "gates.xml"], "--junit: No space left on device: 'gates.xml'"),
+        (["auroc", "s.csv", "--csv", "curve.csv"], "--csv: No space left on device: 'curve.csv'"),
+    ):
+        code, out, err = run(capsys, *argv, "--json")
+        assert (code, bool(json.loads(out))) == (2, True)
+        assert said in err
+        assert "the results are whole" in err
+
+
+def test_a_failed_gate_comes_before_a_page_that_is_not_written(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full_disk(monkeypatch)
+    code, out, err = run(capsys, "compare", "ref", "test", "--fail-under", "ssim=.9", "--report", "page.html")
+    assert code == 3
+    assert "FAILED" in out
+    assert "No space left on device" in err
+
+
+_PLACES: dict[str, tuple[list[str], list[str]]] = {
+    "compare": (["compare", "ref", "test"], ["--report", "--output", "--junit"]),
+    "auroc": (["auroc", "s.csv"], ["--report", "--csv"]),
+    "distance": (["distance", "a.npz", "b.npz"], ["--report"]),
+    "demo": (["demo"], ["--report"]),
+}
+
+
+@pytest.mark.parametrize("command", _PLACES)
+def test_an_option_that_cannot_be_written_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    argv, options = _PLACES[command]
+    for option in options:
+        code, out, err = run(capsys, *argv, option, "no/where.csv")
+        assert (code, out) == (2, "")
+        assert f"{option}: No such file or directory: 'no/where.csv': make its folder, or name another file" in err
+        os.makedirs("a.csv", exist_ok=True)
+        assert (
+            f"{option}: is a folder, and a file is to be written: 'a.csv': name a file in it"
+            in run(capsys, *argv, option, "a.csv")[2]
+        )
+
+
+@pytest.mark.parametrize("option", ["--baseline", "--report-baseline"])
+def test_a_baseline_that_cannot_be_read_is_named(folder: Path, capsys: pytest.CaptureFixture[str], option: str) -> None:
+    def said(path: str) -> Any:
+        return run(capsys, "compare", "ref", "test", "--report", "page.html", option, path)[2]
+
+    assert f"{option}: No such file or directory: 'none.csv': name a file that is there" in said("none.csv")
+    assert f"{option}: s.csv: is not a file of pixelgauge compare" in said("s.csv")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        ("ssim:nosuch", "--metrics 'ssim:nosuch' names no preset that is known: use one of 'wang2004', "),
+        ("psnr,ssim:", "--metrics 'ssim:' names no preset that is known: use one of 'wang2004', "),
+        ("lpips:nosuch", "--metrics 'lpips:nosuch' names no "),
+        (":skimage", "--metrics ':skimage' is not known: use some of mse, "),
+        ("mse:skimage", "--metrics 'mse:skimage' has a variant, and mse has none"),
+    ],
+)
+def test_a_variant_that_is_not_known_is_named_as_it_was_given(
+    folder: Path, capsys: pytest.CaptureFixture[str], metrics: str, said: str
+) -> None:
+    code, _, err = run(capsys, "compare", "ref", "test", "--metrics", metrics)
+    assert code == 2
+    assert said in err
