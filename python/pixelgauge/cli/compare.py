@@ -221,46 +221,47 @@ def _compare(
     if table is not None:
         print(table.head())
     is_complete = True
-    with after_results() as after, ExitStack() as stack:
-        stack.enter_context(naming("--junit", args.junit))
-        junit = None if args.junit is None else stack.enter_context(junit_report(args.junit, str(comparison)))
-        with Progress("pair", quiet=args.quiet) as progress, run:
-            progress.start(pairing.count, len(before))
-            for number, (row, pair) in enumerate(run.with_pairs()):
-                if number >= len(before):
-                    if output is not None:
-                        output.append(row)
-                    progress.step()
-                problems = gates.add(row)
-                page.add(row, pair, problems)
-                if junit is not None:
-                    junit.add(_name(row, pairing), row, problems)
-                if row.status != "ok":
-                    failures.append(row)
-                if table is not None:
-                    progress.print(table.line(row))
-                elif args.json and output is None:
-                    rows.append(row)
-                if row.status != "ok" and args.on_error == "fail":
-                    is_complete = False
-                    break
-        verdicts = gates.verdicts(run.summary, is_complete=is_complete)
-        if output is not None:
-            output.finish()
-        if args.json:
-            of_gates = {**gates.report(verdicts, is_complete=is_complete), "stopped": not is_complete}
-            report = _report(args, comparison, pairing, run.summary, rows, failures, of_gates)
-            print(json.dumps(report, indent=2, allow_nan=False))
-        else:
-            if table is None:
-                _print_failures(failures, pairing, args.output)
-            _print_summary(run.summary, comparison, pairing, args)
-            gates.print(verdicts, lambda row: _name(row, pairing), is_complete=is_complete)
-            _print_settings(args, comparison, is_complete=is_complete)
-        sys.stdout.flush()
-        after.code = _exit_code(run.summary, verdicts)
-        if junit is not None:
-            junit.finish(verdicts)
+    with after_results() as after:
+        with ExitStack() as stack:
+            stack.enter_context(naming("--junit", args.junit))
+            junit = None if args.junit is None else stack.enter_context(junit_report(args.junit, str(comparison)))
+            with Progress("pair", quiet=args.quiet) as progress, run:
+                progress.start(pairing.count, len(before))
+                for number, (row, pair) in enumerate(run.with_pairs()):
+                    if number >= len(before):
+                        if output is not None:
+                            output.append(row)
+                        progress.step()
+                    problems = gates.add(row)
+                    page.add(row, pair, problems)
+                    if junit is not None:
+                        junit.add(_name(row, pairing), row, problems)
+                    if row.status != "ok":
+                        failures.append(row)
+                    if table is not None:
+                        progress.print(table.line(row))
+                    elif args.json and output is None:
+                        rows.append(row)
+                    if row.status != "ok" and args.on_error == "fail":
+                        is_complete = False
+                        break
+            verdicts = gates.verdicts(run.summary, is_complete=is_complete)
+            if output is not None:
+                output.finish()
+            if args.json:
+                of_gates = {**gates.report(verdicts, is_complete=is_complete), "stopped": not is_complete}
+                report = _report(args, comparison, pairing, run.summary, rows, failures, of_gates)
+                print(json.dumps(report, indent=2, allow_nan=False))
+            else:
+                if table is None:
+                    _print_failures(failures, pairing, args.output)
+                _print_summary(run.summary, comparison, pairing, args)
+                gates.print(verdicts, lambda row: _name(row, pairing), is_complete=is_complete)
+                _print_settings(args, comparison, is_complete=is_complete)
+            sys.stdout.flush()
+            after.code = _exit_code(run.summary, verdicts)
+            if junit is not None:
+                junit.finish(verdicts)
         page.write(run.summary, verdicts, is_complete=is_complete)
     return after.code
 
