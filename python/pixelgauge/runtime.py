@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -137,3 +139,22 @@ def build_info() -> dict[str, object]:
         "numpy": np.__version__,
         "platform": platform.platform(),
     }
+
+
+def release_freed_memory() -> None:
+    """Have the C library give the system what was freed and it keeps; the GNU one keeps it for each thread."""
+    trim = _malloc_trim()
+    if trim is not None:
+        trim(0)
+
+
+@functools.cache
+def _malloc_trim() -> Callable[[int], int] | None:
+    """Find what gives it back, which the GNU C library alone has."""
+    import ctypes
+
+    try:
+        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return None
+    return found

@@ -82,6 +82,36 @@ def test_several_outputs_are_kept_side_by_side(work: Path, capsys: pytest.Captur
     )
 
 
+def test_images_go_within_a_memory_to_the_same_bytes(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    graph = ["--features", "two.onnx", "--feature-output", "pooler_output"]
+    printed = []
+    for i, memory in enumerate(([], ["--memory", "1"], ["--memory", "1.5MB"])):
+        assert run(capsys, "features", "a", "-o", f"{i}.npz", *graph, *memory)[0] == 0
+        assert run(capsys, "stats", "b", "-o", f"s{i}.npz", *graph, *memory)[0] == 0
+        printed.append(run(capsys, "distance", "a", "b", *graph, *memory))
+    assert printed[0][0] == 0
+    assert printed[0] == printed[1] == printed[2]
+    for name in ("{}.npz", "s{}.npz"):
+        assert Path(name.format(0)).read_bytes() == Path(name.format(1)).read_bytes()
+
+
+@pytest.mark.boundary
+def test_a_memory_that_is_no_size_is_refused_used_or_not(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save("f.npy", np.eye(5, dtype=np.float32))
+    for command in (
+        ["distance", "a", "b"],
+        ["distance", "f.npy", "f.npy"],
+        ["stats", "a", "-o", "o.npz"],
+        ["features", "a", "-o", "o.npz"],
+        ["distance", "a", "b", "--features", "two.onnx", "--feature-output", "pooler_output"],
+        ["compare", "a", "b"],
+    ):
+        code, _, err = run(capsys, *command, "--memory", "1X")
+        assert (code, "--memory '1X' is no size: give bytes, or a number with K, M, G or T" in err) == (2, True), err
+        code, _, err = run(capsys, *command, "--memory", "0.1B")
+        assert (code, "--memory '0.1B' is less than a byte" in err) == (2, True), err
+
+
 @pytest.mark.boundary
 def test_messages_name_the_options(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command in (["distance", "a", "b"], ["stats", "a", "-o", "o.npz"], ["features", "a", "-o", "o.npz"]):

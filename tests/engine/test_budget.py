@@ -15,12 +15,13 @@ from PIL import Image
 
 import pixelgauge
 from pixelgauge.engine import items, pipeline
-from pixelgauge.engine.budget import Budget, Share, memory_size
 from pixelgauge.engine.pairing import find_pairs
 from pixelgauge.engine.pipeline import score_pairs
+from pixelgauge.images import budget as budget_module
 from pixelgauge.images import read_image
+from pixelgauge.images.budget import Budget, Share, memory_size
 from pixelgauge.images.headers import decoding_bytes
-from pixelgauge.runtime import memory_limit
+from pixelgauge.runtime import memory_limit, release_freed_memory
 from tests.engine.runs import comparing
 from tests.pictures import random_pixels
 
@@ -111,6 +112,28 @@ def test_nothing_that_was_read_is_held_while_waiting() -> None:
     first.keep(0)
     thread.join(10)
     assert len(loads) == 2
+
+
+@pytest.mark.property
+def test_what_a_large_image_leaves_goes_back_to_the_system_where_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    released: list[int] = []
+    monkeypatch.setattr(budget_module, "release_freed_memory", lambda: released.append(1))
+    budget = Budget(1 << 28)
+    first, second = Share(budget), Share(budget)
+    is_waiting = threading.Event()
+    budget.short = is_waiting.set
+    first.wait_for(1 << 28)
+    first.keep(1 << 27)  # nobody waits
+    assert not released
+    thread = threading.Thread(target=second.wait_for, args=(1 << 28,))
+    thread.start()
+    assert is_waiting.wait(10)
+    first.keep((1 << 27) - 1000)
+    assert not released
+    first.keep(0)
+    thread.join(10)
+    assert released
+    release_freed_memory()  # whatever the system is
 
 
 @pytest.mark.boundary

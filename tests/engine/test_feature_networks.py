@@ -136,6 +136,8 @@ def test_networks_that_do_not_compare_are_found_before_an_image_is_read(
         ("a", {"features": network, "weights": "w.npz"}, "weights='w.npz' would not be used"),
         ("a", {"features": network, "providers": "cpu"}, "providers='cpu' would not be used"),
         ("a", {"features": network, "batch_size": 3}, "batch_size=3 would not be used"),
+        ("a", {"features": network, "memory": "1G"}, "memory='1G' would not be used: the network that features is has its own"),
+        ("a", {"features": network, "memory": "1X"}, "memory='1X' is no size"),
         ("a", {"features": "g.onnx", "weights": "w.npz"}, "weights='w.npz' would not be used"),
         ("a", {"features": "graph.pth"}, "features='graph.pth' is neither a preset nor an ONNX graph: name an .onnx file"),
         ("a", {"features": 3}, "features=3 makes no features of images"),

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pixelgauge.images.budget import Budget, BudgetClosedError
 
 from pixelgauge.engine import pipeline
-from pixelgauge.engine.budget import Budget, BudgetClosedError
 from pixelgauge.engine.items import Loaded
 from pixelgauge.engine.pairing import Pair, Pairing, pair_of
 from pixelgauge.engine.pipeline import score_pair, score_pairs

@@ -99,6 +99,15 @@ def add_option(parser: argparse.ArgumentParser, option: Option) -> None:
         parser.add_argument(option.flag, type=option.parse, metavar=option.metavar, help=words)
 
 
+def add_memory_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--memory``, which :func:`pixelgauge.images.budget.memory_size` reads."""
+    parser.add_argument(
+        "--memory",
+        metavar="SIZE",
+        help="bytes that decoded images may take together, as 500M or 2G (default: half of what the process may use)",
+    )
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Parser of the whole command line."""
     parser = Parser(prog="pixelgauge", description=sys.modules["pixelgauge"].__doc__)

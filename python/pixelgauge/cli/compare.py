@@ -12,11 +12,10 @@ from contextlib import ExitStack
 from typing import Any
 
 from pixelgauge.checks import whole_number
-from pixelgauge.cli import EXIT_DONE, EXIT_GATE_FAILED, EXIT_SOME_FAILED, UsageError, add_option
+from pixelgauge.cli import EXIT_DONE, EXIT_GATE_FAILED, EXIT_SOME_FAILED, UsageError, add_memory_option, add_option
 from pixelgauge.cli.compare_gates import AskedGates, ReadyGates, add_gate_options
 from pixelgauge.cli.compare_report import RunReport, add_report_options
 from pixelgauge.cli.terminal import Progress, columns_of, pad, shortened, width
-from pixelgauge.engine.budget import memory_size
 from pixelgauge.engine.compare import CompareRun
 from pixelgauge.engine.comparison import CompareOptions, Comparison, compare_options, prepare
 from pixelgauge.engine.frame_pairs import of_frames
@@ -30,6 +29,7 @@ from pixelgauge.engine.row_files import FORMATS_TEXT, RowFile, check_row_file, j
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import MetricSummary, Summary
 from pixelgauge.files.reading import printable
+from pixelgauge.images.budget import memory_size
 from pixelgauge.metric import Metric
 from pixelgauge.runtime import get_num_threads, isa
 
@@ -111,11 +111,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--workers", type=int, metavar="N", help="pairs in work at a time (default: the cores there are)"
     )
-    parser.add_argument(
-        "--memory",
-        metavar="SIZE",
-        help="bytes that decoded images may take together, as 500M or 2G (default: half of what the process may use)",
-    )
+    add_memory_option(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar and no rows, only the summary")
     add_gate_options(parser)
     add_report_options(parser)

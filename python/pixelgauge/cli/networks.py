@@ -6,7 +6,7 @@ import argparse
 import re
 
 from pixelgauge.checks import whole_number
-from pixelgauge.cli import given
+from pixelgauge.cli import add_memory_option, given
 from pixelgauge.distribution.feature_sets import MAIN
 from pixelgauge.engine.extraction import BATCH_SIZE, Extraction, Inception, extraction_of
 from pixelgauge.presets import INCEPTION_PRESETS
@@ -61,6 +61,7 @@ def add_network_options(parser: argparse.ArgumentParser, sides: str = "A") -> No
         metavar="N",
         help="images at a time (default: %(default)s; of an ONNX graph what it fixes, else 1 on the CPU)",
     )
+    add_memory_option(parser)
     parser.add_argument("--limit", type=int, metavar="N", help=f"use N images of {sides}, chosen at random")
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of every random choice (default: %(default)s)"
@@ -90,6 +91,7 @@ def extraction_from(
         token=args.token,
         size=args.size,
         crop=args.crop,
+        memory=args.memory,
     )
 
 

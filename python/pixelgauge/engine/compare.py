@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from pixelgauge.checks import ArgumentTypeError, ArgumentValueError, flag
-from pixelgauge.engine.budget import memory_size
 from pixelgauge.engine.comparison import CompareOptions, Comparison, prepare
 from pixelgauge.engine.frame_pairs import of_frames
 from pixelgauge.engine.inputs import Given
@@ -24,6 +23,7 @@ from pixelgauge.engine.row_tables import summary_table
 from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import Summary
 from pixelgauge.images import is_picture, path_name
+from pixelgauge.images.budget import memory_size
 from pixelgauge.markup import element
 
 

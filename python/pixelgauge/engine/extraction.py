@@ -13,6 +13,7 @@ from pixelgauge.checks import ArgumentError, ArgumentValueError, whole_number
 from pixelgauge.distribution.feature_networks import FeatureNetwork, require_network
 from pixelgauge.distribution.feature_sets import MAIN, columns_of, label_of, main_output
 from pixelgauge.images import path_name
+from pixelgauge.images.budget import memory_size
 from pixelgauge.presets import INCEPTION_PRESETS, preset_row
 
 BATCH_SIZE = 32
@@ -55,10 +56,12 @@ class Inception:
     weights: str | Path | None = None
     providers: Any = None
     outputs: tuple[str, ...] = (MAIN,)
+    memory: int | str | None = None
 
     def __post_init__(self) -> None:  # here too, since the network is only made where there are images
         preset_row(INCEPTION_PRESETS, self.preset)
         whole_number("batch_size", self.batch_size, 1)
+        memory_size(self.memory)
 
     @cached_property
     def network(self) -> Any:
@@ -75,6 +78,7 @@ class Inception:
             weights=self.weights,
             providers=self.providers,
             batch_size=self.batch_size,
+            memory=self.memory,
         )
 
     @property
@@ -178,6 +182,7 @@ def extraction_of(
     token: Any = None,
     size: Any = None,
     crop: Any = None,
+    memory: int | str | None = None,
 ) -> Extraction:
     """Find what makes features, by what a caller asks for; what is said of another one than that is refused.
 
@@ -186,8 +191,8 @@ def extraction_of(
     features : FeatureNetwork, path, str or None
         A network; the path of an ONNX graph, which ends in ``.onnx``; one of Inception's presets; or None, Inception
         by `preset`.
-    preset, batch_size, weights, providers, outputs : optional
-        Of Inception; `batch_size` and `providers` also of a graph.
+    preset, batch_size, weights, providers, outputs, memory : optional
+        Of Inception; `batch_size`, `providers` and `memory` also of a graph.
     preprocess : str, optional
         How a graph's images are prepared.
     feature_output, token, size, crop : optional
@@ -198,6 +203,7 @@ def extraction_of(
     TypeError, ValueError
         If `features` is none of these, or an option is not of it.
     """
+    memory_size(memory)
     at_a_time = None if batch_size is None else whole_number("batch_size", batch_size, 1)
     graph = {"token": token, "size": size, "crop": crop}
     is_preset = isinstance(features, str) and features in INCEPTION_PRESETS
@@ -209,7 +215,7 @@ def extraction_of(
             _refuse(argument, value, "it is of an ONNX graph, which features names")
     if features is None or is_preset:
         name = str(features) if is_preset else preset or Inception.preset
-        return Inception(name, at_a_time or BATCH_SIZE, weights, providers, outputs)
+        return Inception(name, at_a_time or BATCH_SIZE, weights, providers, outputs, memory)
     if weights is not None:
         _refuse("weights", str(weights), "they are Inception's, and features names another network")
     if is_path:
@@ -217,11 +223,12 @@ def extraction_of(
         if not path.lower().endswith(".onnx"):
             remedy = f"name an .onnx file, or one of {', '.join(map(repr, INCEPTION_PRESETS))}"
             raise ArgumentValueError("features", repr(path), "is neither a preset nor an ONNX graph", remedy)
-        given = {name: value for name, value in {"output": feature_output, **graph}.items() if value is not None}
+        known = {"output": feature_output, "memory": memory, **graph}
+        given = {name: value for name, value in known.items() if value is not None}
         options = {"providers": providers, "batch_size": at_a_time, **given}
         return Given(path, lambda: onnx_features(path, preprocess=preprocess, **options))
     require_network(features, "features")
-    for argument, value in (("providers", providers), ("batch_size", batch_size)):
+    for argument, value in (("providers", providers), ("batch_size", batch_size), ("memory", memory)):
         if value is not None:
             _refuse(argument, value, "the network that features is has its own")
     network: Any = features

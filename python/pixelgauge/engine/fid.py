@@ -29,6 +29,7 @@ def fid(
     channel_axis: int | None = -1,
     gray: Literal["repeat"] | None = None,
     features: object = None,
+    memory: int | str | None = None,
 ) -> float:
     """Fréchet Inception distance of two sets of images, or the same of another network's features.
 
@@ -66,6 +67,9 @@ def fid(
         What makes features in Inception's place: an :class:`InceptionFeatures`, an ``OnnxFeatures``, anything with
         their ``widths``, ``fingerprint``, ``batches`` and ``batches_of_files``; or the path of an ``.onnx`` graph.
         Refused where there are no images, and beside `preset` and `weights`.
+    memory : int or str, optional
+        Bytes that decoded images may take together, such as ``"2G"``; default half of the memory that the process may
+        use. A network that `features` is has its own. No digit depends on it.
 
     Returns
     -------
@@ -98,11 +102,13 @@ def fid(
         _core.set_num_threads(workers)
     try:
         asked = None if preset == Inception.preset else preset
-        inception = Inception(preset, batch_size, weights, providers)  # checked, used or not
+        inception = Inception(preset, batch_size, weights, providers, memory=memory)  # checked, used or not
         extraction: Extraction = inception
         if features is not None:
             size = None if batch_size == BATCH_SIZE else batch_size
-            extraction = extraction_of(features, preset=asked, batch_size=size, weights=weights, providers=providers)
+            extraction = extraction_of(
+                features, preset=asked, batch_size=size, weights=weights, providers=providers, memory=memory
+            )
         first, second = (
             FeatureSource(x, name, limit=limit, seed=seed, data_range=data_range, channel_axis=channel_axis, gray=gray)
             for x, name in ((a, "a"), (b, "b"))

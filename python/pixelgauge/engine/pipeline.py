@@ -14,13 +14,13 @@ import numpy as np
 from pixelgauge import _core
 from pixelgauge.checks import ArgumentError, whole_number
 from pixelgauge.engine.batches import Batches, Waiting
-from pixelgauge.engine.budget import Budget, Share, memory_size
 from pixelgauge.engine.comparison import CompareOptions, Comparison
 from pixelgauge.engine.items import Source, load_source, name_of, read_source, state_of
 from pixelgauge.engine.pairing import Pair, Pairing
 from pixelgauge.engine.rows import FileState, ScoreRow, Status
 from pixelgauge.files.reading import cut
 from pixelgauge.images import Array, ImageFileError, value_range_bounds
+from pixelgauge.images.budget import Budget, Share, memory_size
 from pixelgauge.images.decoding import Picture
 from pixelgauge.images.luma import luma
 from pixelgauge.images.resizing import resized

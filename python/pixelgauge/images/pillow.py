@@ -35,6 +35,7 @@ def rgb_pixels(image: Image.Image) -> npt.NDArray[np.uint8]:
         strip = image.crop((0, top, width, bottom))
         if not _copied(strip, out[top:bottom]):
             out[top:bottom] = np.asarray(strip)[..., :3]
+        del strip  # before there is the next
     return out
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge.checks import ArgumentValueError
-from pixelgauge.files.reading import FileError, cause, open_regular
+from pixelgauge.files.reading import FileError, cause, open_regular, size_of
 from pixelgauge.full_reference.arguments import DataRange, range_of
 from pixelgauge.images import (
     Array,
@@ -25,6 +25,9 @@ from pixelgauge.images import (
     path_name,
     value_range_bounds,
 )
+from pixelgauge.images.archives import Member
+from pixelgauge.images.budget import Share
+from pixelgauge.images.headers import rgb_bytes
 from pixelgauge.images.libtiff import libtiff_errors_raised
 from pixelgauge.images.pillow import rgb_pixels
 from pixelgauge.networks.pixels import Float32Array
@@ -36,7 +39,7 @@ def batched(arrays: Iterator[Float32Array], count: int) -> Iterator[Float32Array
         yield np.concatenate(some)
 
 
-def read_rgb(image: Any, name: str = "image") -> npt.NDArray[np.uint8]:
+def read_rgb(image: Any, name: str = "image", share: Share | None = None, beside: int = 0) -> npt.NDArray[np.uint8]:
     """Decode to (H, W, 3) uint8 as programs that compute FID do, which is Pillow's ``convert("RGB")``.
 
     Alpha is dropped, gray repeated, palettes are applied, CMYK is converted, orientation tags are ignored, and the
@@ -49,6 +52,10 @@ def read_rgb(image: Any, name: str = "image") -> npt.NDArray[np.uint8]:
         frame it stands at.
     name : str
         What to call anything but a path in messages.
+    share : Share, optional
+        Holds the bytes that this takes, from before anything is decoded; whoever gave it gives them back.
+    beside : int, default 0
+        Bytes a pixel that what is done with the result afterwards takes, the result counted.
 
     Raises
     ------
@@ -60,8 +67,12 @@ def read_rgb(image: Any, name: str = "image") -> npt.NDArray[np.uint8]:
     OSError
         If a file cannot be opened.
     """
+    share = Share() if share is None else share
     if is_picture(image):
         if not _is_deep(image.mode):
+            need = rgb_bytes(image, beside=beside)
+            if not share.took(need):
+                share.wait_for(need)
             try:
                 return rgb_pixels(image.convert("RGB"))
             except MemoryError:
@@ -77,10 +88,11 @@ def read_rgb(image: Any, name: str = "image") -> npt.NDArray[np.uint8]:
     is_path = isinstance(image, str | os.PathLike)
     path = path_name(image, name) if is_path else name
     try:
-        with _openable(path if is_path else image) as file, Image.open(file) as opened:
-            if not _is_deep(opened.mode):
-                with libtiff_errors_raised(opened):
-                    return rgb_pixels(opened.convert("RGB"))
+        # After waiting, a member of an archive is read again; of other objects it is not known whether they can be.
+        source = path if is_path else image if isinstance(image, Member) else image.read()
+        while isinstance(found := _decoded(source, path, share, beside), int):
+            share.wait_for(found)  # with nothing open
+        return found
     except (FileError, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -93,26 +105,42 @@ def read_rgb(image: Any, name: str = "image") -> npt.NDArray[np.uint8]:
         raise ImageFileError(path, f"is refused by Pillow: {cause(error)}") from error
     except Exception as error:  # Pillow's plugins raise whatever a damaged file leads them to
         raise ImageFileError(path, f"is damaged: {cause(error)}") from error
-    reason = f"has more than 8 bits a channel (mode {opened.mode})"
-    raise ImageFileError(path, reason, "convert it to 8 bits first")
+
+
+def _decoded(image: Any, path: str, share: Share, beside: int) -> npt.NDArray[np.uint8] | int:
+    """(H, W, 3) pixels; or how many bytes they take, where these would have to be waited for."""
+    from PIL import Image
+
+    with _openable(image) as (file, size), Image.open(file) as opened:
+        if _is_deep(opened.mode):
+            reason = f"has more than 8 bits a channel (mode {opened.mode})"
+            raise ImageFileError(path, reason, "convert it to 8 bits first")
+        need = rgb_bytes(opened, size, beside)
+        if not share.took(need):
+            return need
+        with libtiff_errors_raised(opened):
+            opened.load()
+            # Of what is RGB the conversion is a copy, which takes a fifth of the time of a JPEG.
+            return rgb_pixels(opened if opened.mode == "RGB" else opened.convert("RGB"))
 
 
 @contextmanager
-def _openable(image: Any) -> Iterator[Any]:
-    """Hand out what Pillow is to open: a path as it is, as the programs do, or the bytes of an encoded image.
+def _openable(image: Any) -> Iterator[tuple[Any, int]]:
+    """Hand out what Pillow is to open, and the bytes of that: a path as it is, as the programs do, or encoded data.
 
-    Of bytes it turns every TIFF as its tag says, of a path some: there those bytes get one.
+    Of data it turns every TIFF as its tag says, of a path some: there that data gets one.
     """
     if isinstance(image, str):
-        open_regular(image, ImageFileError).close()  # never waits for a pipe; Pillow itself is given the path
-        yield image
-    elif (data := image.read())[:4] not in _TIFF_STARTS:
-        yield io.BytesIO(data)
+        with open_regular(image, ImageFileError) as opened:  # never waits for a pipe; Pillow itself is given the path
+            size = size_of(opened)
+        yield image, size
+    elif (data := image.read() if isinstance(image, Member) else image)[:4] not in _TIFF_STARTS:
+        yield io.BytesIO(data), len(data)
     else:
         with tempfile.NamedTemporaryFile(prefix="pixelgauge-", suffix=".tiff") as file:
             file.write(data)
             file.flush()
-            yield file.name
+            yield file.name, len(data)
 
 
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

@@ -31,8 +31,9 @@ class ImageSet:
 
     names: Sequence[str]
     """What to call each in messages."""
-    read: Callable[[int], Array]
-    """Gives the (1, H, W, 3) pixels of one."""
+    read: Callable[..., Array]
+    """Gives the (1, H, W, 3) pixels of one; a file is decoded within a :class:`Share`, if one is given, with so many
+    bytes a pixel for what is done with it."""
     low: float = 0.0
     high: float = 255.0
 
@@ -42,7 +43,7 @@ class ImageSet:
 
 def files_as_set(files: Sequence[Any], names: Sequence[str]) -> ImageSet:
     """Files, PIL images and encoded images with ``read`` as 8-bit RGB, by Pillow's ``convert("RGB")``."""
-    return ImageSet(names, lambda i: read_rgb(files[i], names[i])[np.newaxis])
+    return ImageSet(names, lambda i, *bytes_: read_rgb(files[i], names[i], *bytes_)[np.newaxis])
 
 
 def image_set(
@@ -89,11 +90,11 @@ def image_set(
         found = _list_of_arrays(images, network, name, channel_axis, gray)
         low, high = checked_range(found, data_range, name)
         each = list(found.values())
-        return ImageSet(list(found), lambda i: _in_colour(each[i]), low, high)
+        return ImageSet(list(found), lambda i, *_: _in_colour(each[i]), low, high)
     batch = _colour(images, network, name, channel_axis, gray).pixels
     low, high = checked_range({name: batch}, data_range)
     names = [f"{name}[{i}]" for i in range(len(batch))]
-    return ImageSet(names, lambda i: _in_colour(batch[i : i + 1]), low, high)
+    return ImageSet(names, lambda i, *_: _in_colour(batch[i : i + 1]), low, high)
 
 
 def _colour(images: object, network: str, name: str, channel_axis: int | None, gray: str | None) -> Images:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from pixelgauge.full_reference.arguments import DataRange
+from pixelgauge.images import Array
+from pixelgauge.images.budget import Budget, Share
 from pixelgauge.networks.pixels import Float32Array
 from pixelgauge.perceptual.image_batches import ImageSet, files_as_set, image_set
+
+_Made = TypeVar("_Made")
 
 
 class ImageFeatures:
@@ -19,6 +23,8 @@ class ImageFeatures:
     """What messages call it."""
     _remake: Callable[[], ImageFeatures]
     """Makes another of the same arguments."""
+    _budget: Budget | None
+    """Bytes that decoded images may take together, in whatever calls."""
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:
         return self._remake, ()
@@ -32,6 +38,18 @@ class ImageFeatures:
     def dim(self) -> int:
         """Values a feature has, those of all outputs together."""
         return sum(self.widths.values())
+
+    def _made_of(self, images: ImageSet, i: int, make: Callable[[Array], _Made], beside: int = 0) -> _Made:
+        """Make something of the pixels of one image, which are held within the budget, and until then only.
+
+        Nobody waits for ever: who holds bytes waits for nothing, decodes, makes and gives them back; who waits for them
+        holds none. `beside` is the bytes a pixel that `make` takes, the pixels counted.
+        """
+        share = Share(self._budget)
+        try:
+            return make(images.read(i, share, beside))
+        finally:
+            share.keep(0)
 
     def _each(self, images: ImageSet) -> Iterator[Float32Array]:
         """Features of images, a batch at a time."""

@@ -14,6 +14,7 @@ import numpy as np
 from pixelgauge import _core
 from pixelgauge.checks import whole_number
 from pixelgauge.images import Array
+from pixelgauge.images.budget import budget_of
 from pixelgauge.networks.pixels import Float32Array, in_float32
 from pixelgauge.networks.preprocess import batched
 from pixelgauge.networks.providers import CPU, OPENVINO, Precision, Providers, choose_providers
@@ -62,6 +63,9 @@ class InceptionFeatures(ImageFeatures):
         Images that go through the network at a time. No feature depends on it, nor on its neighbours.
     precision : {"float32", "tf32", "bf16"}, default "float32"
         ``"tf32"`` needs CUDA, ``"bf16"`` OpenVINO. Part of :attr:`fingerprint`.
+    memory : int or str, optional
+        Bytes that decoded images may take together, such as ``"2G"``; default half of the memory that the process may
+        use. An image that takes more is decoded once no other is. No feature depends on it.
 
     Raises
     ------
@@ -98,6 +102,7 @@ class InceptionFeatures(ImageFeatures):
         providers: Providers = None,
         batch_size: int = 32,
         precision: Precision = "float32",
+        memory: int | str | None = None,
     ) -> None:
         self.preset: InceptionPreset = preset_row(INCEPTION_PRESETS, preset)
         outputs = list(output) if isinstance(output, list | tuple) else [output]
@@ -108,6 +113,7 @@ class InceptionFeatures(ImageFeatures):
                 "different ones"
             )
         batch_size = whole_number("batch_size", batch_size, 1)
+        self._budget = budget_of(memory)
         chosen = choose_providers(providers, precision)
         model = installed("inception-fid") if weights is None else from_files("inception-fid", [weights])
         self.output = output
@@ -124,6 +130,7 @@ class InceptionFeatures(ImageFeatures):
             providers=providers,
             batch_size=self.batch_size,
             precision=precision,
+            memory=memory,
         )
 
     @property
@@ -154,7 +161,7 @@ class InceptionFeatures(ImageFeatures):
         count = len(images)
 
         def one(i: int, out: Float32Array | None = None) -> Float32Array:
-            return self.resized(images.read(i), images.low, images.high, out)
+            return self._made_of(images, i, lambda pixels: self.resized(pixels, images.low, images.high, out))
 
         if provider == CPU and count >= 2 * session.threads:
             # Each thread takes an image from its file to its feature.

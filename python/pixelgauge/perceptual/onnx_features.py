@@ -19,6 +19,7 @@ from pixelgauge.checks import ArgumentTypeError, ArgumentValueError, one_of, who
 from pixelgauge.files.reading import FileError
 from pixelgauge.full_reference.arguments import DataRange
 from pixelgauge.images import Array, path_name
+from pixelgauge.images.budget import budget_of
 from pixelgauge.networks.any_graph import AnyGraph, require_one_input
 from pixelgauge.networks.fitting import Crop, Fitting, Size, checked_fitting
 from pixelgauge.networks.pixels import Float32Array
@@ -35,6 +36,8 @@ Token = Literal["cls", "mean"]
 
 LAYOUTS = {"nchw": (1, 2, 3), "nhwc": (3, 1, 2)}
 """Axes of channels, height and width."""
+_FLOATS_A_PIXEL = 80
+"""Bytes that resizing a decoded image in floats takes at most; in 8 bits it takes less than decoding does."""
 _BATCH_OF_CPU, _BATCH_OF_DEVICE = 1, 32
 """On the CPU several images a run gain nothing, and a last batch that is padded is paid for."""
 
@@ -77,6 +80,9 @@ class OnnxFeatures(ImageFeatures):
     batch_size : int, optional
         Images of each run, to which the last is padded. Default: 1 on the CPU, where runs go side by side, 32
         elsewhere. A graph that fixes its batch has its own, whatever is given.
+    memory : int or str, optional
+        Bytes that decoded images may take together, such as ``"2G"``; default half of the memory that the process may
+        use. An image that takes more is decoded once no other is. No feature depends on it.
 
     Raises
     ------
@@ -126,6 +132,7 @@ class OnnxFeatures(ImageFeatures):
         providers: Providers = None,
         precision: Precision = "float32",
         batch_size: int | None = None,
+        memory: int | str | None = None,
     ) -> None:
         if not isinstance(path, str | os.PathLike):
             raise ArgumentTypeError("path", repr(path), "must be the path of an ONNX file")
@@ -134,6 +141,7 @@ class OnnxFeatures(ImageFeatures):
         one_of("layout", layout, LAYOUTS)
         if batch_size is not None:
             whole_number("batch_size", batch_size, 1)
+        self._budget = budget_of(memory)
         fitting = _fitting(row, size, crop, interpolation, antialias, mean, std)
         plan = choose_providers(providers, precision)
         self.preset = preset
@@ -169,6 +177,7 @@ class OnnxFeatures(ImageFeatures):
             providers=providers,
             precision=precision,
             batch_size=batch_size,
+            memory=memory,
         )
 
     @property
@@ -302,7 +311,12 @@ class OnnxFeatures(ImageFeatures):
 
     def _made(self, images: ImageSet, i: int, shape: tuple[int, ...]) -> Tensor:
         """Tensor of one image, whose size must be that of the first."""
-        tensor = self._tensor(images.read(i), images.low, images.high, images.names[i])
+        tensor = self._made_of(
+            images,
+            i,
+            lambda pixels: self._tensor(pixels, images.low, images.high, images.names[i]),
+            0 if self._fitting.antialias else _FLOATS_A_PIXEL,
+        )
         if shape not in ((), tensor.shape):
             raise ValueError(
                 f"{images.names[i]} becomes {tensor.shape[1:]} and {images.names[0]} {shape[1:]}: the images of a call "

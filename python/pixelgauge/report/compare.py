@@ -8,7 +8,6 @@ from typing import Any
 
 from pixelgauge.checks import ArgumentTypeError, whole_number
 from pixelgauge.engine.baseline import Baseline
-from pixelgauge.engine.budget import memory_size
 from pixelgauge.engine.compare import CompareRun
 from pixelgauge.engine.comparison import Comparison
 from pixelgauge.engine.gates import Verdict
@@ -17,6 +16,7 @@ from pixelgauge.engine.rows import ScoreRow
 from pixelgauge.engine.summary import Summary
 from pixelgauge.files.reading import cut
 from pixelgauge.images import path_name
+from pixelgauge.images.budget import memory_size
 from pixelgauge.markup import Markup, element
 from pixelgauge.report.compare_sections import (
     Sample,

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelgauge.engine.budget import Budget, Share
 from pixelgauge.engine.comparison import Comparison
 from pixelgauge.engine.items import Source
 from pixelgauge.engine.pipeline import PairPixels, UnfitPairError, read_pair
 from pixelgauge.files.reading import cut, printable
 from pixelgauge.full_reference.ssim import ssim
 from pixelgauge.images import value_range_bounds
+from pixelgauge.images.budget import Budget, Share
 from pixelgauge.presets import SSIM_PRESETS
 from pixelgauge.report.pictures import Bytes, Picture, photograph, thumbnail, value_map
 
