@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pixelgauge.images.budget import Budget, BudgetClosedError
 
 from pixelgauge.engine import pipeline
 from pixelgauge.engine.items import Loaded
 from pixelgauge.engine.pairing import Pair, Pairing, pair_of
 from pixelgauge.engine.pipeline import score_pair, score_pairs
 from pixelgauge.images import ImageFileError
+from pixelgauge.images.budget import Budget, BudgetClosedError
 from pixelgauge.images.decoding import Picture
 from tests.engine.test_batches import DARK, ByCompany, Several, pairing_of, plain_rows
 from tests.pictures import random_pixels
