@@ -162,6 +162,9 @@ def test_what_cannot_be_had_is_an_error_and_counts_for_nothing() -> None:
             with pytest.raises(MemoryError):
                 np.empty(shape, np.uint8)
         assert memory.held == 0
+        for size in range(KEPT, 40 * KEPT, 4096):  # each larger than all that are spare
+            np.empty(size, np.uint8).fill(1)
+            assert memory.held <= 2 * size
 
     on_a_thread(memory, work)
 

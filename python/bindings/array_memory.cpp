@@ -141,11 +141,12 @@ class Memory {
         return head;
     }
 
-    // Takes back what was counted as used and could not be made.
+    // Takes back what was counted as used and could not be made: it is no measure of how much may be kept.
     void missed(size_t bytes) {
         if (bytes < kLeastKept || !is_ours()) return;
         const std::lock_guard<std::mutex> lock(mutex_);
         in_use_ -= bytes;
+        most_ = in_use_ + kept_;
     }
 
     bool keep(Head* head) {

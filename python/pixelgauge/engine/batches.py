@@ -97,17 +97,9 @@ class Batches:
 
 
 def _score(batch: list[Waiting]) -> None:
-    """Score pairs of one size; each by itself by what refuses them together, so that one does not stop the others."""
+    """Score pairs of one size, and say of each that it is done, whatever happens."""
     try:
-        x, y = (np.concatenate(images) for images in ([pair.x for pair in batch], [pair.y for pair in batch]))
-        for scorer in batch[0].scorers:
-            found = scorer(x, y)
-            refused = any(isinstance(result, Exception) for result in found.values())
-            for i, pair in enumerate(batch):
-                if refused and len(batch) > 1:
-                    pair.score([scorer])
-                else:
-                    pair.results |= {n: r if isinstance(r, Exception) else r[i : i + 1] for n, r in found.items()}
+        _score_together(batch)  # whose copies of the pixels are gone before bytes are given back
     except BaseException as error:
         for pair in batch:
             pair.error = error
@@ -115,3 +107,16 @@ def _score(batch: list[Waiting]) -> None:
         del pair.x, pair.y
         pair.done()
         pair.is_scored.set()
+
+
+def _score_together(batch: list[Waiting]) -> None:
+    """Score pairs in one call; each by itself by what refuses them together, so that one does not stop the others."""
+    x, y = (np.concatenate(images) for images in ([pair.x for pair in batch], [pair.y for pair in batch]))
+    for scorer in batch[0].scorers:
+        found = scorer(x, y)
+        refused = any(isinstance(result, Exception) for result in found.values())
+        for i, pair in enumerate(batch):
+            if refused and len(batch) > 1:
+                pair.score([scorer])
+            else:
+                pair.results |= {n: r if isinstance(r, Exception) else r[i : i + 1] for n, r in found.items()}

@@ -148,7 +148,8 @@ class Flow:
             if later:
                 begun.waiting = Waiting(pair.x, pair.y, later, partial(share.keep, 0))
                 is_waiting = True
-                del pair
+            del pair  # before its bytes are given back
+            if begun.waiting is not None:
                 self.batches.add(begun.waiting, together)
                 if self._budget is not None and self._budget.is_short:
                     self.batches.flush()
