@@ -16,7 +16,7 @@ from pixelgauge.cli import EXIT_DONE, EXIT_GATE_FAILED, EXIT_SOME_FAILED, UsageE
 from pixelgauge.cli.compare_gates import AskedGates, ReadyGates, add_gate_options
 from pixelgauge.cli.compare_report import RunReport, add_report_options
 from pixelgauge.cli.terminal import Progress, columns_of, number, pad, shortened, width
-from pixelgauge.cli.written import after_results, naming
+from pixelgauge.cli.written import after_results, naming, say_page
 from pixelgauge.engine.budget import memory_size
 from pixelgauge.engine.compare import CompareRun
 from pixelgauge.engine.comparison import CompareOptions, Comparison, compare_options, prepare
@@ -266,6 +266,7 @@ def _compare(
         if junit is not None:
             junit.finish(verdicts)
         page.write(run.summary, verdicts, is_complete=is_complete)
+        say_page(args)
     return after.code
 
 
