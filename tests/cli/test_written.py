@@ -216,3 +216,32 @@ def test_a_page_shows_the_picture_of_standard_input(
     pairs = [value for name, value in held(Path("page.html").read_text()).items() if name.startswith("pair-")]
     assert len(pairs) == (3 if sides[1] == "test" else 1)
     assert all(len(pair["images"]) == 2 for pair in pairs)
+
+
+def test_errors_speak_of_options_and_of_what_to_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = [Image.fromarray(random_pixels((16, 16, 3), i)) for i in range(3)]
+    for name in ("p.tif", "p.gif", "p.webp"):
+        pages[0].save(name, save_all=True, append_images=pages[1:])
+        out = run(capsys, "compare", name, name)[1]
+        assert (
+            "3 frames or pages: save the one to compare as a file of its own, or have compare score each, by --frames"
+            in out
+        )
+        assert run(capsys, "compare", name, name, "--frames")[0] == 0
+    np.save("f.npy", np.random.default_rng(0).random((2, 16, 16), np.float32))
+    out = run(capsys, "compare", "f.npy", "f.npy", "--metrics", "psnr")[1]
+    assert (
+        "data_range is needed for floating-point images: give --data-range 1 (data_range=1) for values in 0..1" in out
+    )
+    assert run(capsys, "compare", "f.npy", "f.npy", "--metrics", "psnr", "--data-range", "1")[0] == 0
+    Path("one.csv").write_text("label,score\n0,1\n0,2\n")
+    err = run(capsys, "auroc", "one.csv")[2]
+    assert "one class only: 0 positives and 2 negatives: give a file with rows of both, or name other labels" in err
+    Path("two.csv").write_text("label,score\n0,1\n1,2\n")
+    assert run(capsys, "auroc", "two.csv", "--report", "two.html")[0] == 0
+    assert "y_true" not in Path("two.html").read_text()
+    features = np.random.default_rng(0).normal(size=(30, 4))
+    features[7, 2] = np.nan
+    np.savez("nan.npz", features=features)
+    err = run(capsys, "distance", "nan.npz", "a.npz")[2]
+    assert "nan.npz holds NaN or infinity, first in column 2, row 7: remove or repair it" in err

@@ -272,7 +272,8 @@ def _auroc(args: argparse.Namespace, scores: Array, truth: Array) -> tuple[float
     negatives = len(truth) - positives
     if positives == 0 or negatives == 0:
         place = f"{shown(args.file)}, column {args.label!r}"
-        raise UsageError(f"{place} holds one class only: {positives} positives and {negatives} negatives")
+        remedy = "give a file with rows of both, or name other labels by --label or --pos-label"
+        raise UsageError(f"{place} holds one class only: {positives} positives and {negatives} negatives: {remedy}")
     auroc = cast(float, roc_auc_score(truth, scores))
     if positives == 1 or negatives == 1:
         why = f"{positives} positives and {negatives} negatives: an interval needs at least two of each"
