@@ -54,7 +54,7 @@ def test_a_baseline_is_never_replaced(
     os.symlink("base.csv", "link.csv")
     os.link("base.csv", "hard.csv")
     argv = ["compare", "ref", "test", option, "base.csv", "--report", "page.html"]
-    for written in (["--output", output, "--overwrite"], ["--junit", output]):
+    for written in (["--output", output, "--overwrite"], ["--output", output, "--resume"], ["--junit", output]):
         code, out, err = run(capsys, *argv, *written)
         assert (code, out) == (2, "")
         assert f"{written[0]}: is read by this very command: name another file: '{output}'" in err

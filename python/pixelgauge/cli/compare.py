@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import json
 import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 from pixelgauge.checks import whole_number
@@ -126,6 +127,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(args: argparse.Namespace) -> int:
     """Score the pairs; print rows and summary."""
     comparison, pairing, gates, report = _checked(args)
+    if args.resume:
+        _require_no_baseline(args)
     try:
         resume = map(pairing.paths, pairing.pairs) if args.resume else None
         output = None
@@ -159,6 +162,14 @@ def run(args: argparse.Namespace) -> int:
     finally:
         if output is not None:
             output.close()
+
+
+def _require_no_baseline(args: argparse.Namespace) -> None:
+    """Raise for a file to go on with that the run is held against: rows of replaced images would leave it."""
+    for baseline in (args.baseline, args.report_baseline):
+        with naming("--output", args.output), contextlib.suppress(FileNotFoundError):
+            if baseline is not None and os.path.samefile(baseline, args.output):
+                raise FileExistsError(errno.EEXIST, "is read by this very command: name another file", args.output)
 
 
 def _inputs(args: argparse.Namespace, pairing: Pairing) -> Iterator[str]:
@@ -225,7 +236,7 @@ def _compare(
     if table is not None:
         print(table.head())
     is_complete = True
-    with after_results() as after, ExitStack() as stack:
+    with after_results() as after, contextlib.ExitStack() as stack:
         stack.enter_context(naming("--junit", args.junit))
         junit = None if args.junit is None else stack.enter_context(junit_report(args.junit, str(comparison)))
         with Progress("pair", quiet=args.quiet) as progress, run:
