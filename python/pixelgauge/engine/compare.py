@@ -94,7 +94,7 @@ class CompareRun(Iterator[ScoreRow]):
 
         Raises
         ------
-        ArgumentValueError
+        ValueError
             If rows were taken before, others are taken meanwhile, or the run is closed.
         """
         with contextlib.suppress(StopIteration):
