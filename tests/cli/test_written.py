@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from PIL import Image
 
 from pixelgauge.cli import main
 from tests.pictures import random_pixels
+from tests.report.runs import held
 
 pytestmark = pytest.mark.cli
 
@@ -51,7 +54,7 @@ def test_a_baseline_is_never_replaced(
     os.symlink("base.csv", "link.csv")
     os.link("base.csv", "hard.csv")
     argv = ["compare", "ref", "test", option, "base.csv", "--report", "page.html"]
-    for written in (["--output", output, "--overwrite"], ["--junit", output]):
+    for written in (["--output", output, "--overwrite"], ["--output", output, "--resume"], ["--junit", output]):
         code, out, err = run(capsys, *argv, *written)
         assert (code, out) == (2, "")
         assert f"{written[0]}: is read by this very command: name another file: '{output}'" in err
@@ -166,3 +169,79 @@ def test_a_variant_that_is_not_known_is_named_as_it_was_given(
     code, _, err = run(capsys, "compare", "ref", "test", "--metrics", metrics)
     assert code == 2
     assert said in err
+
+
+@pytest.mark.parametrize("command", ["compare", "auroc", "distance"])
+def test_the_last_line_says_where_the_page_is(folder: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    argv = [*_RUNS[command][0], "--report", "page.html"]
+    code, out, _ = run(capsys, *argv)
+    assert (code, out.splitlines()[-1]) == (0, "page in page.html")
+    for silent in (["--json"], *([] if command == "auroc" else [["--quiet"]])):
+        assert "page in" not in run(capsys, *argv, *silent)[1]
+
+
+@pytest.mark.parametrize("command", ["compare", "auroc", "distance"])
+def test_a_page_replaces_any_page_or_an_empty_file_and_nothing_else(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    argv = [*_RUNS[command][0], "--report", "page.html"]
+    Path("page.html").touch()
+    assert run(capsys, *argv)[0] == 0
+    other = [*_RUNS["auroc" if command == "compare" else "compare"][0], "--report", "page.html"]
+    assert run(capsys, *other)[0] == 0
+    assert run(capsys, *argv)[0] == 0
+    Path("page.html").write_text("\n")
+    code, _, err = run(capsys, *argv)
+    assert code == 2
+    assert "--report: page.html: exists and is no report of pixelgauge: name another file, or delete it" in err
+    assert Path("page.html").read_text() == "\n"
+
+
+@pytest.mark.parametrize("sides", [("ref/0.png", "-"), ("-", "test/0.png"), ("-", "test")])
+@pytest.mark.parametrize("memory", [[], ["--memory", "1"]])
+def test_a_page_shows_the_picture_of_standard_input(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    sides: tuple[str, str],
+    memory: list[str],
+) -> None:
+    class Piped:
+        def __init__(self) -> None:
+            self.buffer = io.BytesIO(Path("ref/0.png" if sides[0] == "-" else "test/0.png").read_bytes())
+
+    monkeypatch.setattr(sys, "stdin", Piped())
+    code, out, _ = run(capsys, "compare", *sides, "--json", "--report", "page.html", *memory)
+    assert (code, json.loads(out)["counts"]["failed"]) == (0, 0)
+    pairs = [value for name, value in held(Path("page.html").read_text()).items() if name.startswith("pair-")]
+    assert len(pairs) == (3 if sides[1] == "test" else 1)
+    assert all(len(pair["images"]) == 2 for pair in pairs)
+
+
+def test_errors_speak_of_options_and_of_what_to_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = [Image.fromarray(random_pixels((16, 16, 3), i)) for i in range(3)]
+    for name in ("p.tif", "p.gif", "p.webp"):
+        pages[0].save(name, save_all=True, append_images=pages[1:])
+        out = run(capsys, "compare", name, name)[1]
+        assert (
+            "3 frames or pages: save the one to compare as a file of its own, or have compare score each, by --frames"
+            in out
+        )
+        assert run(capsys, "compare", name, name, "--frames")[0] == 0
+    np.save("f.npy", np.random.default_rng(0).random((2, 16, 16), np.float32))
+    out = run(capsys, "compare", "f.npy", "f.npy", "--metrics", "psnr")[1]
+    assert (
+        "data_range is needed for floating-point images: give --data-range 1 (data_range=1) for values in 0..1" in out
+    )
+    assert run(capsys, "compare", "f.npy", "f.npy", "--metrics", "psnr", "--data-range", "1")[0] == 0
+    Path("one.csv").write_text("label,score\n0,1\n0,2\n")
+    err = run(capsys, "auroc", "one.csv")[2]
+    assert "one class only: 0 positives and 2 negatives: give a file with rows of both, or name other labels" in err
+    Path("two.csv").write_text("label,score\n0,1\n1,2\n")
+    assert run(capsys, "auroc", "two.csv", "--report", "two.html")[0] == 0
+    assert "y_true" not in Path("two.html").read_text()
+    features = np.random.default_rng(0).normal(size=(30, 4))
+    features[7, 2] = np.nan
+    np.savez("nan.npz", features=features)
+    err = run(capsys, "distance", "nan.npz", "a.npz")[2]
+    assert "nan.npz holds NaN or infinity, first in column 2, row 7: remove or repair it" in err

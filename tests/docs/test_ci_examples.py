@@ -205,13 +205,13 @@ def test_the_job_passes_and_fails(name: str, tmp_path: Path, monkeypatch: pytest
         for i in range(3):
             Image.fromarray(random_pixels((32, 32, 3), i)).save(tmp_path / side / f"{i}.png")
     assert main(command_of(name)) == 0
-    assert {"scores.csv", "pictures.xml"} <= {entry.name for entry in tmp_path.iterdir()}
-    (tmp_path / "scores.csv").unlink()
+    assert {"current.csv", "pictures.xml"} <= {entry.name for entry in tmp_path.iterdir()}
+    (tmp_path / "current.csv").unlink()
     Image.fromarray(random_pixels((32, 32, 3), 9)).save(tmp_path / "made" / "1.png")
     assert main(command_of(name)) == 3
     failed = {case.attrib["name"] for case in ElementTree.parse("pictures.xml").iter("testcase") if len(case)}
     assert failed == {"1.png", "--fail-under ssim=0.9", "--fail-under mean:ssim=0.95"}
-    (tmp_path / "scores.csv").unlink()
+    (tmp_path / "current.csv").unlink()
     Image.fromarray(random_pixels((32, 32, 3), 1)).save(tmp_path / "made" / "1.png")
     (tmp_path / "made" / "2.png").unlink()
     assert main(command_of(name)) == 3

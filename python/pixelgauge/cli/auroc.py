@@ -22,7 +22,7 @@ from pixelgauge._version import __version__
 from pixelgauge.checks import ArgumentValueError, byte_size
 from pixelgauge.cli import EXIT_DONE, UsageError, given
 from pixelgauge.cli.auroc_report import add_report_options, beside_the_scores, report_of, require_report
-from pixelgauge.cli.written import after_results, naming
+from pixelgauge.cli.written import after_results, naming, say_page
 from pixelgauge.files.cells import EXACT, number
 from pixelgauge.files.reading import FileError, shown
 from pixelgauge.files.tables import PARQUET, Table, import_parquet, read_table
@@ -132,6 +132,7 @@ def run(args: argparse.Namespace) -> int:
         if args.report:
             with naming("--report", args.report):
                 report_of(args, result, truth, scores, interval, beside)
+            say_page(args)
     return EXIT_DONE
 
 
@@ -273,7 +274,8 @@ def _auroc(args: argparse.Namespace, scores: Array, truth: Array) -> tuple[float
     negatives = len(truth) - positives
     if positives == 0 or negatives == 0:
         place = f"{shown(args.file)}, column {args.label!r}"
-        raise UsageError(f"{place} holds one class only: {positives} positives and {negatives} negatives")
+        remedy = "give a file with rows of both, or name other labels by --label or --pos-label"
+        raise UsageError(f"{place} holds one class only: {positives} positives and {negatives} negatives: {remedy}")
     auroc = cast(float, roc_auc_score(truth, scores))
     if positives == 1 or negatives == 1:
         why = f"{positives} positives and {negatives} negatives: an interval needs at least two of each"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import json
 import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 from pixelgauge.checks import whole_number
@@ -16,7 +17,7 @@ from pixelgauge.cli import EXIT_DONE, EXIT_GATE_FAILED, EXIT_SOME_FAILED, UsageE
 from pixelgauge.cli.compare_gates import AskedGates, ReadyGates, add_gate_options
 from pixelgauge.cli.compare_report import RunReport, add_report_options
 from pixelgauge.cli.terminal import Progress, columns_of, pad, shortened, width
-from pixelgauge.cli.written import after_results, naming
+from pixelgauge.cli.written import after_results, naming, say_page
 from pixelgauge.engine.compare import CompareRun
 from pixelgauge.engine.comparison import CompareOptions, Comparison, compare_options, prepare
 from pixelgauge.engine.frame_pairs import of_frames
@@ -122,6 +123,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(args: argparse.Namespace) -> int:
     """Score the pairs; print rows and summary."""
     comparison, pairing, gates, report = _checked(args)
+    if args.resume:
+        _require_no_baseline(args)
     try:
         resume = map(pairing.paths, pairing.pairs) if args.resume else None
         output = None
@@ -155,6 +158,14 @@ def run(args: argparse.Namespace) -> int:
     finally:
         if output is not None:
             output.close()
+
+
+def _require_no_baseline(args: argparse.Namespace) -> None:
+    """Raise for a file to go on with that the run is held against: rows of replaced images would leave it."""
+    for baseline in (args.baseline, args.report_baseline):
+        with naming("--output", args.output), contextlib.suppress(FileNotFoundError):
+            if baseline is not None and os.path.samefile(baseline, args.output):
+                raise FileExistsError(errno.EEXIST, "is read by this very command: name another file", args.output)
 
 
 def _inputs(args: argparse.Namespace, pairing: Pairing) -> Iterator[str]:
@@ -263,6 +274,7 @@ def _compare(
             if junit is not None:
                 junit.finish(verdicts)
         page.write(run.summary, verdicts, is_complete=is_complete)
+        say_page(args)
     return after.code
 
 

@@ -14,7 +14,7 @@ from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError, add_option, 
 from pixelgauge.cli.distance_report import add_report_options, report_of, require_report, samples_for
 from pixelgauge.cli.networks import add_network_options, asked_network, asked_preset, extraction_from
 from pixelgauge.cli.terminal import Progress
-from pixelgauge.cli.written import after_results
+from pixelgauge.cli.written import after_results, say_page
 from pixelgauge.engine.distances import (
     DISTANCES,
     SetFamily,
@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.flush()
         after.code = code
         write_page()
+        say_page(args)
     return code
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import errno
 import os
 from collections.abc import Iterator
 
 from pixelgauge.cli import EXIT_GATE_FAILED, EXIT_WRONG_USE, UsageError, is_nameless
-from pixelgauge.files.reading import FileError
+from pixelgauge.files.reading import FileError, printable
 
 TO_WRITE = {
     errno.ENOENT: "make its folder, or name another file",
@@ -76,3 +77,9 @@ def after_results() -> Iterator[AfterResults]:
         code = after.code if after.code == EXIT_GATE_FAILED else EXIT_WRONG_USE
         why = "there is not enough memory" if isinstance(error, MemoryError) else str(error)
         raise LateError(f"the results are whole, but not all files could be written: {why}", code) from error
+
+
+def say_page(args: argparse.Namespace) -> None:
+    """Print where the page is, if one was written and words are printed."""
+    if args.report is not None and not args.json and not vars(args).get("quiet"):
+        print(f"page in {printable(str(args.report))}")

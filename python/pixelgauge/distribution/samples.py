@@ -88,8 +88,16 @@ def as_features(
         with np.errstate(invalid="ignore"):
             columns = np.isfinite(array.sum(axis=0, dtype=np.float64))
         if not columns.all():
-            bad = int(np.argmin(columns))
-            raise ValueError(f"{name} holds NaN or infinity, first in column {bad}: remove or repair it")
+            column = int(np.argmin(columns))
+            row = int(np.argmin(np.isfinite(array[:, column])))  # or 0, where only the sum is beyond float64
+            raise ArgumentValueError(
+                name,
+                "",
+                f"{name} holds NaN or infinity, first in column {column}, row {row}",
+                "remove or repair it",
+                row=row,
+                column=column,
+            )
     return array
 
 

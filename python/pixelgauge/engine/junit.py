@@ -23,7 +23,7 @@ _ROOM = len(_COUNTS.format(*[2**40] * 3))
 
 
 def require_junit_writable(path: str, inputs: Iterable[str]) -> None:
-    """Raise unless a report can be put there: where nothing is, or in the place of another such report.
+    """Raise unless a report can be put there: where nothing is, or in the place of another such, or of an empty file.
 
     Raises
     ------

@@ -24,7 +24,7 @@ from pixelgauge.images.budget import Budget, Share, memory_size
 from pixelgauge.images.decoding import Picture
 from pixelgauge.images.luma import luma
 from pixelgauge.images.resizing import resized
-from pixelgauge.metric import Result
+from pixelgauge.metric import DATA_RANGE, Result
 from pixelgauge.parallel import ordered_map
 from pixelgauge.runtime import get_num_threads
 
@@ -212,6 +212,9 @@ def score_pair(ref: Source, test: Source, comparison: Comparison) -> ScoreRow:
 
 def _advised(error: Exception) -> str:
     """Message with what a user of files can do, where functions for arrays advise by their arguments."""
+    if isinstance(error, ArgumentError) and error.argument == DATA_RANGE.name and error.kind == "missing":
+        flag = DATA_RANGE.flag
+        return error.told("", f"give {flag} 1 ({DATA_RANGE.name}=1) for values in 0..1, {flag} 255 for 0..255")
     if not (isinstance(error, ArgumentError) and error.kind == "too_small"):
         return str(error) or type(error).__name__
     size = "" if error.required is None else f"at least {error.required} x {error.required} is needed; "

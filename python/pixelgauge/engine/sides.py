@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable
@@ -56,6 +57,21 @@ class StackSide:
 Side = ImageSide | NamedSide | StackSide
 
 
+class _ReadOnce:
+    """Bytes of a stream, which gives them once, for whoever asks again: after a wait for memory, or for a page."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._data: bytes | None = None
+
+    def __call__(self) -> bytes:
+        with self._lock:
+            if self._data is None:
+                self._data = self._stream.read(_MOST_INPUT)
+            return self._data
+
+
 def side_of(path: str, standard_input: BinaryIO | None = None) -> Side:
     """Look at what a path leads to; what cannot be opened is an image, whose row will say so.
 
@@ -73,7 +89,7 @@ def side_of(path: str, standard_input: BinaryIO | None = None) -> Side:
         If it is a folder that cannot be listed.
     """
     if standard_input is not None and path == "-":
-        return ImageSide(EncodedItem(path, lambda: standard_input.read(_MOST_INPUT)))
+        return ImageSide(EncodedItem(path, _ReadOnce(standard_input)))
     if os.path.isdir(path):
         return _folder(path)
     if path.lower().endswith(_COMPRESSED):

@@ -425,9 +425,12 @@ def value_range_bounds(data_range: float | Sequence[float] | None, dtype: np.dty
     """
     if data_range is None:
         if dtype.kind != "u":
-            raise ValueError(
-                "data_range is needed for floating-point images: pass 1.0 for values in 0..1, 255 for 0..255, "
-                "or (low, high) such as (-1, 1)"
+            raise ArgumentValueError(
+                "data_range",
+                "",
+                "data_range is needed for floating-point images",
+                "pass 1.0 for values in 0..1, 255 for 0..255, or (low, high) such as (-1, 1)",
+                kind="missing",
             )
         return 0.0, float((1 << 8 * dtype.itemsize) - 1)
     try:

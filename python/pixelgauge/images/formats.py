@@ -24,6 +24,7 @@ from pixelgauge.images.png import open_png
 from pixelgauge.images.pnm import open_pnm
 from pixelgauge.images.profiles import profile_said
 from pixelgauge.images.tiff import (
+    ONE_OF_SEVERAL,
     RefusedError,
     canonical_tiff,
     exif_orientation,
@@ -118,7 +119,7 @@ def _open_webp(data: bytes) -> Opened:
     opened = opened_of(WebPImageFile, data)
     frames = getattr(opened.image, "n_frames", 1)
     if frames > 1:
-        raise RefusedError(f"holds {frames} frames or pages", "save the one to compare as a file of its own")
+        raise RefusedError(f"holds {frames} frames or pages", ONE_OF_SEVERAL)
     told = opened.image.info
     turned = exif_orientation(told.get("exif", b"")) or 1
     turned = turned if turned != 1 else xmp_orientation(told.get("xmp", b""))

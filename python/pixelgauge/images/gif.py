@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelgauge.images.opening import Decoded, decoding_into, require_size
-from pixelgauge.images.tiff import RefusedError
+from pixelgauge.images.tiff import ONE_OF_SEVERAL, RefusedError
 
 _CUT_OFF = "the file is truncated"
 _EXTENSION, _IMAGE, _END = 0x21, 0x2C, 0x3B
@@ -55,7 +55,7 @@ def open_gif(data: bytes) -> Decoded:
         else:
             raise ValueError(f"the file is damaged: byte {kind[0]:#x} stands where a block begins")
     if frames > 1:
-        raise RefusedError(f"holds {frames} frames or pages", "save the one to compare as a file of its own")
+        raise RefusedError(f"holds {frames} frames or pages", ONE_OF_SEVERAL)
     if not frames:
         raise ValueError("the file is damaged: it holds no picture")
     if box != (0, 0, width, height):

@@ -59,6 +59,9 @@ _OTHER_KINDS = {1: (32,), 2: (8, 16, 32), 3: (16, 32, 64)}
 """Bits of unsigned, signed and floating samples that are read where their range is stated."""
 RANGE_STATED = "state their range with --data-range (and any_samples=True for read_image)"
 
+ONE_OF_SEVERAL = "save the one to compare as a file of its own, or have compare score each, by --frames (frames=True)"
+"""What to do with a file of several frames or pages, of a format that they are scored of one by one."""
+
 
 class RefusedError(Exception):
     """A file whose pixels cannot be read exactly; `remedy` says what to do."""
@@ -247,7 +250,7 @@ def _main_page(data: bytes) -> _Directory:
     if len(main) > 1:
         raise RefusedError(
             f"holds {len(main)} frames or pages",
-            "save the one to compare as a file of its own",
+            ONE_OF_SEVERAL,
         )
     if _DNG_VERSION in main[0].tags:
         raise RefusedError("is a camera's raw file (DNG)", "develop it to an image of 8 or 16 bits")

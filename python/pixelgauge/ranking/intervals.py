@@ -352,8 +352,7 @@ def check_classes(positives: float, negatives: float, what: str = "") -> None:
     """Refuse a class of one."""
     if positives < 2 or negatives < 2:
         raise ValueError(
-            f"y_true has {positives:.6g} positives and {negatives:.6g} negatives{what}: a variance needs at least two "
-            "of each"
+            f"{positives:.6g} positives and {negatives:.6g} negatives{what}: a variance needs at least two of each"
         )
 
 

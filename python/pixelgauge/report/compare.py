@@ -59,7 +59,7 @@ def compare_report(
     run : CompareRun
         From :func:`compare`, of which no row was taken.
     path : path
-        Of the report; a report that is there is replaced, another file is not.
+        Of the report; a page of pixelgauge that is there, or an empty file, is replaced, another file is not.
     baseline : path, optional
         A file of rows that ``compare --output`` wrote: the report shows what moved since.
     workers : int, optional

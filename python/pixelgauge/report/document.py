@@ -208,7 +208,7 @@ def document(
 
 
 def require_report_writable(path: str, inputs: Iterable[str] = ()) -> None:
-    """Raise unless a report can be put there: where nothing is, or in the place of another report.
+    """Raise unless a report can be put there: where nothing is, or in the place of any other, or of an empty file.
 
     Raises
     ------
