@@ -342,6 +342,22 @@ def test_psnr_of_all_pixels_together_is_shown_where_it_is_asked_for(
     assert "of all pixels together" not in (tmp_path / "r.html").read_text()
 
 
+def test_figures_that_are_none_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_pairs(tmp_path, 4)
+    ssim_and_psnr = ["--metrics", "psnr,ssim", "--quiet"]
+    assert main(["compare", "ref", "ref", *ssim_and_psnr, "--output", "old.csv", "--report", "same.html"]) == 0
+    reason = "since no score is finite; identical images have an infinite one."
+    assert f"psnr dB: no mean and no percentiles, {reason}" in (tmp_path / "same.html").read_text()
+    report = ["--report", "r.html", "--report-baseline", "old.csv"]
+    assert main(["compare", "ref", "test", *ssim_and_psnr, *report]) == 0
+    page = (tmp_path / "r.html").read_text()
+    assert "psnr dB: no mean and no change, since no score is finite in both runs" in page
+    assert "Change of psnr dB" not in page
+    assert "Change of ssim" in page
+    assert "no mean and no percentiles" not in page
+
+
 def test_gates_are_shown_with_what_broke_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     save_pairs(tmp_path, 6)

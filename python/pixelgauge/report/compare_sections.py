@@ -55,7 +55,13 @@ def summary_section(
         cells = [score(metric, value) for value in (found.mean, found.std, *at)]
         rows.append([metric.label, f"{found.count:,}", *cells, *([f"{found.infinite:,}"] if has_infinite else [])])
     heads = ["metric", "pairs", "mean", "std", *_HEADS, *(["infinite"] if has_infinite else [])]
-    said = [element("p", note, class_="note") for note in notes]
+    infinite = [
+        f"{metrics[name].label}: no mean and no percentiles, since no score is finite; identical images have an "
+        "infinite one."
+        for name, found in computed.items()
+        if found.infinite and not summary.finite(name).size
+    ]
+    said = [element("p", note, class_="note") for note in [*infinite, *notes]]
     if is_pooled:
         metric = metrics["psnr"]
         pooled = element("strong", score(metric, summary.pooled_psnr))
@@ -131,7 +137,7 @@ def gates_said(verdicts: Sequence[Verdict]) -> str:
 
 def moves_section(page: Document, moved: Mapping[str, Moved], compared: Compared, metrics: Metrics) -> None:
     """Show what moved since the earlier run."""
-    rows, charts = [], []
+    rows, charts, unknown = [], [], list[Markup]()
     for name, found in moved.items():
         metric = metrics[name]
         by = None if found.before is None or found.after is None else found.after - found.before
@@ -148,7 +154,8 @@ def moves_section(page: Document, moved: Mapping[str, Moved], compared: Compared
                 f"{found.same:,}",
             ]
         )
-        if found.better or found.worse:
+        unknown += _no_change(metric, found)
+        if found.changes.size and (found.better or found.worse):
             title = f"Change of {metric.label}"
             chart = histogram(
                 found.changes, title=title, x_title=f"new less old, {metric.label}", rules=[Rule(0.0, "0")]
@@ -165,7 +172,16 @@ def moves_section(page: Document, moved: Mapping[str, Moved], compared: Compared
     ]
     note = f"{counted(compared.pairs, 'pair')} in both; means are over the scores that are finite in both."
     table = element("div", scrolled(heads, rows), class_="moves")
-    page.section("moved", "Since the baseline", table, *listed, side_by_side(*charts), note=note)
+    page.section("moved", "Since the baseline", table, *unknown, *listed, side_by_side(*charts), note=note)
+
+
+def _no_change(metric: Metric[Any], found: Moved) -> list[Markup]:
+    """Say why a metric has no mean and no change; nothing where it has."""
+    both = found.better + found.worse + found.same
+    if found.changes.size:
+        return []
+    why = "no score is finite in both runs; identical images have an infinite one" if both else "no pair has it in both"
+    return [element("p", f"{metric.label}: no mean and no change, since {why}.", class_="note")]
 
 
 def distributions_section(
