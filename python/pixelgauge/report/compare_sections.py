@@ -123,7 +123,9 @@ def gates_section(page: Document, verdicts: Sequence[Verdict], metrics: Metrics,
             ]
         )
     last = element("th", "what broke it", scope="col", class_="text")
-    table = scrolled(["gate", element("th", "outcome", scope="col", class_="text"), "value", "judged", last], rows)
+    table = scrolled(
+        ["gate", element("th", "outcome", scope="col", class_="text"), "value", "judged", last], rows, "scroll gates"
+    )
     page.section("gates", "Gates", table, note=gates_said(verdicts))
 
 
