@@ -370,6 +370,9 @@ def test_gates_are_shown_with_what_broke_them(tmp_path: Path, monkeypatch: pytes
     assert "005.png" in section
     rows = held(page)["rows-data"]["rows"]
     assert [bool(row[5]) for row in rows] == [i > 2 for i in range(6)]
+    heading = held(page)["pair-5"]["scores"]
+    assert heading.endswith("broke 1 gate")
+    assert all(len(number.partition(".")[2]) <= 6 for number in re.findall(r"[\d.]+", heading))
 
 
 @pytest.mark.parametrize(
