@@ -358,6 +358,30 @@ def test_figures_that_are_none_say_why(tmp_path: Path, monkeypatch: pytest.Monke
     assert "no mean and no percentiles" not in page
 
 
+@pytest.mark.parametrize(
+    ("arguments", "title", "lead"),
+    [
+        (["@pairs.csv"], "Pairs of pairs.csv", "Pairs listed in <code>"),
+        (["ref", "test/"], "test compared with ref", "Reference <code>"),
+        (["ref/000.png", "test"], "test compared with 000.png", "Reference <code>"),
+        (["ref.npy", "test.npy"], "test.npy compared with ref.npy", "Reference <code>"),
+        (["ref/000.png", "test/001.png"], "001.png compared with 000.png", "Reference <code>"),
+    ],
+)
+def test_a_page_names_what_was_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], title: str, lead: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_pairs(tmp_path, 3)
+    (tmp_path / "pairs.csv").write_text("ref,test\nref/000.png,test/001.png\n")
+    for side in ("ref", "test"):
+        np.save(f"{side}.npy", random_pixels((2, 24, 24, 3), 1))
+    assert main(["compare", *arguments, "--quiet", "--report", "r.html"]) == 0
+    page = (tmp_path / "r.html").read_text()
+    assert f"<title>{title}</title>" in page
+    assert lead in page[page.index('class="lead"') :]
+
+
 def test_gates_are_shown_with_what_broke_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     save_pairs(tmp_path, 6)

@@ -58,7 +58,9 @@ class RunReport:
         before = args.report_baseline if args.report_baseline is not None else args.baseline
         require_report_writable(self._path, [*inputs, *([] if before is None else [before])])
         baseline = None if before is None else report_baseline(before, comparison, pairing)
-        self._report = CompareReport(comparison, pairing, baseline)
+        ref = "standard input" if args.ref == "@-" else args.ref.removeprefix("@") if args.test is None else args.ref
+        test = "standard input" if args.test == "-" else args.test or ""
+        self._report = CompareReport(comparison, pairing, baseline, (ref, test))
 
     def add(self, row: ScoreRow, pair: Pair | None, problems: Sequence[str]) -> None:
         """Look at a row."""
