@@ -408,6 +408,46 @@ def test_psnr_of_all_pixels_together_is_shown_where_it_is_asked_for(
     assert "of all pixels together" not in (tmp_path / "r.html").read_text()
 
 
+def test_figures_that_are_none_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_pairs(tmp_path, 4)
+    ssim_and_psnr = ["--metrics", "psnr,ssim", "--quiet"]
+    assert main(["compare", "ref", "ref", *ssim_and_psnr, "--output", "old.csv", "--report", "same.html"]) == 0
+    reason = "since no score is finite; identical images have an infinite one."
+    assert f"psnr dB: no mean and no percentiles, {reason}" in (tmp_path / "same.html").read_text()
+    report = ["--report", "r.html", "--report-baseline", "old.csv"]
+    assert main(["compare", "ref", "test", *ssim_and_psnr, *report]) == 0
+    page = (tmp_path / "r.html").read_text()
+    assert "psnr dB: no mean and no change, since no score is finite in both runs" in page
+    assert "Change of psnr dB" not in page
+    assert "Change of ssim" in page
+    assert "no mean and no percentiles" not in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "title", "lead"),
+    [
+        (["@pairs.csv"], "Pairs of pairs.csv", "Pairs listed in <code>"),
+        (["ref", "test/"], "test compared with ref", "Reference <code>"),
+        (["ref/000.png", "test"], "test compared with 000.png", "Reference <code>"),
+        (["ref.npy", "test.npy"], "test.npy compared with ref.npy", "Reference <code>"),
+        (["ref/000.png", "test/001.png"], "001.png compared with 000.png", "Reference <code>"),
+    ],
+)
+def test_a_page_names_what_was_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], title: str, lead: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_pairs(tmp_path, 3)
+    (tmp_path / "pairs.csv").write_text("ref,test\nref/000.png,test/001.png\n")
+    for side in ("ref", "test"):
+        np.save(f"{side}.npy", random_pixels((2, 24, 24, 3), 1))
+    assert main(["compare", *arguments, "--quiet", "--report", "r.html"]) == 0
+    page = (tmp_path / "r.html").read_text()
+    assert f"<title>{title}</title>" in page
+    assert lead in page[page.index('class="lead"') :]
+
+
 def test_gates_are_shown_with_what_broke_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     save_pairs(tmp_path, 6)
@@ -420,6 +460,9 @@ def test_gates_are_shown_with_what_broke_them(tmp_path: Path, monkeypatch: pytes
     assert "005.png" in section
     rows = held(page)["rows-data"]["rows"]
     assert [bool(row[5]) for row in rows] == [i > 2 for i in range(6)]
+    heading = held(page)["pair-5"]["scores"]
+    assert heading.endswith("broke 1 gate")
+    assert all(len(number.partition(".")[2]) <= 6 for number in re.findall(r"[\d.]+", heading))
 
 
 @pytest.mark.parametrize(

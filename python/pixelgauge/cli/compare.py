@@ -233,7 +233,7 @@ def _compare(
         print(table.head())
     is_complete = True
     with after_results() as after:
-        with ExitStack() as stack:
+        with contextlib.ExitStack() as stack:
             stack.enter_context(naming("--junit", args.junit))
             junit = None if args.junit is None else stack.enter_context(junit_report(args.junit, str(comparison)))
             with Progress("pair", quiet=args.quiet) as progress, run:

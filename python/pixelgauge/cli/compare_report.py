@@ -72,7 +72,7 @@ class RunReport:
         if args.report_baseline is not None:
             with naming("--report-baseline", args.report_baseline, TO_READ):
                 self._own = report_baseline(args.report_baseline, comparison, pairing)
-        self._report = CompareReport(comparison, pairing, self._own or judged)
+        self._report = CompareReport(comparison, pairing, self._own or judged, _given(args))
 
     def add(self, row: ScoreRow, pair: Pair | None, problems: Sequence[str]) -> None:
         """Look at a row."""
@@ -98,3 +98,9 @@ class RunReport:
                 is_pooled=self._is_pooled,
                 step=progress.step,
             )
+
+
+def _given(args: argparse.Namespace) -> tuple[str, str]:
+    """What the command was asked to compare: two names, or a list and nothing."""
+    ref = "standard input" if args.ref == "@-" else args.ref.removeprefix("@") if args.test is None else args.ref
+    return ref, "standard input" if args.test == "-" else args.test or ""

@@ -134,12 +134,22 @@ class CompareReport:
     pairing : Pairing
     baseline : Baseline, optional
         Of an earlier run; whoever made it holds the rows against it.
+    given : (str, str), optional
+        What the run was asked to compare, such as two folders, or a list of pairs and nothing; default: the folders
+        that the pairs lie in, where they lie in two.
     """
 
-    def __init__(self, comparison: Comparison, pairing: Pairing, baseline: Baseline | None = None) -> None:
+    def __init__(
+        self,
+        comparison: Comparison,
+        pairing: Pairing,
+        baseline: Baseline | None = None,
+        given: tuple[str, str] | None = None,
+    ) -> None:
         self._comparison, self._pairing, self._baseline = comparison, pairing, baseline
         self._metrics: Mapping[str, Any] = comparison.metrics
         self._roots = pairing.ref_root, pairing.test_root
+        self._given = given or (self._roots if all(self._roots) else ("", ""))
         self._selection = Selection({name: metric.higher_is_better for name, metric in self._metrics.items()})
         self._points: Reservoir[Mapping[str, float]] = Reservoir(_MOST_POINTS, 3)
         self._moves = Moves(self._metrics)
@@ -210,8 +220,10 @@ class CompareReport:
             page.script("rows.js", "table.js")
 
     def _title(self) -> str:
-        last = [cut(os.path.basename(os.path.normpath(root)), 60) for root in self._roots if root]
-        return f"{last[1]} compared with {last[0]}" if len(last) == 2 else "Comparison of images"
+        ref, test = (cut(_last(side), 60) for side in self._given)
+        if ref and test:
+            return f"{test} compared with {ref}"
+        return f"Pairs of {ref}" if ref else "Comparison of images"
 
     def _lead(self, summary: Summary, verdicts: Sequence[Verdict]) -> Markup:
         failed = f", {summary.failed:,} failed" if summary.failed else ""
@@ -221,13 +233,11 @@ class CompareReport:
         ]
         if verdicts:
             said.append(f" {gates_said(verdicts)}")
-        roots = [root for root in self._roots if root]
-        if len(roots) == 2:
-            said += [
-                Markup("<br>Reference <code>{}</code>, test <code>{}</code>").format(
-                    *(name(root, 120) for root in roots)
-                )
-            ]
+        ref, test = (name(side, 120) if side else None for side in self._given)
+        if ref and test:
+            said.append(Markup("<br>Reference <code>{}</code>, test <code>{}</code>").format(ref, test))
+        elif ref:
+            said.append(Markup("<br>Pairs listed in <code>{}</code>").format(ref))
         return element("p", *said, class_="lead")
 
     def _notes(self, is_complete: bool) -> Iterable[str]:
@@ -243,3 +253,8 @@ class CompareReport:
         if self._baseline is not None:
             compared = self._baseline.compared(is_complete=is_complete)
             moves_section(page, self._moves.found(), compared, self._metrics)
+
+
+def _last(path: str) -> str:
+    """Last part of a path: what tells it from its neighbours."""
+    return os.path.basename(os.path.normpath(path)) if path else ""

@@ -58,7 +58,13 @@ def summary_section(
     heads = ["metric", "pairs", "mean", "std", *_PERCENTILES, *(["infinite"] if has_infinite else [])]
     if has_infinite:
         notes = [*notes, "Means, std and percentiles leave infinite scores out; a gate on a percentile counts them."]
-    said = [element("p", note, class_="note") for note in notes]
+    infinite = [
+        f"{metrics[name].label}: no mean and no percentiles, since no score is finite; identical images have an "
+        "infinite one."
+        for name, found in computed.items()
+        if found.infinite and not summary.finite(name).size
+    ]
+    said = [element("p", note, class_="note") for note in [*infinite, *notes]]
     if is_pooled:
         metric = metrics["psnr"]
         pooled = element("strong", score(metric, summary.pooled_psnr))
@@ -101,7 +107,9 @@ def gates_section(page: Document, verdicts: Sequence[Verdict], metrics: Metrics,
             ]
         )
     last = element("th", "what broke it", scope="col", class_="text")
-    table = scrolled(["gate", element("th", "outcome", scope="col", class_="text"), "value", "judged", last], rows)
+    table = scrolled(
+        ["gate", element("th", "outcome", scope="col", class_="text"), "value", "judged", last], rows, "scroll gates"
+    )
     page.section("gates", "Gates", table, note=gates_said(verdicts))
 
 
@@ -115,7 +123,7 @@ def gates_said(verdicts: Sequence[Verdict]) -> str:
 
 def moves_section(page: Document, moved: Mapping[str, Moved], compared: Compared, metrics: Metrics) -> None:
     """Show what moved since the earlier run."""
-    rows, charts = [], []
+    rows, charts, unknown = [], [], list[Markup]()
     for name, found in moved.items():
         metric = metrics[name]
         by = None if found.before is None or found.after is None else found.after - found.before
@@ -132,7 +140,8 @@ def moves_section(page: Document, moved: Mapping[str, Moved], compared: Compared
                 f"{found.same:,}",
             ]
         )
-        if found.better or found.worse:
+        unknown += _no_change(metric, found)
+        if found.changes.size and (found.better or found.worse):
             title = f"Change of {metric.label}"
             chart = histogram(
                 found.changes,
@@ -153,7 +162,16 @@ def moves_section(page: Document, moved: Mapping[str, Moved], compared: Compared
     ]
     note = f"{counted(compared.pairs, 'pair')} in both; means are over the scores that are finite in both."
     table = element("div", scrolled(heads, rows), class_="moves")
-    page.section("moved", "Since the baseline", table, *listed, side_by_side(*charts), note=note)
+    page.section("moved", "Since the baseline", table, *unknown, *listed, side_by_side(*charts), note=note)
+
+
+def _no_change(metric: Metric[Any], found: Moved) -> list[Markup]:
+    """Say why a metric has no mean and no change; nothing where it has."""
+    both = found.better + found.worse + found.same
+    if found.changes.size:
+        return []
+    why = "no score is finite in both runs; identical images have an infinite one" if both else "no pair has it in both"
+    return [element("p", f"{metric.label}: no mean and no change, since {why}.", class_="note")]
 
 
 def distributions_section(

@@ -121,7 +121,7 @@ class Gallery:
             top = element("button", *images, type="button", data_pair=f"pair-{kept.index}", aria_label=label[:200])
         broke = []
         if kept.problems:
-            what = f"broke {counted(len(kept.problems), 'gate')}"
+            what = _broke(kept)
             whole = shown("; ".join(kept.problems), MOST_WHOLE)
             broke = [element("p", element("span", what, class_="badge fail", title=whole), class_="broke")]
         scores = element("p", *self._scores(kept), class_="scores")
@@ -147,11 +147,14 @@ class Gallery:
         scores = [
             f"{metric.label} {score(metric, kept.row.values.get(text))}" for text, metric in self._metrics.items()
         ]
-        problems = [shown(text, _MOST_PROBLEM) for text in kept.problems]
-        return {"names": [text for text in names if text is not None], "scores": " · ".join([*scores, *problems])}
+        broke = [_broke(kept)] if kept.problems else []
+        return {"names": [text for text in names if text is not None], "scores": " · ".join([*scores, *broke])}
 
 
-_MOST_PROBLEM = 400
+def _broke(kept: Kept) -> str:
+    return f"broke {counted(len(kept.problems), 'gate')}"
+
+
 _MARKUP = 2_500
 """Bytes of a pair that do not depend on its names: elements, sizes, notes."""
 

@@ -21,7 +21,7 @@
   const body = document.getElementById('rows-body');
   const count = document.getElementById('rows-count');
   const detail = document.getElementById('rows-detail');
-  region.querySelector('table').style.minWidth = `${29 + 8 * given.metrics.length}rem`;
+  region.querySelector('table').style.setProperty('--metrics', given.metrics.length);
   const filter = { text: '', statuses: null, ranges: {} };
   let by = 'index';
   let descending = false;

@@ -81,7 +81,10 @@
       button.setAttribute('aria-pressed', String(button.dataset.view === mode));
     });
     const kind = map() ? 'map' : mode;
-    dialog.querySelectorAll('.control').forEach((control) => { control.hidden = control.dataset.for !== kind; });
+    dialog.querySelectorAll('.control').forEach((control) => {
+      // an index is of a range of its own: to amplify is for differences and distances
+      control.hidden = control.dataset.for !== kind || ('amplifies' in control.dataset && mode === 'ssim');
+    });
     const [ref, test] = pair.images.map((image) => image.src);
     panes[1].pane.hidden = mode !== 'side';
     put(panes[0], kind === 'map' || mode === 'slider' ? test : ref, mode === 'slider' ? ref : mode === 'blink' ? test : '');
