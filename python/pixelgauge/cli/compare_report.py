@@ -101,6 +101,6 @@ class RunReport:
 
 
 def _given(args: argparse.Namespace) -> tuple[str, str]:
-    """What the command was asked to compare: two names, or a list and nothing."""
+    """Name what the command was asked to compare: two things, or a list and nothing."""
     ref = "standard input" if args.ref == "@-" else args.ref.removeprefix("@") if args.test is None else args.ref
     return ref, "standard input" if args.test == "-" else args.test or ""
