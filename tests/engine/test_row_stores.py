@@ -20,6 +20,7 @@ from pixelgauge.engine.row_files import RowFile
 from pixelgauge.engine.rows import FileState, ScoreRow
 from pixelgauge.files.reading import FileError
 from tests.engine.runs import comparing, typed_records
+from tests.places import ROOT
 
 STATES = (FileState(10, 2**62), FileState(20, -5))
 ROWS = [
@@ -236,7 +237,8 @@ def test_the_log_of_a_killed_run_is_taken_in(tmp_path):
     path = tmp_path / "rows.sqlite"
 
     def killed(*extra):
-        done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False, capture_output=True, text=True)
+        command = [sys.executable, "-c", KILLED, str(path)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
         assert done.returncode == -9, done.stderr
         assert f"{path.name}-wal" in names(tmp_path)
 

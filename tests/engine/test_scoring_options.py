@@ -84,11 +84,11 @@ def test_gray_images_have_no_other_luma():
         ({"luma": "bt601", "gray": True}, "--gray and --luma are two ways to one channel"),
         ({"luma": "bt601", "metrics": "lpips"}, "--luma: lpips is of colour images"),
         ({"resize": "cubic"}, "resize='cubic' is not known: use one of 'nearest', 'box'"),
-        ({"metrics": "ssim:skimag"}, "preset='skimag'"),
+        ({"metrics": "ssim:skimag"}, "metrics='ssim:skimag' names no preset"),
         ({"metrics": "mse:skimage"}, "metrics='mse:skimage' has a variant, and mse has none: use mse"),
         ({"metrics": ("ssim:piq", "ssim:piq")}, "each once"),
         ({"metrics": "ssim:piq", "preset": "skimage"}, "--preset: every ssim among the metrics names its own"),
-        ({"metrics": "sim:piq"}, "metrics='sim' is not known"),
+        ({"metrics": "sim:piq"}, "metrics='sim:piq' is not known"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options, message):
