@@ -31,7 +31,7 @@ class Block:
     not_run: str
     """Why it is not run; empty where it is."""
     needs: str
-    """The model without whose published weights it is not run; empty where it needs none."""
+    """The model without whose published weights it is not run, or the package; empty where it needs none."""
     file: str
     """Name of the file that the reader saves it as; empty where it is none."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import doctest
 import functools
+import importlib.util
 import io
 import math
 import os
@@ -32,17 +33,21 @@ from tests.places import ROOT
 RUN, SHOWN = {"python", "sh", "console"}, {"", "text", "json", "yaml", "c", "cpp", "cmake"}
 PREPARED = {"docs/reference/command-line.md": make_damaged_folders, "docs/reference/c-api.md": make_clone}
 """What a page wants beside the files that all of them share."""
+PACKAGES = {"matplotlib"}
+"""What a block may need that is no model, and no test brings."""
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str | None]:
-    """The cache of a block that needs a model, or none: an empty one. None where the model cannot be had."""
+    """The cache of a block that needs a model, or none: an empty one. None where the model, or a package, is not there."""
 
     @functools.cache
     def made(model: str) -> str | None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PIXELGAUGE_CACHE", str(folder := tmp_path_factory.mktemp("cache")))
+            if model in PACKAGES:
+                return str(folder) if importlib.util.find_spec(model) else None
             there = not model or add_model(model, tmp_path_factory.mktemp("checkpoints"))
         return str(folder) if there else None
 
