@@ -376,7 +376,13 @@ def test_a_cache_that_may_not_be_read_counts_as_one_without_lpips(
 
     monkeypatch.setattr(lpips, "installed", refused)
     assert main(["demo", "--json"]) == 0
-    assert list(json.loads(capsys.readouterr().out)["fingerprint"]["metrics"]) == ["mse", "mae", "psnr", "ssim", "ms-ssim"]
+    assert list(json.loads(capsys.readouterr().out)["fingerprint"]["metrics"]) == [
+        "mse",
+        "mae",
+        "psnr",
+        "ssim",
+        "ms-ssim",
+    ]
 
 
 @pytest.mark.boundary
