@@ -33,7 +33,7 @@ class FrameItem:
 
     def load(self) -> Loaded:
         """By the size of the page or frame; the file is held for all of them."""
-        return Loaded(self._frames.decoding_bytes(self._number), self.read)
+        return Loaded(*self._frames.load(self._number))
 
 
 def of_frames(pairing: Pairing) -> Pairing:

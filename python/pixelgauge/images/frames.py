@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import struct
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,13 +69,16 @@ class Frames:
         if self.count == 1 and data[:4] == b"RIFF":
             self._animation = None  # a picture, which is read as any other
 
-    def read(self, number: int, *, gray: bool, alpha: str, any_samples: bool = False) -> Picture:
-        """Read one, from any thread; see :func:`pixelgauge.images.read_image`."""
+    def read(
+        self, number: int, *, gray: bool, alpha: str, any_samples: bool = False, page: bytes | None = None
+    ) -> Picture:
+        """Read one, from any thread; see :func:`pixelgauge.images.read_image`. `page` is its file, if it is made."""
         try:
             if self._animation is not None:
                 with self._lock:
                     return self._frame(self._animation, number, gray, alpha)
-            return read_picture(self._page(number), gray=gray, alpha=alpha, any_samples=any_samples)
+            page = self._page(number) if page is None else page
+            return read_picture(page, gray=gray, alpha=alpha, any_samples=any_samples)
         except ImageFileError as error:
             raise ImageFileError(self._name, error.reason, error.remedy) from error
         except RefusedError as error:
@@ -83,14 +88,15 @@ class Frames:
         except Exception as error:
             raise ImageFileError(self._name, f"cannot be decoded: {cause(error)}") from error
 
-    def decoding_bytes(self, number: int) -> int:
-        """Bytes that reading one holds at most."""
+    def load(self, number: int) -> tuple[int, Callable[..., Picture]]:
+        """Find the bytes that reading one holds at most, and what reads it: :meth:`read`, of a page made once."""
         if self._animation is not None:
-            return MOST_A_PIXEL * self._animation.width * self._animation.height
+            return MOST_A_PIXEL * self._animation.width * self._animation.height, partial(self.read, number)
         try:
-            return decoding_bytes(self._page(number))
+            page = self._page(number)
         except Exception:  # whatever a damaged file leads to: reading it will say so
-            return 0
+            return 0, partial(self.read, number)
+        return decoding_bytes(page), partial(self.read, number, page=page)
 
     def _page(self, number: int) -> bytes:
         """File of one page."""
