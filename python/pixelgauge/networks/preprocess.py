@@ -74,7 +74,7 @@ def read_rgb(image: Any, name: str = "image", share: Share | None = None, beside
             if not share.took(need):
                 share.wait_for(need)
             try:
-                return rgb_pixels(image.convert("RGB"))
+                return _in_rgb(image)
             except MemoryError:
                 raise
             except Exception as error:  # what Pillow's plugins raise
@@ -119,9 +119,13 @@ def _decoded(image: Any, path: str, share: Share, beside: int) -> npt.NDArray[np
         if not share.took(need):
             return need
         with libtiff_errors_raised(opened):
-            opened.load()
-            # Of what is RGB the conversion is a copy, which takes a fifth of the time of a JPEG.
-            return rgb_pixels(opened if opened.mode == "RGB" else opened.convert("RGB"))
+            return _in_rgb(opened)
+
+
+def _in_rgb(image: Any) -> npt.NDArray[np.uint8]:
+    """Pixels by Pillow's conversion; of what is RGB that is a copy, which takes a fifth of the time of a JPEG."""
+    image.load()
+    return rgb_pixels(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 @contextmanager
