@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pixelgauge.cli import UsageError, given
-from pixelgauge.cli.written import naming
+from pixelgauge.cli.written import require_page
 from pixelgauge.files.reading import FileError, shown
 from pixelgauge.files.tables import Table, read_table
 from pixelgauge.images import Array
@@ -53,11 +53,7 @@ def require_report(args: argparse.Namespace) -> None:
             raise UsageError(f"--{option} and {taken} are both {shown(column)}: name another column")
     if args.report is not None and args.file.suffix.lower() == ".npy" and (args.versus or args.groups):
         raise UsageError(f"{shown(args.file)}: a .npy file has no columns but label and score: use another kind")
-    if args.report is not None:
-        from pixelgauge.report.document import require_report_writable
-
-        with naming("--report", args.report):
-            require_report_writable(str(args.report), [str(args.file)])
+    require_page(args.report, [str(args.file)])
 
 
 @dataclass(frozen=True)

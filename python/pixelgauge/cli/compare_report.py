@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from pixelgauge.cli import UsageError
 from pixelgauge.cli.terminal import Progress
-from pixelgauge.cli.written import TO_READ, naming
+from pixelgauge.cli.written import TO_READ, naming, require_page
 from pixelgauge.engine.baseline import Baseline
 from pixelgauge.engine.comparison import Comparison
 from pixelgauge.engine.gates import Verdict
@@ -59,15 +59,12 @@ class RunReport:
                 raise UsageError("--report-baseline needs --report FILE")
             return
         from pixelgauge.report.compare import CompareReport, report_baseline
-        from pixelgauge.report.document import require_report_writable
 
         for other in ("output", "junit"):
             path = getattr(args, other)
             if path is not None and target_of(path) == target_of(self._path):
                 raise UsageError(f"--report and --{other} name the same file: name two")
-        baselines = [name for name in (args.report_baseline, args.baseline) if name]
-        with naming("--report", self._path):
-            require_report_writable(self._path, [*inputs, *baselines])
+        require_page(self._path, inputs)
         self._own: Baseline | None = None
         if args.report_baseline is not None:
             with naming("--report-baseline", args.report_baseline, TO_READ):

@@ -21,7 +21,7 @@ import numpy as np
 from pixelgauge.cli import EXIT_DONE, UsageError
 from pixelgauge.cli.demo_images import CONTENTS, DEGRADATIONS, SIZE, STRENGTHS, Picture
 from pixelgauge.cli.demo_page import demo_page
-from pixelgauge.cli.written import after_results, naming
+from pixelgauge.cli.written import after_results, naming, require_page
 from pixelgauge.engine.comparison import CompareOptions, Comparison, prepare
 from pixelgauge.engine.registry import METRICS
 from pixelgauge.files.reading import printable
@@ -68,11 +68,7 @@ def run(args: argparse.Namespace) -> int:
     """Make, degrade, score and show."""
     if args.overwrite and args.output is None:
         raise UsageError("--overwrite needs --output DIR")
-    if args.report is not None:
-        from pixelgauge.report.document import require_report_writable
-
-        with naming("--report", args.report):
-            require_report_writable(args.report)
+    require_page(args.report)
     if args.output is not None:
         _require_folder_or_nothing(args.output)
         if not args.overwrite:

@@ -11,10 +11,10 @@ from typing import Any
 
 from pixelgauge._version import __version__
 from pixelgauge.cli import EXIT_DONE, EXIT_SOME_FAILED, UsageError, add_option, message
-from pixelgauge.cli.distance_report import add_report_options, report_of, require_report, samples_for
+from pixelgauge.cli.distance_report import add_report_options, report_of, samples_for
 from pixelgauge.cli.networks import add_network_options, asked_network, asked_preset, extraction_from
 from pixelgauge.cli.terminal import Progress
-from pixelgauge.cli.written import after_results, say_page
+from pixelgauge.cli.written import after_results, require_page, say_page
 from pixelgauge.engine.distances import (
     DISTANCES,
     SetFamily,
@@ -60,7 +60,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(args: argparse.Namespace) -> int:
     """Compute and print."""
-    require_report(args)
+    require_page(args.report, [args.a, args.b])
     names = list(dict.fromkeys(name.strip() for name in args.metrics.split(",") if name.strip()))
     wanted = chosen(DISTANCES, names)
     values = checked_options(DISTANCES, wanted, (), {name: getattr(args, name) for name in options_of(DISTANCES)})

@@ -20,15 +20,6 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def require_report(args: argparse.Namespace) -> None:
-    """Raise for a page that cannot be written, before the work."""
-    if args.report is not None:
-        from pixelgauge.report.document import require_report_writable
-
-        with naming("--report", args.report):
-            require_report_writable(args.report, [args.a, args.b])
-
-
 def samples_for(sides: Sides) -> Outputs:
     """Say what a page is made of, beside what the figures need: the features of all samples there are."""
     a, b = (

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pixelgauge.cli import EXIT_GATE_FAILED, EXIT_WRONG_USE, UsageError, is_nameless
 from pixelgauge.files.reading import FileError, printable
@@ -46,6 +46,16 @@ def naming(option: str, path: str | os.PathLike[str] | None, remedies: dict[int,
             raise
         remedy = remedies.get(error.errno or 0)
         raise UsageError(f"{option}: {error.strerror}: {error.filename!r}{f': {remedy}' if remedy else ''}") from error
+
+
+def require_page(path: str | os.PathLike[str] | None, inputs: Iterable[str] = ()) -> None:
+    """Raise before any work for a page that ``--report`` asks for and that cannot be written there."""
+    if path is None:
+        return
+    from pixelgauge.report.document import require_report_writable
+
+    with naming("--report", path):
+        require_report_writable(os.fspath(path), inputs)
 
 
 class LateError(UsageError):
