@@ -21,6 +21,7 @@ from pixelgauge.markup import Markup, element
 from pixelgauge.report.compare_sections import (
     Sample,
     distributions_section,
+    figures_of,
     gates_said,
     gates_section,
     moves_section,
@@ -202,7 +203,8 @@ class CompareReport:
             page.style("compare.css")
             page.lead = self._lead(summary, verdicts)
             page.facts = {**self._comparison.fingerprint(), "isa": isa(), "settings": str(self._comparison)}
-            summary_section(page, summary, self._metrics, list(self._notes(is_complete)), is_pooled=is_pooled)
+            figures, notes = figures_of(summary), list(self._notes(is_complete))
+            summary_section(page, summary, figures, self._metrics, notes, is_pooled=is_pooled)
             gates_section(page, verdicts, self._metrics, self._roots)
             self._write_moves(page, is_complete)
             limits: dict[str, list[float]] = {}
@@ -210,7 +212,7 @@ class CompareReport:
                 if verdict.statistic == "pair" and verdict.metric is not None and verdict.limit is not None:
                     limits.setdefault(verdict.metric, []).append(verdict.limit)
             sample = Sample(list(self._metrics), self._points.items, self._points.count)
-            distributions_section(page, summary, self._metrics, limits, sample)
+            distributions_section(page, figures, self._metrics, limits, sample)
             page.script("choice.js")
             room = max(MOST_BYTES - _REST - page.size - len(data.json), _LEAST_FOR_PAIRS)
             gallery = Gallery(self._pairing, self._metrics, Photographer(self._comparison, memory))

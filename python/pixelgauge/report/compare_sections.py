@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from pixelgauge.engine.baseline import Compared
 from pixelgauge.engine.gates import Verdict
 from pixelgauge.engine.row_columns import names_within
-from pixelgauge.engine.summary import Summary
+from pixelgauge.engine.summary import MetricSummary, Summary
 from pixelgauge.markup import Markup, element
 from pixelgauge.metric import Metric
 from pixelgauge.report.charts.distribution import distribution
@@ -39,21 +40,49 @@ _MOST_SCATTERS = 15
 _SHOWN_PAIRS = 5
 
 
+@dataclass(frozen=True)
+class Figures:
+    """What one metric gave over all rows."""
+
+    of_all: MetricSummary
+    values: npt.NDArray[np.float64]
+    """Those that are finite."""
+    percentiles: Mapping[str, float]
+    """Of these by name, between ranks, as the median of a summary and a gate's are; empty if there are none."""
+
+
+def figures_of(summary: Summary) -> dict[str, Figures]:
+    """Compute the figures of each metric, which several sections show."""
+    found = {}
+    for name, of_all in summary.compute().items():
+        values = summary.finite(name)
+        at = np.percentile(values, [*_PERCENTILES.values()]).tolist() if values.size else ()
+        found[name] = Figures(of_all, values, dict(zip(_PERCENTILES, at, strict=False)))
+    return found
+
+
 def summary_section(
-    page: Document, summary: Summary, metrics: Metrics, notes: Sequence[str], *, is_pooled: bool = False
+    page: Document,
+    summary: Summary,
+    figures: Mapping[str, Figures],
+    metrics: Metrics,
+    notes: Sequence[str],
+    *,
+    is_pooled: bool = False,
 ) -> None:
     """Show counts by status, and figures of each metric; where it is asked for, PSNR of all pixels together."""
     tiles = [("Pairs", summary.count, ""), ("Scored", summary.statuses["ok"], "")]
     tiles += [
         (status.capitalize(), count, "bad") for status, count in sorted(summary.statuses.items()) if status != "ok"
     ]
-    figures = figure_list((name, f"{count:,}", look) for name, count, look in tiles)
-    rows, computed = [], summary.compute()
-    has_infinite = any(found.infinite for found in computed.values())
-    for name, found in computed.items():
-        metric, values = metrics[name], summary.finite(name)
-        at = _percentiles(values) if values.size else dict.fromkeys(_PERCENTILES)
-        cells = [score(metric, value) for value in (found.mean, found.std, *at.values())]
+    counts = figure_list((name, f"{count:,}", look) for name, count, look in tiles)
+    rows = []
+    has_infinite = any(found.of_all.infinite for found in figures.values())
+    for name, of_metric in figures.items():
+        metric, found = metrics[name], of_metric.of_all
+        cells = [
+            score(metric, value) for value in (found.mean, found.std, *map(of_metric.percentiles.get, _PERCENTILES))
+        ]
         rows.append([metric.label, f"{found.count:,}", *cells, *([f"{found.infinite:,}"] if has_infinite else [])])
     heads = ["metric", "pairs", "mean", "std", *_PERCENTILES, *(["infinite"] if has_infinite else [])]
     if has_infinite:
@@ -61,20 +90,15 @@ def summary_section(
     infinite = [
         f"{metrics[name].label}: no mean and no percentiles, since no score is finite; identical images have an "
         "infinite one."
-        for name, found in computed.items()
-        if found.infinite and not summary.finite(name).size
+        for name, found in figures.items()
+        if found.of_all.infinite and not found.values.size
     ]
     said = [element("p", note, class_="note") for note in [*infinite, *notes]]
     if is_pooled:
         metric = metrics["psnr"]
         pooled = element("strong", score(metric, summary.pooled_psnr))
         said.insert(0, element("p", f"{metric.label} of all pixels together: ", pooled))
-    page.section("summary", "Summary", figures, scrolled(heads, rows, "scroll dense"), *said)
-
-
-def _percentiles(values: npt.NDArray[np.float64]) -> dict[str, float]:
-    """Percentiles of finite scores by name: between ranks, as the median of a summary and a gate's are."""
-    return dict(zip(_PERCENTILES, np.percentile(values, [*_PERCENTILES.values()]).tolist(), strict=True))
+    page.section("summary", "Summary", counts, scrolled(heads, rows, "scroll dense"), *said)
 
 
 def gates_section(page: Document, verdicts: Sequence[Verdict], metrics: Metrics, roots: tuple[str, str]) -> None:
@@ -175,29 +199,32 @@ def _no_change(metric: Metric[Any], found: Moved) -> list[Markup]:
 
 
 def distributions_section(
-    page: Document, summary: Summary, metrics: Metrics, limits: Mapping[str, Sequence[float]], sample: Sample
+    page: Document,
+    figures: Mapping[str, Figures],
+    metrics: Metrics,
+    limits: Mapping[str, Sequence[float]],
+    sample: Sample,
 ) -> None:
     """Show histogram and distribution of each metric, and metrics over each other."""
     blocks = []
-    for name, found in summary.compute().items():
-        metric, values = metrics[name], summary.finite(name)
+    for name, found in figures.items():
+        metric, values, infinite = metrics[name], found.values, found.of_all.infinite
         if values.size < 2:
             continue
         rules = [Rule(limit, f"limit {limit:g}") for limit in limits.get(name, ())]
         better = "Higher is better." if metric.higher_is_better else "Lower is better."
-        infinite = f" {found.infinite:,} infinite of identical images are left out." if found.infinite else ""
+        lost = f" {infinite:,} infinite of identical images are left out." if infinite else ""
         first = histogram(values, title=f"Histogram of {metric.label}", x_title=metric.label, rules=rules)
-        at = _percentiles(values)
         second = distribution(
             values,
             title=f"Distribution of {metric.label}",
             x_title=metric.label,
-            named={which: at[which] for which in _MARKED},
+            named={which: found.percentiles[which] for which in _MARKED},
             rules=rules,
         )
         blocks.append(
             side_by_side(
-                figure(first, metric.label, f"{better}{infinite}"),
+                figure(first, metric.label, f"{better}{lost}"),
                 figure(second, "Share of pairs at or below", "Percentiles of the table above are marked."),
             )
         )

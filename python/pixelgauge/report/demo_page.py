@@ -17,7 +17,7 @@ from pixelgauge.report.charts.figures import figure, side_by_side
 from pixelgauge.report.charts.intervals import Estimate, interval_plot
 from pixelgauge.report.charts.scatter import scatter
 from pixelgauge.report.document import Document, document
-from pixelgauge.report.pictures import thumbnail
+from pixelgauge.report.pictures import img, thumbnail
 from pixelgauge.report.written import score
 
 Pixels = npt.NDArray[np.uint8]
@@ -131,10 +131,9 @@ def _pictures(page: Document, demo: Demo) -> None:
 
 def _picture(pixels: Pixels, content: str, name: str, scores: Sequence[str]) -> Markup:
     small = thumbnail(pixels, _MOST_CHARACTERS)
-    size = {"width": small.width, "height": small.height}
-    image = element("img", src=Markup(small.address), alt=f"{content}, {name}", **size, decoding="async")
+    shown = img(small, f"{content}, {name}", decoding="async")
     caption = element("figcaption", element("strong", name), *(element("span", one) for one in scores))
-    return element("figure", image, caption, class_="picture")
+    return element("figure", shown, caption, class_="picture")
 
 
 def _next(page: Document, demo: Demo) -> None:

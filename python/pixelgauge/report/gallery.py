@@ -15,7 +15,7 @@ from pixelgauge.metric import Metric
 from pixelgauge.parallel import ordered_map
 from pixelgauge.report.document import Document, json_text, package_text
 from pixelgauge.report.pair_pictures import PairPictures, Photographer, as_json
-from pixelgauge.report.pictures import Picture
+from pixelgauge.report.pictures import Picture, img
 from pixelgauge.report.selection import Group, Kept
 from pixelgauge.report.written import MOST_WHOLE, change, counted, in_line, name, pair_name, score
 
@@ -166,4 +166,4 @@ def _size(pictures: PairPictures) -> int:
 
 def _image(picture: Picture) -> Markup:
     tiny = "tiny" if max(picture.width, picture.height) < _TINY else None
-    return element("img", src=Markup(picture.address), alt="", width=picture.width, height=picture.height, class_=tiny)
+    return img(picture, "", class_=tiny)

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, features
 
+from pixelgauge.markup import Markup, element
+
 Bytes = npt.NDArray[np.uint8]
 SIDES = (1024, 768, 576, 432, 320, 240, 180, 128, 96, 64, 32, 16)
 """Longest sides that are tried, in pixels."""
@@ -84,6 +86,11 @@ def value_map(values: Bytes, most: int, *, largest: bool) -> Picture:
         if _characters(data) <= most:
             break
     return _picture("png", data, image, lossless=image.size == (values.shape[1], values.shape[0]))
+
+
+def img(picture: Picture, alt: str, **named: object) -> Markup:
+    """Build the element that shows a picture, with further attributes."""
+    return element("img", src=Markup(picture.address), alt=alt, width=picture.width, height=picture.height, **named)
 
 
 def _sides(longest: int) -> list[int]:

@@ -10,7 +10,7 @@ from pixelgauge.engine.feature_sources import FeatureSource
 from pixelgauge.files.reading import shown
 from pixelgauge.markup import Markup, element, name
 from pixelgauge.report.nearest import Nearest
-from pixelgauge.report.pictures import thumbnail
+from pixelgauge.report.pictures import img, thumbnail
 from pixelgauge.report.principal import chosen
 
 _MOST_CHARACTERS = 80_000
@@ -49,8 +49,6 @@ def _pictures(source: FeatureSource, numbers: list[int], notes: Sequence[str] = 
     for i, (number, pixels) in enumerate(zip(numbers, source.pixels(numbers), strict=True)):
         small = thumbnail(np.ascontiguousarray(pixels), _MOST_CHARACTERS)
         whose = shown(names[number], 120)
-        size = {"width": small.width, "height": small.height}
-        image = element("img", src=Markup(small.address), alt=whose, **size, decoding="async")
         note = element("figcaption", notes[i]) if notes else element("figcaption", name(names[number], 40))
-        found.append(element("figure", image, note, class_="picture", title=whose))
+        found.append(element("figure", img(small, whose, decoding="async"), note, class_="picture", title=whose))
     return found
