@@ -58,9 +58,9 @@ void coarser_dissimilarities(const pg_images& x, const pg_images& y, const pg_ms
             plane_y = level_y.images();
             level.data_range *= level_x.scale();
             const bool coarsest = s == ms.scales - 1;
-            std::vector<PairPrecision> precision = pair_precision(plane_x, plane_y, level, image);
+            std::vector<PairPrecision> precision = usual_precision(plane_x, level);
             for (PairPrecision& p : precision) p.float64 |= coarsest && magnifies(ms);
-            window_dissimilarities(plane_x, plane_y, level, coarsest, precision, &terms[c * scales + static_cast<size_t>(s)]);
+            window_dissimilarities(plane_x, plane_y, {{level, coarsest, &terms[c * scales + static_cast<size_t>(s)]}}, precision, image);
         }
     };
     // Side by side, since few tiles make up the coarser scales; of a larger image one at a time, in a third of the memory.
@@ -151,9 +151,9 @@ extern "C" pg_status pg_ms_ssim(const pg_images* x, const pg_images* y, const pg
         parallel_for(x->count, [&](int64_t i) {
             const pg_images one_x = image_of(*x, i), one_y = image_of(*y, i);
             std::vector<double> finest(static_cast<size_t>(x->channels));
-            std::vector<PairPrecision> precision = pair_precision(one_x, one_y, options->ssim, i);
+            std::vector<PairPrecision> precision = usual_precision(one_x, options->ssim);
             precision[0].float64 |= finest_in_float64(*options);
-            window_dissimilarities(one_x, one_y, {finest_index(*options, finest.data())}, precision);
+            window_dissimilarities(one_x, one_y, {finest_index(*options, finest.data())}, precision, i);
             scores[i] = ms_ssim_from_finest(one_x, one_y, *options, finest.data(), i);
         });
     });

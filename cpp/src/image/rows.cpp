@@ -117,6 +117,7 @@ void RowReader::find_groups() {
         const int64_t pixel = e / item / channels, channel = e / item % channels;
         group_.order[e] = static_cast<uint8_t>(pixel * column + channel * view_.channel_stride - lowest_ + e % item);
     }
+    for (int64_t e = group_.written; e < 16; ++e) group_.order[e] = PixelBytes::kZero;
 }
 
 template <class Element>
@@ -163,7 +164,12 @@ void RowReader::prefetch(int64_t r) const {
     const char* const from = view_.data + inside(r, view_.height, border_) * view_.row_stride + (first_ + left_) * view_.column_stride;
     const int64_t bytes = interior_ * std::abs(view_.column_stride);
     const char* const lowest = view_.column_stride < 0 ? from - bytes : from;
-    for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(lowest + b);
+    // Of more lines than a core has in flight to its first cache at once, each would be waited for here.
+    constexpr int64_t kFew = 16 * 64;
+    if (bytes <= kFew)
+        for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(lowest + b);
+    else
+        for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(lowest + b, 0, 1);
 }
 
 const void* RowReader::row(int64_t r) {

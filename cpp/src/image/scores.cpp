@@ -1,4 +1,4 @@
-// Many metrics of a batch: one pass for errors and ranges, one set of moments for every index of the same windows.
+// Many metrics of a batch: one pass for errors, one set of moments for every index of the same windows.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -43,8 +43,9 @@ bool same_index(const Wanted& a, const Wanted& b) {
 }
 
 bool same_precision(const Wanted& a, const Wanted& b) {
-    return std::equal(a.precision.begin(), a.precision.end(), b.precision.begin(),
-                      [](const PairPrecision& p, const PairPrecision& q) { return p.shift == q.shift && p.float64 == q.float64; });
+    return std::equal(a.precision.begin(), a.precision.end(), b.precision.begin(), [](const PairPrecision& p, const PairPrecision& q) {
+        return p.shift == q.shift && p.float64 == q.float64 && p.assumed == q.assumed;
+    });
 }
 
 bool needs_index(const pg_score_request& r, const pg_images& x) {
@@ -62,16 +63,13 @@ class Indices {
             wanted_.push_back(
                 {r.metric == PG_METRIC_SSIM ? WindowIndex{*r.ssim, true, nullptr} : finest_index(*r.ms_ssim, nullptr), {}, {}});
             in_float64_.push_back(r.metric == PG_METRIC_MS_SSIM && finest_in_float64(*r.ms_ssim));
-            needs_range |= pixelgauge::needs_range(x, wanted_.back().index.options);
         }
     }
 
-    bool needs_range = false;
-
-    void make(const pg_images& x, const pg_images& y, const std::vector<PairRange>& ranges, int64_t first) {
+    void make(const pg_images& x, const pg_images& y, int64_t first) {
         for (size_t i = 0; i < wanted_.size(); ++i) {
             Wanted& w = wanted_[i];
-            w.precision = pair_precision(x, w.index.options, ranges, first);
+            w.precision = usual_precision(x, w.index.options);
             for (PairPrecision& p : w.precision) p.float64 |= in_float64_[i];
         }
         std::vector<bool> done(wanted_.size());
@@ -91,7 +89,7 @@ class Indices {
                 w.dissimilarities.resize(static_cast<size_t>(x.count * x.channels));
                 distinct.push_back({w.index.options, w.index.luminance, w.dissimilarities.data()});
             }
-            window_dissimilarities(x, y, distinct, wanted_[i].precision);
+            window_dissimilarities(x, y, distinct, wanted_[i].precision, first);
         }
     }
 
@@ -108,13 +106,13 @@ class Indices {
 // Of a batch whose first pair is number `first`; values go to values[first] and on.
 void scores_of_batch(const pg_images& x, const pg_images& y, const pg_score_request* requests, int32_t count, int64_t first) {
     Indices indices(x, requests, count);
-    PixelPass pass{false, false, indices.needs_range, {}, {}, {}};
+    PixelPass pass{false, false, false, {}, {}, {}};
     for (int32_t i = 0; i < count; ++i) {
         pass.squares |= requests[i].metric == PG_METRIC_MSE;
         pass.distances |= requests[i].metric == PG_METRIC_MAE;
     }
-    if (pass.squares || pass.distances || pass.ranges) pass_over_pixels(x, y, first, pass);
-    indices.make(x, y, pass.range, first);
+    if (pass.squares || pass.distances) pass_over_pixels(x, y, first, pass);
+    indices.make(x, y, first);
     for (int32_t i = 0; i < count; ++i) {
         const pg_score_request& r = requests[i];
         double* const values = r.values + first;

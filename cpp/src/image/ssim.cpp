@@ -74,11 +74,12 @@ void scores_of(const std::vector<double>& dissimilarities, int64_t count, int64_
 void ssim_scores(const pg_images& x, const pg_images& y, const pg_ssim_options& options, int64_t first, double* scores,
                  const pg_ssim_outputs* outputs) {
     const Prepared p(x, y, options);
-    const std::vector<PairPrecision> precision = pair_precision(p.x, p.y, p.options, first);
     const size_t count = static_cast<size_t>(x.count), channels = static_cast<size_t>(x.channels);
     const double* e = p.options.exponents;
     const bool parts = outputs && (outputs->luminance || outputs->contrast || outputs->structure);
-    if (parts || e[0] != 1 || e[1] != 1 || e[2] != 1) {
+    const bool general = parts || e[0] != 1 || e[1] != 1 || e[2] != 1, whole = general || (outputs && outputs->map);
+    const std::vector<PairPrecision> precision = whole ? pair_precision(p.x, p.y, p.options, first) : usual_precision(p.x, p.options);
+    if (general) {
         std::vector<Components> means(count);
         window_components(p.x, p.y, p.options, precision, means.data());
         if (outputs && outputs->map) window_power_map(p.x, p.y, p.options, precision, outputs->map);
@@ -91,7 +92,7 @@ void ssim_scores(const pg_images& x, const pg_images& y, const pg_ssim_options& 
         return;
     }
     std::vector<double> dissimilarities(count * channels);
-    window_dissimilarities(p.x, p.y, p.options, true, precision, dissimilarities.data());
+    window_dissimilarities(p.x, p.y, {{p.options, true, dissimilarities.data()}}, precision, first);
     scores_of(dissimilarities, x.count, x.channels, scores);
     if (outputs && outputs->map) window_map(p.x, p.y, p.options, precision, outputs->map);
 }

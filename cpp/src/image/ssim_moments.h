@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <type_traits>
 #include <vector>
 
@@ -123,9 +124,9 @@ struct StripLayout {
 template <class T>
 class StagedRows {
   public:
-    // `rows` output rows are filtered together, and `before` input rows above them kept.
+    // `rows` output rows are filtered together, and `before` input rows above them kept. `range`: see SsimRow.
     StagedRows(const pg_images& x, const pg_images& y, const Tile& tile, const Region& region, const StripLayout& layout, int64_t rows,
-               int64_t before, double shift)
+               int64_t before, double shift, T* range)
         : view_x_(x, tile.image, tile.channel, tile.channels),
           view_y_(y, tile.image, tile.channel, tile.channels),
           reader_x_(view_x_, tile.left + region.origin, layout.columns + layout.taps - 1, slack(layout), region.border),
@@ -144,7 +145,7 @@ class StagedRows {
             for (int64_t c = 0; c < layout.channels; ++c) places_.push_back(c * plane_stride() + j * layout.lanes);
         constexpr int64_t kWord = 8;  // elements taken at once at most
         places_.resize(places_.size() + kWord, layout.plane());
-        description_ = {layout.channels, layout.registers, layout.tail, places_.data(), static_cast<T>(shift)};
+        description_ = {layout.channels, layout.registers, layout.tail, places_.data(), static_cast<T>(shift), range};
     }
 
     int64_t plane_stride() const { return slots_ * 2 * row_; }
@@ -185,6 +186,34 @@ class StagedRows {
     SsimRow<T> description_{};
 };
 
+// Values of both images that a strip has staged so far, against those it may have.
+template <class T>
+class WatchedRange {
+  public:
+    // Null: they may have any.
+    explicit WatchedRange(const PairRange* allowed) : allowed_(allowed) {
+        constexpr T infinity = std::numeric_limits<T>::infinity();
+        for (int64_t i = 0; i < 2 * kLanes; ++i) values_[i] = i < lanes_ ? infinity : -infinity;
+    }
+    T* values() { return allowed_ ? values_ : nullptr; }
+
+    bool holds() const {
+        if (!allowed_) return true;
+        T low = values_[0], high = values_[lanes_];
+        for (int64_t i = 1; i < lanes_; ++i) {
+            low = values_[i] < low ? values_[i] : low;
+            high = values_[lanes_ + i] > high ? values_[lanes_ + i] : high;
+        }
+        return low >= allowed_->low && high <= allowed_->high;
+    }
+
+  private:
+    static constexpr int64_t kLanes = 64 / sizeof(T);  // at most
+    const int64_t lanes_ = ssim_kernels<T>().lanes;
+    const PairRange* allowed_;
+    T values_[2 * kLanes];
+};
+
 // 2 C1, and 2 C2 over what variances are to be multiplied by.
 template <class T>
 struct IndexConstants {
@@ -206,13 +235,15 @@ class MomentStrip {
     SsimBlock<T> block{};
 
     // `rows` output rows a block, `before` staged rows kept above them; the kernel's scratch has `scratch_rows`, and `extra` elements
-    // behind it are the consumer's.
+    // behind it are the consumer's. `allowed`: see each_block.
     MomentStrip(const pg_images& x, const pg_images& y, const pg_ssim_options& o, const Region& region, const Tile& tile,
-                const std::vector<T>& taps, double shift, int64_t rows, int64_t before, int64_t scratch_rows, int64_t extra)
+                const std::vector<T>& taps, double shift, int64_t rows, int64_t before, int64_t scratch_rows, int64_t extra,
+                const PairRange* allowed = nullptr)
         : layout(tile, ssim_kernels<T>().lanes, o.window_size),
           tile_(tile),
           rows_(rows),
-          staged_(x, y, tile, region, layout, rows, before, shift) {
+          watched_(allowed),
+          staged_(x, y, tile, region, layout, rows, before, shift, watched_.values()) {
         const int64_t lanes = layout.lanes, ring = round_up(staged_.ring_size(), lanes);
         const int64_t stride = row_stride<T>(ssim_scratch_registers(lanes, layout.taps, layout.registers, layout.tail) * lanes);
         ring_ = thread_buffer<T>(static_cast<size_t>(ring + scratch_rows * stride + extra));
@@ -230,22 +261,26 @@ class MomentStrip {
 
     T* extra() const { return extra_; }
 
-    // Calls consume(first row, rows that count) for every block, with `block` telling of its staged rows.
+    // Calls consume(first row, rows that count) for every block, with `block` telling of its staged rows; ends with false before a
+    // block of values that are not allowed.
     template <class F>
-    void each_block(F consume) {
+    bool each_block(F consume) {
         for (int64_t r = tile_.top; r < tile_.bottom; r += rows_) {
             staged_.advance(r, ring_);
+            if (!watched_.holds()) return false;
             block.s_rows = staged_.s();
             block.d_rows = staged_.d();
             block.first = r == tile_.top;
             block.rows = tile_.bottom - r < rows_ ? tile_.bottom - r : rows_;
             consume(r, block.rows);
         }
+        return true;
     }
 
   private:
     const Tile& tile_;
     int64_t rows_;
+    WatchedRange<T> watched_;
     StagedRows<T> staged_;
     T *ring_, *extra_;
 };

@@ -32,6 +32,22 @@ bool lengths_within(const pg_ssim_options& o, const double* limits) {
     return true;
 }
 
+// What values may be, by the options.
+struct Limits {
+    bool in_float32;        // at all
+    double least, largest;  // without a shift, in float32
+    double c2;
+
+    Limits(const pg_images& x, const pg_ssim_options& o)
+        : in_float32(x.dtype != PG_FLOAT64 && lengths_within(o, kFloat32Lengths) && middle_is_heavy(o)),
+          least(-kFloat32Below * o.k1 * o.data_range),
+          largest(kFloat32Values * o.k2 * o.data_range),
+          c2(o.k2 * o.data_range * o.k2 * o.data_range) {}
+
+    // Whether float64 tells windows of such values apart.
+    bool told_apart(double low, double high) const { return 2.3e-16 / 2 * (high - low) * (high - low) / c2 <= kFloat64Tolerance; }
+};
+
 int64_t padded(const pg_ssim_options& options) { return options.window_size / 2; }
 
 }  // namespace
@@ -91,16 +107,27 @@ bool needs_range(const pg_images& x, const pg_ssim_options& o) {
     return !(known && lengths_within(o, kFloat32Lengths) && middle_is_heavy(o));
 }
 
+PairRange usual_values(const pg_images& x, const pg_ssim_options& o) {
+    const Limits limits(x, o);
+    const double most = limits.in_float32 ? std::fmin(limits.largest, kFloat32Largest) : limits.largest;
+    const double least = limits.in_float32 ? std::fmax(limits.least, -kFloat32Largest) : limits.least;
+    return limits.told_apart(least, most) ? PairRange{least, most} : PairRange{HUGE_VAL, -HUGE_VAL};
+}
+
+std::vector<PairPrecision> usual_precision(const pg_images& x, const pg_ssim_options& o) {
+    const bool assumed = needs_range(x, o);
+    return std::vector<PairPrecision>(static_cast<size_t>(x.count), {0, assumed && !Limits(x, o).in_float32, assumed});
+}
+
 std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_ssim_options& o, const std::vector<PairRange>& ranges,
                                           int64_t first) {
-    const double c2 = o.k2 * o.data_range * o.k2 * o.data_range, largest = kFloat32Values * o.k2 * o.data_range;
-    const bool in_float32 = x.dtype != PG_FLOAT64 && lengths_within(o, kFloat32Lengths) && middle_is_heavy(o);
-    std::vector<PairPrecision> precision(static_cast<size_t>(x.count), PairPrecision{0, false});
+    std::vector<PairPrecision> precision(static_cast<size_t>(x.count), PairPrecision{0, false, false});
     if (!needs_range(x, o)) return precision;
+    const Limits limits(x, o);
     for (size_t i = 0; i < precision.size(); ++i) {
         const double lo = ranges[i].low, hi = ranges[i].high;
         const int64_t image = first + static_cast<int64_t>(i);
-        require(2.3e-16 / 2 * (hi - lo) * (hi - lo) / c2 <= kFloat64Tolerance, [&] {
+        require(limits.told_apart(lo, hi), [&] {
             return Fault(PG_ERROR_MISMATCH, "data_range", "",
                          "image " + std::to_string(image) + " of x and y has values from " + short_number(lo) + " to " + short_number(hi) +
                              ", too far apart for data_range=" + short_number(o.data_range) + " and k2=" + short_number(o.k2),
@@ -109,10 +136,11 @@ std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_ssim_opti
         });
         // Values about zero need no shift, and then luminance is as exact as they are; one far from zero is subtracted, an integer
         // from integers, so that their sums stay exact.
-        const bool near = hi <= largest && -lo <= kFloat32Below * o.k1 * o.data_range, one_side = lo > 0 || hi < 0;
+        const bool near = hi <= limits.largest && lo >= limits.least, one_side = lo > 0 || hi < 0;
         const double middle = x.dtype <= PG_UINT16 ? std::floor((lo + hi) / 2) : (lo + hi) / 2;
-        const bool fits = near || (one_side && hi - middle <= largest);
-        precision[i] = {near || !one_side ? 0 : middle, !(in_float32 && fits && hi <= kFloat32Largest && -lo <= kFloat32Largest)};
+        const bool fits = near || (one_side && hi - middle <= limits.largest);
+        precision[i] = {near || !one_side ? 0 : middle, !(limits.in_float32 && fits && hi <= kFloat32Largest && -lo <= kFloat32Largest),
+                        false};
     }
     return precision;
 }

@@ -26,7 +26,11 @@ Region map_region(const pg_ssim_options& options, int64_t height, int64_t width)
 struct PairPrecision {
     double shift;
     bool float64;
+    bool assumed;  // of values that have not been looked at: windows are to see whether they lie within usual_values
 };
+// Values that have no shift, whatever else a pair holds, and are held by float32 where the options let it.
+PairRange usual_values(const pg_images& x, const pg_ssim_options& options);
+std::vector<PairPrecision> usual_precision(const pg_images& x, const pg_ssim_options& options);
 // From the ranges of the pairs, which are not looked at where none are needed; messages count the pairs from `first`.
 bool needs_range(const pg_images& x, const pg_ssim_options& options);
 std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_ssim_options& options, const std::vector<PairRange>& ranges,

@@ -1,7 +1,10 @@
 #include "image/ssim_windows.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cmath>
 #include <cstddef>
+#include <numeric>
 #include <vector>
 
 #include "image/ssim_moments.h"
@@ -19,14 +22,25 @@ bool slides(const pg_images& x, const pg_ssim_options& o, bool float64) {
 }
 constexpr double kMiddle = 128;
 
+// Values that windows of several indices may meet where a pair's precision is assumed: what each may.
+PairRange usual_of_all(const pg_images& x, const std::vector<WindowIndex>& indices) {
+    PairRange all{-HUGE_VAL, HUGE_VAL};
+    for (const WindowIndex& index : indices) {
+        const PairRange one = usual_values(x, index.options);
+        all = {std::max(all.low, one.low), std::min(all.high, one.high)};
+    }
+    return all;
+}
+
+// False, and no sums, where values turn up that are not allowed.
 template <class T>
-void run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, bool luminance, const Region& region,
-              const std::vector<T>& taps, double shift, const Tile& tile, double* sums, const MapWriter& map) {
+bool run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, bool luminance, const Region& region,
+              const std::vector<T>& taps, double shift, const PairRange* allowed, const Tile& tile, double* sums, const MapWriter& map) {
     const SsimKernels<T>& k = ssim_kernels<T>();
     const int64_t n = o.window_size, rows = k.rows_per_block, outputs = StripLayout(tile, k.lanes, n).outputs();
     const bool sliding = slides(x, o, sizeof(T) == sizeof(double));
     MomentStrip<T> strip(x, y, o, region, tile, taps, sliding ? kMiddle : shift, rows, sliding, sliding ? 5 * tile.channels : 4 * rows,
-                         map ? rows * outputs : 0);
+                         map ? rows * outputs : 0, allowed);
     std::vector<double> columns(static_cast<size_t>(outputs));
     std::vector<T> row_weights(static_cast<size_t>(rows));
     std::vector<T*> map_rows;
@@ -40,21 +54,22 @@ void run_tile(const pg_images& x, const pg_images& y, const pg_ssim_options& o, 
                         : n == 11 ? k.block11[luminance]
                         : n == 7  ? k.block7[luminance]
                                   : k.block_any[luminance];
-    strip.each_block([&](int64_t first, int64_t count) {
+    const bool done = strip.each_block([&](int64_t first, int64_t count) {
         for (int64_t i = 0; i < rows; ++i) row_weights[static_cast<size_t>(i)] = static_cast<T>(i < count);
         filter(&block);
         for (int64_t i = 0; map && i < count; ++i) map.write(map_rows[static_cast<size_t>(i)], strip.layout, tile, first + i);
     });
-    for (int64_t c = 0; c < tile.channels; ++c) sums[c] = strip.layout.sum(columns.data(), c);
+    for (int64_t c = 0; done && c < tile.channels; ++c) sums[c] = strip.layout.sum(columns.data(), c);
+    return done;
 }
 
 // Several indices of windows of 11 taps that do not slide; sums are [index][kMaxGroup].
 template <class T>
-void run_tile_of_many(const pg_images& x, const pg_images& y, const std::vector<WindowIndex>& indices, const Region& region,
-                      const std::vector<T>& taps, double shift, const Tile& tile, double* sums) {
+bool run_tile_of_many(const pg_images& x, const pg_images& y, const std::vector<WindowIndex>& indices, const Region& region,
+                      const std::vector<T>& taps, double shift, const PairRange* allowed, const Tile& tile, double* sums) {
     const SsimKernels<T>& k = ssim_kernels<T>();
     const int64_t rows = k.rows_per_block;
-    MomentStrip<T> strip(x, y, indices[0].options, region, tile, taps, shift, rows, 0, 4 * rows, 0);
+    MomentStrip<T> strip(x, y, indices[0].options, region, tile, taps, shift, rows, 0, 4 * rows, 0, allowed);
     const size_t outputs = static_cast<size_t>(strip.layout.outputs());
     std::vector<double> columns(outputs * indices.size());
     std::vector<T> row_weights(static_cast<size_t>(rows));
@@ -65,21 +80,45 @@ void run_tile_of_many(const pg_images& x, const pg_images& y, const std::vector<
     }
     strip.block.row_weights = row_weights.data();
     strip.block.indices = &list;
-    strip.each_block([&](int64_t, int64_t count) {
+    const bool done = strip.each_block([&](int64_t, int64_t count) {
         for (int64_t i = 0; i < rows; ++i) row_weights[static_cast<size_t>(i)] = static_cast<T>(i < count);
         k.many11(&strip.block);
     });
-    for (size_t i = 0; i < indices.size(); ++i)
+    for (size_t i = 0; done && i < indices.size(); ++i)
         for (int64_t c = 0; c < tile.channels; ++c) sums[static_cast<int64_t>(i) * kMaxGroup + c] = strip.layout.sum(list.of[i].sums, c);
+    return done;
 }
 
-void split_by_precision(const std::vector<PairPrecision>& precision, std::vector<int64_t> images[2]) {
-    for (size_t i = 0; i < precision.size(); ++i) images[precision[i].float64].push_back(static_cast<int64_t>(i));
+std::vector<int64_t> all_images(const pg_images& x) {
+    std::vector<int64_t> all(static_cast<size_t>(x.count));
+    std::iota(all.begin(), all.end(), int64_t{0});
+    return all;
 }
+
+void split_by_precision(const std::vector<PairPrecision>& precision, const std::vector<int64_t>& of, std::vector<int64_t> images[2]) {
+    for (const int64_t i : of) images[precision[static_cast<size_t>(i)].float64].push_back(i);
+}
+
+// Which pairs of a batch have values that they were assumed not to have.
+class Unusual {
+  public:
+    explicit Unusual(int64_t count) : of_(static_cast<size_t>(count)) {}
+    void add(int64_t image) { of_[static_cast<size_t>(image)].store(true, std::memory_order_relaxed); }
+    bool holds(int64_t image) const { return of_[static_cast<size_t>(image)].load(std::memory_order_relaxed); }
+    std::vector<int64_t> images() const {
+        std::vector<int64_t> all;
+        for (size_t i = 0; i < of_.size(); ++i)
+            if (of_[i]) all.push_back(static_cast<int64_t>(i));
+        return all;
+    }
+
+  private:
+    std::vector<std::atomic<bool>> of_;
+};
 
 template <class T>
 void run_windows(const pg_images& x, const pg_images& y, const std::vector<WindowIndex>& indices, const Region& region,
-                 const std::vector<PairPrecision>& precision, const std::vector<int64_t>& images, void* map) {
+                 const std::vector<PairPrecision>& precision, const std::vector<int64_t>& images, Unusual& unusual, void* map) {
     if (images.empty()) return;
     const WindowIndex& one = indices[0];
     const std::vector<T> taps = window_taps<T>(one.options, ssim_kernels<T>().rows_per_block);
@@ -87,14 +126,17 @@ void run_windows(const pg_images& x, const pg_images& y, const std::vector<Windo
     const size_t sums_of_tile = indices.size() * kMaxGroup;
     std::vector<double> sums(tiles.size() * sums_of_tile);
     const MapWriter writer(map, x, region);
+    const PairRange usual = usual_of_all(x, indices);
     parallel_for(static_cast<int64_t>(tiles.size()), [&](int64_t t) {
         const Tile& tile = tiles[static_cast<size_t>(t)];
-        const double shift = precision[static_cast<size_t>(tile.image)].shift;
+        if (unusual.holds(tile.image)) return;
+        const PairPrecision& of_pair = precision[static_cast<size_t>(tile.image)];
+        const PairRange* const allowed = of_pair.assumed ? &usual : nullptr;
         double* const to = &sums[static_cast<size_t>(t) * sums_of_tile];
-        if (indices.size() == 1)
-            run_tile<T>(x, y, one.options, one.luminance, region, taps, shift, tile, to, writer);
-        else
-            run_tile_of_many<T>(x, y, indices, region, taps, shift, tile, to);
+        const bool done = indices.size() == 1
+                              ? run_tile<T>(x, y, one.options, one.luminance, region, taps, of_pair.shift, allowed, tile, to, writer)
+                              : run_tile_of_many<T>(x, y, indices, region, taps, of_pair.shift, allowed, tile, to);
+        if (!done) unusual.add(tile.image);
     });
     const double windows = static_cast<double>(region.height) * static_cast<double>(region.width);
     for (size_t i = 0; i < indices.size(); ++i) {
@@ -107,7 +149,11 @@ void run_windows(const pg_images& x, const pg_images& y, const std::vector<Windo
                 dissimilarities[tiles[t].image * x.channels + tiles[t].channel + c] +=
                     sums[t * sums_of_tile + i * kMaxGroup + static_cast<size_t>(c)];
         for (const int64_t image : images)
-            for (int64_t c = 0; c < x.channels; ++c) dissimilarities[image * x.channels + c] /= windows;
+            for (int64_t c = 0; c < x.channels; ++c) {
+                double& mean = dissimilarities[image * x.channels + c];
+                mean /= windows;
+                if (precision[static_cast<size_t>(image)].assumed && !(mean - mean == 0)) unusual.add(image);  // NaN is in no range
+            }
     }
 }
 
@@ -124,14 +170,17 @@ bool same_moments(const pg_ssim_options& a, const pg_ssim_options& b) {
            (a.border == PG_BORDER_REFLECT) == (b.border == PG_BORDER_REFLECT);
 }
 
-void window_dissimilarities(const pg_images& x, const pg_images& y, std::vector<WindowIndex> indices,
-                            const std::vector<PairPrecision>& precision) {
+namespace {
+
+// Indices of the same moments, of some pairs of a batch.
+void run_indices(const pg_images& x, const pg_images& y, std::vector<WindowIndex> indices, const std::vector<PairPrecision>& precision,
+                 const std::vector<int64_t>& of, Unusual& unusual) {
     const Region region = score_region(indices[0].options, x.height, x.width);
     std::vector<int64_t> images[2];
-    split_by_precision(precision, images);
+    split_by_precision(precision, of, images);
     const auto run = [&](const std::vector<WindowIndex>& some) {
-        run_windows<float>(x, y, some, region, precision, images[0], nullptr);
-        run_windows<double>(x, y, some, region, precision, images[1], nullptr);
+        run_windows<float>(x, y, some, region, precision, images[0], unusual, nullptr);
+        run_windows<double>(x, y, some, region, precision, images[1], unusual, nullptr);
     };
     if (indices[0].options.window_size != 11 || slides(x, indices[0].options, false)) {
         for (const WindowIndex& index : indices) run({index});
@@ -146,18 +195,32 @@ void window_dissimilarities(const pg_images& x, const pg_images& y, std::vector<
              indices.begin() + static_cast<ptrdiff_t>(std::min(indices.size(), i + SsimIndices<float>::kMost))});
 }
 
-void window_dissimilarities(const pg_images& x, const pg_images& y, const pg_ssim_options& o, bool luminance,
-                            const std::vector<PairPrecision>& precision, double* dissimilarities) {
-    window_dissimilarities(x, y, {{o, luminance, dissimilarities}}, precision);
+}  // namespace
+
+void window_dissimilarities(const pg_images& x, const pg_images& y, const std::vector<WindowIndex>& indices,
+                            const std::vector<PairPrecision>& precision, int64_t first) {
+    Unusual unusual(x.count);
+    run_indices(x, y, indices, precision, all_images(x), unusual);
+    const std::vector<int64_t> again = unusual.images();
+    if (again.empty()) return;
+    PixelPass pass{false, false, true, {}, {}, {}};
+    pass_over_pixels(x, y, first, pass);
+    for (const WindowIndex& index : indices) {
+        std::vector<PairPrecision> known = pair_precision(x, index.options, pass.range, first);
+        for (size_t i = 0; i < known.size(); ++i) known[i].float64 |= precision[i].float64;
+        Unusual none(x.count);
+        run_indices(x, y, {index}, known, again, none);
+    }
 }
 
 void window_map(const pg_images& x, const pg_images& y, const pg_ssim_options& o, const std::vector<PairPrecision>& precision, void* map) {
     const Region region = map_region(o, x.height, x.width);
     std::vector<int64_t> images[2];
-    split_by_precision(precision, images);
+    split_by_precision(precision, all_images(x), images);
     const std::vector<WindowIndex> one{{o, true, nullptr}};
-    run_windows<float>(x, y, one, region, precision, images[0], map);
-    run_windows<double>(x, y, one, region, precision, images[1], map);
+    Unusual none(x.count);
+    run_windows<float>(x, y, one, region, precision, images[0], none, map);
+    run_windows<double>(x, y, one, region, precision, images[1], none, map);
 }
 
 }  // namespace pixelgauge

@@ -16,6 +16,7 @@
 #include "resize.inl"
 #include "ssim.inl"
 #include "ssim_slide.inl"
+#include "ssim_stage.inl"
 #include "sums.inl"
 #include "winograd.inl"
 

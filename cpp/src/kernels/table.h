@@ -18,6 +18,7 @@ struct SsimRow {
     int64_t tail;           // elements
     const int64_t* places;  // where element i of every segment goes, and 8 more: anywhere in the tail
     T shift;                // an integer for integers
+    T* range;               // registers that are lowered to the smallest values and raised to the largest ones, or null; NaN leaves them
 };
 
 // Indices of the same windows, those of equal c2 one after another: what they are made of is then there already.
@@ -95,8 +96,9 @@ struct PixelErrorRows {
 using PixelError = void (*)(const PixelErrorRows*, double* sums);
 
 // Pixels laid side by side by groups: of 16 bytes read every `step` bytes, `written` are kept, byte b from byte order[b]. The last group
-// writes 16 bytes too.
+// writes 16 bytes too, those after its own as zeros.
 struct PixelBytes {
+    static constexpr uint8_t kZero = 0x80;
     int64_t groups, step;
     int written, item;  // bytes of a group and of an element
     uint8_t order[16];

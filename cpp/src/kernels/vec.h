@@ -181,7 +181,8 @@ PG_INLINE Vec<T> min(Vec<T> a, Vec<T> b) {
 }
 #endif
 
-// A register with its lanes one down and *next in the last place, and the transposition of L registers of L lanes in place.
+// A register with its lanes one down and *next in the last place; the transposition of L registers of L lanes in place; and that of L
+// rows of L / 2 elements, `step` bytes apart, to the first L / 2 registers, where it takes less: true if so.
 #if defined(__AVX512F__)
 PG_INLINE Vec<float> moved(Vec<float> v, const float* next) {
     const __m512i last = _mm512_castsi128_si512(_mm_castps_si128(_mm_load_ss(next)));
@@ -210,6 +211,27 @@ PG_INLINE void transpose(Vec<float> (&r)[16]) {
         r[8 + k].v = (Vec<float>::native)_mm512_shuffle_f32x4(a, b, 0xdd);
         r[12 + k].v = (Vec<float>::native)_mm512_shuffle_f32x4(c, d, 0xdd);
     }
+}
+PG_INLINE bool load_transposed_half(const char* rows, int64_t step, Vec<float> (&r)[16]) {
+    const auto two = [&](int first) PG_LAMBDA_INLINE {  // and the one four on
+        const __m256 a = _mm256_loadu_ps(reinterpret_cast<const float*>(rows + first * step));
+        return _mm512_insertf32x8(_mm512_castps256_ps512(a), _mm256_loadu_ps(reinterpret_cast<const float*>(rows + (first + 4) * step)), 1);
+    };
+    __m512 t[8];
+    for (int i = 0; i < 8; i += 4) {
+        const __m512 r0 = two(2 * i), r1 = two(2 * i + 1), r2 = two(2 * i + 2), r3 = two(2 * i + 3);
+        const __m512 a = _mm512_unpacklo_ps(r0, r1), b = _mm512_unpackhi_ps(r0, r1), c = _mm512_unpacklo_ps(r2, r3),
+                     d = _mm512_unpackhi_ps(r2, r3);
+        t[i] = (__m512)_mm512_unpacklo_pd((__m512d)a, (__m512d)c);
+        t[i + 1] = (__m512)_mm512_unpackhi_pd((__m512d)a, (__m512d)c);
+        t[i + 2] = (__m512)_mm512_unpacklo_pd((__m512d)b, (__m512d)d);
+        t[i + 3] = (__m512)_mm512_unpackhi_pd((__m512d)b, (__m512d)d);
+    }
+    for (int k = 0; k < 4; ++k) {
+        r[k].v = (Vec<float>::native)_mm512_shuffle_f32x4(t[k], t[4 + k], 0x88);
+        r[4 + k].v = (Vec<float>::native)_mm512_shuffle_f32x4(t[k], t[4 + k], 0xdd);
+    }
+    return true;
 }
 PG_INLINE void transpose(Vec<double> (&r)[8]) {
     __m512d t[8];
@@ -251,6 +273,20 @@ PG_INLINE void transpose(Vec<float> (&r)[8]) {
         r[4 + k].v = (Vec<float>::native)_mm256_permute2f128_ps(t[k], t[4 + k], 0x31);
     }
 }
+PG_INLINE bool load_transposed_half(const char* rows, int64_t step, Vec<float> (&r)[8]) {
+    const auto two = [&](int first) PG_LAMBDA_INLINE {  // and the one four on
+        const __m128 a = _mm_loadu_ps(reinterpret_cast<const float*>(rows + first * step));
+        return _mm256_insertf128_ps(_mm256_castps128_ps256(a), _mm_loadu_ps(reinterpret_cast<const float*>(rows + (first + 4) * step)), 1);
+    };
+    const __m256 r0 = two(0), r1 = two(1), r2 = two(2), r3 = two(3);
+    const __m256 a = _mm256_unpacklo_ps(r0, r1), b = _mm256_unpackhi_ps(r0, r1), c = _mm256_unpacklo_ps(r2, r3),
+                 d = _mm256_unpackhi_ps(r2, r3);
+    r[0].v = (Vec<float>::native)_mm256_unpacklo_pd((__m256d)a, (__m256d)c);
+    r[1].v = (Vec<float>::native)_mm256_unpackhi_pd((__m256d)a, (__m256d)c);
+    r[2].v = (Vec<float>::native)_mm256_unpacklo_pd((__m256d)b, (__m256d)d);
+    r[3].v = (Vec<float>::native)_mm256_unpackhi_pd((__m256d)b, (__m256d)d);
+    return true;
+}
 PG_INLINE void transpose(Vec<double> (&r)[4]) {
     __m256d t[4];
     for (int i = 0; i < 4; i += 2) {
@@ -263,6 +299,11 @@ PG_INLINE void transpose(Vec<double> (&r)[4]) {
     }
 }
 #endif
+
+template <class T, int L>
+PG_INLINE bool load_transposed_half(const char*, int64_t, Vec<T> (&)[L]) {
+    return false;
+}
 
 // Whether some lane of a is at most that of b.
 #if defined(__AVX512F__)
