@@ -89,12 +89,17 @@ int64_t inside(int64_t i, int64_t n, Border border) {
     return i;
 }
 
-RowReader::RowReader(const View& view, int64_t first, int64_t count, int64_t slack, Border border)
-    : view_(view), first_(first), count_(count), border_(border) {
+int64_t slots_of(const View& view) {
+    const int64_t item = element_bytes(view.dtype);
+    return view.channels == 3 && view.channel_stride == item && view.column_stride == 4 * item ? 4 : view.channels;
+}
+
+RowReader::RowReader(const View& view, int64_t first, int64_t count, int64_t slack, Border border, int64_t slots)
+    : view_(view), first_(first), count_(count), slots_(slots == 0 ? view.channels : slots), border_(border) {
     const int64_t item = element_bytes(view.dtype);
     slack_bytes_ = slack * item;
-    bytes_ = count * view.channels * item;
-    packed_ = view.column_stride == view.channels * item && view.channel_stride == item;
+    bytes_ = count * slots_ * item;
+    packed_ = view.column_stride == slots_ * item && view.channel_stride == item;
     left_ = first >= 0 ? 0 : -first < count ? -first : count;
     const int64_t right = view.width - (first + left_);  // pixels inside from there on
     interior_ = right < 0 ? 0 : right < count - left_ ? right : count - left_;
@@ -149,23 +154,26 @@ void RowReader::copy(const char* row, const char* interior, Element* out) const 
     const int64_t channels = view_.channels, column = view_.column_stride;
     const auto outside = [&](int64_t p) {
         const char* const at = row + inside(first_ + p, view_.width, border_) * column;
-        for (int64_t c = 0; c < channels; ++c) std::memcpy(out + p * channels + c, at + c * view_.channel_stride, sizeof(Element));
+        for (int64_t c = 0; c < channels; ++c) std::memcpy(out + p * slots_ + c, at + c * view_.channel_stride, sizeof(Element));
     };
     for (int64_t p = 0; p < left_; ++p) outside(p);
-    if (packed_)
-        std::memcpy(out + left_ * channels, interior, static_cast<size_t>(interior_ * column));
-    else
-        copy_interior(interior, out + left_ * channels);
+    if (!packed_)
+        copy_interior(interior, out + left_ * slots_);
+    else if (interior_ > 0)  // what follows the last channel may not be the image's
+        std::memcpy(out + left_ * slots_, interior, static_cast<size_t>(interior_ * slots_ - (slots_ - channels)) * sizeof(Element));
     for (int64_t p = left_ + interior_; p < count_; ++p) outside(p);
 }
 
+const char* RowReader::first_of(int64_t r) const {
+    const int64_t last = view_.column_stride < 0 && interior_ > 0 ? interior_ - 1 : 0;
+    return view_.data + inside(r, view_.height, border_) * view_.row_stride + (first_ + left_ + last) * view_.column_stride;
+}
+
 void RowReader::prefetch(int64_t r) const {
-    if (interior_ == 0) return;
-    const char* const from = view_.data + inside(r, view_.height, border_) * view_.row_stride + (first_ + left_) * view_.column_stride;
-    const int64_t bytes = interior_ * std::abs(view_.column_stride);
-    const char* const lowest = view_.column_stride < 0 ? from - bytes : from;
+    const char* const lowest = first_of(r);
+    const int64_t bytes = read();
     // Of more lines than a core has in flight to its first cache at once, each would be waited for here.
-    constexpr int64_t kFew = 16 * 64;
+    constexpr int64_t kFew = 9 * 64;
     if (bytes <= kFew)
         for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(lowest + b);
     else

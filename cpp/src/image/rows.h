@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -35,13 +36,20 @@ struct View {
 enum class Border { None, Mirror, Repeat };
 int64_t inside(int64_t i, int64_t n, Border border);
 
+// The elements of a pixel if three channels are the first of four, else the channels.
+int64_t slots_of(const View& view);
+
 // Rows of a view as contiguous interleaved elements, in place where the layout allows, else copied into a buffer.
 class RowReader {
   public:
-    // Pixels [first, first + count) of a row, readable `slack` elements beyond.
-    RowReader(const View& view, int64_t first, int64_t count, int64_t slack, Border border);
+    // Pixels [first, first + count) of a row, readable `slack` elements beyond. Each has its channels, or `slots` elements: its channels
+    // and what lies after them.
+    RowReader(const View& view, int64_t first, int64_t count, int64_t slack, Border border, int64_t slots = 0);
     const void* row(int64_t r);
-    // Asks for what a row will read; it may be outside of what the border knows.
+    // The first of the bytes that a row will read, and their number.
+    const char* first_of(int64_t r) const;
+    int64_t read() const { return interior_ * std::abs(view_.column_stride); }
+    // Asks for them.
     void prefetch(int64_t r) const;
 
   private:
@@ -52,7 +60,7 @@ class RowReader {
     void copy_interior(const char* interior, Element* to) const;
 
     const View& view_;
-    int64_t first_, count_, slack_bytes_, bytes_;
+    int64_t first_, count_, slots_, slack_bytes_, bytes_;
     int64_t left_, interior_;  // pixels before the image, and inside it
     Border border_;
     bool packed_;

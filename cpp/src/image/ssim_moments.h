@@ -24,6 +24,7 @@ inline constexpr int64_t kStrip = 512;    // pixels, at most
 inline constexpr int64_t kMaxGroup = 4;   // channels staged together
 inline constexpr int64_t kOverread = 64;  // elements that staging may read past a row
 inline constexpr int64_t kAhead = 4;      // rows that are asked for before they are staged
+inline constexpr int64_t kLong = 2560;    // bytes of a row above which it is asked for by and by while others are filtered
 
 template <class T>
 const SsimKernels<T>& ssim_kernels() {
@@ -129,12 +130,16 @@ class StagedRows {
                int64_t before, double shift, T* range)
         : view_x_(x, tile.image, tile.channel, tile.channels),
           view_y_(y, tile.image, tile.channel, tile.channels),
-          reader_x_(view_x_, tile.left + region.origin, layout.columns + layout.taps - 1, slack(layout), region.border),
-          reader_y_(view_y_, tile.left + region.origin, layout.columns + layout.taps - 1, slack(layout), region.border),
+          pixel_(slots_of(view_x_) == slots_of(view_y_) ? slots_of(view_x_) : layout.channels),
+          reader_x_(view_x_, tile.left + region.origin, layout.columns + layout.taps - 1, slack(layout), region.border, pixel_),
+          reader_y_(view_y_, tile.left + region.origin, layout.columns + layout.taps - 1, slack(layout), region.border, pixel_),
+          long_rows_(reader_x_.read() > kLong),
           stage_(ssim_kernels<T>().stage[x.dtype]),
           origin_(region.origin),
+          first_(tile.top),
           next_(tile.top),
           last_(tile.bottom + layout.taps - 1),
+          rows_(rows),
           before_(before),
           slots_(layout.taps + rows - 1 + before),
           row_(row_stride<T>((layout.registers + layout.tail_registers()) * layout.lanes)),
@@ -142,21 +147,25 @@ class StagedRows {
           s_(static_cast<size_t>(slots_)),
           d_(static_cast<size_t>(slots_)) {
         for (int64_t j = 0; j < layout.registers; ++j)
-            for (int64_t c = 0; c < layout.channels; ++c) places_.push_back(c * plane_stride() + j * layout.lanes);
+            for (int64_t c = 0; c < pixel_; ++c)
+                places_.push_back(c < layout.channels ? c * plane_stride() + j * layout.lanes : layout.plane());
         constexpr int64_t kWord = 8;  // elements taken at once at most
         places_.resize(places_.size() + kWord, layout.plane());
-        description_ = {layout.channels, layout.registers, layout.tail, places_.data(), static_cast<T>(shift), range};
+        description_ = {layout.channels, pixel_, layout.registers, layout.tail, places_.data(), static_cast<T>(shift), range};
     }
 
     int64_t plane_stride() const { return slots_ * 2 * row_; }
     // Elements of the ring, where a plane of every row follows a plane of every row.
     int64_t ring_size() const { return planes_ * plane_stride(); }
 
-    // Pointers to the rows of windows that begin at output row `top`; rows below the tile repeat its last.
+    // Pointers to the rows of windows that begin at output row `top`; rows below the tile repeat its last. Rows are asked for some rows
+    // before, long ones only here at the beginning: see ahead().
     void advance(int64_t top, T* ring) {
         const auto slot = [&](int64_t r) { return ring + 2 * row_ * (r % slots_); };
-        for (; next_ < top - before_ + slots_ && next_ < last_; ++next_) {
-            if (next_ + kAhead < last_) {
+        const int64_t past = std::min(top - before_ + slots_, last_);
+        const int64_t asked_for = !long_rows_ ? last_ : top == first_ ? past : 0;
+        for (; next_ < past; ++next_) {
+            if (next_ + kAhead < asked_for) {
                 reader_x_.prefetch(next_ + origin_ + kAhead);
                 reader_y_.prefetch(next_ + origin_ + kAhead);
             }
@@ -168,20 +177,28 @@ class StagedRows {
             d_[static_cast<size_t>(j)] = s_[static_cast<size_t>(j)] + row_;
         }
     }
+    // The rows that the next call will stage, if they are long.
+    RowsAhead ahead() {
+        ahead_.clear();
+        for (int64_t r = next_; long_rows_ && r < std::min(next_ + rows_, last_); ++r)
+            for (const RowReader* reader : {&reader_x_, &reader_y_}) ahead_.push_back(reader->first_of(r + origin_));
+        return {ahead_.data(), static_cast<int64_t>(ahead_.size()), std::max(reader_x_.read(), reader_y_.read())};
+    }
     const T* const* s() const { return s_.data(); }
     const T* const* d() const { return d_.data(); }
 
   private:
     // Elements that staging may read past the columns of a row.
-    static int64_t slack(const StripLayout& layout) {
-        return layout.outputs() + layout.tail + kOverread - (layout.columns + layout.taps - 1) * layout.channels;
-    }
+    int64_t slack(const StripLayout& layout) const { return (layout.plane() - layout.columns) * pixel_ + kOverread; }
 
     View view_x_, view_y_;
+    int64_t pixel_;  // its elements
     RowReader reader_x_, reader_y_;
+    bool long_rows_;
     typename SsimKernels<T>::Stage stage_;
-    int64_t origin_, next_, last_, before_, slots_, row_, planes_;
+    int64_t origin_, first_, next_, last_, rows_, before_, slots_, row_, planes_;
     std::vector<const T*> s_, d_;
+    std::vector<const char*> ahead_;
     std::vector<int64_t> places_;
     SsimRow<T> description_{};
 };
@@ -270,6 +287,7 @@ class MomentStrip {
             if (!watched_.holds()) return false;
             block.s_rows = staged_.s();
             block.d_rows = staged_.d();
+            block.ahead = staged_.ahead();
             block.first = r == tile_.top;
             block.rows = tile_.bottom - r < rows_ ? tile_.bottom - r : rows_;
             consume(r, block.rows);

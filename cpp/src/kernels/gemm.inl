@@ -6,8 +6,6 @@ constexpr int kGemmRows = kVecRegisters == 32 ? 8 : 4;
 constexpr int kGemmVecs = 3;
 constexpr int kGemmStep = 4;
 
-#define PG_PREFETCH(p, level) __builtin_prefetch(p, 0, level)
-
 // Sums run over k in order. What is asked for ahead fills slots of loads that the multiply-adds leave free.
 template <class T>
 void gemm_tile(const GemmTile<T>* tile) {

@@ -19,6 +19,16 @@
 // horizontal 42 multiply-adds, 7 squares, 7.5 differences and references; 9 for the split and the conversion, 18 for the index and its
 // sum: 142 operations on the two arithmetic ports. Data is loaded 7 times down the columns and 14 along the rows.
 
+// Part `part` of `parts` of the rows ahead.
+template <class T>
+PG_INLINE void ask_for(const SsimBlock<T>& b, int64_t part, int64_t parts) {
+    constexpr int64_t kLine = 64;
+    const RowsAhead& ahead = b.ahead;
+    const int64_t first = ahead.bytes * part / parts / kLine * kLine, past = ahead.bytes * (part + 1) / parts / kLine * kLine;
+    for (int64_t r = 0; r < ahead.count; ++r)
+        for (int64_t at = first; at < past; at += kLine) PG_PREFETCH(ahead.rows[r] + at, 2);
+}
+
 // Windows filtered together, down a column and along a row: 2 x kSsimGroup accumulators stay in registers beside the distinct taps.
 constexpr int kSsimGroup = 4;
 
@@ -277,12 +287,13 @@ PG_INLINE void filter_block(const SsimBlock<T>& b) {
     };
 
     for (int64_t t = 0; t < b.tail; t += L) filter(registers * L + t, tail + t, Const<0>{}, tail);
-    const int64_t moving = registers < N - 1 ? 0 : N - 1;
+    const int64_t moving = registers < N - 1 ? 0 : N - 1, parts = (registers + G - 1) / G;
     for (int64_t c = 0; c < b.planes; ++c) {
         const int64_t plane = c * b.plane_stride;
         int64_t f = 0;
         for (; f < moving; ++f) filter(plane + f * L, scratch + f * L, Const<1>{}, tail + c + f * b.planes);
         for (int64_t e = 0; e < registers; e += G) {
+            ask_for(b, c * parts + e / G, b.planes * parts);
             for (; f < e + N + G - 1 && f < registers; ++f) filter(plane + f * L, scratch + f * L, Const<0>{}, tail);
             if (e == 0 && moving == 0) columns.append(registers, N, tail + c, b.planes);
             const int64_t place = (c * registers + e) * L, count = registers - e;
@@ -363,7 +374,7 @@ void ssim_block_any(const SsimBlock<T>* block) {
     const AnyTaps<T> w(b);
     const SsimIndex<T> index(b);
     const ColumnMoments<T> columns(b);
-    const int64_t registers = b.registers, moment = columns.moment;
+    const int64_t registers = b.registers, moment = columns.moment, parts = (registers + G - 1) / G;
     const Vec<T> zero = Vec<T>::set1(0);
     T* const tail = b.scratch + (registers + w.count - 1) * L;
     const auto filter = [&](int64_t from, T* to) PG_LAMBDA_INLINE {
@@ -375,6 +386,7 @@ void ssim_block_any(const SsimBlock<T>* block) {
         for (int64_t f = 0; f < registers * L; f += L) filter(c * b.plane_stride + f, b.scratch + f);
         columns.append(registers, w.count, tail + c, b.planes);
         for (int64_t e = 0; e < registers; e += G) {
+            ask_for(b, c * parts + e / G, b.planes * parts);
             const int64_t place = (c * registers + e) * L, count = registers - e, values = w.count - 1 + (count < G ? count : G);
             Vec<T> sum[G] = {zero, zero, zero, zero};
             for (int64_t o = 0; o < G; ++o) {
@@ -431,6 +443,7 @@ void ssim_moments(const SsimBlock<T>* block, T* const* out) {
     T* const tail = b.scratch + (registers + taps - 1) * L;
     for (int64_t t = 0; t < b.tail; t += L) filter(registers * L + t, tail + t);
     for (int64_t c = 0; c < b.planes; ++c) {
+        ask_for(b, c, b.planes);
         for (int64_t f = 0; f < registers * L; f += L) filter(c * b.plane_stride + f, b.scratch + f);
         for (int i = 0; i < 5; ++i) append_moved(b.scratch + i * stride, registers, taps, tail + i * stride + c, b.planes);
         for (int64_t e = 0; e < registers * L; e += L) {

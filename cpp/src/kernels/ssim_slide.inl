@@ -71,6 +71,7 @@ PG_INLINE void slide_block(const SsimBlock<float>& b) {
         const SlidingSums sums{b.scratch + c * 5 * stride, stride}, tail{sums.s + after, stride};
         float* const total = sums.s + 4 * stride;  // the index, over the rows
         for (int64_t o = 0; o < b.rows; ++o) {
+            ask_for(b, c * b.rows + o, b.planes * b.rows);
             vertical(sums, o, c * b.plane_stride, plane);
             vertical(tail, o, plane, b.tail);
             for (int i = 0; i < 4; ++i) append_moved(sums.s + i * stride, registers, taps, tail.s + i * stride + c, b.planes);

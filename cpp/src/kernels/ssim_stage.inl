@@ -43,10 +43,22 @@ struct StagedRange<T, true> {
     }
 };
 
-template <class T, class In, bool Watched>
+constexpr int kSlots = 4;  // of a pixel whose last element is no channel
+
+// A register of the tail's channels from the e-th one on.
+template <bool Gaps, class T, class In>
+PG_INLINE Vec<T> load_channels(const In* tail, int64_t e, const SsimRow<T>& row) {
+    if (!Gaps) return LoadAs<T, In>::load(tail + e);
+    constexpr int L = Vec<T>::lanes;
+    In beside[L] = {};
+    for (int64_t l = 0; l < L && e + l < row.tail; ++l) beside[l] = tail[e + l + (e + l) / (kSlots - 1)];
+    return LoadAs<T, In>::load(beside);
+}
+
+template <class T, class In, bool Watched, bool Gaps>
 PG_INLINE void stage_row(const void* x, const void* y, const SsimRow<T>& row, T* s, T* d) {
     constexpr int L = Vec<T>::lanes;
-    const int64_t segment = row.registers * row.planes, bytes = segment * static_cast<int64_t>(sizeof(In));
+    const int64_t segment = row.registers * row.slots, bytes = segment * static_cast<int64_t>(sizeof(In));
     const char* const px = static_cast<const char*>(x);
     const char* const py = static_cast<const char*>(y);
     const Vec<T> shift = Vec<T>::set1(row.shift);
@@ -64,6 +76,7 @@ PG_INLINE void stage_row(const void* x, const void* y, const SsimRow<T>& row, T*
                 Unroll<0, Word::elements>::run([&](auto kc) PG_LAMBDA_INLINE {
                     constexpr int k = decltype(kc)::value;
                     const Vec<T> a = Word::template element<k>(wx[i]), b = Word::template element<k>(wy[i]);
+                    if (Gaps && (i * Word::elements + k) % kSlots == kSlots - 1) return;
                     const int64_t to = row.places[q + i * Word::elements + k];
                     range.add(a, b);
                     ((a - offset) + b).store(s + to);
@@ -79,10 +92,12 @@ PG_INLINE void stage_row(const void* x, const void* y, const SsimRow<T>& row, T*
             load_split<T, In>(px + q * static_cast<int64_t>(sizeof(In)), bytes, segment - q, vx);
             load_split<T, In>(py + q * static_cast<int64_t>(sizeof(In)), bytes, segment - q, vy);
             for (int64_t i = 0; i < L && q + i < segment; ++i) {
+                if (Gaps && i % kSlots == kSlots - 1) continue;
+                const int64_t to = row.places[q + i];
                 const StagedPair<T> pair(vx[i], vy[i], shift);
                 range.add(vx[i], vy[i]);
-                pair.s.store(s + row.places[q + i]);
-                pair.d.store(d + row.places[q + i]);
+                pair.s.store(s + to);
+                pair.d.store(d + to);
             }
         }
         range.store(row.range, 0);
@@ -92,7 +107,7 @@ PG_INLINE void stage_row(const void* x, const void* y, const SsimRow<T>& row, T*
     const int64_t main = row.registers * L;
     StagedRange<T, Watched> range(row.range, 0);
     for (int64_t e = 0; e < row.tail; e += L) {
-        const Vec<T> a = LoadAs<T, In>::load(tx + e), b = LoadAs<T, In>::load(ty + e);
+        const Vec<T> a = load_channels<Gaps, T>(tx, e, row), b = load_channels<Gaps, T>(ty, e, row);
         const StagedPair<T> pair(a, b, shift);
         range.add(a, b);
         pair.s.store(s + main + e);
@@ -103,6 +118,10 @@ PG_INLINE void stage_row(const void* x, const void* y, const SsimRow<T>& row, T*
 
 template <class T, class In>
 void ssim_stage(const void* x, const void* y, const SsimRow<T>* row, T* s, T* d) {
-    if (row->range) return stage_row<T, In, true>(x, y, *row, s, d);
-    stage_row<T, In, false>(x, y, *row, s, d);
+    const auto stage = [&](auto watched) PG_LAMBDA_INLINE {
+        constexpr bool kWatched = decltype(watched)::value;
+        if (row->slots > row->planes) return stage_row<T, In, kWatched, true>(x, y, *row, s, d);
+        stage_row<T, In, kWatched, false>(x, y, *row, s, d);
+    };
+    row->range ? stage(Const<1>{}) : stage(Const<0>{});
 }

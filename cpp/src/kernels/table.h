@@ -10,12 +10,14 @@
 namespace pixelgauge {
 
 // How a row of interleaved elements is staged: its columns lie over the lanes in segments of `registers` columns, a plane a
-// channel, and after the first plane the tail, the columns after the strip, in natural order.
+// channel, and after the first plane the tail, the columns after the strip, in natural order. Pixels of three channels may have four
+// elements.
 template <class T>
 struct SsimRow {
     int64_t planes;
+    int64_t slots;          // elements of a pixel: as many, or a fourth
     int64_t registers;      // of a plane, without the tail
-    int64_t tail;           // elements
+    int64_t tail;           // elements of channels
     const int64_t* places;  // where element i of every segment goes, and 8 more: anywhere in the tail
     T shift;                // an integer for integers
     T* range;               // registers that are lowered to the smallest values and raised to the largest ones, or null; NaN leaves them
@@ -34,6 +36,12 @@ struct SsimIndices {
     One of[kMost];
 };
 
+// Rows that are read next: asked for a few lines at a time while others are filtered, since of many at once each would be waited for.
+struct RowsAhead {
+    const char* const* rows;
+    int64_t count, bytes;  // of each
+};
+
 // One block of output rows of windowed SSIM over a strip.
 template <class T>
 struct SsimBlock {
@@ -41,18 +49,19 @@ struct SsimBlock {
     const T* const* d_rows;  // x - y
     const T* taps;           // rows_per_block zeros, the symmetric taps with sum 1, as many zeros
     int64_t taps_count;
-    int64_t planes;                 // channels
-    int64_t plane_stride;           // elements of a staged row from plane to plane
-    int64_t registers;              // of output, a plane
-    int64_t tail;                   // elements
-    const T* row_weights;           // rows_per_block: 1 for output rows that count, 0 for those past the tile
-    int64_t rows;                   // that count; read by `slide`
-    bool first;                     // the block is the tile's first; read by `slide`
-    T* scratch;                     // rows of scratch_stride: 4 rows_per_block; 5 for `moments`, 5 a plane for `slide`
-    int64_t scratch_stride;         // at least ssim_scratch_registers
-    T c1, c2;                       // 2 C1; 2 C2 over what variances are to be multiplied by
-    T origin;                       // 2 shift
-    double* sums;                   // [planes][registers][lanes]: half of what the index lacks of 1 is added, summed over rows
+    int64_t planes;          // channels
+    int64_t plane_stride;    // elements of a staged row from plane to plane
+    int64_t registers;       // of output, a plane
+    int64_t tail;            // elements
+    const T* row_weights;    // rows_per_block: 1 for output rows that count, 0 for those past the tile
+    int64_t rows;            // that count; read by `slide`
+    bool first;              // the block is the tile's first; read by `slide`
+    T* scratch;              // rows of scratch_stride: 4 rows_per_block; 5 for `moments`, 5 a plane for `slide`
+    int64_t scratch_stride;  // at least ssim_scratch_registers
+    T c1, c2;                // 2 C1; 2 C2 over what variances are to be multiplied by
+    T origin;                // 2 shift
+    double* sums;            // [planes][registers][lanes]: half of what the index lacks of 1 is added, summed over rows
+    RowsAhead ahead;
     T* const* map;                  // rows_per_block rows like sums to write the index to, or null
     const SsimIndices<T>* indices;  // read by `many11` instead of c1, c2 and sums
 };

@@ -12,6 +12,7 @@
 #define PG_INLINE inline __attribute__((always_inline))
 #define PG_RESTRICT __restrict__
 #define PG_LAMBDA_INLINE __attribute__((always_inline))
+#define PG_PREFETCH(p, level) __builtin_prefetch(p, 0, level)
 // Loops over accumulators are unrolled before the compiler decides what lives in registers.
 #if defined(__clang__)
 #define PG_UNROLL _Pragma("unroll")
