@@ -1,6 +1,6 @@
 // Differences are summed band by band in a fixed order, so that no digit depends on the threads; within a band in chains that do not
-// depend on how the channels lie either (kernels/pixel_error.inl). Sums of integers are exact (kernels/pixel_error_integers.inl), and rounded
-// once, when they are divided.
+// depend on how the channels lie either (kernels/pixel_error.inl). Sums of integers are exact (kernels/pixel_error_integers.inl), and
+// rounded once, when they are divided.
 #include "image/pixel_pass.h"
 
 #include <cmath>
@@ -66,8 +66,8 @@ struct ErrorLayout {
     }
 };
 
-// A sum in two parts, the second in units of 2^32: of integers both are exact while they are below 2^53, which the first is for fewer
-// than 2^21 bands and planes and the second for any image. Of floats the second is 0.
+// A sum in two parts, the second in units of 2^32, or 0 of floats. Of integers both are exact below 2^53: the first for 2^21 planes of a
+// band each, the second for any image.
 struct ErrorSum {
     double low = 0, high = 0;
     void operator+=(const ErrorSum& other) {

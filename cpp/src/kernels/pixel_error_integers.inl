@@ -1,8 +1,8 @@
-// Sums of squared and of absolute differences of rows of integers, exact whatever the size. Integers have no order: rows are read as they
-// lie, a register of both images at a time, with a mask of the elements that count.
+// Sums of squared and of absolute differences of rows of integers, exact whatever the size. Sums of integers have no order: rows are read
+// as they lie, a register of both images at a time, and a mask of the elements that count.
 
-// How a register of one dtype is added: to sums of one kind for Most registers, which are then made wide. What each register's sums lack,
-// because its differences were shifted into a signed type, is added when they are.
+// How registers of one dtype are added: to sums of their own, of kMostRegisters at most, which are then made wide. What each register lacks
+// in them is added when they are.
 template <class In>
 struct IntegerErrors;
 constexpr int64_t kMostRegisters = 8192;
@@ -27,7 +27,7 @@ struct IntegerErrors<uint8_t> {
             high = _mm512_unpackhi_epi8(plus, m);
         }
     };
-    static constexpr uint64_t missing(bool) { return 0; }
+    static constexpr uint64_t lacks(bool) { return 0; }
     static PG_INLINE Wide wide(Squares sum) { return ((Wide)sum & 0xFFFFFFFF) + ((Wide)sum >> 32); }  // never negative
     static PG_INLINE Wide wide(Distances sum) { return (Wide)sum; }
     static PG_INLINE Register load(const uint8_t* p) { return _mm512_loadu_si512(p); }
@@ -56,7 +56,7 @@ struct IntegerErrors<uint8_t> {
             high = _mm256_unpackhi_epi8(plus, m);
         }
     };
-    static constexpr uint64_t missing(bool) { return 0; }
+    static constexpr uint64_t lacks(bool) { return 0; }
     static PG_INLINE Wide wide(Squares sum) { return ((Wide)sum & 0xFFFFFFFF) + ((Wide)sum >> 32); }  // never negative
     static PG_INLINE Wide wide(Distances sum) { return (Wide)sum; }
     static PG_INLINE Register load(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
@@ -81,7 +81,7 @@ struct IntegerErrors<uint8_t> {
         Register mask;
         explicit PG_INLINE Counted(Register m) : mask(m) {}
     };
-    static constexpr uint64_t missing(bool) { return 0; }
+    static constexpr uint64_t lacks(bool) { return 0; }
     static PG_INLINE Wide wide(Squares sum) { return ((Wide)sum & 0xFFFFFFFF) + ((Wide)sum >> 32); }  // never negative
     static PG_INLINE Wide wide(Distances sum) { return (Wide)sum; }
     static PG_INLINE Register load(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
@@ -107,7 +107,7 @@ struct IntegerErrors<uint8_t> {
         Register mask;
         explicit PG_INLINE Counted(Register m) : mask(m) {}
     };
-    static constexpr uint64_t missing(bool) { return 0; }
+    static constexpr uint64_t lacks(bool) { return 0; }
     static PG_INLINE Wide wide(Squares sum) { return __builtin_convertvector(sum, Wide); }
     static PG_INLINE Wide wide(Distances sum) { return (Wide)sum; }
     static PG_INLINE Register load(const uint8_t* p) { return *reinterpret_cast<const Unaligned*>(p); }
@@ -122,13 +122,14 @@ struct IntegerErrors<uint8_t> {
 };
 #endif
 
-// The difference of two uint16, d, as e = d - 2^15, which is signed: d^2 = e^2 + 2^16 e + 2^30. A pair of e^2 is 2^31 at most, so unsigned;
-// of two pairs in 64 bits, w, both are summed by the sum of w and that of its upper half. Counted for a register of squares: three of
-// differences, two of products, four of sums; of distances five.
+// A product of 16 bits has to be signed. So the absolute difference d becomes e = d - 2^15, and d^2 = e^2 + 2^16 e + 2^30: of each register
+// the sums lack 2^30 an element, or 2^15 for distances, of those that do not count too, whose d is 0. A pair of e^2 is at most 2^31, which
+// 32 bits hold. Two pairs are added as one number of 64 bits, and the upper one once more: both sums are whole - upper 2^32 + upper.
+// 8,192 pairs of e stay below 2^30. Counted for a register of squares: three of e, two of products, one shift, three of sums; of distances
+// five. The squares of d by its bytes are three products and eleven in all, those by halves of 32 bits thirteen.
 struct Shorts {
     using Register = Native<uint16_t, kVecBytes>::type;
     using Pairs = Native<uint32_t, kVecBytes>::type;
-    using Fours = Native<uint64_t, kVecBytes>::type;
 #if defined(__AVX512F__)
     static PG_INLINE Register above(Register a, Register b) { return (Register)_mm512_subs_epu16((__m512i)a, (__m512i)b); }
     static PG_INLINE Pairs products(Register a, Register b) { return (Pairs)_mm512_madd_epi16((__m512i)a, (__m512i)b); }
@@ -142,8 +143,8 @@ struct Shorts {
     using Signed = Native<int32_t, kVecBytes>::type;
     static PG_INLINE Register above(Register a, Register b) { return (Register)(a > b) & (a - b); }
     static PG_INLINE Pairs products(Register a, Register b) {
-        const Signed first_a = (Signed)((Pairs)a << 16) >> 16, first_b = (Signed)((Pairs)b << 16) >> 16;
-        return (Pairs)first_a * (Pairs)first_b + (Pairs)((Signed)a >> 16) * (Pairs)((Signed)b >> 16);
+        const Signed low_a = (Signed)((Pairs)a << 16) >> 16, low_b = (Signed)((Pairs)b << 16) >> 16;
+        return (Pairs)low_a * (Pairs)low_b + (Pairs)((Signed)a >> 16) * (Pairs)((Signed)b >> 16);
     }
 #endif
 };
@@ -151,34 +152,32 @@ template <>
 struct IntegerErrors<uint16_t> {
     static constexpr int step = kVecBytes / 2;
     using Register = Shorts::Register;
-    using Wide = Shorts::Fours;
+    using Wide = Native<uint64_t, kVecBytes>::type;
+    using Signed = Native<int64_t, kVecBytes>::type;
+    using Counted = Register;
     struct Distances {
-        Shorts::Pairs shifted;
+        Shorts::Pairs e;
     };
     struct Squares {
-        Shorts::Fours whole, upper;
+        Wide whole, upper;
         Distances distances;
     };
-    using Counted = Register;
-    static constexpr uint64_t missing(bool absolute) { return static_cast<uint64_t>(step) << (absolute ? 15 : 30); }
-    static PG_INLINE Wide wide(const Distances& sum) {
-        using Signed = Native<int64_t, kVecBytes>::type;
-        return (Wide)((Signed)sum.shifted >> 32) + (Wide)((Signed)((Wide)sum.shifted << 32) >> 32);
-    }
+    static constexpr uint64_t lacks(bool absolute) { return static_cast<uint64_t>(step) << (absolute ? 15 : 30); }
+    static PG_INLINE Wide wide(const Distances& sum) { return (Wide)((Signed)sum.e >> 32) + (Wide)((Signed)((Wide)sum.e << 32) >> 32); }
     static PG_INLINE Wide wide(const Squares& sum) { return sum.whole - (sum.upper << 32) + sum.upper + (wide(sum.distances) << 16); }
     static PG_INLINE Register load(const uint16_t* p) { return *reinterpret_cast<const Native<uint16_t, kVecBytes>::unaligned*>(p); }
-    static PG_INLINE Register shifted(Register a, Register b, Register c) {
-        return ((Shorts::above(a, b) | Shorts::above(b, a)) & c) ^ (uint16_t)0x8000;
+    static PG_INLINE Register shifted(Register a, Register b, Counted c) {
+        constexpr uint16_t kShift = 1 << 15;
+        return ((Shorts::above(a, b) | Shorts::above(b, a)) & c) ^ (Register{} + kShift);
     }
-    static PG_INLINE void add(Squares& sum, Register a, Register b, const Counted& c) {
+    static PG_INLINE void add_shifted(Distances& sum, Register e) { sum.e += Shorts::products(e, Register{} + 1); }
+    static PG_INLINE void add(Distances& sum, Register a, Register b, Counted c) { add_shifted(sum, shifted(a, b, c)); }
+    static PG_INLINE void add(Squares& sum, Register a, Register b, Counted c) {
         const Register e = shifted(a, b, c);
-        const Shorts::Fours squares = (Shorts::Fours)Shorts::products(e, e);
-        sum.whole += squares;
-        sum.upper += squares >> 32;
-        sum.distances.shifted += Shorts::products(e, Register{} + 1);
-    }
-    static PG_INLINE void add(Distances& sum, Register a, Register b, const Counted& c) {
-        sum.shifted += Shorts::products(shifted(a, b, c), Register{} + 1);
+        const Wide pairs = (Wide)Shorts::products(e, e);
+        sum.whole += pairs;
+        sum.upper += pairs >> 32;
+        add_shifted(sum.distances, e);
     }
 };
 
@@ -223,20 +222,20 @@ PG_INLINE PixelErrorRows upright(PixelErrorRows rows) {
 }
 
 // The sums of several rows, two registers or one a slot. What is left of a row is read in a register that ends with it, where those that
-// were read already do not count.
+// were read already do not count. Each time that the sums are made wide they are below 2^53, and go to the total as two parts.
 template <class In, bool Absolute, int Slots>
 PG_INLINE void integer_errors(const PixelErrorRows& given, double* total) {
     using Errors = IntegerErrors<In>;
     using Counted = typename Errors::Counted;
     using Sums = typename Choice<Absolute, typename Errors::Distances, typename Errors::Squares>::type;
     constexpr int Step = Errors::step, Registers = Slots == 1 ? 2 : Slots, Masks = Slots == 3 ? 3 : 1;
-    constexpr int64_t Block = Registers * Step, Most = 8192, Item = sizeof(In);
+    constexpr int64_t Block = Registers * Step, Item = sizeof(In);
     const PixelErrorRows rows = joined(upright(given), Item, 1);
     const int64_t n = rows.pixels * rows.slots, unused = Slots == 1 ? 0 : __builtin_clz(rows.used) - (32 - Slots);
     const ElementMasks<In, Slots> masks(rows.used);
     const Counted counted[3] = {Counted(masks.at(0)), Counted(masks.at(Step)), Counted(masks.at(2 * Step))};
     Sums sums[Registers] = {};
-    int64_t steps = 0, registers = 0;  // of the sums: of each at most, of all
+    int64_t steps = 0, registers = 0;  // added to one of the sums at most, and to all
     uint64_t low = 0, high = 0;
     const auto flush = [&]() PG_LAMBDA_INLINE {
         typename Errors::Wide wide{};
@@ -244,7 +243,7 @@ PG_INLINE void integer_errors(const PixelErrorRows& given, double* total) {
             wide += Errors::wide(sum);
             sum = Sums{};
         }
-        uint64_t found = static_cast<uint64_t>(registers) * Errors::missing(Absolute);
+        uint64_t found = static_cast<uint64_t>(registers) * Errors::lacks(Absolute);
         for (size_t l = 0; l < sizeof wide / sizeof wide[0]; ++l) found += wide[l];
         low += found & 0xFFFFFFFF;
         high += found >> 32;
@@ -260,14 +259,14 @@ PG_INLINE void integer_errors(const PixelErrorRows& given, double* total) {
         const int64_t end = n - (Slots > 1 && ends_image(rows, Item, r) ? unused : 0);
         int64_t i = 0;
         while (i + Block <= end) {
-            if (steps == Most) flush();
-            const int64_t left = (end - i) / Block, more = left < Most - steps ? left : Most - steps;
+            if (steps == kMostRegisters) flush();
+            const int64_t left = (end - i) / Block, more = left < kMostRegisters - steps ? left : kMostRegisters - steps;
             for (int64_t s = 0; s < more; ++s, i += Block)
                 for (int k = 0; k < Registers; ++k) add(x + i + k * Step, y + i + k * Step, k, counted[k % Masks]);
             steps += more;
         }
         if (i == end) continue;
-        if (steps == Most) flush();
+        if (steps == kMostRegisters) flush();
         ++steps;
         int k = 0;
         for (; i + Step <= end; i += Step, ++k) add(x + i, y + i, k, counted[k % Masks]);
