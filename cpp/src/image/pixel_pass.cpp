@@ -21,6 +21,14 @@ constexpr int64_t kMostSlots = 4;
 constexpr int kMostColumns = 32;
 constexpr int64_t kRows = 8;  // whose ranges and errors are read in turn, while they are in the cache
 
+bool of_integers(const View& v) { return v.dtype == PG_UINT8 || v.dtype == PG_UINT16; }
+
+// Rows from their last pixel on.
+void turn(View& v) {
+    v.data += (v.width - 1) * v.column_stride;
+    v.column_stride = -v.column_stride;
+}
+
 // How the rows of a pair are read: pixels of a few slots where both have them alike, plane after plane, or else copied side by side.
 struct ErrorLayout {
     int64_t planes = 1, slots = 1, pixels;
@@ -80,8 +88,7 @@ struct ErrorSum {
 // The sums of one band: chains of a plane after another.
 class ErrorSums {
   public:
-    ErrorSums(const ErrorLayout& layout, pg_dtype dtype, int columns)
-        : layout_(layout), integers_(dtype == PG_UINT8 || dtype == PG_UINT16), columns_(columns) {}
+    ErrorSums(const ErrorLayout& layout, bool integers, int columns) : layout_(layout), integers_(integers), columns_(columns) {}
 
     double* plane(int64_t p) { return chains_ + p * columns_; }
 
@@ -121,10 +128,15 @@ struct Found {
 
 Found pass_over_band(const pg_images& x, const pg_images& y, int64_t image, int64_t top, int64_t bottom, const PixelPass& pass) {
     const Kernels& k = kernels();
-    const View a(x, image, 0, x.channels), b(y, image, 0, x.channels);
+    View a(x, image, 0, x.channels), b(y, image, 0, x.channels);
+    const bool integers = of_integers(a);
+    if (integers && a.column_stride < 0 && b.column_stride < 0) {  // whose sums have no order
+        turn(a);
+        turn(b);
+    }
     Found found{{}, {}, {HUGE_VAL, HUGE_VAL}, {-HUGE_VAL, -HUGE_VAL}, {-1, -1}};
     const ErrorLayout layout(a, b);
-    ErrorSums squares(layout, x.dtype, k.error_columns), distances(layout, x.dtype, k.error_columns);
+    ErrorSums squares(layout, integers, k.error_columns), distances(layout, integers, k.error_columns);
     RowReader rows_a(a, 0, a.width, 0, Border::None), rows_b(b, 0, b.width, 0, Border::None);
     RowRanges range_a(a), range_b(b);
     const auto add_errors = [&](const PixelErrorRows& rows, int64_t plane) {

@@ -7,126 +7,7 @@ template <class In>
 struct IntegerErrors;
 constexpr int64_t kMostRegisters = 8192;
 
-// For squares, the bytes of the images side by side are multiplied by 1 and -1, or by 0, and added in pairs, which are the differences;
-// these are squared and added to 32 bits, four squares a lane, of which 8,192 stay below 2^31. Absolute differences are added to 64 bits,
-// eight and eight. Counted for a register of squares: two of interleaving, two of differences, two of products, two of sums; of distances
-// four.
-#if defined(__AVX512F__)
-template <>
-struct IntegerErrors<uint8_t> {
-    static constexpr int step = 64;
-    using Register = __m512i;
-    typedef int32_t Squares __attribute__((vector_size(64)));
-    typedef int64_t Distances __attribute__((vector_size(64)));
-    typedef uint64_t Wide __attribute__((vector_size(64)));
-    struct Counted {
-        Register mask, low, high;
-        explicit PG_INLINE Counted(Register m) : mask(m) {
-            const Register plus = _mm512_and_si512(m, _mm512_set1_epi8(1));
-            low = _mm512_unpacklo_epi8(plus, m);
-            high = _mm512_unpackhi_epi8(plus, m);
-        }
-    };
-    static constexpr uint64_t lacks(bool) { return 0; }
-    static PG_INLINE Wide wide(Squares sum) { return ((Wide)sum & 0xFFFFFFFF) + ((Wide)sum >> 32); }  // never negative
-    static PG_INLINE Wide wide(Distances sum) { return (Wide)sum; }
-    static PG_INLINE Register load(const uint8_t* p) { return _mm512_loadu_si512(p); }
-    static PG_INLINE void add(Squares& sum, Register a, Register b, const Counted& c) {
-        const Register low = _mm512_maddubs_epi16(_mm512_unpacklo_epi8(a, b), c.low);
-        const Register high = _mm512_maddubs_epi16(_mm512_unpackhi_epi8(a, b), c.high);
-        sum += (Squares)_mm512_madd_epi16(low, low) + (Squares)_mm512_madd_epi16(high, high);
-    }
-    static PG_INLINE void add(Distances& sum, Register a, Register b, const Counted& c) {
-        sum += (Distances)_mm512_sad_epu8(_mm512_and_si512(a, c.mask), _mm512_and_si512(b, c.mask));
-    }
-};
-#elif defined(__AVX2__)
-template <>
-struct IntegerErrors<uint8_t> {
-    static constexpr int step = 32;
-    using Register = __m256i;
-    typedef int32_t Squares __attribute__((vector_size(32)));
-    typedef int64_t Distances __attribute__((vector_size(32)));
-    typedef uint64_t Wide __attribute__((vector_size(32)));
-    struct Counted {
-        Register mask, low, high;
-        explicit PG_INLINE Counted(Register m) : mask(m) {
-            const Register plus = _mm256_and_si256(m, _mm256_set1_epi8(1));
-            low = _mm256_unpacklo_epi8(plus, m);
-            high = _mm256_unpackhi_epi8(plus, m);
-        }
-    };
-    static constexpr uint64_t lacks(bool) { return 0; }
-    static PG_INLINE Wide wide(Squares sum) { return ((Wide)sum & 0xFFFFFFFF) + ((Wide)sum >> 32); }  // never negative
-    static PG_INLINE Wide wide(Distances sum) { return (Wide)sum; }
-    static PG_INLINE Register load(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
-    static PG_INLINE void add(Squares& sum, Register a, Register b, const Counted& c) {
-        const Register low = _mm256_maddubs_epi16(_mm256_unpacklo_epi8(a, b), c.low);
-        const Register high = _mm256_maddubs_epi16(_mm256_unpackhi_epi8(a, b), c.high);
-        sum += (Squares)_mm256_madd_epi16(low, low) + (Squares)_mm256_madd_epi16(high, high);
-    }
-    static PG_INLINE void add(Distances& sum, Register a, Register b, const Counted& c) {
-        sum += (Distances)_mm256_sad_epu8(_mm256_and_si256(a, c.mask), _mm256_and_si256(b, c.mask));
-    }
-};
-#elif defined(__SSE2__)
-template <>
-struct IntegerErrors<uint8_t> {
-    static constexpr int step = 16;
-    using Register = __m128i;
-    typedef int32_t Squares __attribute__((vector_size(16)));
-    typedef int64_t Distances __attribute__((vector_size(16)));
-    typedef uint64_t Wide __attribute__((vector_size(16)));
-    struct Counted {
-        Register mask;
-        explicit PG_INLINE Counted(Register m) : mask(m) {}
-    };
-    static constexpr uint64_t lacks(bool) { return 0; }
-    static PG_INLINE Wide wide(Squares sum) { return ((Wide)sum & 0xFFFFFFFF) + ((Wide)sum >> 32); }  // never negative
-    static PG_INLINE Wide wide(Distances sum) { return (Wide)sum; }
-    static PG_INLINE Register load(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
-    static PG_INLINE void add(Squares& sum, Register a, Register b, const Counted& c) {
-        const Register d = _mm_and_si128(_mm_or_si128(_mm_subs_epu8(a, b), _mm_subs_epu8(b, a)), c.mask), zero = _mm_setzero_si128();
-        const Register low = _mm_unpacklo_epi8(d, zero), high = _mm_unpackhi_epi8(d, zero);
-        sum += (Squares)_mm_madd_epi16(low, low) + (Squares)_mm_madd_epi16(high, high);
-    }
-    static PG_INLINE void add(Distances& sum, Register a, Register b, const Counted& c) {
-        sum += (Distances)_mm_sad_epu8(_mm_and_si128(a, c.mask), _mm_and_si128(b, c.mask));
-    }
-};
-#else
-template <>
-struct IntegerErrors<uint8_t> {
-    static constexpr int step = 16;
-    typedef uint8_t Register __attribute__((vector_size(16)));
-    typedef uint8_t Unaligned __attribute__((vector_size(16), aligned(1), may_alias));
-    typedef int32_t Squares __attribute__((vector_size(64)));
-    typedef int64_t Distances __attribute__((vector_size(128)));
-    typedef uint64_t Wide __attribute__((vector_size(128)));
-    struct Counted {
-        Register mask;
-        explicit PG_INLINE Counted(Register m) : mask(m) {}
-    };
-    static constexpr uint64_t lacks(bool) { return 0; }
-    static PG_INLINE Wide wide(Squares sum) { return __builtin_convertvector(sum, Wide); }
-    static PG_INLINE Wide wide(Distances sum) { return (Wide)sum; }
-    static PG_INLINE Register load(const uint8_t* p) { return *reinterpret_cast<const Unaligned*>(p); }
-    static PG_INLINE Register distance(Register a, Register b, const Counted& c) { return (a > b ? a - b : b - a) & c.mask; }
-    static PG_INLINE void add(Squares& sum, Register a, Register b, const Counted& c) {
-        const Squares wide = __builtin_convertvector(distance(a, b, c), Squares);
-        sum += wide * wide;
-    }
-    static PG_INLINE void add(Distances& sum, Register a, Register b, const Counted& c) {
-        sum += __builtin_convertvector(distance(a, b, c), Distances);
-    }
-};
-#endif
-
-// A product of 16 bits has to be signed. So the absolute difference d becomes e = d - 2^15, and d^2 = e^2 + 2^16 e + 2^30: of each register
-// the sums lack 2^30 an element, or 2^15 for distances, of those that do not count too, whose d is 0. A pair of e^2 is at most 2^31, which
-// 32 bits hold. Two pairs are added as one number of 64 bits, and the upper one once more: both sums are whole - upper 2^32 + upper.
-// 8,192 pairs of e stay below 2^30. Counted for a register of squares: three of e, two of products, one shift, three of sums; of distances
-// five. The squares of d by its bytes are three products and eleven in all, those by halves of 32 bits thirteen.
+// What registers of 16 bits are added by: differences, or 0 where they are negative, and sums of two signed products.
 struct Shorts {
     using Register = Native<uint16_t, kVecBytes>::type;
     using Pairs = Native<uint32_t, kVecBytes>::type;
@@ -148,6 +29,107 @@ struct Shorts {
     }
 #endif
 };
+
+// For squares, the bytes of the images side by side are multiplied by 1 and -1, or by 0, and added in pairs, which are the differences;
+// these are squared and added to 32 bits, four squares a lane, of which 8,192 stay below 2^31. Absolute differences are added to 64 bits,
+// eight and eight. Counted for a register of squares: two of interleaving, two of differences, two of products, two of sums; of distances
+// four.
+struct ByteSums {
+    static constexpr int step = kVecBytes;
+    using Squares = Native<int32_t, kVecBytes>::type;
+    using Distances = Native<int64_t, kVecBytes>::type;
+    using Wide = Native<uint64_t, kVecBytes>::type;
+    static constexpr uint64_t lacks(bool) { return 0; }
+    static PG_INLINE Wide wide(Squares sum) { return ((Wide)sum & 0xFFFFFFFF) + ((Wide)sum >> 32); }  // never negative
+    static PG_INLINE Wide wide(Distances sum) { return (Wide)sum; }
+};
+#if defined(__AVX512F__)
+template <>
+struct IntegerErrors<uint8_t> : ByteSums {
+    using Register = __m512i;
+    struct Counted {
+        Register mask, low, high;
+        explicit PG_INLINE Counted(Register m) : mask(m) {
+            const Register plus = _mm512_and_si512(m, _mm512_set1_epi8(1));
+            low = _mm512_unpacklo_epi8(plus, m);
+            high = _mm512_unpackhi_epi8(plus, m);
+        }
+    };
+    static PG_INLINE Register load(const uint8_t* p) { return _mm512_loadu_si512(p); }
+    static PG_INLINE void add(Squares& sum, Register a, Register b, const Counted& c) {
+        const Register low = _mm512_maddubs_epi16(_mm512_unpacklo_epi8(a, b), c.low);
+        const Register high = _mm512_maddubs_epi16(_mm512_unpackhi_epi8(a, b), c.high);
+        sum += (Squares)_mm512_madd_epi16(low, low) + (Squares)_mm512_madd_epi16(high, high);
+    }
+    static PG_INLINE void add(Distances& sum, Register a, Register b, const Counted& c) {
+        sum += (Distances)_mm512_sad_epu8(_mm512_and_si512(a, c.mask), _mm512_and_si512(b, c.mask));
+    }
+};
+#elif defined(__AVX2__)
+template <>
+struct IntegerErrors<uint8_t> : ByteSums {
+    using Register = __m256i;
+    struct Counted {
+        Register mask, low, high;
+        explicit PG_INLINE Counted(Register m) : mask(m) {
+            const Register plus = _mm256_and_si256(m, _mm256_set1_epi8(1));
+            low = _mm256_unpacklo_epi8(plus, m);
+            high = _mm256_unpackhi_epi8(plus, m);
+        }
+    };
+    static PG_INLINE Register load(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+    static PG_INLINE void add(Squares& sum, Register a, Register b, const Counted& c) {
+        const Register low = _mm256_maddubs_epi16(_mm256_unpacklo_epi8(a, b), c.low);
+        const Register high = _mm256_maddubs_epi16(_mm256_unpackhi_epi8(a, b), c.high);
+        sum += (Squares)_mm256_madd_epi16(low, low) + (Squares)_mm256_madd_epi16(high, high);
+    }
+    static PG_INLINE void add(Distances& sum, Register a, Register b, const Counted& c) {
+        sum += (Distances)_mm256_sad_epu8(_mm256_and_si256(a, c.mask), _mm256_and_si256(b, c.mask));
+    }
+};
+#elif defined(__SSE2__)
+template <>
+struct IntegerErrors<uint8_t> : ByteSums {
+    using Register = __m128i;
+    struct Counted {
+        Register mask;
+        explicit PG_INLINE Counted(Register m) : mask(m) {}
+    };
+    static PG_INLINE Register load(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
+    static PG_INLINE void add(Squares& sum, Register a, Register b, const Counted& c) {
+        const Register d = _mm_and_si128(_mm_or_si128(_mm_subs_epu8(a, b), _mm_subs_epu8(b, a)), c.mask), zero = _mm_setzero_si128();
+        const Register low = _mm_unpacklo_epi8(d, zero), high = _mm_unpackhi_epi8(d, zero);
+        sum += (Squares)_mm_madd_epi16(low, low) + (Squares)_mm_madd_epi16(high, high);
+    }
+    static PG_INLINE void add(Distances& sum, Register a, Register b, const Counted& c) {
+        sum += (Distances)_mm_sad_epu8(_mm_and_si128(a, c.mask), _mm_and_si128(b, c.mask));
+    }
+};
+#else
+template <>
+struct IntegerErrors<uint8_t> : ByteSums {
+    using Register = Native<uint8_t, kVecBytes>::type;
+    using Counted = Register;
+    static PG_INLINE Register load(const uint8_t* p) { return *reinterpret_cast<const Native<uint8_t, kVecBytes>::unaligned*>(p); }
+    static PG_INLINE Shorts::Register distances(Register a, Register b, Counted c) {
+        return (Shorts::Register)((((Register)(a > b) & (a - b)) | ((Register)(b > a) & (b - a))) & c);
+    }
+    static PG_INLINE void add(Squares& sum, Register a, Register b, Counted c) {
+        const Shorts::Register d = distances(a, b, c), low = d & 0xFF, high = d >> 8;
+        sum += (Squares)(Shorts::products(low, low) + Shorts::products(high, high));
+    }
+    static PG_INLINE void add(Distances& sum, Register a, Register b, Counted c) {
+        const Shorts::Register d = distances(a, b, c), pairs = (d & 0xFF) + (d >> 8);
+        sum += (Distances)wide((Squares)Shorts::products(pairs, Shorts::Register{} + 1));
+    }
+};
+#endif
+
+// Products of 16 bits are signed, so of an absolute difference d it is e = d - 2^15 that is squared: d^2 = e^2 + 2^16 e + 2^30. So sums of
+// squares lack 2^30 for each element, and those of distances 2^15; also where none counts, as d is 0 there. A pair of e^2 is 2^31 at most:
+// no two can be added in 32 bits. They are added two a lane of 64, and the upper ones once more: both sums make whole - 2^32 upper + upper.
+// 8,192 pairs of e stay below 2^30. Counted for a register of squares: three of e, two of products, one shift, three of sums; of distances
+// five. Squares by the bytes of d would be eleven, by the halves of unsigned products thirteen; both measured slower.
 template <>
 struct IntegerErrors<uint16_t> {
     static constexpr int step = kVecBytes / 2;
