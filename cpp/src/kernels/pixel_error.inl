@@ -1,7 +1,7 @@
-// Sums of squared and of absolute differences of rows of floats; see pixel_error_integers.inl for integers. Differences are widened to float64
-// and added to chains, one for each of error_columns() columns in turn and each slot of a pixel. Chains run from row to row, and which of
-// them a difference goes to, and when, does not depend on how the channels lie: so no digit does. A slot that holds no channel has chains
-// of its own, which nobody looks at.
+// Sums of squared and of absolute differences of rows of floats; of integers see pixel_error_integers.inl. Differences are widened to
+// float64 and added to chains, one for each of error_columns() columns in turn and each slot of a pixel. Chains run from row to row, and
+// which of them a difference goes to, and when, does not depend on how the channels lie: so no digit does. A slot that holds no channel
+// has chains of its own, which nobody looks at.
 //
 // Counted for a register of float64 differences: two loads that widen, a difference and a multiply-add, whatever the slots.
 
