@@ -280,13 +280,12 @@ void integers_are_exact(pg_dtype dtype) {
         for (int layout = kPacked; layout < kLayouts; ++layout)
             pair.is_summed_exactly(dtype, static_cast<Layout>(layout), height, width, channels);
     };
-    for (int pattern = 0; pattern < 3; ++pattern) {
+    for (int pattern = 0; pattern < 3; ++pattern)
         for (int64_t width = 1; width <= 200; ++width)
             for (const int64_t channels : {1, 2, 3, 4, 6}) in_layouts(1 + width % 3, width, channels, pattern);
-        in_layouts(1, 1500001, 3, pattern);
-        in_layouts(2, 2200001, 1, pattern);
-        in_layouts(1201, 1203, 3, pattern);
-    }
+    in_layouts(1, 1500001, 3, 2);
+    in_layouts(2, 2200001, 1, 0);
+    in_layouts(1201, 1203, 3, 1);
 }
 
 void bad_requests() {
