@@ -14,6 +14,8 @@ namespace {
 
 const char* const kIsas[] = {"baseline", "avx2", "avx512"};
 
+double range(pg_dtype dtype) { return dtype == PG_UINT16 ? 65535 : 255; }
+
 template <class T>
 struct Pair {
     std::vector<T> x, y;
@@ -22,10 +24,11 @@ struct Pair {
     Pair(pg_dtype dtype, int64_t count, int64_t height, int64_t width, int64_t channels, unsigned seed) {
         std::mt19937 random(seed);
         const size_t n = static_cast<size_t>(count * height * width * channels);
+        const int step = static_cast<int>(range(dtype)) / 255;
         for (size_t i = 0; i < n; ++i) {
             const int v = static_cast<int>(random() % 256), w = v + static_cast<int>(random() % 41) - 20;
-            x.push_back(static_cast<T>(v));
-            y.push_back(static_cast<T>(w < 0 ? 0 : w > 255 ? 255 : w));
+            x.push_back(static_cast<T>(v * step));
+            y.push_back(static_cast<T>((w < 0 ? 0 : w > 255 ? 255 : w) * step));
         }
         const int64_t item = sizeof(T);
         a = {x.data(),        dtype, count, height, width, channels, height * width * channels * item, width * channels * item,
@@ -45,7 +48,7 @@ void compare(pg_dtype dtype) {
                 const int64_t height = window + width % 19;
                 const Pair<T> p(dtype, 1, height, width, channels, static_cast<unsigned>(width * 7 + channels));
                 pg_ssim_options o;
-                pg_ssim_defaults(&o, 255);
+                pg_ssim_defaults(&o, range(dtype));
                 o.window_size = window;
                 o.window = window == 7 ? PG_WINDOW_UNIFORM : PG_WINDOW_GAUSSIAN;
                 o.border = width % 2 ? PG_BORDER_REFLECT : PG_BORDER_VALID;

@@ -1,5 +1,6 @@
 // Differences are summed band by band in a fixed order, so that no digit depends on the threads; within a band in chains that do not
-// depend on how the channels lie either (kernels/pixel_error.inl).
+// depend on how the channels lie either (kernels/pixel_error.inl). Sums of integers are exact (kernels/pixel_error_integers.inl), and
+// rounded once, when they are divided.
 #include "image/pixel_pass.h"
 
 #include <cmath>
@@ -19,6 +20,14 @@ constexpr int64_t kBand = 64;
 constexpr int64_t kMostSlots = 4;
 constexpr int kMostColumns = 32;
 constexpr int64_t kRows = 8;  // whose ranges and errors are read in turn, while they are in the cache
+
+bool of_integers(const View& v) { return v.dtype == PG_UINT8 || v.dtype == PG_UINT16; }
+
+// Rows from their last pixel on.
+void turn(View& v) {
+    v.data += (v.width - 1) * v.column_stride;
+    v.column_stride = -v.column_stride;
+}
 
 // How the rows of a pair are read: pixels of a few slots where both have them alike, plane after plane, or else copied side by side.
 struct ErrorLayout {
@@ -65,15 +74,34 @@ struct ErrorLayout {
     }
 };
 
+// A sum in two parts, the second in units of 2^32, or 0 of floats. Of integers both are exact below 2^53: the first for 2^21 planes of a
+// band each, the second for any image.
+struct ErrorSum {
+    double low = 0, high = 0;
+    void operator+=(const ErrorSum& other) {
+        low += other.low;
+        high += other.high;
+    }
+    double rounded() const { return high * 4294967296.0 + low; }
+};
+
 // The sums of one band: chains of a plane after another.
 class ErrorSums {
   public:
-    ErrorSums(const ErrorLayout& layout, int columns) : layout_(layout), columns_(columns) {}
+    ErrorSums(const ErrorLayout& layout, bool integers, int columns) : layout_(layout), integers_(integers), columns_(columns) {}
 
     double* plane(int64_t p) { return chains_ + p * columns_; }
 
+    ErrorSum total() const {
+        if (!integers_) return {of_chains(), 0};
+        ErrorSum sum;
+        for (int64_t p = 0; p < layout_.planes; ++p) sum += {chains_[p * columns_], chains_[p * columns_ + 1]};
+        return sum;
+    }
+
+  private:
     // Column by column and channel by channel, whatever the layout.
-    double total() const {
+    double of_chains() const {
         double sum = 0;
         const int64_t channels = layout_.planes * layout_.slots;
         for (int64_t m = 0; m < columns_; ++m)
@@ -85,25 +113,30 @@ class ErrorSums {
         return sum;
     }
 
-  private:
     const ErrorLayout& layout_;
+    bool integers_;
     int64_t columns_;
     double chains_[kMostSlots * kMostColumns] = {};
 };
 
 // What a band has found.
 struct Found {
-    double squares, distances;
+    ErrorSum squares, distances;
     double low[2], high[2];
     int64_t not_finite[2];  // rows of x and of y, or -1
 };
 
 Found pass_over_band(const pg_images& x, const pg_images& y, int64_t image, int64_t top, int64_t bottom, const PixelPass& pass) {
     const Kernels& k = kernels();
-    const View a(x, image, 0, x.channels), b(y, image, 0, x.channels);
-    Found found{0, 0, {HUGE_VAL, HUGE_VAL}, {-HUGE_VAL, -HUGE_VAL}, {-1, -1}};
+    View a(x, image, 0, x.channels), b(y, image, 0, x.channels);
+    const bool integers = of_integers(a);
+    if (integers && a.column_stride < 0 && b.column_stride < 0) {  // whose sums have no order
+        turn(a);
+        turn(b);
+    }
+    Found found{{}, {}, {HUGE_VAL, HUGE_VAL}, {-HUGE_VAL, -HUGE_VAL}, {-1, -1}};
     const ErrorLayout layout(a, b);
-    ErrorSums squares(layout, k.error_columns), distances(layout, k.error_columns);
+    ErrorSums squares(layout, integers, k.error_columns), distances(layout, integers, k.error_columns);
     RowReader rows_a(a, 0, a.width, 0, Border::None), rows_b(b, 0, b.width, 0, Border::None);
     RowRanges range_a(a), range_b(b);
     const auto add_errors = [&](const PixelErrorRows& rows, int64_t plane) {
@@ -189,7 +222,7 @@ void pass_over_pixels(const pg_images& x, const pg_images& y, int64_t first, Pix
     for (size_t i = 0; i < count; ++i) {
         const Found* const of_image = &found[i * static_cast<size_t>(bands)];
         const int64_t image = static_cast<int64_t>(i);
-        double squares = 0, distances = 0;
+        ErrorSum squares, distances;
         for (int64_t band = 0; band < bands; ++band) {
             squares += of_image[band].squares;
             distances += of_image[band].distances;
@@ -205,8 +238,8 @@ void pass_over_pixels(const pg_images& x, const pg_images& y, int64_t first, Pix
             require(sum / n - sum / n == 0, [&] { return not_a_number(x, y, image, first); });
             return sum / n;
         };
-        if (pass.squares) pass.mse[i] = mean(squares);
-        if (pass.distances) pass.mae[i] = mean(distances);
+        if (pass.squares) pass.mse[i] = mean(squares.rounded());
+        if (pass.distances) pass.mae[i] = mean(distances.rounded());
     }
 }
 

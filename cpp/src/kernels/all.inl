@@ -8,6 +8,7 @@
 #include "near.inl"
 #include "pack.inl"
 #include "pixel_error.inl"
+#include "pixel_error_integers.inl"
 #include "range.inl"
 #include "ranking_keys.inl"
 #include "ranking_ranks.inl"
@@ -42,8 +43,8 @@ constexpr Kernels table(const char* name) {
     return {name,
             ssim_kernels<float>(),
             ssim_kernels<double>(),
-            {pixel_error<uint8_t, false>, pixel_error<uint16_t, false>, pixel_error<float, false>, pixel_error<double, false>},
-            {pixel_error<uint8_t, true>, pixel_error<uint16_t, true>, pixel_error<float, true>, pixel_error<double, true>},
+            {integer_error<uint8_t, false>, integer_error<uint16_t, false>, pixel_error<float, false>, pixel_error<double, false>},
+            {integer_error<uint8_t, true>, integer_error<uint16_t, true>, pixel_error<float, true>, pixel_error<double, true>},
             kErrorColumns,
             pack_pixels,
             {value_range<uint8_t>, value_range<uint16_t>, value_range<float>, value_range<double>},

@@ -101,7 +101,8 @@ struct PixelErrorRows {
     int slots;
     uint32_t used;
 };
-// Adds to the chains of sums, error_columns of `slots` each; of 8-bit pixels to the first alone, exactly.
+// Adds to the chains of sums, error_columns of `slots` each. Of integers the sum is exact, and in two parts: in the first its remainder by
+// 2^32, in the second its multiples of 2^32.
 using PixelError = void (*)(const PixelErrorRows*, double* sums);
 
 // Pixels laid side by side by groups: of 16 bytes read every `step` bytes, `written` are kept, byte b from byte order[b]. The last group
