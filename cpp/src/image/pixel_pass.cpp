@@ -19,7 +19,6 @@ namespace {
 constexpr int64_t kBand = 64;
 constexpr int64_t kMostSlots = 4;
 constexpr int kMostColumns = 32;
-constexpr int64_t kRows = 8;  // whose ranges and errors are read in turn, while they are in the cache
 
 bool of_integers(const View& v) { return v.dtype == PG_UINT8 || v.dtype == PG_UINT16; }
 
@@ -122,8 +121,6 @@ class ErrorSums {
 // What a band has found.
 struct Found {
     ErrorSum squares, distances;
-    double low[2], high[2];
-    int64_t not_finite[2];  // rows of x and of y, or -1
 };
 
 Found pass_over_band(const pg_images& x, const pg_images& y, int64_t image, int64_t top, int64_t bottom, const PixelPass& pass) {
@@ -134,75 +131,46 @@ Found pass_over_band(const pg_images& x, const pg_images& y, int64_t image, int6
         turn(a);
         turn(b);
     }
-    Found found{{}, {}, {HUGE_VAL, HUGE_VAL}, {-HUGE_VAL, -HUGE_VAL}, {-1, -1}};
+    Found found;
     const ErrorLayout layout(a, b);
     ErrorSums squares(layout, integers, k.error_columns), distances(layout, integers, k.error_columns);
     RowReader rows_a(a, 0, a.width, 0, Border::None), rows_b(b, 0, b.width, 0, Border::None);
-    RowRanges range_a(a), range_b(b);
     const auto add_errors = [&](const PixelErrorRows& rows, int64_t plane) {
         if (pass.squares) k.squared_error[x.dtype](&rows, squares.plane(plane));
         if (pass.distances) k.absolute_error[x.dtype](&rows, distances.plane(plane));
     };
-    const int64_t step = pass.ranges && (pass.squares || pass.distances) ? kRows : kBand;
-    for (int64_t first = top; first < bottom; first += step) {
-        const int64_t last = first + step < bottom ? first + step : bottom;
-        if (pass.ranges) {
-            const int64_t row_a = range_a.add(first, last, found.low[0], found.high[0]),
-                          row_b = range_b.add(first, last, found.low[1], found.high[1]);
-            if (found.not_finite[0] < 0) found.not_finite[0] = row_a;
-            if (found.not_finite[1] < 0) found.not_finite[1] = row_b;
-        }
-        if (!pass.squares && !pass.distances) continue;
-        PixelErrorRows rows{nullptr,    nullptr, last - first, layout.pixels, a.row_stride, b.row_stride, static_cast<int>(layout.slots),
-                            layout.used};
-        if (layout.copied) {
-            rows.rows = 1;
-            for (int64_t r = first; r < last; ++r) {
-                if (r + 1 < bottom) {
-                    rows_a.prefetch(r + 1);
-                    rows_b.prefetch(r + 1);
-                }
-                rows.x = static_cast<const char*>(rows_a.row(r));
-                rows.y = static_cast<const char*>(rows_b.row(r));
-                add_errors(rows, 0);
+    PixelErrorRows rows{nullptr,    nullptr, bottom - top, layout.pixels, a.row_stride, b.row_stride, static_cast<int>(layout.slots),
+                        layout.used};
+    if (layout.copied) {
+        rows.rows = 1;
+        for (int64_t r = top; r < bottom; ++r) {
+            if (r + 1 < bottom) {
+                rows_a.prefetch(r + 1);
+                rows_b.prefetch(r + 1);
             }
-            continue;
+            rows.x = static_cast<const char*>(rows_a.row(r));
+            rows.y = static_cast<const char*>(rows_b.row(r));
+            add_errors(rows, 0);
         }
-        for (int64_t p = 0; p < layout.planes; ++p) {
-            const int64_t plane_a = layout.planes > 1 ? p * a.channel_stride : 0, plane_b = layout.planes > 1 ? p * b.channel_stride : 0;
-            rows.x = (layout.planes > 1 ? a.data : ErrorLayout::lowest(a)) + first * a.row_stride + plane_a;
-            rows.y = (layout.planes > 1 ? b.data : ErrorLayout::lowest(b)) + first * b.row_stride + plane_b;
-            add_errors(rows, p);
-        }
+    }
+    for (int64_t p = 0; p < layout.planes && !layout.copied; ++p) {
+        const int64_t plane_a = layout.planes > 1 ? p * a.channel_stride : 0, plane_b = layout.planes > 1 ? p * b.channel_stride : 0;
+        rows.x = (layout.planes > 1 ? a.data : ErrorLayout::lowest(a)) + top * a.row_stride + plane_a;
+        rows.y = (layout.planes > 1 ? b.data : ErrorLayout::lowest(b)) + top * b.row_stride + plane_b;
+        add_errors(rows, p);
     }
     if (pass.squares) found.squares = squares.total();
     if (pass.distances) found.distances = distances.total();
     return found;
 }
 
-// The first row of an image that holds NaN or infinity, or -1.
-int64_t row_not_finite(const pg_images& images, int64_t image) {
-    const View view(images, image, 0, images.channels);
-    RowRanges ranges(view);
-    double low = 0, high = 0;
-    return ranges.add(0, view.height, low, high);
-}
-
 Fault not_a_number(const pg_images& x, const pg_images& y, int64_t image, int64_t first) {
-    const int64_t row_x = row_not_finite(x, image), row_y = row_x < 0 ? row_not_finite(y, image) : -1;
-    return Fault(row_x < 0 && row_y < 0 ? PG_ERROR_OVERFLOW : PG_ERROR_NOT_FINITE, row_y < 0 ? "x" : "y", "",
+    const int64_t row_x = image_ranges(image_of(x, image))[0].not_finite, row_y = image_ranges(image_of(y, image))[0].not_finite;
+    return Fault(row_x < 0 && row_y < 0 ? PG_ERROR_OVERFLOW : PG_ERROR_NOT_FINITE, row_x < 0 && row_y >= 0 ? "y" : "x", "",
                  "x or y holds NaN or infinity, or values whose squares overflow (image " + std::to_string(first + image) + ")",
                  "replace them, or crop to the valid part, first")
         .in_image(first + image)
         .in_row(row_x < 0 ? row_y : row_x);
-}
-
-void require_finite(const Found* bands, int64_t count, int which, int64_t image) {
-    for (int64_t i = 0; i < count; ++i) {
-        const int64_t row = bands[i].not_finite[which];
-        const ImagesInMessages said{which == 0 ? "x" : "y", which == 0 ? "x: " : "y: ", 0, "remove or replace such values first"};
-        require(row < 0, [&] { return not_finite(said, image, row); });
-    }
 }
 
 }  // namespace
@@ -218,7 +186,6 @@ void pass_over_pixels(const pg_images& x, const pg_images& y, int64_t first, Pix
     const size_t count = static_cast<size_t>(x.count);
     pass.mse.assign(pass.squares ? count : 0, 0);
     pass.mae.assign(pass.distances ? count : 0, 0);
-    pass.range.assign(pass.ranges ? count : 0, {HUGE_VAL, -HUGE_VAL});
     for (size_t i = 0; i < count; ++i) {
         const Found* const of_image = &found[i * static_cast<size_t>(bands)];
         const int64_t image = static_cast<int64_t>(i);
@@ -226,14 +193,7 @@ void pass_over_pixels(const pg_images& x, const pg_images& y, int64_t first, Pix
         for (int64_t band = 0; band < bands; ++band) {
             squares += of_image[band].squares;
             distances += of_image[band].distances;
-            for (int k = 0; k < 2 && pass.ranges; ++k) {
-                PairRange& range = pass.range[i];
-                range.low = of_image[band].low[k] < range.low ? of_image[band].low[k] : range.low;
-                range.high = of_image[band].high[k] > range.high ? of_image[band].high[k] : range.high;
-            }
         }
-        if (pass.ranges)
-            for (int k = 0; k < 2; ++k) require_finite(of_image, bands, k, first + image);
         const auto mean = [&](double sum) {
             require(sum / n - sum / n == 0, [&] { return not_a_number(x, y, image, first); });
             return sum / n;

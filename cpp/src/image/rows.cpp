@@ -251,23 +251,28 @@ Fault not_finite(const ImagesInMessages& said, int64_t image, int64_t row) {
         .in_row(row);
 }
 
-void value_range(const pg_images& images, const ImagesInMessages& said, double* low, double* high) {
+std::vector<ImageRange> image_ranges(const pg_images& images) {
     constexpr int64_t kBand = 128;
-    const int64_t bands = (images.height + kBand - 1) / kBand, tiles = images.count * bands;
-    std::vector<double> lows(static_cast<size_t>(tiles)), highs(static_cast<size_t>(tiles));
-    parallel_for(tiles, [&](int64_t t) {
+    const int64_t bands = (images.height + kBand - 1) / kBand;
+    std::vector<ImageRange> of_bands(static_cast<size_t>(images.count * bands)), all;
+    parallel_for(images.count * bands, [&](int64_t t) {
         const View view(images, t / bands, 0, images.channels);
         RowRanges ranges(view);
         const int64_t top = t % bands * kBand, bottom = top + kBand < view.height ? top + kBand : view.height;
-        double& l = lows[static_cast<size_t>(t)] = HUGE_VAL;
-        double& h = highs[static_cast<size_t>(t)] = -HUGE_VAL;
-        const int64_t row = ranges.add(top, bottom, l, h);
-        require(row < 0, [&] { return not_finite(said, said.first + t / bands, row); });
+        ImageRange& band = of_bands[static_cast<size_t>(t)];
+        band.not_finite = ranges.add(top, bottom, band.low, band.high);
     });
-    *low = lows[0];
-    *high = highs[0];
-    for (const double l : lows) *low = l < *low ? l : *low;
-    for (const double h : highs) *high = h > *high ? h : *high;
+    for (int64_t i = 0; i < images.count; ++i) {
+        ImageRange image;
+        for (int64_t b = 0; b < bands; ++b) {
+            const ImageRange& band = of_bands[static_cast<size_t>(i * bands + b)];
+            image.low = band.low < image.low ? band.low : image.low;
+            image.high = band.high > image.high ? band.high : image.high;
+            if (image.not_finite < 0) image.not_finite = band.not_finite;
+        }
+        all.push_back(image);
+    }
+    return all;
 }
 
 }  // namespace pixelgauge
@@ -278,6 +283,15 @@ extern "C" pg_status pg_value_range(const pg_images* images, double* low, double
         require_images(images, "images");
         require(images->count > 0, [] { return Fault(PG_ERROR_MISSING, "images", "", "images is empty: count = 0"); });
         require_given({{"low", low}, {"high", high}});
-        value_range(*images, {"images", "", 0, ""}, low, high);
+        const std::vector<ImageRange> ranges = image_ranges(*images);
+        ImageRange all;
+        for (size_t i = 0; i < ranges.size(); ++i) {
+            const ImageRange& one = ranges[i];
+            require(one.not_finite < 0, [&] { return not_finite({"images", "", ""}, static_cast<int64_t>(i), one.not_finite); });
+            all.low = std::fmin(one.low, all.low);
+            all.high = std::fmax(one.high, all.high);
+        }
+        *low = all.low;
+        *high = all.high;
     });
 }

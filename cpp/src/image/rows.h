@@ -1,6 +1,7 @@
 // Reading images where they lie: validation of a pg_images, and rows of it as contiguous elements.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -85,16 +86,18 @@ class RowRanges {
     int64_t lowest_;             // of a row, from its first pixel's first channel
 };
 
-// What an error says of the images of a batch: their argument, how its sentence begins, the index of the first, and what to do.
+// Smallest and largest value of an image, and its first row that holds NaN or infinity, or -1.
+struct ImageRange {
+    double low = HUGE_VAL, high = -HUGE_VAL;
+    int64_t not_finite = -1;
+};
+std::vector<ImageRange> image_ranges(const pg_images& images);
+
+// What an error says of the images of a batch: their argument, how its sentence begins, and what to do.
 struct ImagesInMessages {
-    const char *argument, *subject;
-    int64_t first;
-    const char* remedy;
+    const char *argument, *subject, *remedy;
 };
 
 Fault not_finite(const ImagesInMessages& said, int64_t image, int64_t row);
-
-// Smallest and largest value of a batch; NaN or infinity is refused by its image and row.
-void value_range(const pg_images& images, const ImagesInMessages& said, double* low, double* high);
 
 }  // namespace pixelgauge

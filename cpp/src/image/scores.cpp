@@ -106,7 +106,7 @@ class Indices {
 // Of a batch whose first pair is number `first`; values go to values[first] and on.
 void scores_of_batch(const pg_images& x, const pg_images& y, const pg_score_request* requests, int32_t count, int64_t first) {
     Indices indices(x, requests, count);
-    PixelPass pass{false, false, false, {}, {}, {}};
+    PixelPass pass{false, false, {}, {}};
     for (int32_t i = 0; i < count; ++i) {
         pass.squares |= requests[i].metric == PG_METRIC_MSE;
         pass.distances |= requests[i].metric == PG_METRIC_MAE;

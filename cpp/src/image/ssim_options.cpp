@@ -107,6 +107,20 @@ bool needs_range(const pg_images& x, const pg_ssim_options& o) {
     return !(known && lengths_within(o, kFloat32Lengths) && middle_is_heavy(o));
 }
 
+std::vector<PairRange> pair_ranges(const pg_images& x, const pg_images& y, int64_t first) {
+    const std::vector<ImageRange> of_x = image_ranges(x), of_y = image_ranges(y);
+    std::vector<PairRange> ranges;
+    for (size_t i = 0; i < of_x.size(); ++i) {
+        for (const ImageRange* range : {&of_x[i], &of_y[i]}) {
+            const ImagesInMessages said = range == &of_x[i] ? ImagesInMessages{"x", "x: ", "remove or replace such values first"}
+                                                            : ImagesInMessages{"y", "y: ", "remove or replace such values first"};
+            require(range->not_finite < 0, [&] { return not_finite(said, first + static_cast<int64_t>(i), range->not_finite); });
+        }
+        ranges.push_back({std::fmin(of_x[i].low, of_y[i].low), std::fmax(of_x[i].high, of_y[i].high)});
+    }
+    return ranges;
+}
+
 PairRange usual_values(const pg_images& x, const pg_ssim_options& o) {
     const Limits limits(x, o);
     const double most = limits.in_float32 ? std::fmin(limits.largest, kFloat32Largest) : limits.largest;
@@ -146,9 +160,8 @@ std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_ssim_opti
 }
 
 std::vector<PairPrecision> pair_precision(const pg_images& x, const pg_images& y, const pg_ssim_options& o, int64_t first) {
-    PixelPass pass{false, false, needs_range(x, o), {}, {}, {}};
-    if (pass.ranges) pass_over_pixels(x, y, first, pass);
-    return pair_precision(x, o, pass.range, first);
+    const bool read = needs_range(x, o);
+    return pair_precision(x, o, read ? pair_ranges(x, y, first) : std::vector<PairRange>{}, first);
 }
 
 }  // namespace pixelgauge

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "image/pixel_pass.h"
 #include "image/rows.h"
 #include "pixelgauge/pixelgauge.h"
 
@@ -21,6 +20,13 @@ struct Region {
 };
 Region score_region(const pg_ssim_options& options, int64_t height, int64_t width);
 Region map_region(const pg_ssim_options& options, int64_t height, int64_t width);
+
+// The smallest and largest value of both images of a pair.
+struct PairRange {
+    double low, high;
+};
+// NaN and infinity are refused by image and row; messages count the pairs from `first`.
+std::vector<PairRange> pair_ranges(const pg_images& x, const pg_images& y, int64_t first);
 
 // How each pair of a batch is brought near zero, and whether float32 then holds its variances well enough.
 struct PairPrecision {

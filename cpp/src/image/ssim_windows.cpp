@@ -203,10 +203,9 @@ void window_dissimilarities(const pg_images& x, const pg_images& y, const std::v
     run_indices(x, y, indices, precision, all_images(x), unusual);
     const std::vector<int64_t> again = unusual.images();
     if (again.empty()) return;
-    PixelPass pass{false, false, true, {}, {}, {}};
-    pass_over_pixels(x, y, first, pass);
+    const std::vector<PairRange> ranges = pair_ranges(x, y, first);
     for (const WindowIndex& index : indices) {
-        std::vector<PairPrecision> known = pair_precision(x, index.options, pass.range, first);
+        std::vector<PairPrecision> known = pair_precision(x, index.options, ranges, first);
         for (size_t i = 0; i < known.size(); ++i) known[i].float64 |= precision[i].float64;
         Unusual none(x.count);
         run_indices(x, y, {index}, known, again, none);
