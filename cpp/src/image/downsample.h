@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "pixelgauge/pixelgauge.h"
 
@@ -21,16 +21,16 @@ double reduced_scale(pg_dtype dtype, Axis rows, Axis columns);
 
 class Reduced {
   public:
-    Reduced() = default;
-    // Every channel of every image, kept as planes.
-    Reduced(const pg_images& images, Axis rows, Axis columns, Outside outside);
+    // Every channel of every image, kept as planes, in the memory of what was reduced before where that is enough.
+    void reduce(const pg_images& images, Axis rows, Axis columns, Outside outside);
 
     const pg_images& images() const { return images_; }
     // How much larger the values are than means of blocks would be.
     double scale() const { return scale_; }
 
   private:
-    std::vector<char> pixels_;
+    std::unique_ptr<char[]> pixels_;
+    int64_t bytes_ = 0;
     pg_images images_{};
     double scale_ = 1;
 };

@@ -1,6 +1,8 @@
 // Multi-scale SSIM: contrast-structure at every scale but the last, the full index there, combined per channel.
 #include "image/ms_ssim.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -39,35 +41,48 @@ double combine(const double* dissimilarities, const pg_ms_ssim_options& o) {
 // rounded there: float64, for the few pixels that are left.
 bool magnifies(const pg_ms_ssim_options& o) { return o.combine == PG_COMBINE_PRODUCT && o.weights[o.scales - 1] < 1; }
 
+pg_images channel_of(const pg_images& images, int64_t channel) {
+    pg_images plane = images;
+    plane.channels = 1;
+    plane.data = static_cast<const char*>(images.data) + channel * images.channel_stride;
+    return plane;
+}
+
+// Memory for the levels of one channel: each is made from the one before it.
+struct Levels {
+    Reduced x[2], y[2];
+};
+
+// The terms of one channel, the first of them given.
+void coarser_dissimilarities(pg_images x, pg_images y, const pg_ms_ssim_options& ms, int64_t image, Levels& levels, double* terms) {
+    const Outside outside = ms.pyramid == PG_PYRAMID_POOL ? Outside::Zero : Outside::Repeat;
+    pg_ssim_options level = ms.ssim;
+    for (int s = 1; s < ms.scales; ++s) {
+        const Axis rows = halving(ms.pyramid, x.height), columns = halving(ms.pyramid, x.width);
+        Reduced &level_x = levels.x[s % 2], &level_y = levels.y[s % 2];
+        level_x.reduce(x, rows, columns, outside);
+        level_y.reduce(y, rows, columns, outside);
+        x = level_x.images();
+        y = level_y.images();
+        level.data_range *= level_x.scale();
+        const bool coarsest = s == ms.scales - 1;
+        std::vector<PairPrecision> precision = usual_precision(x, level);
+        for (PairPrecision& p : precision) p.float64 |= coarsest && magnifies(ms);
+        window_dissimilarities(x, y, {{level, coarsest, &terms[s]}}, precision, image);
+    }
+}
+
 // The terms of one image by channel, the first of each given.
 void coarser_dissimilarities(const pg_images& x, const pg_images& y, const pg_ms_ssim_options& ms, int64_t image, double* terms) {
-    const size_t scales = static_cast<size_t>(ms.scales);
-    const auto coarser = [&](int64_t channel) {
-        const size_t c = static_cast<size_t>(channel);
-        pg_images plane_x = x, plane_y = y;
-        plane_x.channels = plane_y.channels = 1;
-        plane_x.data = static_cast<const char*>(x.data) + channel * x.channel_stride;
-        plane_y.data = static_cast<const char*>(y.data) + channel * y.channel_stride;
-        Reduced level_x, level_y;
-        pg_ssim_options level = ms.ssim;
-        for (int s = 1; s < ms.scales; ++s) {
-            const Axis rows = halving(ms.pyramid, plane_x.height), columns = halving(ms.pyramid, plane_x.width);
-            level_x = Reduced(plane_x, rows, columns, ms.pyramid == PG_PYRAMID_POOL ? Outside::Zero : Outside::Repeat);
-            level_y = Reduced(plane_y, rows, columns, ms.pyramid == PG_PYRAMID_POOL ? Outside::Zero : Outside::Repeat);
-            plane_x = level_x.images();
-            plane_y = level_y.images();
-            level.data_range *= level_x.scale();
-            const bool coarsest = s == ms.scales - 1;
-            std::vector<PairPrecision> precision = usual_precision(plane_x, level);
-            for (PairPrecision& p : precision) p.float64 |= coarsest && magnifies(ms);
-            window_dissimilarities(plane_x, plane_y, {{level, coarsest, &terms[c * scales + static_cast<size_t>(s)]}}, precision, image);
-        }
-    };
-    // Side by side, since few tiles make up the coarser scales; of a larger image one at a time, in a third of the memory.
-    if (x.height * x.width <= kSideBySide)
-        parallel_for(x.channels, coarser);
-    else
-        for (int64_t c = 0; c < x.channels; ++c) coarser(c);
+    // Side by side, since few tiles make up the coarser scales; of a larger image one at a time, in a third of the memory. A thread's
+    // channels follow one another in the same memory: to have new pages cleared takes as long as to halve an image.
+    const int64_t at_once = x.height * x.width > kSideBySide ? 1 : std::min<int64_t>(x.channels, num_threads());
+    std::atomic<int64_t> next{0};
+    parallel_for(at_once, [&](int64_t) {
+        Levels levels;
+        for (int64_t c; (c = next++) < x.channels;)
+            coarser_dissimilarities(channel_of(x, c), channel_of(y, c), ms, image, levels, terms + c * ms.scales);
+    });
 }
 
 void require_options(const pg_ms_ssim_options& o) {
