@@ -120,6 +120,8 @@ double reduced_scale(pg_dtype dtype, Axis rows, Axis columns) {
     return dtype == PG_UINT8 && 255 * block <= 65535 ? block : 1;
 }
 
+bool channels_together(const pg_images& images) { return std::abs(images.channel_stride) < std::abs(images.column_stride); }
+
 void Reduced::reduce(const pg_images& images, Axis rows, Axis columns, Outside outside) {
     const double block = static_cast<double>(rows.factor) * static_cast<double>(columns.factor);
     scale_ = reduced_scale(images.dtype, rows, columns);
@@ -146,8 +148,8 @@ void Reduced::reduce(const pg_images& images, Axis rows, Axis columns, Outside o
     // Channels that lie side by side are read together: halves row by row, other blocks as one long row.
     const int64_t read = element_bytes(images.dtype);
     const bool halves = rows.factor == 2 && columns.factor == 2;
-    const bool together = halves ? std::abs(images.channel_stride) < std::abs(images.column_stride)
-                                 : images.channel_stride == read && images.column_stride == images.channels * read;
+    const bool together =
+        halves ? channels_together(images) : images.channel_stride == read && images.column_stride == images.channels * read;
     const int64_t planes = together ? images.channels : 1, parts = images.channels / planes;
     parallel_for(images.count * parts * bands, [&](int64_t t) {
         const int64_t part = t / bands, image = part / parts, channel = part % parts;

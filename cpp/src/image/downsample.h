@@ -19,6 +19,9 @@ struct Axis {
 // How much larger than means of blocks the values of reduced images are: 8-bit sums are kept whole while they fit 16 bits.
 double reduced_scale(pg_dtype dtype, Axis rows, Axis columns);
 
+// Whether reading a channel brings the others into the cache too.
+bool channels_together(const pg_images& images);
+
 class Reduced {
   public:
     // Every channel of every image, kept as planes, in the memory of what was reduced before where that is enough.
