@@ -1,26 +1,23 @@
 #include "image/downsample.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <type_traits>
 
 #include "image/rows.h"
+#include "kernels/table.h"
 #include "runtime/threads.h"
 
 namespace pixelgauge {
 
 namespace {
 
-// Sums of the blocks of one plane, or of planes that lie interleaved: where they are read.
+// Sums of the blocks of one plane, or of all planes of pixels that lie side by side: where they are read.
 template <class In, class Sum>
 class Blocks {
   public:
     Blocks(const View& view, int64_t planes, Axis rows, Axis columns, Outside outside)
-        : view_(view),
-          planes_(planes),
-          rows_(rows),
-          columns_(columns),
-          outside_(outside),
-          sums_(static_cast<size_t>(view.width * planes)) {}
+        : view_(view), planes_(planes), rows_(rows), columns_(columns), outside_(outside) {}
 
     // Row r of each plane; the planes' rows lie `plane_stride` elements apart.
     template <class Out>
@@ -28,8 +25,8 @@ class Blocks {
         const int64_t top = r * rows_.factor + rows_.offset, f = columns_.factor;
         // outputs whose block lies inside the image, from first to last
         int64_t first = columns_.offset < 0 ? (f - 1 - columns_.offset) / f : 0;
-        int64_t last = (view_.width - f - columns_.offset) / f + 1;
-        last = last < columns_.outputs ? last : columns_.outputs;
+        const int64_t reach = view_.width - columns_.offset;
+        int64_t last = reach / f < columns_.outputs ? reach / f : columns_.outputs;
         if (top < 0 || top + rows_.factor > view_.height || last <= first) first = last = columns_.outputs;
         for (int64_t c = 0; c < planes_; ++c) {
             Out* const to = out + c * plane_stride;
@@ -39,28 +36,30 @@ class Blocks {
         if (first == last) return;
         const char* const source = view_.data + top * view_.row_stride + (first * f + columns_.offset) * view_.column_stride;
         if (f == 2 && rows_.factor == 2)
-            halved(source, first, last, factor, out);
+            halved(source, first, last, out, plane_stride);
         else
             averaged(source, first, last, factor, out, plane_stride);
     }
 
   private:
-    // Of one plane: one stride of the compiler's knowing for planes, one for the channels of RGB rows.
+    // A plane after another of the same two rows, which the first one has brought into the cache.
     template <class Out>
-    void halved(const char* source, int64_t first, int64_t last, double factor, Out* out) const {
-        const int64_t item = sizeof(In), stride = view_.column_stride;
-        const auto pairs = [&](int64_t step) {
-            const char *a = source, *b = source + view_.row_stride;
-            for (int64_t i = first; i < last; ++i, a += 2 * step, b += 2 * step)
-                out[i] = scaled<Out>(static_cast<Sum>(at(a) + at(a + step) + at(b) + at(b + step)), factor);
-        };
-        stride == item ? pairs(item) : stride == 3 * item ? pairs(3 * item) : pairs(stride);
+    void halved(const char* source, int64_t first, int64_t last, Out* out, int64_t plane_stride) const {
+        const char* const below = source + view_.row_stride;
+        for (int64_t c = 0; c < planes_; ++c) {
+            const int64_t at = c * view_.channel_stride;
+            const char* const later = (view_.row_stride < 0 ? source : below) + at;
+            const HalvesRow row{source + at,  below + at,        view_.column_stride,
+                                last - first, view_.end - later, out + c * plane_stride + first};
+            kernels().halves[view_.dtype](&row);
+        }
     }
 
     // Down the columns first, in registers where the values lie side by side, as those of interleaved planes do.
     template <class Out>
     void averaged(const char* source, int64_t first, int64_t last, double factor, Out* out, int64_t plane_stride) {
         const int64_t f = columns_.factor, width = (last - first) * f * planes_, item = sizeof(In);
+        sums_.resize(static_cast<size_t>(width));
         Sum* const sums = sums_.data();
         const auto down = [&](int64_t step) {
             for (int64_t x = 0; x < width; ++x) sums[x] = at(source + x * step);
@@ -95,7 +94,7 @@ class Blocks {
 
     // A block of a plane that reaches beyond the edge.
     Sum border_block(int64_t top, int64_t i, int64_t plane) const {
-        const char* const data = view_.data + plane * static_cast<int64_t>(sizeof(In));
+        const char* const data = view_.data + plane * view_.channel_stride;
         Sum sum{};
         for (int64_t r = top; r < top + rows_.factor; ++r)
             for (int64_t c = i * columns_.factor + columns_.offset; c < (i + 1) * columns_.factor + columns_.offset; ++c) {
@@ -121,7 +120,9 @@ double reduced_scale(pg_dtype dtype, Axis rows, Axis columns) {
     return dtype == PG_UINT8 && 255 * block <= 65535 ? block : 1;
 }
 
-Reduced::Reduced(const pg_images& images, Axis rows, Axis columns, Outside outside) {
+bool channels_together(const pg_images& images) { return std::abs(images.channel_stride) < std::abs(images.column_stride); }
+
+void Reduced::reduce(const pg_images& images, Axis rows, Axis columns, Outside outside) {
     const double block = static_cast<double>(rows.factor) * static_cast<double>(columns.factor);
     scale_ = reduced_scale(images.dtype, rows, columns);
     const bool as_integers = images.dtype == PG_UINT8 && scale_ == block;
@@ -135,21 +136,26 @@ Reduced::Reduced(const pg_images& images, Axis rows, Axis columns, Outside outsi
     images_.row_stride = columns.outputs * item;
     images_.channel_stride = rows.outputs * images_.row_stride;
     images_.count_stride = images.channels * images_.channel_stride;
-    pixels_.resize(static_cast<size_t>(images.count * images_.count_stride));
-    images_.data = pixels_.data();
+    const int64_t bytes = images.count * images_.count_stride;
+    if (bytes > bytes_) {
+        pixels_.reset(new char[static_cast<size_t>(bytes)]);
+        bytes_ = bytes;
+    }
+    images_.data = pixels_.get();
 
     constexpr int64_t kBand = 32;
     const int64_t bands = (rows.outputs + kBand - 1) / kBand;
-    // Channels that lie side by side are read together, but for halves, whose two values at a time are strided anyway.
+    // Channels that lie side by side are read together: halves row by row, other blocks as one long row.
     const int64_t read = element_bytes(images.dtype);
-    const bool interleaved = images.channel_stride == read && images.column_stride == images.channels * read;
     const bool halves = rows.factor == 2 && columns.factor == 2;
-    const int64_t planes = interleaved && !halves ? images.channels : 1, parts = images.channels / planes;
+    const bool together =
+        halves ? channels_together(images) : images.channel_stride == read && images.column_stride == images.channels * read;
+    const int64_t planes = together ? images.channels : 1, parts = images.channels / planes;
     parallel_for(images.count * parts * bands, [&](int64_t t) {
         const int64_t part = t / bands, image = part / parts, channel = part % parts;
-        const View view(images, image, channel, 1);
+        const View view(images, image, channel, planes);
         const int64_t top = t % bands * kBand, bottom = top + kBand < rows.outputs ? top + kBand : rows.outputs;
-        char* const out = pixels_.data() + image * images_.count_stride + channel * images_.channel_stride;
+        char* const out = pixels_.get() + image * images_.count_stride + channel * images_.channel_stride;
         const auto run = [&](auto in, auto sum, auto to) {
             using Out = decltype(to);
             Blocks<decltype(in), decltype(sum)> blocks(view, planes, rows, columns, outside);

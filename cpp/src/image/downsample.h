@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "pixelgauge/pixelgauge.h"
 
@@ -19,18 +19,21 @@ struct Axis {
 // How much larger than means of blocks the values of reduced images are: 8-bit sums are kept whole while they fit 16 bits.
 double reduced_scale(pg_dtype dtype, Axis rows, Axis columns);
 
+// Whether reading a channel brings the others into the cache too.
+bool channels_together(const pg_images& images);
+
 class Reduced {
   public:
-    Reduced() = default;
-    // Every channel of every image, kept as planes.
-    Reduced(const pg_images& images, Axis rows, Axis columns, Outside outside);
+    // Every channel of every image, kept as planes, in the memory of what was reduced before where that is enough.
+    void reduce(const pg_images& images, Axis rows, Axis columns, Outside outside);
 
     const pg_images& images() const { return images_; }
     // How much larger the values are than means of blocks would be.
     double scale() const { return scale_; }
 
   private:
-    std::vector<char> pixels_;
+    std::unique_ptr<char[]> pixels_;
+    int64_t bytes_ = 0;
     pg_images images_{};
     double scale_ = 1;
 };

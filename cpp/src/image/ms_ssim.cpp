@@ -1,7 +1,10 @@
 // Multi-scale SSIM: contrast-structure at every scale but the last, the full index there, combined per channel.
 #include "image/ms_ssim.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -39,35 +42,69 @@ double combine(const double* dissimilarities, const pg_ms_ssim_options& o) {
 // rounded there: float64, for the few pixels that are left.
 bool magnifies(const pg_ms_ssim_options& o) { return o.combine == PG_COMBINE_PRODUCT && o.weights[o.scales - 1] < 1; }
 
+pg_images channel_of(const pg_images& images, int64_t channel) {
+    pg_images plane = images;
+    plane.channels = 1;
+    plane.data = static_cast<const char*>(images.data) + channel * images.channel_stride;
+    return plane;
+}
+
+struct Level {
+    pg_images x, y;
+    double data_range;
+};
+
+Level channel_of(const Level& level, int64_t channel) {
+    return {channel_of(level.x, channel), channel_of(level.y, channel), level.data_range};
+}
+
+// Memory of a level of both images.
+struct Halves {
+    Reduced x, y;
+    Level of(const Level& level, pg_pyramid pyramid) {
+        const Axis rows = halving(pyramid, level.x.height), columns = halving(pyramid, level.x.width);
+        const Outside outside = pyramid == PG_PYRAMID_POOL ? Outside::Zero : Outside::Repeat;
+        x.reduce(level.x, rows, columns, outside);
+        y.reduce(level.y, rows, columns, outside);
+        return {x.images(), y.images(), level.data_range * x.scale()};
+    }
+};
+
+// The terms of one channel, the first of them given, from its first level on or from its second.
+void coarser_dissimilarities(Level level, bool is_second, const pg_ms_ssim_options& ms, int64_t image, Halves (&halves)[2], double* terms) {
+    for (int s = 1; s < ms.scales; ++s) {
+        if (s > 1 || !is_second) level = halves[s % 2].of(level, ms.pyramid);
+        const bool coarsest = s == ms.scales - 1;
+        pg_ssim_options options = ms.ssim;
+        options.data_range = level.data_range;
+        std::vector<PairPrecision> precision = usual_precision(level.x, options);
+        for (PairPrecision& p : precision) p.float64 |= coarsest && magnifies(ms);
+        window_dissimilarities(level.x, level.y, {{options, coarsest, &terms[s]}}, precision, image);
+    }
+}
+
+// A few channels that lie together are halved in one pass where another would read the image from beyond a core's own cache. Of a
+// smaller image the new memory that this takes costs more.
+bool halves_in_one_pass(const pg_images& images) {
+    constexpr int64_t kMostAgain = int64_t{4} << 20;
+    return images.channels <= 4 && channels_together(images) && images.height * images.width * std::abs(images.column_stride) > kMostAgain;
+}
+
 // The terms of one image by channel, the first of each given.
 void coarser_dissimilarities(const pg_images& x, const pg_images& y, const pg_ms_ssim_options& ms, int64_t image, double* terms) {
-    const size_t scales = static_cast<size_t>(ms.scales);
-    const auto coarser = [&](int64_t channel) {
-        const size_t c = static_cast<size_t>(channel);
-        pg_images plane_x = x, plane_y = y;
-        plane_x.channels = plane_y.channels = 1;
-        plane_x.data = static_cast<const char*>(x.data) + channel * x.channel_stride;
-        plane_y.data = static_cast<const char*>(y.data) + channel * y.channel_stride;
-        Reduced level_x, level_y;
-        pg_ssim_options level = ms.ssim;
-        for (int s = 1; s < ms.scales; ++s) {
-            const Axis rows = halving(ms.pyramid, plane_x.height), columns = halving(ms.pyramid, plane_x.width);
-            level_x = Reduced(plane_x, rows, columns, ms.pyramid == PG_PYRAMID_POOL ? Outside::Zero : Outside::Repeat);
-            level_y = Reduced(plane_y, rows, columns, ms.pyramid == PG_PYRAMID_POOL ? Outside::Zero : Outside::Repeat);
-            plane_x = level_x.images();
-            plane_y = level_y.images();
-            level.data_range *= level_x.scale();
-            const bool coarsest = s == ms.scales - 1;
-            std::vector<PairPrecision> precision = usual_precision(plane_x, level);
-            for (PairPrecision& p : precision) p.float64 |= coarsest && magnifies(ms);
-            window_dissimilarities(plane_x, plane_y, {{level, coarsest, &terms[c * scales + static_cast<size_t>(s)]}}, precision, image);
-        }
-    };
-    // Side by side, since few tiles make up the coarser scales; of a larger image one at a time, in a third of the memory.
-    if (x.height * x.width <= kSideBySide)
-        parallel_for(x.channels, coarser);
-    else
-        for (int64_t c = 0; c < x.channels; ++c) coarser(c);
+    // Side by side, since few tiles make up the coarser scales; of a larger image one at a time, in a third of the memory. A thread's
+    // channels follow one another in the same memory: to have new pages cleared takes as long as to halve an image.
+    const bool side_by_side = x.height * x.width <= kSideBySide;
+    const bool in_one_pass = side_by_side && halves_in_one_pass(x) && halves_in_one_pass(y);
+    Halves of_all;
+    Level first{x, y, ms.ssim.data_range};
+    if (in_one_pass) first = of_all.of(first, ms.pyramid);
+    std::atomic<int64_t> next{0};
+    parallel_for(side_by_side ? std::min<int64_t>(x.channels, num_threads()) : 1, [&](int64_t) {
+        Halves halves[2];
+        for (int64_t c; (c = next++) < x.channels;)
+            coarser_dissimilarities(channel_of(first, c), in_one_pass, ms, image, halves, terms + c * ms.scales);
+    });
 }
 
 void require_options(const pg_ms_ssim_options& o) {

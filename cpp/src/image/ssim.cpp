@@ -38,8 +38,8 @@ struct Prepared {
         const int64_t factor = downsample_factor(o, x.height, x.width);
         if (factor == 1) return;
         const Axis rows = downsample_axis(o, x.height, factor), columns = downsample_axis(o, x.width, factor);
-        reduced_x = Reduced(original_x, rows, columns, Outside::Repeat);
-        reduced_y = Reduced(original_y, rows, columns, Outside::Repeat);
+        reduced_x.reduce(original_x, rows, columns, Outside::Repeat);
+        reduced_y.reduce(original_y, rows, columns, Outside::Repeat);
         x = reduced_x.images();
         y = reduced_y.images();
         options.data_range *= reduced_x.scale();

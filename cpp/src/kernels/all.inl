@@ -4,6 +4,7 @@
 // Written on Vec<T>:
 #include "gaussian.inl"
 #include "gemm.inl"
+#include "halves.inl"
 #include "lpips_layer.inl"
 #include "near.inl"
 #include "pack.inl"
@@ -47,6 +48,7 @@ constexpr Kernels table(const char* name) {
             {integer_error<uint8_t, true>, integer_error<uint16_t, true>, pixel_error<float, true>, pixel_error<double, true>},
             kErrorColumns,
             pack_pixels,
+            {halves<uint8_t>, halves<uint16_t>, halves<float>, halves<double>},
             {value_range<uint8_t>, value_range<uint16_t>, value_range<float>, value_range<double>},
             {resize_columns<uint8_t>, resize_columns<uint16_t>, resize_columns<float>, resize_columns<double>},
             resize_rows,

@@ -114,6 +114,14 @@ struct PixelBytes {
     uint8_t order[16];
 };
 
+// Two rows of pixels of one channel, `step` bytes apart, of which 2 x 2 each are summed.
+struct HalvesRow {
+    const char *a, *b;
+    int64_t step, outputs;
+    int64_t readable;  // bytes from a and from b on
+    void* out;
+};
+
 // Four rows of a resized image: sums of `taps` pixels along x, scaled, clamped and written as planes.
 struct ResizeRows {
     static constexpr int kRows = 4;
@@ -263,6 +271,7 @@ struct Kernels {
     PixelError squared_error[4], absolute_error[4];  // by pg_dtype
     int error_columns;                               // whose chains of float64 sums are apart
     void (*pack_pixels)(const void* from, const PixelBytes*, void* to);
+    void (*halves[4])(const HalvesRow*);  // by pg_dtype: sums in uint16 of uint8, else means, in float32 or for float64 in float64
     void (*value_range[4])(const RangeRows*, double* low, double* high);  // NaN and infinities show in the bounds
     void (*resize_columns[4])(const void* const* rows, const float* weights, int32_t taps, int64_t n, float* out);  // by pg_dtype
     void (*resize_rows)(const ResizeRows*);
