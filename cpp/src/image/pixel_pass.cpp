@@ -165,12 +165,13 @@ Found pass_over_band(const pg_images& x, const pg_images& y, int64_t image, int6
 }
 
 Fault not_a_number(const pg_images& x, const pg_images& y, int64_t image, int64_t first) {
-    const int64_t row_x = image_ranges(image_of(x, image))[0].not_finite, row_y = image_ranges(image_of(y, image))[0].not_finite;
-    return Fault(row_x < 0 && row_y < 0 ? PG_ERROR_OVERFLOW : PG_ERROR_NOT_FINITE, row_x < 0 && row_y >= 0 ? "y" : "x", "",
-                 "x or y holds NaN or infinity, or values whose squares overflow (image " + std::to_string(first + image) + ")",
-                 "replace them, or crop to the valid part, first")
-        .in_image(first + image)
-        .in_row(row_x < 0 ? row_y : row_x);
+    for (const pg_images* images : {&x, &y}) {
+        const int64_t row = image_ranges(image_of(*images, image))[0].not_finite;
+        if (row >= 0) return not_finite(images == &x ? kOfX : kOfY, first + image, row);
+    }
+    return Fault(PG_ERROR_OVERFLOW, "x", "", "x and y hold values whose squares overflow (image " + std::to_string(first + image) + ")",
+                 "scale them to a length near 1 first")
+        .in_image(first + image);
 }
 
 }  // namespace

@@ -97,6 +97,8 @@ std::vector<ImageRange> image_ranges(const pg_images& images);
 struct ImagesInMessages {
     const char *argument, *subject, *remedy;
 };
+inline constexpr ImagesInMessages kOfX{"x", "x: ", "remove or replace such values first"},
+    kOfY{"y", "y: ", "remove or replace such values first"};
 
 Fault not_finite(const ImagesInMessages& said, int64_t image, int64_t row);
 

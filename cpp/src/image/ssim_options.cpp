@@ -112,8 +112,7 @@ std::vector<PairRange> pair_ranges(const pg_images& x, const pg_images& y, int64
     std::vector<PairRange> ranges;
     for (size_t i = 0; i < of_x.size(); ++i) {
         for (const ImageRange* range : {&of_x[i], &of_y[i]}) {
-            const ImagesInMessages said = range == &of_x[i] ? ImagesInMessages{"x", "x: ", "remove or replace such values first"}
-                                                            : ImagesInMessages{"y", "y: ", "remove or replace such values first"};
+            const ImagesInMessages& said = range == &of_x[i] ? kOfX : kOfY;
             require(range->not_finite < 0, [&] { return not_finite(said, first + static_cast<int64_t>(i), range->not_finite); });
         }
         ranges.push_back({std::fmin(of_x[i].low, of_y[i].low), std::fmax(of_x[i].high, of_y[i].high)});
