@@ -1,9 +1,10 @@
-"""LPIPS and Inception of image files, against onnxruntime alone on the very calls that they make.
+"""LPIPS and Inception of image files, against onnxruntime alone on the very calls that they make, and decoding alone.
 
     python -m bench.engine.network_rates --threads 2 --rounds 5
 
-What a run asks of onnxruntime is kept once, and done again by as many threads without reading, decoding, resizing or rows: its
-bare rate. The two take turns in one process. Weights are drawn at random, which changes no operation.
+What a run asks of onnxruntime is kept once, and done again by as many threads: its bare rate. Decoding takes the same cores, so
+that the limit of a run is both, one after the other. The three take turns in one process. Weights are drawn at random, which
+changes no operation.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from bench.networks.weights import checkpoints
 from pixelgauge.engine.comparison import CompareOptions, prepare
 from pixelgauge.engine.pairing import find_pairs
 from pixelgauge.engine.pipeline import score_pairs
+from pixelgauge.images import read_image
 from pixelgauge.networks.session import Session
 
 SHARE = 0.95
-PAIRS = 48
+PAIRS = 24
 
 Call = tuple[Any, Sequence[str], dict[str, Any]]
 
@@ -60,10 +62,16 @@ def alone(calls: Sequence[Call], threads: int) -> None:
         list(pool.map(lambda call: call[0].run(call[1], call[2]), calls))
 
 
+def decoded(files: Sequence[str], threads: int) -> None:
+    """Decode them, and nothing else."""
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(read_image, files))
+
+
 def lpips(folder: Path, backbone: str, threads: int) -> Callable[[], None]:
     """Make a run of the engine over pairs of JPEG files."""
     network = pixelgauge.LPIPS(backbone, weights=checkpoints(f"lpips-{backbone}", folder))
-    with mock.patch("pixelgauge.perceptual.lpips.LPIPS", lambda name: network):  # which has weights of its own
+    with mock.patch("pixelgauge.perceptual.lpips.LPIPS", return_value=network):  # which has weights of its own
         comparison = prepare(CompareOptions(("lpips",), lpips_backbone=backbone))
     pairing = find_pairs(f"{folder}/ref", f"{folder}/test")
 
@@ -74,10 +82,9 @@ def lpips(folder: Path, backbone: str, threads: int) -> Callable[[], None]:
     return call
 
 
-def inception(folder: Path) -> Callable[[], None]:
-    """Make features of the same files."""
+def inception(files: Sequence[str], folder: Path) -> Callable[[], None]:
+    """Make features of files."""
     network = pixelgauge.InceptionFeatures(weights=checkpoints("inception-fid", folder)[0])
-    files = sorted(map(str, folder.glob("ref/*.jpg")))
 
     def call() -> None:
         if len(network(files)) != len(files):
@@ -86,19 +93,18 @@ def inception(folder: Path) -> Callable[[], None]:
     return call
 
 
-def share(call: Callable[[], None], threads: int, rounds: int) -> tuple[float, float, float]:
-    """Seconds of the run and of onnxruntime's calls by themselves, and how the second stands to the first: medians."""
+def in_turns(run: Callable[[], None], files: Sequence[str], threads: int, rounds: int) -> list[float]:
+    """Seconds of a run, of its calls of onnxruntime by themselves, and of decoding: medians after a round that is not counted."""
     with kept_calls() as calls:
-        call()
-    times: list[tuple[float, float]] = []
+        run()
+    contenders = (run, lambda: alone(calls, threads), lambda: decoded(files, threads))
+    times: list[list[float]] = [[] for _ in contenders]
     for _ in range(rounds + 1):
-        began = time.perf_counter()
-        call()
-        between = time.perf_counter()
-        alone(calls, threads)
-        times.append((between - began, time.perf_counter() - between))
-    whole, bare = zip(*times[1:], strict=True)
-    return statistics.median(whole), statistics.median(bare), statistics.median(b / w for w, b in times[1:])
+        for contender, of in zip(contenders, times, strict=True):
+            began = time.perf_counter()
+            contender()
+            of.append(time.perf_counter() - began)
+    return [statistics.median(of[1:]) for of in times]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,18 +115,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     pixelgauge.set_num_threads(options.threads)
     is_slow = False
+    print(
+        f"ms each, of {PAIRS}; {SHARE:g} of the limit is promised\n{'':24}   run  onnxruntime  decoding  of onnxruntime  of limit"
+    )
     for side in (256, 512):
         with TemporaryDirectory() as place:
             folder = Path(place)
             write_pairs(folder, PAIRS, (side, side, 3))
-            runs = {f"lpips {name}": lpips(folder, name, options.threads) for name in ("alex", "squeeze", "vgg")}
-            runs["inception"] = inception(folder)
-            for name, call in runs.items():
-                whole, bare, part = share(call, options.threads, options.rounds)
-                is_slow |= part < SHARE
+            pairs, images = (sorted(map(str, folder.glob(names))) for names in ("*/*.jpg", "ref/*.jpg"))
+            runs = {
+                f"lpips {name}": (lpips(folder, name, options.threads), pairs) for name in ("alex", "squeeze", "vgg")
+            }
+            runs["inception"] = inception(images, folder), images
+            for name, (run, files) in runs.items():
+                whole, bare, reading = in_turns(run, files, options.threads, options.rounds)
+                is_slow |= bare + reading < SHARE * whole
                 print(
-                    f"{name:14} {PAIRS} of {side}x{side}: {1e3 * whole / PAIRS:6.2f} ms each, onnxruntime alone "
-                    f"{1e3 * bare / PAIRS:6.2f}, {part:.3f} of its rate ({SHARE:g} is promised)",
+                    f"{name:14} {side}x{side} {1e3 * whole / PAIRS:8.2f} {1e3 * bare / PAIRS:12.2f} {1e3 * reading / PAIRS:9.2f} "
+                    f"{bare / whole:15.3f} {(bare + reading) / whole:9.3f}",
                     flush=True,
                 )
     return int(is_slow)
