@@ -109,7 +109,7 @@ PG_API pg_status pg_value_range(const pg_images* images, double* low, double* hi
 
 /* ---- mean squared and mean absolute error ---- */
 
-/* mse[count]: mean over all pixels and channels of each pair, summed in float64. */
+/* mse[count]: mean over all pixels and channels of each pair, summed in float64; of integers exactly, and rounded once. */
 PG_API pg_status pg_mse(const pg_images* x, const pg_images* y, double* mse);
 /* mae[count]: the same of absolute differences. */
 PG_API pg_status pg_mae(const pg_images* x, const pg_images* y, double* mae);
@@ -206,8 +206,8 @@ typedef struct pg_score_request {
     double* values;                    /* count of them */
 } pg_score_request;
 
-/* What pg_mse, pg_mae, pg_ssim and pg_ms_ssim give for each request, to the last bit, from one look at the range and the errors, and
- * one set of moments for all SSIM and finest scales of MS-SSIM that share window, border and precision. Every request is checked before
+/* What pg_mse, pg_mae, pg_ssim and pg_ms_ssim give for each request, to the last bit, from one look at the errors and one
+ * set of moments for all SSIM and finest scales of MS-SSIM that share window, border and precision. Every request is checked before
  * a pixel is read: one that is refused leaves all values as they are. */
 PG_API pg_status pg_scores(const pg_images* x, const pg_images* y, const pg_score_request* requests, int32_t count);
 
