@@ -58,6 +58,7 @@ Result scored(const pg_images& x, const pg_images& y, const pg_ssim_options& o, 
     outputs.map = map.data();
     found.scores.assign(static_cast<size_t>(x.count), -7);
     found.status = pg_ssim(&x, &y, &o, found.scores.data(), range_first ? &outputs : nullptr);
+    for (const double score : found.scores) CHECK(found.status != PG_OK || std::isfinite(score));
     if (found.status != PG_OK) {
         pg_error_info(&found.error);
         found.message = pg_last_error();
@@ -88,13 +89,14 @@ void same_either_way(const pg_images& x, const pg_images& y, const pg_ssim_optio
 std::vector<pg_ssim_options> options_of(double range) {
     pg_ssim_options wang;
     pg_ssim_defaults(&wang, range);
-    std::vector<pg_ssim_options> all(5, wang);
+    std::vector<pg_ssim_options> all(6, wang);
     all[1].border = PG_BORDER_REFLECT;
     all[2].window = PG_WINDOW_UNIFORM;
     all[2].window_size = 7;
     all[3].window_size = 13;
     all[4].window_size = 3;  // float64
     all[4].window = PG_WINDOW_UNIFORM;
+    all[5].window_size = 9;
     return all;
 }
 

@@ -29,7 +29,7 @@ constexpr size_t kGeneralForm = 6;
 std::vector<pg_ssim_options> ssim_settings(double range) {
     pg_ssim_options wang;
     pg_ssim_defaults(&wang, range);
-    std::vector<pg_ssim_options> all(9, wang);
+    std::vector<pg_ssim_options> all(11, wang);
     all[1].covariance = PG_COVARIANCE_SAMPLE;
     all[1].border = PG_BORDER_CROP;
     all[2].border = PG_BORDER_REFLECT;
@@ -40,6 +40,9 @@ std::vector<pg_ssim_options> ssim_settings(double range) {
     all[kGeneralForm].exponents[1] = 0.5;
     all[7].window = PG_WINDOW_UNIFORM;
     all[8].k2 = 1e-4;  // float64
+    all[9].window_size = 9;
+    all[10].window_size = 5;
+    all[10].sigma = 1;
     return all;
 }
 

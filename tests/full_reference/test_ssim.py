@@ -322,6 +322,31 @@ def test_layouts_are_read_in_place_and_alike(rng: np.random.Generator, dtype: ty
     assert abs(mixed - expected[0]) <= 1e-12
 
 
+@pytest.mark.boundary
+@pytest.mark.parametrize("window", ["gaussian", "uniform"])
+@pytest.mark.parametrize("window_size", [3, 5, 7, 9, 11, 13, 15])
+def test_what_lies_beside_an_image_counts_for_nothing(
+    rng: np.random.Generator, window_size: int, window: str, each_isa: str
+) -> None:
+    """A part cut out of a canvas of NaN scores as its copy does, by every border, map and factor."""
+    for shape, dtype in [((41, 67, 3), np.float32), ((29, 35), np.float64), ((40, 530, 1), np.float32)]:
+        canvas = np.full((2, shape[0] + 2, shape[1] + 7, *shape[2:]), np.nan, dtype)
+        x, y = cut = canvas[:, 1 : 1 + shape[0], 2 : 2 + shape[1]]
+        cut[...] = rng.random(cut.shape)
+        for border in ("valid", "reflect", "crop"):
+            options = {"data_range": 1, "window": window, "window_size": window_size, "border": border}
+            options["channel_axis"] = -1 if len(shape) == 3 else None
+            plain = pixelgauge.ssim(x, y, **options)
+            assert np.isfinite(plain)
+            assert plain == pixelgauge.ssim(x.copy(), y.copy(), **options)
+            found, index = pixelgauge.ssim(x, y, full=True, **options)
+            assert found == plain
+            assert np.array_equal(index, pixelgauge.ssim(x.copy(), y.copy(), full=True, **options)[1])
+            assert pixelgauge.ssim(x, y, components=True, **options) == pixelgauge.ssim(
+                x.copy(), y.copy(), components=True, **options
+            )
+
+
 @pytest.mark.property
 def test_map_has_the_layout_of_the_input(rng: np.random.Generator) -> None:
     x = rng.integers(0, 256, (2, 5, 40, 30), dtype=np.uint8)

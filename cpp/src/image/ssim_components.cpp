@@ -65,7 +65,7 @@ Components run_tile(const pg_images& x, const pg_images& y, const pg_ssim_option
 // Always float64: the square roots of small variances would show float32's rounding.
 void run_components(const pg_images& x, const pg_images& y, const pg_ssim_options& o, const Region& region,
                     const std::vector<PairPrecision>& precision, Components* means, void* map) {
-    const std::vector<double> taps = window_taps<double>(o, ssim_kernels<double>().rows_per_block);
+    const std::vector<double> taps = window_taps<double>(o);
     std::vector<int64_t> images(static_cast<size_t>(x.count));
     for (size_t i = 0; i < images.size(); ++i) images[i] = static_cast<int64_t>(i);
     const std::vector<Tile> tiles = tiles_of(x, region, images);

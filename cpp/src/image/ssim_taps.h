@@ -34,18 +34,18 @@ inline bool middle_is_heavy(const pg_ssim_options& options) {
     return taps[centre - 2] >= kLightestTap && taps[centre - 2] + taps[centre - 1] >= kLightestPair;
 }
 
-// rows_per_block zeros, the taps, rows_per_block zeros. Rounding to T is compensated in the middle tap: the sum is 1.
+// The taps as T, whose rounding is compensated in the middle one: the sum is 1.
 template <class T>
-std::vector<T> window_taps(const pg_ssim_options& options, int rows_per_block) {
+std::vector<T> window_taps(const pg_ssim_options& options) {
     const std::vector<double> exact = exact_taps(options);
-    const size_t n = exact.size(), before = static_cast<size_t>(rows_per_block);
-    std::vector<T> taps(n + 2 * before);
+    const size_t n = exact.size();
+    std::vector<T> taps(n);
     double rest = 1;
     for (size_t i = 0; i < n; ++i) {
-        taps[before + i] = static_cast<T>(exact[i]);
-        if (i != n / 2) rest -= static_cast<double>(taps[before + i]);
+        taps[i] = static_cast<T>(exact[i]);
+        if (i != n / 2) rest -= static_cast<double>(taps[i]);
     }
-    taps[before + n / 2] = static_cast<T>(rest);
+    taps[n / 2] = static_cast<T>(rest);
     return taps;
 }
 

@@ -121,7 +121,7 @@ void run_windows(const pg_images& x, const pg_images& y, const std::vector<Windo
                  const std::vector<PairPrecision>& precision, const std::vector<int64_t>& images, Unusual& unusual, void* map) {
     if (images.empty()) return;
     const WindowIndex& one = indices[0];
-    const std::vector<T> taps = window_taps<T>(one.options, ssim_kernels<T>().rows_per_block);
+    const std::vector<T> taps = window_taps<T>(one.options);
     const std::vector<Tile> tiles = tiles_of(x, region, images);
     const size_t sums_of_tile = indices.size() * kMaxGroup;
     std::vector<double> sums(tiles.size() * sums_of_tile);

@@ -257,7 +257,7 @@ struct ManyIndices {
 template <class T, int N, class Indices>
 PG_INLINE void filter_block(const SsimBlock<T>& b) {
     constexpr int L = Vec<T>::lanes, G = kSsimGroup;
-    const Taps<T, N> w(b.taps + G);
+    const Taps<T, N> w(b.taps);
     const Indices indices(b);
     const ColumnMoments<T> columns(b);
     const int64_t registers = b.registers, moment = columns.moment;
@@ -322,11 +322,11 @@ void ssim_many(const SsimBlock<T>* block) {
     filter_block<T, N, ManyIndices<T>>(*block);
 }
 
-// `filtered` for any number of taps, with zeros on both sides of them.
+// `filtered` for any number of taps.
 template <class T>
 struct AnyTaps {
     static constexpr int L = Vec<T>::lanes, G = kSsimGroup;
-    const T* w;  // from the first zero on
+    const T* w;
     int64_t count, first, second;
     explicit PG_INLINE AnyTaps(const SsimBlock<T>& b) : w(b.taps), count(b.taps_count) {
         first = count < 5 ? count - 1 : middle(count);
@@ -343,7 +343,8 @@ struct AnyTaps {
         for (int64_t j = 0; j < values; ++j) {
             const Vec<T> v = value(j), square = spread(j, v);
             for (int o = 0; o < G; ++o) {
-                const Vec<T> tap = Vec<T>::set1(w[G + j - o]);
+                if (j < o || j - o >= count) continue;  // not times 0: past the image may lie NaN
+                const Vec<T> tap = Vec<T>::set1(w[j - o]);
                 m.first[o] = fma(v, tap, m.first[o]);
                 m.second[o] = fma(square, tap, m.second[o]);
             }
@@ -412,7 +413,7 @@ template <class T>
 void ssim_moments(const SsimBlock<T>* block, T* const* out) {
     const SsimBlock<T>& b = *block;
     constexpr int L = Vec<T>::lanes;
-    const T* const w = b.taps + kSsimGroup;
+    const T* const w = b.taps;
     const int64_t taps = b.taps_count, centre = taps / 2, stride = b.scratch_stride, registers = b.registers;
     struct Sums {
         Vec<T> x, y, xx, yy, xy;

@@ -47,7 +47,7 @@ template <class T>
 struct SsimBlock {
     const T* const* s_rows;  // taps_count + rows_per_block - 1 staged rows: x + y - 2 shift. For `slide`: the row before, and those
     const T* const* d_rows;  // x - y
-    const T* taps;           // rows_per_block zeros, the symmetric taps with sum 1, as many zeros
+    const T* taps;           // symmetric, with sum 1
     int64_t taps_count;
     int64_t planes;          // channels
     int64_t plane_stride;    // elements of a staged row from plane to plane
