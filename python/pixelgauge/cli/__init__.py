@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from pixelgauge._version import __version__
 from pixelgauge.checks import ArgumentError
+from pixelgauge.cli.interrupts import interrupts_first
 from pixelgauge.cli.streams import drop, guarded
 from pixelgauge.files.reading import MOST_MESSAGE, shown
 from pixelgauge.metric import Option
@@ -129,7 +130,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     try:
-        code = int(args.run(args))
+        with interrupts_first():
+            code = int(args.run(args))
         sys.stdout.flush()  # a full disk shows here, not after the last chance to say so
         return code
     except KeyboardInterrupt:

@@ -16,6 +16,7 @@ from pixelgauge.checks import whole_number
 from pixelgauge.cli import EXIT_DONE, EXIT_GATE_FAILED, EXIT_SOME_FAILED, UsageError, add_memory_option, add_option
 from pixelgauge.cli.compare_gates import AskedGates, ReadyGates, add_gate_options
 from pixelgauge.cli.compare_report import RunReport, add_report_options
+from pixelgauge.cli.interrupts import interrupts_first
 from pixelgauge.cli.terminal import Progress, columns_of, pad, shortened, width
 from pixelgauge.cli.written import after_results, naming, say_page
 from pixelgauge.engine.compare import CompareRun
@@ -146,7 +147,8 @@ def run(args: argparse.Namespace) -> int:
     # what Pillow warns of is metadata, while bad pixels are its errors
     warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
-        return _compare(args, comparison, pairing, gates, report, output)
+        with interrupts_first():
+            return _compare(args, comparison, pairing, gates, report, output)
     except KeyboardInterrupt:
         if output is not None:
             print(

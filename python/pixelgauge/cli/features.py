@@ -10,6 +10,7 @@ from typing import Any
 
 from pixelgauge._version import __version__
 from pixelgauge.cli import EXIT_DONE, InputError, UsageError
+from pixelgauge.cli.interrupts import interrupts_first
 from pixelgauge.cli.networks import add_network_options, extraction_from
 from pixelgauge.cli.terminal import Progress
 from pixelgauge.distribution.feature_sets import Making
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{printable(args.images)} holds {held} already: name a folder, a zip or an array of images")
     inputs = [path for path in (args.images, args.weights, args.features) if path is not None]
     try:
-        with Progress("img", quiet=args.quiet) as progress:
+        with interrupts_first(), Progress("img", quiet=args.quiet) as progress:
             kept = keep(
                 source,
                 extraction,
