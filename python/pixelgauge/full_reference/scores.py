@@ -33,7 +33,8 @@ def scores(
     Squared and absolute errors are read from the pixels together, and every SSIM and finest scale of MS-SSIM that has
     the same window and borders is made from one set of local means and variances: ``"wang2004"``,
     ``"pytorch-msssim"``, ``"tensorflow"``, ``"skimage-gaussian"`` and both presets of MS-SSIM share theirs,
-    ``"torchmetrics"`` and ``"opencv"`` theirs. ``"skimage"`` has a window, and ``"matlab"`` and ``"piq"`` have smaller images of their own.
+    ``"torchmetrics"`` and ``"opencv"`` theirs. ``"skimage"`` has a window, and ``"matlab"`` and ``"piq"`` have
+    smaller images of their own.
 
     Parameters
     ----------
