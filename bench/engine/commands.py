@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.compare_builds import Build
+from bench.compare_builds import Build, BuildError
 from bench.engine.cases import write_pairs
 from bench.engine.rates import METRICS, SHAPE
 
@@ -55,7 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--at-least", type=float, default=AT_LEAST, help="times as quick; default: %(default)s")
     options = parser.parse_args(arguments)
-    builds = Build.at("OLD", options.old), Build.at("NEW", options.new)
+    try:
+        builds = Build.at("OLD", options.old), Build.at("NEW", options.new)
+    except BuildError as error:
+        parser.error(str(error))
     is_slow = False
     with TemporaryDirectory() as folder:
         write_pairs(Path(folder), options.pairs, SHAPE)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from unittest import mock
 
 import pixelgauge
 from bench.engine.cases import write_pairs
+from bench.engine.rates import in_turns
 from bench.networks.weights import checkpoints
 from pixelgauge.engine.comparison import CompareOptions, prepare
 from pixelgauge.engine.pairing import find_pairs
@@ -93,18 +93,16 @@ def inception(files: Sequence[str], folder: Path) -> Callable[[], None]:
     return call
 
 
-def in_turns(run: Callable[[], None], files: Sequence[str], threads: int, rounds: int) -> list[float]:
-    """Seconds of a run, of its calls of onnxruntime by themselves, and of decoding: medians after a round that is not counted."""
+def seconds(run: Callable[[], None], files: Sequence[str], threads: int, rounds: int) -> list[float]:
+    """Seconds of a run, of its calls of onnxruntime by themselves, and of decoding: medians."""
     with kept_calls() as calls:
         run()
-    contenders = (run, lambda: alone(calls, threads), lambda: decoded(files, threads))
-    times: list[list[float]] = [[] for _ in contenders]
-    for _ in range(rounds + 1):
-        for contender, of in zip(contenders, times, strict=True):
-            began = time.perf_counter()
-            contender()
-            of.append(time.perf_counter() - began)
-    return [statistics.median(of[1:]) for of in times]
+    contenders = {
+        "run": run,
+        "onnxruntime": lambda: alone(calls, threads),
+        "decoding": lambda: decoded(files, threads),
+    }
+    return [statistics.median(wall for _, wall in times) for times in in_turns(contenders, rounds).values()]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -128,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             }
             runs["inception"] = inception(images, folder), images
             for name, (run, files) in runs.items():
-                whole, bare, reading = in_turns(run, files, options.threads, options.rounds)
+                whole, bare, reading = seconds(run, files, options.threads, options.rounds)
                 is_slow |= bare + reading < SHARE * whole
                 print(
                     f"{name:14} {side}x{side} {1e3 * whole / PAIRS:8.2f} {1e3 * bare / PAIRS:12.2f} {1e3 * reading / PAIRS:9.2f} "

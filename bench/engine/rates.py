@@ -67,8 +67,8 @@ def engine(pairing: Pairing, metrics: Sequence[str], workers: int) -> Callable[[
     return call
 
 
-def in_turns(calls: dict[str, Callable[[], None]], rounds: int) -> dict[str, tuple[float, float]]:
-    """Median of processor seconds, and the quickest of the wall's, after a round that is not counted."""
+def in_turns(calls: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[tuple[float, float]]]:
+    """Seconds of the processor and of the wall of every round, after one that is not counted."""
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
     for turn in range(rounds + 1):
         for name, call in calls.items():
@@ -76,7 +76,7 @@ def in_turns(calls: dict[str, Callable[[], None]], rounds: int) -> dict[str, tup
             call()
             if turn:
                 found[name].append((time.process_time() - processor, time.perf_counter() - wall))
-    return {name: (statistics.median(p for p, _ in f), min(w for _, w in f)) for name, f in found.items()}
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,7 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for metrics in METRICS:
             calls = {"limit": least(pairing, metrics), "one worker": engine(pairing, metrics, 1)}
             calls["two workers"] = engine(pairing, metrics, 2)
-            times = in_turns(calls, options.rounds)
+            rounds = in_turns(calls, options.rounds)
+            times = {name: (statistics.median(p for p, _ in f), min(w for _, w in f)) for name, f in rounds.items()}
             share = times["limit"][0] / times["one worker"][0]
             faster = times["one worker"][1] / times["two workers"][1]
             is_slow |= share < SHARE or faster < SPEED_UP

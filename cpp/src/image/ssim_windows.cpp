@@ -126,12 +126,13 @@ void run_windows(const pg_images& x, const pg_images& y, const std::vector<Windo
     const size_t sums_of_tile = indices.size() * kMaxGroup;
     std::vector<double> sums(tiles.size() * sums_of_tile);
     const MapWriter writer(map, x, region);
-    const PairRange usual = usual_of_all(x, indices);
+    const auto is_assumed = [&](int64_t image) { return precision[static_cast<size_t>(image)].assumed; };
+    const PairRange usual = std::any_of(images.begin(), images.end(), is_assumed) ? usual_of_all(x, indices) : PairRange{};
     parallel_for(static_cast<int64_t>(tiles.size()), [&](int64_t t) {
         const Tile& tile = tiles[static_cast<size_t>(t)];
         if (unusual.holds(tile.image)) return;
         const PairPrecision& of_pair = precision[static_cast<size_t>(tile.image)];
-        const PairRange* const allowed = of_pair.assumed ? &usual : nullptr;
+        const PairRange* const allowed = is_assumed(tile.image) ? &usual : nullptr;
         double* const to = &sums[static_cast<size_t>(t) * sums_of_tile];
         const bool done = indices.size() == 1
                               ? run_tile<T>(x, y, one.options, one.luminance, region, taps, of_pair.shift, allowed, tile, to, writer)
@@ -152,7 +153,7 @@ void run_windows(const pg_images& x, const pg_images& y, const std::vector<Windo
             for (int64_t c = 0; c < x.channels; ++c) {
                 double& mean = dissimilarities[image * x.channels + c];
                 mean /= windows;
-                if (precision[static_cast<size_t>(image)].assumed && !(mean - mean == 0)) unusual.add(image);  // NaN is in no range
+                if (is_assumed(image) && !(mean - mean == 0)) unusual.add(image);  // NaN is in no range
             }
     }
 }

@@ -24,6 +24,7 @@ template <class T>
 PG_INLINE void ask_for(const SsimBlock<T>& b, int64_t part, int64_t parts) {
     constexpr int64_t kLine = 64;
     const RowsAhead& ahead = b.ahead;
+    if (ahead.count == 0) return;  // of short rows
     const int64_t first = ahead.bytes * part / parts / kLine * kLine, past = ahead.bytes * (part + 1) / parts / kLine * kLine;
     for (int64_t r = 0; r < ahead.count; ++r)
         for (int64_t at = first; at < past; at += kLine) PG_PREFETCH(ahead.rows[r] + at, 2);
